@@ -1,0 +1,94 @@
+"""Every error a user can meet, and the exit code it ends with (sysexits.h).
+
+GpuyardError             1   something failed that we can explain
+├── InputError          65   the user's files are wrong; carries every problem found
+├── MissingError        66   a file or directory that was named isn't there
+├── ToolError           69   a program or library that is needed isn't there, or failed
+├── OutputError         73   the target can't be written
+├── ConflictError       75   somebody else changed the target meanwhile; try again
+└── OwnershipError      76   a generated file was edited by hand
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "ConflictError",
+    "GpuyardError",
+    "InputError",
+    "Location",
+    "MissingError",
+    "OutputError",
+    "OwnershipError",
+    "Problem",
+    "ToolError",
+]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place in a user's file; line and column count from 1."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong with the user's input, where it is, and what would be right."""
+
+    location: Location
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}"
+
+
+class GpuyardError(Exception):
+    """Something failed that we can explain; the text is all that the user needs."""
+
+    exit_code = 1
+
+
+class InputError(GpuyardError):
+    """The user's files are wrong; carries every problem found, in the order of the files."""
+
+    exit_code = 65
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class MissingError(GpuyardError):
+    """A file or directory that was named isn't there."""
+
+    exit_code = 66
+
+
+class ToolError(GpuyardError):
+    """A program or library that is needed isn't there, or failed."""
+
+    exit_code = 69
+
+
+class OutputError(GpuyardError):
+    """The target can't be written."""
+
+    exit_code = 73
+
+
+class ConflictError(GpuyardError):
+    """Somebody else changed the target meanwhile; trying again may help."""
+
+    exit_code = 75
+
+
+class OwnershipError(GpuyardError):
+    """A generated file was edited by hand and would be overwritten."""
+
+    exit_code = 76
