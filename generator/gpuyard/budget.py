@@ -1,0 +1,134 @@
+"""The load budget: seconds from a pod's creation to ready, and every timeout that follows from them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+
+from gpuyard.models import Model
+
+__all__ = ["Budget", "Kind", "load_budget"]
+
+
+class Kind(StrEnum):
+    """Where the weights come from."""
+
+    HF = "hf"
+    """Downloaded from Hugging Face."""
+    OCI = "oci"
+    """Streamed from Object Storage."""
+    FSS = "fss"
+    """A shared file system."""
+    PVC = "pvc"
+    """A volume that somebody else fills."""
+    NVME = "nvme"
+    """The node's own drives."""
+
+
+_MB_PER_SECOND = {Kind.HF: 100, Kind.OCI: 400, Kind.FSS: 150, Kind.PVC: 150, Kind.NVME: 1500}
+"""What a pod gets on a bad day; Hugging Face and file systems are often several times faster."""
+_TO_GPU_MB_PER_SECOND = 1000
+"""From the page cache into GPU memory, format conversion included."""
+_FLOOR_SECONDS = 300
+"""Imports, cold torch.compile, profiling, CUDA graphs; vLLM 0.32 took 105 s on a CPU for a model of 3 MB."""
+_SAFETY = 1.5
+_SCHEDULE_SECONDS = 900
+"""A new node, volumes, an image of 10 GB unpacked."""
+_PROBE_SECONDS = 10
+_LONGEST_HPA_PERIOD = 1800
+_VLLM_READY_TIMEOUT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds; `start` is from the container's start to ready and has the safety factor in it."""
+
+    download: int
+    load: int
+    floor: int
+    start: int
+    schedule: int
+    """From the pod's creation to the container's start."""
+    replicas: int
+    pre_stop: int
+    """The pod serves on while endpoints and gateways learn that it is going."""
+    shutdown_timeout: int
+    """vLLM's --shutdown-timeout: accepted requests finish."""
+    shutdown_margin: int
+    """Time to exit after that."""
+    assumptions: tuple[str, ...]
+
+    @property
+    def probe_period(self) -> int:
+        """Of the startup probe."""
+        return _PROBE_SECONDS
+
+    @property
+    def probe_failures(self) -> int:
+        """Of the startup probe: times its period is at least `start`."""
+        return ceil(self.start / _PROBE_SECONDS)
+
+    @property
+    def grace(self) -> int:
+        """The pod's terminationGracePeriodSeconds."""
+        return self.pre_stop + self.shutdown_timeout + self.shutdown_margin
+
+    @property
+    def progress_deadline(self) -> int:
+        """The Deployment's progressDeadlineSeconds: an old pod leaves its GPU, a new one gets ready."""
+        return self.grace + self.schedule + self.start
+
+    @property
+    def sync_timeout(self) -> int:
+        """How long an engine waits for a rollout, one replica after the other; the last minute is its own."""
+        return max(30, self.schedule + self.replicas * (self.grace + self.start) + 60)
+
+    @property
+    def scale_up_period(self) -> int:
+        """Of the HPA's policy: more pods make sense once the last could be ready; 1800 is its limit."""
+        return min(self.start, _LONGEST_HPA_PERIOD)
+
+    @property
+    def engine_ready_timeout(self) -> int:
+        """VLLM_ENGINE_READY_TIMEOUT_S: the front end waits for its engines; never below vLLM's own."""
+        return max(self.start, _VLLM_READY_TIMEOUT)
+
+
+def load_budget(
+    model: Model,
+    *,
+    kind: Kind | str = Kind.HF,
+    mb_per_second: int | None = None,
+    replicas: int = 1,
+    start: int | None = None,
+    schedule: int | None = None,
+    pre_stop: int = 15,
+    shutdown_timeout: int = 120,
+    shutdown_margin: int = 15,
+) -> Budget:
+    """The budget of a model from a kind of source; `start` and `schedule` replace what would be computed."""
+    kind = Kind(kind)
+    rate = mb_per_second or _MB_PER_SECOND[kind]
+    megabytes = model.weights_bytes / 10**6
+    download = ceil(megabytes / rate)
+    load = ceil(megabytes / _TO_GPU_MB_PER_SECOND)
+    schedule = _SCHEDULE_SECONDS if schedule is None else schedule
+    computed = 60 * ceil((download + load + _FLOOR_SECONDS) * _SAFETY / 60)
+    return Budget(
+        download=download,
+        load=load,
+        floor=_FLOOR_SECONDS,
+        start=computed if start is None else start,
+        schedule=schedule,
+        replicas=max(1, replicas),
+        pre_stop=pre_stop,
+        shutdown_timeout=shutdown_timeout,
+        shutdown_margin=shutdown_margin,
+        assumptions=(
+            f"{megabytes / 1000:.1f} GB from {kind} at {rate} MB/s, once for all GPUs: {download} s",
+            f"into GPU memory at {_TO_GPU_MB_PER_SECOND} MB/s: {load} s",
+            f"imports, compilation and CUDA graphs with cold caches: {_FLOOR_SECONDS} s",
+            f"all that {_SAFETY:g} times, in whole minutes: {computed} s",
+            f"before it a new node, its volumes and the image: {schedule} s",
+            *(() if start is None else (f"the blueprint says {start} s instead",)),
+        ),
+    )

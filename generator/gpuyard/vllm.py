@@ -1,0 +1,215 @@
+"""What a version of vLLM takes and shows: flags, environment variables, metrics, and our rules for them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from gpuyard.catalogue import read
+from gpuyard.names import nearest
+
+__all__ = [
+    "Flag",
+    "Metric",
+    "Version",
+    "catalogue",
+    "check_args",
+    "check_metric",
+    "deprecations",
+    "rules",
+    "versions",
+]
+
+Finding = tuple[tuple[str | int, ...], str]
+"""Where below `serving` (`args` or `env` and the name, `unsafe` and the index), and what is wrong."""
+
+_FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
+_PYTHON: Mapping[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "integer": (int, str),  # vLLM reads 16k
+    "number": (int, float, str),
+    "string": (str, int, float),
+    "array": (list, str),
+    "object": (dict, str),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag of `vllm serve`; `type` is JSON's, or any."""
+
+    type: str
+    default: object
+    alias: str | None
+    deprecated: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric; labels without le, None where they aren't known."""
+
+    type: str
+    labels: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One minor version."""
+
+    release: str
+    flags: Mapping[str, Flag]
+    environment: frozenset[str]
+    metrics: Mapping[str, Metric]
+
+    @property
+    def minor(self) -> tuple[int, ...]:
+        """To compare by: (0, 32)."""
+        return _minor(self.release)
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+@cache
+def _versions() -> Mapping[tuple[int, ...], Version]:
+    files = [file for file in _FOLDER.iterdir() if file.name[:1].isdigit()]
+    found = [_version(read(file, "vllm")) for file in files]
+    return {version.minor: version for version in sorted(found, key=lambda version: version.minor)}
+
+
+def _version(data: Mapping[str, Any]) -> Version:
+    flags = {
+        name: Flag(row.get("type", "any"), row.get("default"), row.get("alias"), row.get("deprecated"))
+        for name, row in data["flags"].items()
+    }
+    metrics = {
+        name: Metric(row["type"], frozenset(row["labels"]) if "labels" in row else None)
+        for name, row in data["metrics"].items()
+    }
+    return Version(data["release"], flags, frozenset(data["environment"]), metrics)
+
+
+def versions() -> tuple[str, ...]:
+    """The releases that were read, oldest first; a patch of the same minor version counts as the same."""
+    return tuple(version.release for version in _versions().values())
+
+
+def catalogue(version: str) -> Version | None:
+    """The facts about a version such as 0.32.1; None where its minor version isn't known."""
+    return _versions().get(_minor(version))
+
+
+@cache
+def rules() -> Mapping[str, Any]:
+    """Which flags and variables are removed, unsafe, computed or deprecated, whatever the version."""
+    return read(_FOLDER / "rules.yaml", "vllm-rules")
+
+
+def check_args(args: Mapping[str, Any], env: Mapping[str, str], unsafe: Collection[str], version: str) -> list[Finding]:
+    """What is wrong with flags, variables and `unsafe` entries; KeyError for a version that isn't known."""
+    known = _versions()[_minor(version)]
+    found: list[Finding] = []
+    for name, value in args.items():
+        found += [(("args", name), message) for message in _flag(name, value, unsafe, known)]
+    for name in env:
+        found += [(("env", name), message) for message in _variable(name, unsafe, known)]
+    given = {*map(_positive, args), *args, *env}
+    for index, name in enumerate(unsafe):
+        if name not in given:
+            found.append((("unsafe", index), f"{name} is neither in args nor in env; remove it here too"))
+        elif name not in rules()["unsafe"]:
+            found.append((("unsafe", index), f"{name} needs no entry here"))
+    return found
+
+
+def _positive(name: str) -> str:
+    return name.removeprefix("no-")
+
+
+def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> Iterator[str]:
+    negated = name.startswith("no-") and name not in known.flags
+    flag = known.flags.get(_positive(name) if negated else name)
+    canonical = (flag.alias if flag else None) or (_positive(name) if negated else name)
+    if gone := _gone(name, known):
+        yield gone
+    elif flag is None or (negated and flag.type != "boolean"):
+        yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
+    elif by := rules()["computed"].get(canonical):
+        yield f"gpuyard sets it itself: it comes from {by}"
+    else:
+        if not negated and value is not False:
+            yield from _unsafe(canonical, unsafe)
+        yield from _type(value, flag if flag.alias is None else known.flags[flag.alias])
+
+
+def _variable(name: str, unsafe: Collection[str], known: Version) -> Iterator[str]:
+    if gone := _gone(name, known):
+        yield gone
+    elif by := rules()["computed"].get(name):
+        yield f"gpuyard sets it itself: it comes from {by}"
+    elif name.startswith("VLLM_") and name not in known.environment:
+        yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment)}"
+    else:
+        yield from _unsafe(name, unsafe)
+
+
+def _gone(name: str, known: Version) -> str | None:
+    for spelling in (name, _positive(name)):
+        rule = rules()["removed"].get(spelling)
+        if rule and _minor(rule["version"]) <= known.minor:
+            flag = spelling if spelling.isupper() else f"--{spelling}"
+            before = " or before" if rule.get("before") else ""
+            return f"{flag} was removed in {rule['version']}{before}; {rule['instead']}"
+    return None
+
+
+def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
+    reason = rules()["unsafe"].get(name)
+    if reason and name not in unsafe:
+        yield f"{reason}; if that is wanted, add {name} to serving.unsafe"
+
+
+def _type(value: object, flag: Flag) -> Iterator[str]:
+    expected = _PYTHON.get(flag.type)
+    wrong_bool = isinstance(value, bool) and flag.type != "boolean"
+    if expected and (wrong_bool or not isinstance(value, expected)):
+        yield f"must be {'an' if flag.type[0] in 'aeio' else 'a'} {flag.type}"
+
+
+def deprecations(args: Mapping[str, Any], version: str) -> list[Finding]:
+    """Flags that the version still takes and a later one won't."""
+    known = _versions()[_minor(version)]
+    soon = rules()["deprecated"]
+    found: list[Finding] = []
+    for name in args:
+        flag = known.flags.get(_positive(name))
+        if flag and (message := flag.deprecated or soon.get(_positive(name))):
+            found.append((("args", name), message))
+    return found
+
+
+def check_metric(name: str, labels: Collection[str], version: str) -> str | None:
+    """What is wrong with a series that a query names, such as vllm:e2e_request_latency_seconds_bucket."""
+    known = _versions()[_minor(version)]
+    metric = known.metrics.get(name)
+    if metric is None:
+        base, _, part = name.rpartition("_")
+        metric = known.metrics.get(base)
+        if metric is None or metric.type != "histogram" or part not in {"bucket", "sum", "count"}:
+            return f"vLLM {known.release} has no metric {name}; {nearest(name, known.metrics)}"
+    if metric.labels is not None:
+        for label in labels:
+            # Prometheus adds the labels of the target and of the rule.
+            if label not in metric.labels | {
+                "le",
+                "namespace",
+                "pod",
+                "container",
+                "endpoint",
+                "job",
+                "instance",
+            }:
+                return f"{name} has no label {label}; {nearest(label, metric.labels)}"
+    return None

@@ -1,0 +1,285 @@
+"""Does it fit: against start-up logs that others published, and against common sense."""
+
+from dataclasses import replace
+from statistics import mean, median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpuyard.fit import Choice, Refusal, Settings, Verdict, choose, defaults_for, explain, fit, memory
+from gpuyard.fit.verdict import impossible
+from gpuyard.models import Attention, Latent, Model, Quantization, State, Vision, Window, catalogue
+from gpuyard.shapes import Node
+from gpuyard.shapes import catalogue as shapes
+from tests.startup_logs import LOGS, Log
+
+LLAMA_8B, LLAMA_70B = catalogue()["llama-3.1-8b-instruct"], catalogue()["llama-3.3-70b-instruct"]
+QWEN_VL = catalogue()["qwen2.5-vl-7b-instruct"]
+NODES = {node.name: node for shape in shapes().values() for node in shape.nodes.values()}
+A10, A10_4, A100_40, H100 = (NODES[name] for name in ("VM.GPU.A10.1", "BM.GPU.A10.4", "BM.GPU4.8", "BM.GPU.H100.8"))
+
+
+def error(log: Log) -> float:
+    return fit(log.model, log.node, log.settings).kv - log.kv
+
+
+@pytest.mark.parametrize("log", LOGS, ids=[f"{n}-tp{log.tensor}" for n, log in enumerate(LOGS)])
+def test_the_kv_cache_is_near_what_the_log_says(log: Log) -> None:
+    assert abs(error(log)) < 1.0
+
+
+def test_the_estimate_is_careful_on_the_whole() -> None:
+    errors = [error(log) for log in LOGS]
+    assert -0.3 < median(errors) <= 0.05
+    assert mean(map(abs, errors)) < 0.3
+    assert max(errors) < 0.25, "never much more than there is"
+
+
+@pytest.mark.parametrize("log", LOGS, ids=[f"{n}-tp{log.tensor}" for n, log in enumerate(LOGS)])
+def test_requests_at_once_are_exact_for_the_same_memory(log: Log) -> None:
+    one = memory.kv_bytes(log.model, log.settings, log.context)
+    assert log.kv * 2**30 / one == pytest.approx(log.concurrency, rel=0.003)
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "tensor", "verdict"),
+    [
+        ("llama-3.1-8b-instruct", "VM.GPU.A10.1", 1, Verdict.TIGHT),
+        ("llama-3.1-8b-instruct", "VM.GPU.A10.2", 2, Verdict.FITS),
+        ("llama-3.1-8b-instruct", "BM.GPU4.8", 1, Verdict.FITS),
+        ("llama-3.1-8b-instruct", "BM.GPU.H100.8", 1, Verdict.FITS),
+        ("qwen2.5-vl-7b-instruct", "VM.GPU.A10.1", 1, Verdict.TIGHT),
+        ("qwen2.5-vl-7b-instruct", "BM.GPU.A10.4", 2, Verdict.FITS),
+        ("qwen2.5-vl-7b-instruct", "BM.GPU.A100-v2.8", 1, Verdict.FITS),
+        ("llama-3.3-70b-instruct", "BM.GPU4.8", 8, Verdict.FITS),
+        ("llama-3.3-70b-instruct", "BM.GPU.A100-v2.8", 4, Verdict.FITS),
+        ("llama-3.3-70b-instruct", "BM.GPU.H100.8", 4, Verdict.FITS),
+        ("llama-3.3-70b-instruct-awq", "BM.GPU.A10.4", 4, Verdict.FITS),
+        ("llama-3.3-70b-instruct-awq", "BM.GPU4.8", 2, Verdict.FITS),
+        ("llama-3.3-70b-instruct-awq", "BM.GPU.H100.8", 1, Verdict.FITS),
+    ],
+)
+def test_the_blueprints_on_oracle_shapes(name: str, node: str, tensor: int, verdict: Verdict) -> None:
+    found = choose(catalogue()[name], [NODES[node]], context=16384, concurrency=32)
+    assert isinstance(found, Choice)
+    assert (found.settings.tensor, found.fit.verdict) == (tensor, verdict)
+
+
+def test_a_refusal_has_the_numbers_and_a_way_out() -> None:
+    found = choose(LLAMA_70B, list(shapes()["a10"].nodes.values()), context=16384, concurrency=32)
+    assert isinstance(found, Refusal)
+    assert list(found.fits) == ["VM.GPU.A10.1", "VM.GPU.A10.2", "BM.GPU.A10.4"]
+    assert found.instead == (
+        "llama-3.3-70b-instruct-awq fits on BM.GPU.A10.4 with 4 GPUs",
+        "llama-3.3-70b-instruct fits on BM.GPU4.8, BM.GPU.B4.8, BM.GPU.A100-v2.8 with 8 GPUs",
+        "llama-3.3-70b-instruct fits on BM.GPU.H100.8 with 4 GPUs",
+    )
+    assert (
+        "BM.GPU.A10.4: weights 32.9 + other 2.0 of 19.9 GiB on each of 4 GPUs: a request of 16384 tokens "
+        "needs 1.25 GiB of KV cache on each GPU, nothing is left"
+    ) in found.reason
+
+
+def test_a_shorter_context_is_offered() -> None:
+    found = choose(LLAMA_8B, [A10], context=65536)
+    assert isinstance(found, Refusal)
+    assert found.instead[:2] == (
+        f"a context of {found.fits['VM.GPU.A10.1'].largest_context} tokens fits on VM.GPU.A10.1",
+        "llama-3.1-8b-instruct-awq fits on VM.GPU.A10.1 with 1 GPU",
+    )
+
+
+def test_what_is_offered_holds() -> None:
+    refused = choose(LLAMA_8B, [A10], context=65536)
+    assert isinstance(refused, Refusal)
+    largest = refused.fits[A10.name].largest_context
+    assert isinstance(choose(LLAMA_8B, [A10], context=largest), Choice)
+    assert isinstance(choose(LLAMA_8B, [A10], context=largest + 32), Refusal)
+
+
+def test_only_nodes_that_hold_it_are_kept() -> None:
+    found = choose(catalogue()["qwen3-14b"], list(shapes()["a10"].nodes.values()), context=16384)
+    assert isinstance(found, Choice)
+    assert found.nodes == ("VM.GPU.A10.2", "BM.GPU.A10.4")
+    assert found.settings.tensor == 2
+
+
+def test_one_parallelism_for_all_nodes_comes_before_fewer_gpus() -> None:
+    found = choose(LLAMA_70B, list(shapes()["a100"].nodes.values()), context=16384)
+    assert isinstance(found, Choice)
+    assert found.nodes == ("BM.GPU4.8", "BM.GPU.B4.8", "BM.GPU.A100-v2.8")
+    assert found.settings.tensor == 8
+    assert found.fit.node == "BM.GPU4.8"
+
+
+def test_the_author_decides() -> None:
+    found = choose(LLAMA_8B, [H100], context=8192, tensor=2, max_num_seqs=16, batched_tokens=4096, utilization=0.8)
+    assert isinstance(found, Choice)
+    assert found.settings == Settings(8192, 16, 4096, 0.8, tensor=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "changes", "reason"),
+    [
+        ("llama-3.1-8b-instruct", A10, {"tensor": 2}, "needs 2 GPUs, the node has 1"),
+        ("phi-4", H100, {"tensor": 3}, "tensor parallelism 3 doesn't divide 40 attention heads"),
+        ("phi-4", H100, {"tensor": 4}, "tensor parallelism 4 neither divides 10 KV heads nor is a multiple of them"),
+        ("phi-4", H100, {"context": 16385}, "context 16385 is more than the model's 16384"),
+        ("phi-4", A10, {"kv_dtype": "fp8"}, "an FP8 KV cache needs sm_89 or newer, NVIDIA A10 is sm_86"),
+    ],
+)
+def test_what_no_memory_helps_against(name: str, node: Node, changes: dict[str, object], reason: str) -> None:
+    settings = replace(defaults_for(node, 8192), **changes)  # type: ignore[arg-type]
+    found = fit(catalogue()[name], node, settings)
+    assert (found.verdict, found.reason) == (Verdict.NO, reason)
+
+
+def test_vision_heads_count_unless_every_gpu_has_the_tower() -> None:
+    odd = replace(QWEN_VL, vision=Vision(10**9, heads=10), attention=replace(QWEN_VL.attention, heads=32, kv_heads=8))
+    settings = replace(defaults_for(H100, 8192), tensor=4)
+    assert fit(odd, H100, settings).reason == "tensor parallelism 4 doesn't divide 10 heads of the vision tower"
+    everywhere = replace(odd, vision=Vision(10**9, heads=10, replicated=True))
+    assert fit(everywhere, H100, settings).verdict is Verdict.FITS
+    assert memory.weights(everywhere, settings) > memory.weights(odd, settings) + 0.6
+
+
+def kv(attention: Attention, **settings: object) -> int:
+    made = replace(Settings(8192, 64, 2048, 0.9), **settings)  # type: ignore[arg-type]
+    return memory.kv_bytes(replace(LLAMA_8B, attention=attention), made, 8192)
+
+
+def test_kv_heads_are_shared_out_until_each_gpu_has_one() -> None:
+    plain = LLAMA_8B.attention
+    assert kv(plain) == 2 * 32 * 8 * 128 * 2 * 8192
+    assert [kv(plain) / kv(plain, tensor=n) for n in (2, 4, 8, 16)] == [2, 4, 8, 8]
+    assert kv(plain, kv_dtype="fp8_e4m3") * 2 == kv(plain)
+    assert kv(plain, pipeline=2) * 2 == kv(plain)
+
+
+def test_latent_attention_is_whole_on_every_gpu() -> None:
+    latent = replace(LLAMA_8B.attention, latent=Latent(512, 64))
+    assert kv(latent) == kv(latent, tensor=8) == 32 * (512 + 64) * 2 * 8192
+
+
+def test_a_window_holds_two_batches_and_itself() -> None:
+    token = 2 * 8 * 128 * 2
+    windowed = replace(LLAMA_8B.attention, window=Window(16, 1024))
+    assert kv(windowed) == 16 * token * (8192 + 16 * (-(-(1023 + 2 * 2048) // 16) + 1))
+    assert kv(windowed, batched_tokens=8192) == 16 * token * (8192 + 8192 + 16)
+
+
+def test_a_constant_state_does_not_grow() -> None:
+    hybrid = replace(LLAMA_8B.attention, state=State(24, 1_000_000))
+    assert kv(hybrid) == 8 * 2 * 8 * 128 * 2 * 8192 + 24_000_000
+
+
+def test_pipeline_stages_hold_the_embedding_beside_their_layers() -> None:
+    flat = replace(defaults_for(H100, 8192), tensor=2)
+    piped = replace(flat, tensor=1, pipeline=2)
+    assert 0.4 < memory.weights(LLAMA_8B, piped) - memory.weights(LLAMA_8B, flat) < 0.6
+    assert fit(LLAMA_8B, A10_4, piped).kv < fit(LLAMA_8B, A10_4, flat).kv
+
+
+def test_graphs_on_top_of_the_budget_need_room_of_their_own() -> None:
+    settings = replace(defaults_for(A10, 8192), utilization=0.99)
+    inside, on_top = (fit(LLAMA_8B, A10, replace(settings, version=version)) for version in ("0.32.0", "0.31.0"))
+    assert inside.graphs > 0 == on_top.graphs
+    assert on_top.budget == pytest.approx(A10.usable_gib - inside.graphs - 0.2)
+
+
+def test_defaults_by_class_of_gpu() -> None:
+    assert defaults_for(A10, 1) == Settings(1, 64, 2048, 0.90)
+    assert defaults_for(A100_40, 1) == Settings(1, 256, 2048, 0.92)
+    assert defaults_for(H100, 1) == Settings(1, 512, 8192, 0.92)
+    assert defaults_for(A10, 1, concurrency=100).max_num_seqs == 100
+
+
+def test_tight_says_why() -> None:
+    roomy = fit(LLAMA_8B, A100_40, defaults_for(A100_40, 8192), concurrency=32)
+    assert (roomy.verdict, roomy.reason) == (Verdict.FITS, "")
+    asked = fit(LLAMA_8B, A100_40, defaults_for(A100_40, 8192), concurrency=200)
+    assert asked.reason == "78 requests of 2048 tokens, not 200"
+    assert fit(LLAMA_8B, A10, defaults_for(A10, 16384)).reason == "1.9 full-length requests at once, not 4"
+    margin = fit(LLAMA_8B, A10, defaults_for(A10, 28672))
+    assert margin.reason == "less than 1 GiB to spare, which the estimate may be wrong by"
+
+
+def test_explain() -> None:
+    fp8 = replace(LLAMA_8B, quantization=Quantization.FP8, loaded_bytes=LLAMA_8B.loaded_bytes // 2)
+    lines = explain(fit(fp8, A10_4, replace(defaults_for(A10_4, 16384), tensor=2), concurrency=32))
+    assert lines == [
+        "BM.GPU.A10.4, tensor parallel 2: fits",
+        "  budget       19.85 GiB  90% of 22.06 GiB",
+        "- weights       3.79 GiB",
+        "- activation    0.46 GiB  64 sequences, 2048 batched tokens",
+        "- buffers       0.60 GiB  CUDA context, NCCL",
+        "- graphs        0.36 GiB  CUDA graphs",
+        "= KV cache     14.64 GiB  239,920 tokens of 65,536 bytes",
+        "concurrency: 14.6 requests of 16,384 tokens, 64 of 2,048",
+        "largest context: 131,072 tokens",
+        "assumed: 22.06 of 24 GiB are usable, and nothing else uses the GPU",
+        "assumed: vLLM 0.32.0: 64 sequences, batches of 2048",
+        "assumed: sampling counted as vLLM 0.19 measured it; newer ones may log a larger KV cache than this",
+        "assumed: NVIDIA A10 has no FP8: the weights stay small, the arithmetic is 16-bit (Marlin)",
+        "assumed: 2 GPUs talk over PCIe: it fits, but each token waits for it",
+    ]
+
+
+ORDER = [Verdict.NO, Verdict.TIGHT, Verdict.FITS]
+models = st.sampled_from(list(catalogue().values()))
+nodes = st.sampled_from(list(NODES.values()))
+tensors = st.sampled_from([1, 2, 4, 8])
+
+
+def rank(found: Model, node: Node, settings: Settings) -> int:
+    return ORDER.index(fit(found, node, settings).verdict)
+
+
+@given(models, nodes, tensors, st.floats(0, 60))
+def test_more_memory_never_fits_less(found: Model, node: Node, tensor: int, more: float) -> None:
+    settings = replace(defaults_for(node, 8192), tensor=tensor)
+    larger = replace(node, usable_gib=node.usable_gib + more)
+    assert rank(found, larger, settings) >= rank(found, node, settings)
+    assert fit(found, larger, settings).largest_context >= fit(found, node, settings).largest_context
+
+
+@given(models, nodes, tensors, st.integers(16, 131072), st.integers(16, 131072))
+def test_a_longer_context_never_fits_better(found: Model, node: Node, tensor: int, one: int, two: int) -> None:
+    settings = replace(defaults_for(node, min(one, two)), tensor=tensor)
+    longer = replace(settings, context=max(one, two))
+    assert rank(found, node, longer) <= rank(found, node, settings)
+    assert fit(found, node, longer).full_length <= fit(found, node, settings).full_length
+
+
+@given(models, nodes, tensors, st.integers(1, 1024), st.integers(1, 1024))
+def test_more_sequences_never_leave_more_cache(found: Model, node: Node, tensor: int, one: int, two: int) -> None:
+    settings = replace(defaults_for(node, 8192), tensor=tensor)
+    fewer, more = (fit(found, node, replace(settings, max_num_seqs=count)) for count in sorted((one, two)))
+    assert more.kv <= fewer.kv
+
+
+@given(models, nodes, tensors, st.floats(0.5, 0.95), st.floats(0.5, 0.95))
+def test_a_larger_share_never_fits_less(found: Model, node: Node, tensor: int, one: float, two: float) -> None:
+    settings = replace(defaults_for(node, 8192), tensor=tensor)
+    less, more = (replace(settings, utilization=share) for share in sorted((one, two)))
+    assert rank(found, node, less) <= rank(found, node, more)
+
+
+@given(models, nodes, tensors)
+def test_the_numbers_add_up(found: Model, node: Node, tensor: int) -> None:
+    answer = fit(found, node, replace(defaults_for(node, 8192), tensor=tensor))
+    left = answer.budget - answer.weights - answer.other
+    assert answer.kv == pytest.approx(max(0, left))
+    refused = impossible(found, node, answer.settings)
+    assert (answer.verdict is Verdict.NO) == bool(refused or answer.full_length < 1)
+    assert answer.weights * tensor * 2**30 >= found.loaded_bytes
+
+
+@given(models, st.lists(nodes, min_size=1, max_size=4, unique_by=lambda node: node.name), st.integers(256, 65536))
+def test_a_choice_holds_on_every_node_it_names(found: Model, some: list[Node], context: int) -> None:
+    choice = choose(found, some, context=context)
+    if isinstance(choice, Choice):
+        assert all(rank(found, NODES[name], choice.settings) > 0 for name in choice.nodes)
+    else:
+        assert all(answer.verdict is Verdict.NO for answer in choice.fits.values())

@@ -1,0 +1,108 @@
+from typing import Any
+
+import pytest
+
+from gpuyard.errors import InputError, Location
+from gpuyard.models import Model, Quantization, catalogue, model_from, variants
+
+HERE = Location("blueprint.yaml", 3, 1)
+FACTS: dict[str, Any] = {
+    "name": "mine",
+    "parameters": 8_000_000_000,
+    "weightsBytes": 16_000_000_000,
+    "attention": {
+        "layers": 32,
+        "hidden": 4096,
+        "heads": 32,
+        "kvHeads": 8,
+        "headDim": 128,
+        "vocabulary": 128256,
+        "maxContext": 8192,
+    },
+}
+
+
+def changed(**attention: object) -> dict[str, Any]:
+    return FACTS | {"attention": FACTS["attention"] | attention}
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b-instruct", "qwen2.5-vl-7b-instruct", "llama-3.3-70b-instruct"])
+def test_the_blueprints_find_their_models(name: str) -> None:
+    assert catalogue()[name].repository
+
+
+@pytest.mark.parametrize("model", catalogue().values(), ids=list(catalogue()))
+def test_an_entry_is_plausible(model: Model) -> None:
+    assert model.revision
+    assert len(model.revision) == 40
+    assert model.licence
+    bytes_per_parameter = model.weights_bytes / model.parameters
+    if model.quantization is Quantization.NONE:
+        assert bytes_per_parameter == 2, "16-bit weights are two bytes each, to the last one"
+    else:
+        assert 0.5 < bytes_per_parameter < 1.1
+    assert model.loaded_bytes >= model.weights_bytes
+    assert model.variant_of is None or model.variant_of in catalogue()
+
+
+# What config.json says about layers must add up to the parameters that are published.
+@pytest.mark.parametrize(
+    ("name", "intermediate", "extra"),
+    [
+        ("llama-3.1-8b-instruct", 14336, 0),
+        ("llama-3.3-70b-instruct", 28672, 0),
+        ("qwen3-8b", 12288, 36 * 2 * 128),
+        ("qwen3-14b", 17408, 40 * 2 * 128),
+        ("qwen3-32b", 25600, 64 * 2 * 128),
+        ("phi-4", 17920, 0),
+        ("qwen2.5-vl-7b-instruct", 18944, 28 * (28 + 2 * 4) * 128),
+        ("mistral-small-3.2-24b-instruct", 32768, 0),
+    ],
+)
+def test_the_shape_adds_up_to_the_parameters(name: str, intermediate: int, extra: int) -> None:
+    model, a = catalogue()[name], catalogue()[name].attention
+    projections = 2 * a.hidden * a.heads * a.head_dim + 2 * a.hidden * a.kv_heads * a.head_dim
+    layer = projections + 3 * a.hidden * intermediate + 2 * a.hidden
+    total = a.layers * layer + 2 * a.vocabulary * a.hidden + a.hidden + extra
+    vision = model.vision.bytes // 2 if model.vision else 0
+    assert total + vision == model.parameters
+
+
+def test_the_int4_form_of_the_large_model_is_offered() -> None:
+    assert [variant.name for variant in variants(catalogue()["llama-3.3-70b-instruct"])] == [
+        "llama-3.3-70b-instruct-awq"
+    ]
+
+
+def test_inline_facts_make_a_model() -> None:
+    model = model_from(changed(window={"layers": 16, "tokens": 1024}, latent={"rank": 512, "ropeDim": 64}), HERE)
+    assert model.loaded_bytes == 16_000_000_000
+    assert model.weights_gib == pytest.approx(14.9, abs=0.01)
+    assert model.attention.window
+    assert model.attention.window.tokens == 1024
+    assert model.attention.latent
+    assert model.attention.latent.rope_dim == 64
+    assert not model.multimodal
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ("text", "$: 'text' is not of type 'object'"),
+        (FACTS | {"weight": 1}, "$: Additional properties are not allowed ('weight' was unexpected)"),
+        (changed(heads=30), "$.attention: 30 heads are no multiple of 8 kvHeads"),
+        (changed(window={"layers": 33, "tokens": 1}), "$.attention: window and state name 33 layers of 32"),
+        (
+            FACTS | {"weightsBytes": 16},
+            "$.weightsBytes: less than two bits a parameter; bytes are needed, not GB or GiB",
+        ),
+        (
+            FACTS | {"vision": {"bytes": 16_000_000_000}},
+            "$.vision.bytes: must be less than weightsBytes, which includes it",
+        ),
+    ],
+)
+def test_wrong_facts_are_explained(facts: object, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        model_from(facts, HERE)
+    assert [str(problem) for problem in caught.value.problems] == [f"blueprint.yaml:3:1: {message}"]

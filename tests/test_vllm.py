@@ -1,0 +1,223 @@
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gpuyard import vllm
+
+V32, V33 = "0.32.0", "0.33.0"
+
+
+def found(
+    args: dict[str, object], env: dict[str, str] | None = None, unsafe: tuple[str, ...] = ()
+) -> list[vllm.Finding]:
+    return vllm.check_args(args, env or {}, unsafe, V32)
+
+
+def test_versions() -> None:
+    assert vllm.versions() == (V32, V33)
+    assert vllm.catalogue("0.32.7") is vllm.catalogue(V32)
+    assert vllm.catalogue("0.31.0") is None
+
+
+def test_defaults_and_types_as_the_help_prints_them() -> None:
+    known = vllm.catalogue(V32)
+    assert known
+    assert len(known.flags) == 317  # 316 lines of `vllm serve --help=all`, and one other spelling
+    assert known.flags["gpu-memory-utilization"] == vllm.Flag("number", 0.92, None, None)
+    assert known.flags["device-memory-utilization"].alias == "gpu-memory-utilization"
+    assert known.flags["enable-prefix-caching"].type == "boolean"
+    assert known.flags["max-model-len"].type == "integer"
+    assert "VLLM_SERVER_DEV_MODE" in known.environment
+
+
+def test_a_removed_flag_names_its_version_and_successor() -> None:
+    assert found({"disable-log-requests": True}) == [
+        (
+            ("args", "disable-log-requests"),
+            "--disable-log-requests was removed in 0.22; logging is off by default",
+        )
+    ]
+    assert found({}, {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}) == [
+        (
+            ("env", "VLLM_ATTENTION_BACKEND"),
+            "VLLM_ATTENTION_BACKEND was removed in 0.32 or before; use the flag attention-backend",
+        )
+    ]
+
+
+def test_what_a_later_version_removes_is_still_there() -> None:
+    name = "VLLM_USE_RAY_WRAPPED_PP_COMM"
+    assert vllm.check_args({}, {name: "0"}, (), V32) == []
+    assert vllm.check_args({}, {name: "0"}, (), V33) == [
+        (("env", name), f"{name} was removed in 0.33; there is no successor")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "enable-auto-tool-choise",
+            True,
+            "vLLM 0.32.0 has no flag --enable-auto-tool-choise; did you mean enable-auto-tool-choice?",
+        ),
+        (
+            "trust-remote-cod",
+            True,
+            "vLLM 0.32.0 has no flag --trust-remote-cod; did you mean trust-remote-code?",
+        ),
+        ("no-max-model-len", True, "vLLM 0.32.0 has no flag --no-max-model-len; did you mean max-model-len?"),
+        ("max-model-len", 4096, "gpuyard sets it itself: it comes from serving.contextLength"),
+        (
+            "device-memory-utilization",
+            0.9,
+            "gpuyard sets it itself: it comes from serving.gpuMemoryUtilization",
+        ),
+        ("api-key", "x", "gpuyard sets it itself: it comes from expose.apiKey"),
+        ("enable-prefix-caching", "yes", "must be a boolean"),
+        ("max-lora-rank", True, "must be an integer"),
+        ("stream-interval", [1], "must be an integer"),
+        ("max-lora-rank", 64, None),
+        ("max-log-len", "16k", None),
+        ("no-enable-prefix-caching", True, None),
+        ("limit-mm-per-prompt", {"image": 2}, None),
+        ("no-trust-remote-code", True, None),
+        ("trust-remote-code", False, None),
+    ],
+)
+def test_flags(name: str, value: object, message: str | None) -> None:
+    assert found({name: value}) == ([] if message is None else [(("args", name), message)])
+
+
+def test_unsafe_ones_need_an_entry() -> None:
+    [(key, message)] = found({"allowed-local-media-path": "/data"})
+    assert key == ("args", "allowed-local-media-path")
+    assert message.startswith("lets requests read files of the pod; if that is wanted, add allowed-local-media-path")
+    assert found({"allowed-local-media-path": "/data"}, unsafe=("allowed-local-media-path",)) == []
+    assert found({}, {"VLLM_SERVER_DEV_MODE": "1"}, ("VLLM_SERVER_DEV_MODE",)) == []
+
+
+def test_an_entry_that_allows_nothing_is_refused() -> None:
+    assert found({"max-lora-rank": 8}, unsafe=("middleware", "max-lora-rank")) == [
+        (("unsafe", 0), "middleware is neither in args nor in env; remove it here too"),
+        (("unsafe", 1), "max-lora-rank needs no entry here"),
+    ]
+
+
+def test_variables_of_others_pass_and_ours_do_not() -> None:
+    assert found({}, {"NCCL_DEBUG": "WARN", "VLLM_LOGGING_LEVEL": "INFO"}) == []
+    assert found({}, {"HF_TOKEN": "x", "VLLM_LOGING_LEVEL": "x"}) == [
+        (("env", "HF_TOKEN"), "gpuyard sets it itself: it comes from model.credentials"),
+        (
+            ("env", "VLLM_LOGING_LEVEL"),
+            "vLLM 0.32.0 has no variable VLLM_LOGING_LEVEL; did you mean VLLM_LOGGING_LEVEL?",
+        ),
+    ]
+
+
+def test_deprecated_ones_are_only_mentioned() -> None:
+    assert found({"disable-cascade-attn": True}) == []
+    [(key, message)] = vllm.deprecations({"disable-cascade-attn": True, "max-lora-rank": 8}, V32)
+    assert key == ("args", "disable-cascade-attn")
+    assert "will be removed in v0.33.0" in message
+
+
+@pytest.mark.parametrize("version", vllm.versions())
+def test_rules_speak_of_flags_that_exist(version: str) -> None:
+    known = vllm.catalogue(version)
+    assert known
+    rules = vllm.rules()
+    theirs = {name for kind in ("unsafe", "computed", "deprecated") for name in rules[kind]}
+    unknown = {name for name in theirs if name not in known.flags and name not in known.environment}
+    assert unknown == {name for name in theirs if name.isupper() and not name.startswith(("VLLM_", "CUDA_", "LD_LIB"))}
+    gone = [name for name, rule in rules["removed"].items() if (*map(int, rule["version"].split(".")),) <= known.minor]
+    assert not [name for name in gone if name in known.flags or name in known.environment]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "message"),
+    [
+        ("vllm:num_requests_running", ["model_name", "namespace"], None),
+        ("vllm:e2e_request_latency_seconds_bucket", ["le", "model_name"], None),
+        ("vllm:request_success_total", ["finished_reason"], None),
+        ("vllm:cache_config_info", ["block_size"], None),
+        (
+            "vllm:gpu_cache_usage_perc",
+            [],
+            "vLLM 0.32.0 has no metric vllm:gpu_cache_usage_perc; did you mean vllm:kv_cache_usage_perc?",
+        ),
+        (
+            "vllm:request_success",
+            [],
+            "vLLM 0.32.0 has no metric vllm:request_success; did you mean vllm:request_success_total?",
+        ),
+        (
+            "vllm:num_requests_waiting",
+            ["model"],
+            "vllm:num_requests_waiting has no label model; did you mean model_name?",
+        ),
+    ],
+)
+def test_metrics(name: str, labels: list[str], message: str | None) -> None:
+    assert vllm.check_metric(name, labels, V32) == message
+
+
+def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
+    files = {
+        "PKG-INFO": "Name: vllm\nVersion: 0.40.1\n",
+        "vllm/config/model.py": (
+            "raise SystemExit\n"
+            "Kind = Literal['a', 'b']\n"
+            "class ModelConfig:\n"
+            "    size: int | None = None\n"
+            "    kind: Kind = 'a'\n"
+            "    rank: Literal[1, 8] = 8\n"
+        ),
+        "vllm/engine/arg_utils.py": (
+            "_GOING = '--old is deprecated. ' 'Use --new.'\n"
+            "class EngineArgs:\n"
+            "    def add_cli_args(parser):\n"
+            "        kwargs = get_kwargs(ModelConfig)\n"
+            "        parser.add_argument('--size', '--extent', **kwargs['size'])\n"
+            "        parser.add_argument('--kind', **{**kwargs['kind'], 'default': None})\n"
+            "        parser.add_argument('--rank', '-r', **kwargs['rank'])\n"
+            "        parser.add_argument('--old', action=argparse.BooleanOptionalAction, help=_GOING)\n"
+        ),
+        "vllm/entrypoints/common/cli_args.py": (
+            "class BaseFrontendArgs:\n"
+            "    chat_template: str | None = None\n"
+            "class FrontendArgs(BaseFrontendArgs):\n"
+            "    allowed_origins: list[str] = field(default_factory=list)\n"
+        ),
+        "vllm/envs.py": "environment_variables: dict = {'VLLM_B': lambda: 1, 'VLLM_A': lambda: 2}\n",
+        "vllm/metrics.py": (
+            "import prometheus_client\n"
+            "def make(self, labelnames):\n"
+            '    self._gauge_cls(name="vllm:a", documentation="", labelnames=labelnames)\n'
+            '    self._counter_cls(name="vllm:b", documentation="", labelnames=labelnames + ["x"])\n'
+        ),
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    script = runpy.run_path(str(Path(__file__).parents[1] / ".github" / "scripts" / "vllm_catalogue.py"))
+    assert yaml.safe_load(script["document"](tmp_path, "0.40.1", "0.40")) == {
+        "version": "0.40",
+        "release": "0.40.1",
+        "flags": {
+            "allowed-origins": {"type": "array", "default": []},
+            "chat-template": {"type": "string", "default": None},
+            "extent": {"alias": "size"},
+            "kind": {"type": "string", "default": None},
+            "old": {"type": "boolean", "deprecated": "--old is deprecated. Use --new."},
+            "rank": {"type": "integer", "default": 8},
+            "size": {"type": "integer", "default": None},
+        },
+        "environment": ["VLLM_A", "VLLM_B"],
+        "metrics": {
+            "vllm:a": {"type": "gauge", "labels": ["engine", "model_name"]},
+            "vllm:b_total": {"type": "counter", "labels": ["engine", "model_name", "x"]},
+        },
+    }
