@@ -1,0 +1,84 @@
+"""A broken rule of a JSON Schema as data, and which branch of a oneOf or anyOf a user meant."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from jsonschema.exceptions import ValidationError
+
+from gpuyard.yamlio import Path
+
+__all__ = ["Violation", "nearest_branch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A keyword of a schema that a value doesn't keep to."""
+
+    path: Path
+    value: Any
+    keyword: str
+    wanted: Any  # what the schema says behind the keyword
+    rule: Mapping[str, Any]  # the schema around the keyword; empty for `false`
+    of_name: bool  # the value is a key's name (propertyNames)
+    branches: tuple[tuple["Violation", ...], ...] = ()  # of oneOf and anyOf: why each of them doesn't fit
+
+    @classmethod
+    def of(cls, error: ValidationError) -> "Violation":
+        """The library's error as our data."""
+        reasons = sorted(error.context or (), key=_branch)
+        return cls(
+            path=tuple(error.absolute_path),
+            value=error.instance,
+            keyword=str(error.validator),
+            wanted=error.validator_value,
+            rule=error.schema if isinstance(error.schema, Mapping) else {},
+            of_name="propertyNames" in error.absolute_schema_path,
+            branches=tuple(tuple(map(cls.of, group)) for _, group in groupby(reasons, key=_branch)),
+        )
+
+
+def _branch(error: ValidationError) -> int:
+    return int(error.relative_schema_path[0])
+
+
+def nearest_branch(violation: Violation) -> Sequence[Violation]:
+    """What to report in place of a broken oneOf or anyOf; nothing when it is to be told as a whole.
+
+    A value of a wrong kind is told all kinds, a wrong discriminator (const or enum in each branch) all its
+    values; else the branch with the fewest violations counts, unless each misses all keys that it requires.
+    """
+    left = list(violation.branches)
+    if not left or "x-error" in violation.rule:
+        return ()
+    for keywords, depth in (({"type"}, 0), ({"const", "enum"}, 1)):
+        deepest = len(violation.path) + depth
+        refusals = [_first(branch, keywords, deepest) for branch in left]
+        found = [each for each in refusals if each]
+        if len(found) == len(left) and len({each.path for each in found}) == 1:
+            return [_merged(found)]
+        left = [branch for branch, each in zip(left, refusals, strict=True) if not each] or left
+    if all(_misses_all(each, violation.path) for branch in left for each in branch):
+        return ()
+    return min(left, key=len)
+
+
+def _first(branch: Sequence[Violation], keywords: set[str], deepest: int) -> Violation | None:
+    return next((each for each in branch if each.keyword in keywords and len(each.path) <= deepest), None)
+
+
+def _merged(violations: Sequence[Violation]) -> Violation:
+    """One violation in place of several of the same value: any of their types or choices would do."""
+    wanted: list[Any] = []
+    for each in violations:
+        wanted += each.wanted if isinstance(each.wanted, list) else [each.wanted]
+    choices = [value for index, value in enumerate(wanted) if value not in wanted[:index]]
+    return replace(
+        violations[0], keyword="type" if violations[0].keyword == "type" else "enum", wanted=choices, rule={}
+    )
+
+
+def _misses_all(violation: Violation, path: Path) -> bool:
+    required = violation.keyword == "required" and violation.path == path
+    return required and not any(key in violation.value for key in violation.wanted)

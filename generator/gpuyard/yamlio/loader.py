@@ -1,0 +1,54 @@
+"""Fast readers (libyaml) for text that we wrote ourselves: what Helm rendered, and the data we ship.
+
+Never for a user's file: aliases are followed and depth isn't limited here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from gpuyard.yamlio.scalars import Scalar, core, kubernetes
+
+__all__ = ["load_data", "parse_manifests"]
+
+_PLAIN = "plain"
+_QUOTED = "quoted"
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # without libyaml: the same, ten times slower
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Nodes only, tagged with no more than whether a scalar was quoted: its meaning is our affair."""
+
+    def resolve(self, kind: type[yaml.Node], _value: object, implicit: tuple[bool, bool]) -> str:
+        """The tag of a node without one."""
+        return _PLAIN if kind is yaml.ScalarNode and implicit[0] else _QUOTED
+
+    def descend_resolver(self, *_: object) -> None:
+        """Paths play no part in it."""
+
+    def ascend_resolver(self) -> None:
+        """Paths play no part in it."""
+
+
+def parse_manifests(text: str) -> list[dict[str, Any]]:
+    """Every object of a rendered stream, as Kubernetes would read it; empty documents are left out."""
+    values = [_value(node, kubernetes) for node in yaml.compose_all(text, Loader=_Loader)]
+    return [value for value in values if value is not None]
+
+
+def load_data(text: str) -> Any:
+    """One document that we ship (a catalogue, a shape), by YAML 1.2's core schema as in users' files."""
+    node = yaml.compose(text, Loader=_Loader)
+    return None if node is None else _value(node, core)
+
+
+def _value(node: yaml.Node, scalar: Callable[[str], Scalar]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        mapping = {key.value: _value(item, scalar) for key, item in node.value}
+        if len(mapping) != len(node.value):
+            raise ValueError(f"a key is given twice in our own YAML, in the mapping that begins {node.start_mark}")
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, scalar) for item in node.value]
+    return scalar(node.value) if node.tag == _PLAIN else node.value
