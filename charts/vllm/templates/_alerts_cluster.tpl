@@ -1,0 +1,50 @@
+{{- /* From kube-state-metrics. A Deployment's pod is called NAME-hash-five letters. */}}
+{{- define "vllm.clusterAlerts" -}}
+{{- $name := include "vllm.fullname" . }}
+{{- $deployment := printf "namespace=%q,deployment=%q" .Release.Namespace $name }}
+{{- $pods := printf "namespace=%q,pod=~\"%s-[a-z0-9]+-[a-z0-9]{5}\"" .Release.Namespace $name }}
+{{- $budget := sub (include "vllm.progressSeconds" .) (include "vllm.graceSeconds" .) }}
+{{- $wanted := printf "kube_deployment_spec_replicas{%s} > 0" $deployment }}
+{{- $starting := printf "time() - max(kube_pod_created{%s}) < %d" $pods $budget }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmDown" "severity" "critical" "for" "5m"
+  "expr" (printf "kube_deployment_status_replicas_available{%s} == 0 and on () %s unless on () %s" $deployment $wanted $starting)
+  "summary" "No server of the model is ready."
+  "description" "None has been ready for 5 minutes, and none is within its start budget. Look at the pods' events and logs.") }}
+{{- $late := printf "time() - kube_pod_created{%s} > %d" $pods $budget }}
+{{- $unready := printf "kube_pod_status_ready{%s,condition=\"true\"} == 0" $pods }}
+{{- $alive := printf "kube_pod_status_phase{%s,phase=~\"Pending|Running\"} == 1" $pods }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmStartsSlowly" "severity" "warning" "for" "1m"
+  "expr" (printf "%s and on (pod) %s and on (pod) %s" $late $unready $alive)
+  "summary" "A server isn't ready within its start budget."
+  "description" (printf "{{ $labels.pod }} isn't ready after {{ $value | humanizeDuration }}; the budget is %d s." $budget)) }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmEngineDies" "severity" "warning" "for" "0m"
+  "expr" (printf "increase(kube_pod_container_status_restarts_total{%s,container=\"vllm\"}[30m]) > 0" $pods)
+  "summary" "A server was restarted: its engine died, or stopped to answer."
+  "description" "{{ $labels.pod }} was restarted within the last 30 minutes.") }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmMetricsMissing" "severity" "warning" "for" "10m"
+  "expr" (printf "kube_deployment_status_replicas_available{%s} > 0 unless on () vllm:num_requests_running{%s}" $deployment (include "vllm.series" .))
+  "summary" "Servers are ready, but their metrics aren't there."
+  "description" "Scaling and all other alerts are blind. Look at the PodMonitor, its labels and the NetworkPolicy.") }}
+{{- end }}
+
+{{- define "vllm.scalingAlerts" -}}
+{{- $name := include "vllm.fullname" . }}
+{{- $hpa := printf "namespace=%q,horizontalpodautoscaler=\"keda-hpa-%s\"" .Release.Namespace $name }}
+{{- $wanted := printf "kube_deployment_spec_replicas{namespace=%q,deployment=%q} > 0" .Release.Namespace $name }}
+{{- /* A scrape of KEDA without honorLabels renames its namespace label. */}}
+{{- $errors := "increase(keda_scaler_detail_errors_total{scaledObject=%q,%s=%q}[5m])" }}
+{{- $ours := printf $errors $name "namespace" .Release.Namespace }}
+{{- $renamed := printf $errors $name "exported_namespace" .Release.Namespace }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmScalerInFallback" "severity" "warning" "for" "5m"
+  "expr" (printf "sum(%s or %s) > 3" $renamed $ours)
+  "summary" "KEDA can't read the scaling signal; the number of servers stands still."
+  "description" "{{ $value | humanize }} failed readings in 5 minutes. Look at the ScaledObject's conditions and at Prometheus.") }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmScalingInactive" "severity" "warning" "for" "10m"
+  "expr" (printf "kube_horizontalpodautoscaler_status_condition{%s,condition=\"ScalingActive\",status=\"false\"} == 1 and on () %s" $hpa $wanted)
+  "summary" "The autoscaler doesn't scale."
+  "description" "Its condition ScalingActive is false: look at the HorizontalPodAutoscaler.") }}
+{{ include "vllm.alert" (dict "root" . "name" "VllmAtMaxReplicas" "severity" "warning" "for" "30m"
+  "expr" (printf "kube_horizontalpodautoscaler_status_desired_replicas{%s} >= kube_horizontalpodautoscaler_spec_max_replicas{%s}" $hpa $hpa)
+  "summary" "All servers that scaling.max allows are running."
+  "description" "{{ $value }} servers for 30 minutes; more load will wait.") }}
+{{- end }}

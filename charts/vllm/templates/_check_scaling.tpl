@@ -1,0 +1,35 @@
+{{- define "vllm.checkScaling" }}
+{{- with .Values.scaling }}
+{{- if .enabled }}
+{{- if gt (int64 .min) (int64 .max) }}
+scaling.min: {{ .min }} is more than scaling.max, {{ .max }}
+{{- end }}
+{{- if lt (int64 .max) 1 }}
+scaling.max: at least 1
+{{- end }}
+{{- if and (eq (int64 .min) 0) (ne .signal "upstream") }}
+scaling.min: 0 needs scaling.signal upstream; vLLM's own metrics end with the last pod, and nothing would start the first one again
+{{- end }}
+{{- if and (eq .signal "upstream") (not .upstream.query) }}
+scaling.upstream.query: signal upstream needs a query
+{{- end }}
+{{- if and (ne .prometheus.auth.mode "none") (not .prometheus.auth.secret) }}
+scaling.prometheus.auth.secret: mode {{ .prometheus.auth.mode }} needs the Secret
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "vllm.checkExpose" }}
+{{- if and .Values.httpRoute.enabled (not (and .Values.httpRoute.parentRefs .Values.httpRoute.hostnames)) }}
+httpRoute: needs a Gateway in parentRefs and a name in hostnames
+{{- end }}
+{{- if .Values.ingress.enabled }}
+{{- if not .Values.ingress.host }}
+ingress.host: needs a host name
+{{- end }}
+{{- if not (or .Values.ingress.tlsSecret .Values.ingress.plainHttp) }}
+ingress.tlsSecret: needs a certificate; ingress.plainHttp allows to go without
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,27 @@
+{{- /* Labels that every series of this server carries. Both values are checked: neither can end the string. */}}
+{{- define "vllm.series" -}}
+{{- printf "namespace=%q,model_name=%q" .Release.Namespace (include "vllm.servedName" .) }}
+{{- end }}
+
+{{- /* Each of these gives exactly one element, or none when nothing is scraped: KEDA takes more for an error, and
+       must take none for one. That is why there is no "or vector(0)": it would turn blindness into idleness. */}}
+{{- define "vllm.concurrencyQuery" -}}
+{{- $series := include "vllm.series" . -}}
+sum(vllm:num_requests_running{ {{- $series -}} }) + sum(vllm:num_requests_waiting{ {{- $series -}} })
+{{- end }}
+
+{{- define "vllm.queueQuery" -}}
+sum(vllm:num_requests_waiting{ {{- include "vllm.series" . -}} })
+{{- end }}
+
+{{- /* A pod with several engines (data parallelism) counts once. */}}
+{{- define "vllm.kvQuery" -}}
+sum(avg by (pod) (vllm:kv_cache_usage_perc{ {{- include "vllm.series" . -}} }))
+{{- end }}
+
+{{- /* Without traffic the quantile is NaN. Here 0 is right: this signal only ever adds to the concurrency. */}}
+{{- define "vllm.ttftQuery" -}}
+{{- $ttft := .Values.scaling.ttft -}}
+{{- $rate := printf "rate(vllm:time_to_first_token_seconds_bucket{%s}[%ds])" (include "vllm.series" .) (int64 $ttft.windowSeconds) -}}
+histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >= 0 or vector(0)
+{{- end }}

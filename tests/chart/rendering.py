@@ -1,0 +1,96 @@
+"""The chart, its test values, and the chart rendered in this process."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "vllm"
+CASES = sorted(path.stem.removesuffix("-values") for path in (CHART / "ci").glob("*-values.yaml"))
+
+Values = dict[str, Any]
+Objects = dict[str, dict[str, Any]]
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """values.schema.json."""
+    loaded: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    return loaded
+
+
+def case(name: str, **changes: Any) -> Values:
+    """A file of ci/, with changes: `scaling={"min": 2}` is merged, as Helm merges."""
+    loaded = yaml.load((CHART / "ci" / f"{name}-values.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    return merged(loaded, changes)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
+    """Maps are merged, everything else is replaced."""
+    result = copy.deepcopy(dict(base))
+    for key, value in changes.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def text(values: Values, *, name: str = "release", namespace: str = "inference", chart: Any = None) -> str:
+    """Every manifest, as Helm writes it; helm_python.HelmError where the values are refused."""
+    rendered = (chart or _chart()).render(values, name=name, namespace=namespace)
+    return "\n---\n".join(rendered[path] for path in sorted(rendered) if not path.endswith("NOTES.txt"))
+
+
+def objects(values: Values, *, name: str = "release", namespace: str = "inference") -> Objects:
+    """Every object by its kind; those of the download Job by `download-` and their kind."""
+    found: Objects = {}
+    for obj in yaml.load_all(text(values, name=name, namespace=namespace), yaml.CSafeLoader):
+        if obj is not None:
+            download = obj["metadata"]["labels"]["app.kubernetes.io/component"] == "download"
+            key = f"download-{obj['kind']}" if download else obj["kind"]
+            assert key not in found
+            found[key] = obj
+    return found
+
+
+def pod(values: Values) -> dict[str, Any]:
+    """The server's pod."""
+    spec: dict[str, Any] = objects(values)["Deployment"]["spec"]["template"]["spec"]
+    return spec
+
+
+def server(values: Values) -> dict[str, Any]:
+    """The server's container."""
+    (container,) = pod(values)["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+def config(values: Values) -> Values:
+    """The configuration that vLLM reads."""
+    loaded: Values = yaml.safe_load(objects(values)["ConfigMap"]["data"]["config.yaml"])
+    return loaded
+
+
+def templates(found: Objects) -> Iterator[dict[str, Any]]:
+    """Every pod template among the objects."""
+    for obj in found.values():
+        if "template" in obj.get("spec", {}):
+            yield obj["spec"]["template"]
+
+
+def specs(found: Objects) -> Iterator[dict[str, Any]]:
+    """Every pod specification among the objects."""
+    for template in templates(found):
+        yield template["spec"]
+
+
+@cache
+def _chart() -> Any:
+    import helm_python
+
+    return helm_python.Chart.load(CHART)

@@ -1,0 +1,451 @@
+"""charts/vllm: the server's pod: hardened, patient at the start, unhurried at the end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import pytest
+import yaml
+
+from tests.chart import pss
+from tests.chart.rendering import CASES, case, config, objects, pod, server, specs, templates, text
+
+Spec = dict[str, Any]
+
+
+def names(items: list[Spec]) -> dict[str, Spec]:
+    found = {item["name"]: item for item in items}
+    assert len(found) == len(items)
+    return found
+
+
+def environment(container: Spec) -> dict[str, str]:
+    return {name: entry["value"] for name, entry in names(container["env"]).items()}
+
+
+# --- security -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_pod_meets_the_restricted_standard(name: str) -> None:
+    found = list(templates(objects(case(name))))
+    assert found
+    for template in found:
+        assert pss.restricted(template) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_pod_holds_a_token_or_service_variables(name: str) -> None:
+    for spec in specs(objects(case(name))):
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_container_is_bounded(name: str) -> None:
+    for spec in specs(objects(case(name))):
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
+            for kind in ("requests", "limits"):
+                assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"][kind])
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_read_only_root_is_a_switch(read_only: bool) -> None:
+    values = case("shared-cache", securityContext={"readOnlyRootFilesystem": read_only})
+    for spec in specs(objects(values)):
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is read_only
+
+
+def test_a_user_without_an_entry_has_a_name_and_a_home() -> None:
+    spec = pod(case("default"))
+    context = spec["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"], context["fsGroup"]) == (10001, 10001, 10001)
+    variables = environment(spec["containers"][0])
+    assert (variables["USER"], variables["LOGNAME"], variables["HOME"]) == ("vllm", "vllm", "/home/vllm")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whatever_is_written_is_a_volume(name: str) -> None:
+    container = server(case(name))
+    writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    assert {"/cache", "/tmp", "/home/vllm", "/dev/shm"} == set(writable)  # noqa: S108
+    for variable, value in environment(container).items():
+        if (
+            variable.endswith(("_DIR", "_ROOT", "_HOME", "_BASE", "_PATH", "HOME", "TMPDIR"))
+            and "TOKEN" not in variable
+        ):
+            assert any(value == path or value.startswith(f"{path}/") for path in writable), variable
+
+
+def test_every_mount_has_its_volume() -> None:
+    for name in CASES:
+        for spec in specs(objects(case(name))):
+            volumes = names(spec["volumes"])
+            containers = [*spec.get("initContainers", []), *spec["containers"]]
+            used = {mount["name"] for container in containers for mount in container["volumeMounts"]}
+            assert used == set(volumes)
+
+
+def test_the_image_is_named_once() -> None:
+    values = case("shared-cache", image={"digest": "sha256:" + "a" * 64})
+    images = {
+        container["image"]
+        for spec in specs(objects(values))
+        for container in [*spec.get("initContainers", []), *spec["containers"]]
+    }
+    assert images == {f"phx.ocir.io/acme/vllm/vllm-openai:v0.32.0@sha256:{'a' * 64}"}
+    assert server(case("default"))["image"] == "docker.io/vllm/vllm-openai:v0.32.0"
+
+
+# --- configuration and secrets ------------------------------------------------------------------------------
+
+
+def test_vllm_reads_its_configuration_from_a_file() -> None:
+    container = server(case("default"))
+    assert container["command"] == ["vllm", "serve"]  # no shell: vLLM itself must get SIGTERM
+    assert container["args"] == ["--config", "/etc/vllm/config.yaml"]
+
+
+def test_the_configuration_is_whole() -> None:
+    assert config(case("shared-cache")) == {
+        "disable-access-log-for-endpoints": "/health,/metrics,/ping",
+        "max-model-len": 16384,
+        "max-num-seqs": 128,
+        "max-num-batched-tokens": 2048,
+        "gpu-memory-utilization": 0.9,
+        "enable-auto-tool-choice": True,
+        "tool-call-parser": "llama3_json",
+        "allowed-origins": ["https://chat.example.com"],
+        "limit-mm-per-prompt": {"image": 0},
+        "model": "meta-llama/Llama-3.1-8B-Instruct",
+        "revision": "0e9e39f249a16976918f6564b8830bc894c89659",
+        "served-model-name": "llama-3.1-8b",
+        "port": 8000,
+        "shutdown-timeout": 120,
+        "tensor-parallel-size": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("default", "Qwen/Qwen3-0.6B"),
+        ("volume", "/models/qwen2.5-vl-7b"),
+        ("bucket", "s3://models/llama-3.3-70b"),
+    ],
+)
+def test_sources_of_weights(name: str, model: str) -> None:
+    found = config(case(name))
+    assert found["model"] == model
+    assert "revision" not in found
+    assert found.get("load-format") == ("runai_streamer" if name == "bucket" else None)
+
+
+def test_the_root_of_a_volume_is_a_model_too() -> None:
+    assert config(case("volume", model={"volume": {"path": ""}}))["model"] == "/models"
+
+
+@pytest.mark.parametrize(
+    ("name", "offline"), [("default", False), ("shared-cache", True), ("volume", True), ("bucket", True)]
+)
+def test_only_a_server_that_needs_it_asks_hugging_face(name: str, offline: bool) -> None:
+    assert (environment(server(case(name))).get("HF_HUB_OFFLINE") == "1") is offline
+
+
+def test_a_changed_flag_rolls_the_pods() -> None:
+    def mark(**changes: Any) -> Any:
+        template = objects(case("default", **changes))["Deployment"]["spec"]["template"]
+        return template["metadata"]["annotations"]["checksum/config"]
+
+    assert mark() == mark()
+    assert len({mark(), mark(args={"max-model-len": 1}), mark(drain={"shutdownSeconds": 60})}) == 3
+
+
+def test_no_secret_is_an_argument_or_a_variable() -> None:
+    for name in CASES:
+        assert "secretKeyRef" not in text(case(name))
+
+
+@pytest.mark.parametrize("secret", ["hf-token", "chat-api-key", "bucket"])
+def test_secrets_are_files_for_the_group(secret: str) -> None:
+    values = case("bucket") if secret == "bucket" else case("shared-cache", download={"enabled": False})  # noqa: S105
+    (found,) = [volume["secret"] for volume in pod(values)["volumes"] if secret in str(volume.get("secret"))]
+    assert found["defaultMode"] == 0o440
+
+
+def test_the_token_goes_to_whoever_downloads() -> None:
+    alone, copied = case("shared-cache", download={"enabled": False}), case("shared-cache")
+    assert environment(server(alone))["HF_TOKEN_PATH"] == "/etc/hf/token"  # noqa: S105
+    assert "HF_TOKEN_PATH" not in environment(server(copied))
+    job = objects(copied)["download-Job"]["spec"]["template"]["spec"]["containers"][0]
+    assert environment(job)["HF_TOKEN_PATH"] == "/etc/hf/token"  # noqa: S105
+
+
+def joined(tmp_path: Path, keys: str) -> subprocess.CompletedProcess[str]:
+    """Run the init container's own command on files."""
+    container = names(pod(case("shared-cache"))["initContainers"])["api-key"]
+    base, secret, target = (tmp_path / name for name in ("base.yaml", "secret", "config.yaml"))
+    base.write_text(objects(case("shared-cache"))["ConfigMap"]["data"]["config.yaml"], encoding="utf-8")
+    secret.write_text(keys, encoding="utf-8")
+    assert container["command"][0] == "python3"
+    assert container["args"] == ["/etc/base/config.yaml", "/etc/api-key/api-key", "/etc/vllm/config.yaml"]
+    argv = [sys.executable, *container["command"][1:], str(base), str(secret), str(target)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("secret", "keys"), [("s3cret\n", ["s3cret"]), ("new: #'\"\\\n\n old \r\n", ["new: #'\"\\", "old"])]
+)
+def test_the_api_key_joins_the_configuration_in_memory(tmp_path: Path, secret: str, keys: list[str]) -> None:
+    for _ in range(2):  # a restarted pod finds the file of the first try
+        assert joined(tmp_path, secret).returncode == 0
+    found = yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))
+    assert found == {**config(case("shared-cache")), "api-key": keys}
+    assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o600
+    volume = names(pod(case("shared-cache"))["volumes"])["config"]
+    assert volume["emptyDir"]["medium"] == "Memory"
+
+
+@pytest.mark.parametrize(("secret", "words"), [(" \n", "holds no key"), ("kéy", "ASCII"), ("a\n--host\n", "dash")])
+def test_a_bad_api_key_stops_the_pod(tmp_path: Path, secret: str, words: str) -> None:
+    done = joined(tmp_path, secret)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not (tmp_path / "config.yaml").exists()
+
+
+def test_parallelism_is_the_number_of_gpus() -> None:
+    container = server(case("bucket"))
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 8
+    assert "tensor-parallel-size" not in config(case("default", args={"data-parallel-size": 1}))
+    with pytest.raises(helm_python.HelmError, match="needs 2 GPUs, the pod has 8"):
+        text(case("bucket", args={"tensor-parallel-size": 1}))
+
+
+# --- start --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [60, 61, 1800, 21600])
+def test_the_start_budget_is_kept_everywhere(seconds: int) -> None:
+    values = case("default", budget={"startSeconds": seconds, "scheduleSeconds": 300})
+    container = server(values)
+    probe = container["startupProbe"]
+    assert seconds <= probe["periodSeconds"] * probe["failureThreshold"] < seconds + probe["periodSeconds"]
+    assert environment(container)["VLLM_ENGINE_READY_TIMEOUT_S"] == str(seconds)
+    assert objects(values)["Deployment"]["spec"]["progressDeadlineSeconds"] == seconds + 300 + 150
+
+
+def test_the_download_counts_towards_the_deadline() -> None:
+    values = case("shared-cache", download={"timeoutSeconds": 3600})
+    assert objects(values)["Deployment"]["spec"]["progressDeadlineSeconds"] == 3600 + 1800 + 900 + 150
+
+
+def test_probes_ask_for_health_which_needs_no_key() -> None:
+    container = server(case("shared-cache"))
+    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[kind]["httpGet"] == {"path": "/health", "port": "http"}
+        assert container[kind]["timeoutSeconds"] <= container[kind]["periodSeconds"]
+    liveness = container["livenessProbe"]
+    assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 60
+
+
+def test_weights_are_copied_once_for_all_pods(tmp_path: Path) -> None:
+    found = objects(case("shared-cache"))
+    job = found["download-Job"]["spec"]["template"]["spec"]["containers"][0]
+    wait = names(found["Deployment"]["spec"]["template"]["spec"]["initContainers"])["await-weights"]
+    model, revision, ignore, marker = job["args"]
+    assert (model, revision) == (
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "0e9e39f249a16976918f6564b8830bc894c89659",
+    )
+    assert json.loads(ignore) == ["original/*"]
+    assert wait["args"] == [marker, str(7200 + 900)]
+    library = tmp_path / "huggingface_hub.py"
+    library.write_text("def snapshot_download(*args, **named): print(args, named); return '/cache/hf/x'\n")
+    here = tmp_path / "ready" / "marker"
+
+    def run(container: Spec, *args: str) -> subprocess.CompletedProcess[str]:
+        script = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n" + container["command"][-1]
+        argv = [sys.executable, *container["command"][1:-1], script, *args]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+    late = run(wait, str(here), "0")
+    assert late.returncode == 1
+    assert "look at the download Job" in late.stderr
+    assert run(job, model, "", ignore, str(here)).returncode == 0
+    assert here.read_text() == "/cache/hf/x\n"
+    assert run(wait, str(here), "0").returncode == 0
+
+
+def test_another_download_is_another_job() -> None:
+    def name(**changes: Any) -> str:
+        return str(objects(case("shared-cache", **changes))["download-Job"]["metadata"]["name"])
+
+    changes: list[Spec] = [
+        {},
+        {"model": {"revision": "main"}},
+        {"image": {"tag": "v0.33.0"}},
+        {"download": {"ignore": []}},
+    ]
+    found = [name(**change) for change in changes]
+    assert len(set(found)) == len(found)
+    assert name() == name(args={"max-model-len": 1})
+    assert all(len(one) <= 63 and one.startswith("chat-download-") for one in found)
+    assert len(name(fullnameOverride="a" * 63)) <= 63
+
+
+# --- end ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("before", "shutdown", "margin"), [(15, 120, 15), (1, 1, 5), (300, 3600, 300)])
+def test_the_end_adds_up(before: int, shutdown: int, margin: int) -> None:
+    drain = {"preStopSeconds": before, "shutdownSeconds": shutdown, "marginSeconds": margin}
+    spec = pod(case("default", drain=drain))
+    assert spec["terminationGracePeriodSeconds"] == before + shutdown + margin
+    assert spec["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": before}}}
+    assert config(case("default", drain=drain))["shutdown-timeout"] == shutdown
+
+
+# --- rollout ------------------------------------------------------------------------------------------------
+
+IN_PLACE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+
+
+def surge(pods: int) -> Spec:
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": pods, "maxUnavailable": 0}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "strategy"),
+    [
+        ({}, {"type": "Recreate"}),
+        ({"replicas": 3}, IN_PLACE),
+        ({"scaling": {"enabled": True}}, IN_PLACE),
+        ({"rollout": {"spareGpus": 1}}, surge(1)),
+        ({"rollout": {"spareGpus": 5}, "gpu": {"count": 2}, "replicas": 3}, surge(2)),
+        ({"rollout": {"spareGpus": 1}, "gpu": {"count": 2}, "replicas": 3}, IN_PLACE),
+        ({"rollout": {"strategy": "recreate"}, "replicas": 3}, {"type": "Recreate"}),
+        ({"rollout": {"strategy": "inPlace"}}, IN_PLACE),
+        ({"rollout": {"strategy": "surge", "spareGpus": 1}}, surge(1)),
+        ({"rollout": {"spareGpus": 4}, "cache": {"kind": "block"}}, {"type": "Recreate"}),
+    ],
+)
+def test_strategy_follows_from_the_spare_gpus(changes: Spec, strategy: Spec) -> None:
+    assert objects(case("default", **changes))["Deployment"]["spec"]["strategy"] == strategy
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rollout": {"strategy": "surge"}}, "would wait for ever"),
+        (
+            {"rollout": {"strategy": "surge", "spareGpus": 1}, "cache": {"kind": "block"}},
+            "holds the block volume",
+        ),
+        ({"cache": {"kind": "block"}, "replicas": 2}, "a block volume serves one node"),
+        ({"cache": {"kind": "block"}, "scaling": {"enabled": True}}, "up to 2 pods may run"),
+        ({"cache": {"kind": "claim"}}, "cache.claim: cache.kind claim needs its name"),
+        ({"cache": {"kind": "nvme"}}, "needs the storage class"),
+        ({"model": {"source": "volume"}}, "needs the claim that holds the weights"),
+        ({"model": {"source": "bucket"}}, "needs uri, endpoint, region and credentials.secret"),
+        ({"download": {"enabled": True}}, "needs model.source hf and a cache that they share"),
+        ({"sharedMemory": {"size": "24Gi"}}, "counts against resources.limits.memory"),
+        ({"cache": {"size": "40Gi"}}, "49152Mi of the node's disk"),
+        ({"scratch": {"size": "1Ti"}}, "2117632Mi of the node's disk"),
+        ({"resources": {"requests": {"memory": "25Gi"}}}, "resources.requests.memory: more than the limit"),
+        ({"resources": {"requests": {"cpu": "8001m"}}}, "resources.requests.cpu: more than the limit"),
+        ({"fullnameOverride": "vllm-chat"}, "a Service whose name begins with vllm"),
+        ({"fullnameOverride": "1chat"}, "beginning with a letter"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes: Spec, words: str) -> None:
+    with pytest.raises(helm_python.HelmError) as refusal:
+        text(case("default", **changes))
+    assert words in str(refusal.value)
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    with pytest.raises(helm_python.HelmError) as refusal:
+        text(
+            {
+                "fullnameOverride": "vllm",
+                "gpu": {"count": 2},
+                "args": {"tensor-parallel-size": 1},
+                "cache": {"kind": "claim"},
+            }
+        )
+    assert [line.split(":")[0] for line in str(refusal.value).splitlines()[1:]] == [
+        "fullnameOverride",
+        "gpu.count",
+        "cache.claim",
+    ]
+
+
+# --- placement ----------------------------------------------------------------------------------------------
+
+
+def test_pods_run_where_the_gpus_are() -> None:
+    spec = pod(case("shared-cache"))
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["VM.GPU.A10.2"]},
+        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["PHX-AD-1"]},
+    ]
+    assert spec["tolerations"][0] == {"key": "nvidia.com/gpu", "operator": "Exists"}
+    assert spec["tolerations"][1] == case("shared-cache")["placement"]["tolerations"][0]
+    assert (spec["priorityClassName"], spec["runtimeClassName"]) == ("inference", "nvidia")
+    assert "affinity" not in pod(case("default"))
+
+
+def test_replicas_spread_over_nodes_when_they_can() -> None:
+    (spread,) = pod(case("default"))["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == (
+        "kubernetes.io/hostname",
+        "ScheduleAnyway",
+    )
+
+
+def test_shared_memory_and_part_of_a_gpu() -> None:
+    shm = names(pod(case("shared-cache"))["volumes"])["shm"]["emptyDir"]
+    assert shm == {"medium": "Memory", "sizeLimit": "8Gi"}
+    assert server(case("block"))["resources"]["limits"]["nvidia.com/mig-1g.10gb"] == 1
+
+
+# --- caches -------------------------------------------------------------------------------------------------
+
+KEEP = {
+    "helm.sh/resource-policy": "keep",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+}
+
+
+@pytest.mark.parametrize(("name", "mode"), [("shared-cache", "ReadWriteMany"), ("block", "ReadWriteOnce")])
+def test_caches_survive_their_blueprint(name: str, mode: str) -> None:
+    claim = objects(case(name))["PersistentVolumeClaim"]
+    assert claim["metadata"]["annotations"] == KEEP
+    assert claim["spec"]["accessModes"] == [mode]
+    assert claim["spec"]["storageClassName"] == case(name)["cache"]["storageClassName"]
+    volume = names(pod(case(name))["volumes"])["cache"]
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def test_other_caches_make_no_claim_of_their_own() -> None:
+    for name in ("default", "volume", "bucket"):
+        assert "PersistentVolumeClaim" not in objects(case(name))
+    assert names(pod(case("volume"))["volumes"])["cache"] == {
+        "name": "cache",
+        "persistentVolumeClaim": {"claimName": "kernels"},
+    }
+    template = names(pod(case("bucket"))["volumes"])["cache"]["ephemeral"]["volumeClaimTemplate"]["spec"]
+    assert template["storageClassName"] == "local-nvme"
+    assert names(pod(case("default"))["volumes"])["cache"]["emptyDir"] == {"sizeLimit": "20Gi"}
+
+
+def test_the_default_class_is_left_to_the_cluster() -> None:
+    claim = objects(case("block", cache={"storageClassName": ""}))["PersistentVolumeClaim"]
+    assert "storageClassName" not in claim["spec"]
