@@ -1,0 +1,176 @@
+"""Blueprint: one AI workload as its author wrote it, defaults of the schema filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Blueprint",
+    "Cache",
+    "Expose",
+    "ModelRef",
+    "Scaling",
+    "SecretKey",
+    "Serving",
+    "ShapeOverride",
+    "blueprint_from",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A key of a Secret in the workload's namespace."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model: a catalogue name or inline facts; `source` overrides where the weights are."""
+
+    name: str | None
+    architecture: Mapping[str, Any] | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How vLLM serves; lengths in tokens."""
+
+    context_length: int | None
+    concurrency: int
+    gpu_memory_utilization: float | None
+    args: Mapping[str, Any]
+    env: Mapping[str, str]
+    unsafe: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOverride:
+    """What the author wants different on one shape; None: as everywhere."""
+
+    nodes: tuple[str, ...]
+    model: ModelRef | None
+    tensor_parallel: int | None
+    context_length: int | None
+    concurrency: int | None
+    gpu_memory_utilization: float | None
+    min_replicas: int | None
+    max_replicas: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Bounds of the replicas."""
+
+    min: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Where weights and compiled kernels are kept."""
+
+    kind: str
+    size: str | None
+    claim: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """How clients outside the cluster reach the model."""
+
+    host: str
+    api_key: SecretKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """One AI workload."""
+
+    file: str
+    name: str
+    description: str
+    model: ModelRef
+    served_name: str
+    credentials: SecretKey | None
+    serving: Serving
+    shapes: Mapping[str, ShapeOverride] | None
+    scaling: Scaling
+    cache: Cache
+    spare_gpus: int
+    start_seconds: int | None
+    schedule_seconds: int | None
+    expose: Expose | None
+    ttft_seconds: float | None
+
+
+def blueprint_from(value: Mapping[str, Any], file: str) -> Blueprint:
+    """A Blueprint from a value that the schema has accepted and filled."""
+    name, spec = value["metadata"]["name"], value["spec"]
+    shapes = spec.get("shapes")
+    return Blueprint(
+        file=file,
+        name=name,
+        description=value["metadata"]["description"],
+        model=_model(spec["model"]),
+        served_name=spec["model"].get("servedName", name),
+        credentials=_secret(spec["model"].get("credentials")),
+        serving=_serving(spec["serving"]),
+        shapes=None if shapes is None else {key: _shape(shape) for key, shape in shapes.items()},
+        scaling=Scaling(min=spec["scaling"]["min"], max=spec["scaling"]["max"]),
+        cache=_cache(spec["storage"]["cache"]),
+        spare_gpus=spec["rollout"]["spareGpus"],
+        start_seconds=spec["budget"].get("startSeconds"),
+        schedule_seconds=spec["budget"].get("scheduleSeconds"),
+        expose=_expose(spec.get("expose")),
+        ttft_seconds=_seconds(spec.get("slo", {}).get("ttft")),
+    )
+
+
+def _model(value: Mapping[str, Any]) -> ModelRef:
+    return ModelRef(value.get("name"), value.get("architecture"), value.get("source"))
+
+
+def _secret(value: Mapping[str, str] | None) -> SecretKey | None:
+    return None if value is None else SecretKey(value["secret"], value["key"])
+
+
+def _serving(value: Mapping[str, Any]) -> Serving:
+    return Serving(
+        context_length=value.get("contextLength"),
+        concurrency=value["concurrency"],
+        gpu_memory_utilization=value.get("gpuMemoryUtilization"),
+        args=value["args"],
+        env=value["env"],
+        unsafe=tuple(value["unsafe"]),
+    )
+
+
+def _shape(value: Mapping[str, Any]) -> ShapeOverride:
+    scaling = value.get("scaling", {})
+    return ShapeOverride(
+        nodes=tuple(value.get("nodes", ())),
+        model=_model(value["model"]) if "model" in value else None,
+        tensor_parallel=value.get("tensorParallel"),
+        context_length=value.get("contextLength"),
+        concurrency=value.get("concurrency"),
+        gpu_memory_utilization=value.get("gpuMemoryUtilization"),
+        min_replicas=scaling.get("min"),
+        max_replicas=scaling.get("max"),
+    )
+
+
+def _cache(value: Mapping[str, Any]) -> Cache:
+    return Cache(value["kind"], value.get("size"), value.get("claim"))
+
+
+def _expose(value: Mapping[str, Any] | None) -> Expose | None:
+    return None if value is None else Expose(value["host"], _secret(value.get("apiKey")))
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    return float(text[:-2]) / 1000 if text.endswith("ms") else float(text[:-1])

@@ -1,0 +1,89 @@
+"""The command line: options in, exit code out; the one place where errors become a message."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gpuyard import __version__
+from gpuyard.errors import GpuyardError, InputError
+
+__all__ = ["JSON", "cli", "main"]
+
+_COMMANDS = ("init", "check", "compile", "render", "shapes", "schema")
+JSON = "gpuyard.json"
+"""Key in click's context: errors are printed for a machine too."""
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class _Cli(click.Group):
+    """Imports a command when it is asked for, so that `--help` doesn't load Git or Helm."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = __import__(f"gpuyard.commands.{cmd_name}", fromlist=["command"])
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from gpuyard.names import nearest  # only for a typo
+
+            raise click.UsageError(f"there is no command {args[0]}; {nearest(args[0], _COMMANDS)}", ctx) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GpuyardError as error:
+            _report(error, for_machine=ctx.meta.get(JSON, False))
+            ctx.exit(error.exit_code)
+
+
+def _report(error: GpuyardError, *, for_machine: bool) -> None:
+    """An error for people on stderr, and as data on stdout where a machine reads."""
+    problems = error.problems if isinstance(error, InputError) else ()
+    click.echo("\n".join(map(str, problems)) or f"error: {error}", err=True)
+    if for_machine:
+        listed = [{**asdict(problem.location), "message": problem.message} for problem in problems]
+        click.echo(json.dumps({"ok": False, "error": str(error), "problems": listed}, indent=2))
+
+
+@click.command(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compile blueprints, one YAML file per model, into a Git repository that Flux syncs.
+
+    \b
+    gpuyard init gitops          a new repository with one blueprint
+    gpuyard compile gitops       write and commit everything that follows from it
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends without a traceback, a bug of ours with one."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; nothing was changed half-way", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # `gpuyard … | head`: the reader has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)

@@ -1,0 +1,25 @@
+"""`gpuyard check`: are the files right, and does everything fit? Writes nothing."""
+
+from pathlib import Path
+
+import click
+
+from gpuyard.commands import options
+from gpuyard.load import load
+from gpuyard.report import as_data, as_lines
+from gpuyard.resolve import resolve
+
+__all__ = ["command"]
+
+
+@click.command("check", epilog="Example: gpuyard check gitops")
+@options.directory
+@options.output
+def command(directory: Path, as_json: bool) -> None:
+    """Validate the stack and the blueprints in DIR (default: here) and say what runs where."""
+    resolved = resolve(load(directory))
+    if as_json:
+        options.emit_json({"ok": True, **as_data(resolved)})
+        return
+    for line in as_lines(resolved):
+        click.echo(line)

@@ -1,0 +1,51 @@
+"""Arguments that several commands share."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gpuyard.cli import JSON
+from gpuyard.errors import MissingError
+from gpuyard.load import Project
+from gpuyard.names import nearest
+from gpuyard.resolve import Resolved, Workload
+
+__all__ = ["directory", "emit_json", "output", "workload"]
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
+    ctx.meta[JSON] = value == "json"
+    return bool(ctx.meta[JSON])
+
+
+directory = click.argument("directory", default=".", type=click.Path(path_type=Path), metavar="[DIR]")
+output = click.option(
+    "--output",
+    "-o",
+    "as_json",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    callback=_remember,
+    help="How results are printed.",
+)
+
+
+def emit_json(data: Any) -> None:
+    """Print data for a machine."""
+    click.echo(json.dumps(data, indent=2))
+
+
+def workload(resolved: Resolved, project: Project, name: str, shape: str) -> Workload:
+    """The workload of a blueprint on a shape; says why there is none."""
+    names = sorted(blueprint.name for blueprint in project.blueprints)
+    if name not in names:
+        raise MissingError(f"there is no blueprint {name}; {nearest(name, names)}")
+    found = {item.shape.name: item for item in resolved.workloads if item.name == name}
+    if shape in found:
+        return found[shape]
+    for refusal in resolved.refusals:
+        if (refusal.blueprint, refusal.shape) == (name, shape):
+            raise MissingError(f"{name} doesn't run on {shape}: {refusal.reason}")
+    raise MissingError(f"{name} doesn't run on {shape}; {nearest(shape, found)}")

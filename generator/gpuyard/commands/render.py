@@ -1,0 +1,32 @@
+"""`gpuyard render`: the final objects of one blueprint on one shape, for review."""
+
+from pathlib import Path
+
+import click
+
+from gpuyard import yamlio
+from gpuyard.chart import shipped_chart
+from gpuyard.commands import options
+from gpuyard.helm import engine
+from gpuyard.load import load
+from gpuyard.render.kustomize import objects
+from gpuyard.resolve import resolve
+
+__all__ = ["command"]
+
+
+@click.command("render", epilog="Example: gpuyard render chat --shape a10 gitops")
+@click.argument("blueprint")
+@options.directory
+@click.option("--shape", "-s", required=True, help="GPU shape, such as a10.")
+@options.output
+def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
+    """Print what BLUEPRINT becomes on a shape, as the cluster will get it."""
+    project = load(directory)
+    resolved = resolve(project)
+    workload = options.workload(resolved, project, blueprint, shape)
+    found = objects(resolved, workload, engine(shipped_chart()))
+    if as_json:
+        options.emit_json(found)
+    else:
+        click.echo(yamlio.dump(*found), nl=False)

@@ -1,0 +1,15 @@
+"""`gpuyard schema`: the JSON Schema of the files that users write."""
+
+import click
+
+from gpuyard.commands import options
+from gpuyard.load import schema
+
+__all__ = ["command"]
+
+
+@click.command("schema", epilog="Example: gpuyard schema blueprint > blueprint.schema.json")
+@click.argument("kind", type=click.Choice(["blueprint", "stack"]), default="blueprint")
+def command(kind: str) -> None:
+    """Print the JSON Schema of a blueprint (default) or a stack, for editors."""
+    options.emit_json(schema(kind))

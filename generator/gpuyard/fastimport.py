@@ -1,0 +1,55 @@
+"""Builds a commit: the stream that one `git fast-import` reads."""
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gpuyard.errors import InputError, Location, Problem
+from gpuyard.gitcommand import Store, checked, quote
+
+__all__ = ["Edit", "build", "header"]
+
+_AUTHOR = re.compile(r"([^<>\n]+) <([^<>\s]+)>")
+
+
+class Edit(NamedTuple):
+    """What a file becomes; None deletes it."""
+
+    mode: str
+    data: bytes | None
+
+
+def header(config: Mapping[str, str], *, message: str, author: str | None) -> bytes:
+    """Who commits, when and why; git's own GIT_AUTHOR_… and GIT_COMMITTER_… count as they do for git."""
+    now = f"@{int(time.time())} {time.strftime('%z')}"
+    lines = []
+    for role in ("author", "committer"):
+        variables = (f"GIT_{role.upper()}_{part}" for part in ("NAME", "EMAIL", "DATE"))
+        name, email, date = (os.environ.get(variable) for variable in variables)
+        if author and role == "author":
+            match = _AUTHOR.fullmatch(author)
+            if not match:
+                raise InputError([Problem(Location(author), "not an author; write `Name <email>`")])
+            name, email = match.groups()
+        name = re.sub(r"[<>\n\0]", "", name or config.get("user.name") or "gpuyard")
+        email = re.sub(r"[<>\s\0]", "", email or config.get("user.email") or "gpuyard@localhost")
+        lines.append(f"{role} {name} <{email}> {date or now}\n")
+    text = (message.rstrip("\n") + "\n").encode()
+    return "".join(lines).encode() + b"data %d\n%s" % (len(text), text)
+
+
+def build(store: Store, parent: str | None, edits: Mapping[str, Edit], header: bytes) -> str:
+    """Write the files, directories and the commit into the store; the commit's id."""
+    stream = [b"feature done\ncommit refs/gpuyard/new\nmark :1\n", header]
+    stream.append(b"from %s\n" % parent.encode() if parent else b"")
+    for name in sorted(edits, key=lambda name: (edits[name].data is not None, name)):  # deletions first
+        mode, data = edits[name]
+        if data is None:
+            stream.append(b"D %s\n" % quote(name))
+        else:
+            stream += [b"M %s inline %s\ndata %d\n" % (mode.encode(), quote(name), len(data)), data, b"\n"]
+    stream.append(b"get-mark :1\ndone\n")
+    arguments = ("fast-import", "--quiet", "--done", "--depth=0", "--force", "--date-format=rfc2822")
+    return checked(store.run(*arguments, stdin=b"".join(stream)), "building the commit").decode().strip()

@@ -1,0 +1,119 @@
+"""The one door to Helm: a chart and its values in, objects out."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from gpuyard import yamlio
+from gpuyard.errors import ToolError
+
+__all__ = ["Binary", "Embedded", "Helm", "archive", "engine"]
+
+Objects = list[dict[str, Any]]
+
+
+class Helm(Protocol):
+    """Renders one chart again and again; both implementations give the same objects."""
+
+    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+        """The chart's objects, sorted by kind and name."""
+
+
+def engine(chart: Mapping[PurePosixPath, str]) -> Helm:
+    """Helm for a chart held in memory: the library where it is installed, else the binary.
+
+    GPUYARD_HELM chooses: `embedded`, or the path of a helm binary.
+    """
+    choice = os.environ.get("GPUYARD_HELM", "")
+    if choice == "embedded" or (not choice and find_spec("helm_python")):
+        return Embedded(chart)
+    found = shutil.which(choice or "helm")
+    if found is None:
+        raise ToolError(
+            f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
+            if choice
+            else "neither helm nor its library is installed; `pip install 'gpuyard[embedded]'`, "
+            "or install helm 3.16 or newer (https://helm.sh)"
+        )
+    return Binary(chart, Path(found))
+
+
+class Embedded:
+    """Helm's Go library in this process (package helm-python-sdk)."""
+
+    def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
+        if not find_spec("helm_python"):
+            raise ToolError("GPUYARD_HELM=embedded, but the library isn't there; `pip install 'gpuyard[embedded]'`")
+        import helm_python  # 80 MB of shared library: only where it renders
+
+        self._error = helm_python.HelmError
+        self._chart = helm_python.Chart.load_archive(archive(chart))
+        self._parsed: dict[str, Objects] = {}
+
+    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+        """The chart's objects, sorted by kind and name."""
+        try:
+            texts = self._chart.render(dict(values), name=release, namespace=namespace)
+        except self._error as error:
+            raise ToolError(f"helm: {error}") from error
+        return _sorted(
+            obj for path, text in texts.items() if not path.endswith("NOTES.txt") for obj in self._parse(text)
+        )
+
+    def _parse(self, text: str) -> Objects:
+        """A template's objects; most are the same on every shape, and parsing is what takes the time."""
+        if text not in self._parsed:
+            self._parsed[text] = yamlio.parse_manifests(text)
+        return self._parsed[text]
+
+
+class Binary:
+    """The helm program, 3.16 or newer."""
+
+    def __init__(self, chart: Mapping[PurePosixPath, str], program: Path) -> None:
+        self._chart, self._program = archive(chart), program
+
+    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+        """The chart's objects, sorted by kind and name."""
+        with tempfile.TemporaryDirectory(prefix="gpuyard-") as folder:
+            chart = Path(folder) / "chart.tgz"
+            chart.write_bytes(self._chart)
+            argv = [
+                str(self._program),
+                "template",
+                release,
+                str(chart),
+                "--namespace",
+                namespace,
+                "--values",
+                "-",
+            ]
+            done = subprocess.run(argv, input=json.dumps(values), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ToolError(f"{self._program}: {done.stderr.strip()}")
+        return _sorted(yamlio.parse_manifests(done.stdout))
+
+
+def archive(chart: Mapping[PurePosixPath, str]) -> bytes:
+    """A chart as the .tgz that Helm reads; the same bytes for the same chart."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path in sorted(chart):
+            data = chart[path].encode()
+            member = tarfile.TarInfo(f"chart/{path}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return gzip.compress(buffer.getvalue(), compresslevel=1, mtime=0)
+
+
+def _sorted(objects: Iterable[dict[str, Any]]) -> Objects:
+    return sorted(objects, key=lambda obj: (obj["kind"], obj["metadata"]["name"]))

@@ -1,0 +1,146 @@
+"""Stage 1, load: a directory with stack.yaml and blueprints/ in, checked dataclasses out.
+
+The only place that sees dicts from users. All problems of all files are reported at once.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.blueprint import Blueprint, blueprint_from
+from gpuyard.errors import GpuyardError, InputError, Location, MissingError, Problem
+from gpuyard.schema import validate, with_defaults
+from gpuyard.secrets import find_secrets
+from gpuyard.stack import Stack, stack_from
+from gpuyard.yamlio import Document
+
+__all__ = ["Project", "Sources", "load", "parse", "parse_stack", "read", "schema"]
+
+Sources = Mapping[str, bytes]
+"""The user's files by the name that errors show."""
+
+STACK_FILE = "stack.yaml"
+BLUEPRINTS = "blueprints"
+_ENOUGH = 1 << 20
+"""Bytes; more than the reader accepts, less than a memory full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The user's files, checked; `documents` keeps their positions, by file name."""
+
+    stack: Stack
+    blueprints: tuple[Blueprint, ...]
+    documents: Mapping[str, Document]
+
+    def at(self, file: str, *path: str | int, key: bool = False) -> Location:
+        """Where a value of a user's file stands, or its key."""
+        return self.documents[file].at(path, key=key)
+
+
+def load(directory: Path) -> Project:
+    """The project in a directory; raises InputError with every problem found."""
+    return parse(read(directory))
+
+
+def parse_stack(sources: Sources) -> Stack:
+    """The stack alone; where it is wrong, the problems of all files are raised."""
+    documents, problems = _parse({STACK_FILE: sources[STACK_FILE]})
+    if problems or _validate(documents):
+        return parse(sources).stack
+    return stack_from(with_defaults(documents[STACK_FILE].value, schema("stack")), STACK_FILE)
+
+
+def parse(sources: Sources) -> Project:
+    """The project in the files that `read` found; raises InputError with every problem found."""
+    documents, problems = _parse(sources)
+    problems += _validate(documents)
+    if problems:
+        raise InputError(problems)
+    values = {name: with_defaults(doc.value, schema(_kind(name))) for name, doc in documents.items()}
+    blueprints = tuple(
+        sorted(
+            (blueprint_from(value, name) for name, value in values.items() if name != STACK_FILE),
+            key=lambda blueprint: blueprint.name,
+        )
+    )
+    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, documents)
+    if problems := _duplicates(project):
+        raise InputError(problems)
+    return project
+
+
+@cache
+def schema(kind: str) -> Mapping[str, Any]:
+    """The JSON Schema of `blueprint`, `stack`, `model` or `shape`."""
+    text = (resources.files("gpuyard") / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8")
+    loaded: Mapping[str, Any] = json.loads(text)
+    return loaded
+
+
+def _kind(name: str) -> str:
+    return "stack" if name == STACK_FILE else "blueprint"
+
+
+def read(directory: Path) -> Sources:
+    """stack.yaml and blueprints/*.yaml as bytes, by the name that errors show."""
+    if not directory.is_dir():
+        raise MissingError(f"{directory}: no such directory")
+    if not (directory / STACK_FILE).is_file():
+        raise MissingError(f"{directory}: no {STACK_FILE} here; `gpuyard init DIR` makes a new repository")
+    files = [directory / STACK_FILE, *sorted((directory / BLUEPRINTS).glob("*.y*ml"))]
+    if len(files) == 1:
+        raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
+    return {file.relative_to(directory).as_posix(): _bytes(file, directory) for file in files}
+
+
+def _bytes(file: Path, directory: Path) -> bytes:
+    """A file's bytes; a link that leads out of the directory would show other people's files in errors."""
+    if not file.resolve().is_relative_to(directory.resolve()):
+        raise InputError([Problem(Location(str(file)), "is a link that leads out of the directory; use a plain file")])
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_ENOUGH)
+    except OSError as error:
+        raise GpuyardError(f"{file}: can't be read: {error.strerror}") from error
+
+
+def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
+    documents: dict[str, Document] = {}
+    problems: list[Problem] = []
+    for name, data in sources.items():
+        try:
+            documents[name] = yamlio.read(data, name)
+        except InputError as error:
+            problems += error.problems
+    return documents, problems
+
+
+def _validate(documents: Mapping[str, Document]) -> list[Problem]:
+    return [
+        problem
+        for name, document in documents.items()
+        for problem in [*validate(document, schema(_kind(name))), *find_secrets(document)]
+    ]
+
+
+def _duplicates(project: Project) -> list[Problem]:
+    """Two files must not describe the same thing: objects are named after it."""
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for blueprint in project.blueprints:
+        if blueprint.name in seen:
+            where = project.at(blueprint.file, "metadata", "name")
+            problems.append(Problem(where, f"metadata.name {blueprint.name} is {seen[blueprint.name]}'s name already"))
+        seen.setdefault(blueprint.name, blueprint.file)
+    names = [cluster.name for cluster in project.stack.clusters]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            where = project.at(STACK_FILE, "spec", "clusters", index, "name")
+            problems.append(Problem(where, f"spec.clusters: two clusters are called {name}"))
+    return problems

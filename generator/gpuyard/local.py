@@ -1,0 +1,234 @@
+"""A repository on disk: what is checked out there, how objects get in, how a branch moves."""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpuyard import worktree
+from gpuyard.errors import ConflictError, MissingError, OutputError
+from gpuyard.gitcommand import Result, Store, checked, explain, read_config, run
+from gpuyard.remote import Remote, is_url, no_branch, parse_url
+
+__all__ = ["Local", "open_local"]
+
+_HOLD_WAIT = 60.0  # s, for another gpuyard on the same repository
+_LOOSE = 100  # objects; git's own limit for keeping them one by one rather than in a pack
+_UNDER_WAY = {
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "sequencer": "cherry-pick or revert",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    commit: str | None
+    worktree: Path | None
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A repository on disk, bare or with a work tree at `root`."""
+
+    root: Path
+    git_dir: Path
+    common_dir: Path
+    bare: bool
+    hash_name: str
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return str(self.root)
+
+    def store(self, directory: Path) -> Store:
+        """Where the commit is made, next to the objects that are here."""
+        shallow = self.common_dir / "shallow"
+        return Store.create(
+            directory,
+            hash_name=self.hash_name,
+            borrowed=self.common_dir / "objects",
+            shallow=shallow.read_bytes() if shallow.exists() else b"",
+        )
+
+    def config_directory(self, store: Store) -> Path:
+        """The git directory whose config is the user's."""
+        return self.git_dir
+
+    def tip(self, store: Store, ref: str) -> str | None:
+        """The commit that the branch is at; None in an empty repository."""
+        return self._branch(ref).commit
+
+    @contextmanager
+    def hold(self, store: Store) -> Iterator[int]:
+        """Keep other runs of gpuyard out, and finish what a killed one left half done."""
+        directory = os.open(self.git_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _lock(directory, self.label)
+            if not self.bare and (journal := worktree.interrupted(self.git_dir)):
+                branch = self._branches().get(journal.ref)
+                here = branch and branch.worktree == self.root
+                worktree.recover(self._checkout(store), journal, branch.commit if branch and here else None)
+            yield directory
+        finally:
+            os.close(directory)
+
+    def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
+        """Move the branch to the commit if it is still at `old`; False if it isn't."""
+        branch = self._branch(ref)
+        if branch.commit != old:
+            return False
+        if branch.worktree is None:
+            self._refuse_rebase(ref)
+            self._receive(store)
+            return self._move(ref, new, old, holding)
+        if branch.worktree != self.root:
+            name = ref.removeprefix("refs/heads/")
+            raise OutputError(f"branch {name} is checked out in {branch.worktree}; name that directory instead")
+        self._refuse_under_way()
+        checkout = self._checkout(store)
+        plan = worktree.plan(checkout, ref, old=old, new=new)
+        self._receive(store)
+        return worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
+
+    def publish(self, store: Store, ref: str) -> None:
+        """Push the branch to the remote that it follows; never with force."""
+        config = read_config(self.git_dir, r"^(branch|remote|http)\.")
+        name = ref.removeprefix("refs/heads/")
+        remote = config.get(f"branch.{name}.pushremote") or config.get(f"branch.{name}.remote") or "origin"
+        url = config.get(f"remote.{remote}.pushurl") or config.get(f"remote.{remote}.url")
+        if not url:
+            raise MissingError(f"{self.label} has no remote to push {name} to; `git remote add origin URL`")
+        # Tokens that CI's checkout step leaves: a header runs nothing, unlike most of what a config can hold.
+        headers = {key: value for key, value in config.items() if re.fullmatch(r"http\..*\.extraheader", key)}
+        if is_url(url):
+            there = parse_url(url)
+            there = Remote(there.url, headers | dict(there.settings))
+        else:
+            there = Remote(str((self.root / url).resolve()))
+        commit = self._branch(ref).commit
+        theirs = config.get(f"branch.{name}.merge", ref)
+        if commit and not there.push(store, commit, theirs):
+            raise ConflictError(
+                f"{there.label} has commits that {name} in {self.label} lacks: pull them, then run this again"
+            )
+
+    def _branches(self) -> dict[str, _Branch]:
+        form = "%(refname)%00%(objectname)%00%(symref)%00%(HEAD)%00%(worktreepath)"
+        result = self._git("for-each-ref", f"--format={form}", "refs/heads/")
+        out = os.fsdecode(checked(result, f"reading the branches of {self.label}"))
+        found = {}
+        for line in out.split("\n")[:-1]:
+            name, commit, link, head, place = line.split("\0")
+            # A bare repository's HEAD counts as checked out too, and so does a work tree that was deleted.
+            here = self.root if head == "*" else Path(place)
+            there = None if self.bare or not place or not here.is_dir() else here
+            found[name] = _Branch(commit, there, link)
+        return found
+
+    def _branch(self, ref: str) -> _Branch:
+        """Where the branch is and in which work tree it is checked out."""
+        branches = self._branches()
+        name = ref.removeprefix("refs/heads/")
+        if branch := branches.get(ref):
+            if branch.link:
+                other = branch.link.removeprefix("refs/heads/")
+                raise OutputError(f"branch {name} of {self.label} only points to {other}; name {other} instead")
+            return branch
+        if branches:
+            raise no_branch(self.label, ref, [name.removeprefix("refs/heads/") for name in branches])
+        head = self._git("symbolic-ref", "--quiet", "HEAD").out.decode("utf-8", "replace").strip()
+        return _Branch(None, self.root if head == ref and not self.bare else None)
+
+    def _checkout(self, store: Store) -> worktree.Checkout:
+        return worktree.Checkout(self.root, self.git_dir, store)
+
+    def _refuse_under_way(self) -> None:
+        for name, what in _UNDER_WAY.items():
+            if (self.git_dir / name).exists():
+                raise OutputError(f"a {what} is under way in {self.label}: finish or abort it, then run this again")
+
+    def _refuse_rebase(self, ref: str) -> None:
+        """HEAD is detached during a rebase, and the branch that it's about is going to move at its end."""
+        notes = (f"{place}rebase-{kind}/head-name" for place in ("", "worktrees/*/") for kind in ("merge", "apply"))
+        for note in (found for pattern in notes for found in self.common_dir.glob(pattern)):
+            if note.read_bytes().strip() == os.fsencode(ref):
+                name = ref.removeprefix("refs/heads/")
+                raise OutputError(f"a rebase of {name} is under way in {self.label}: finish or abort it first")
+
+    def _receive(self, store: Store) -> None:
+        """Copy the new objects; until a branch leads to them they are only weight."""
+        for pack in (store.directory / "objects/pack").glob("*.pack"):
+            data = pack.read_bytes()
+            few = int.from_bytes(data[8:12], "big") < _LOOSE
+            command = ("unpack-objects", "-q") if few else ("index-pack", "--stdin")
+            checked(self._git(*command, stdin=data), f"writing to {self.label}")
+
+    def _move(self, ref: str, new: str, old: str | None, holding: int | None) -> bool:
+        """Move the branch from `old` to `new` in one step; False if it isn't at `old` any more."""
+        nothing = "0" * len(new)
+        result = run(
+            *("update-ref", "-m", "gpuyard: commit", "--end-of-options", ref, new, old or nothing),
+            env={"GIT_DIR": str(self.git_dir)},
+            user_config=True,  # the name in the reflog
+            holding=holding,
+        )
+        if result.status == 0:
+            return True
+        if re.search(r"but expected|already exists|unable to resolve reference", result.err):
+            return False
+        if lock := re.search(r"Unable to create '(.*)': File exists", result.err):
+            raise ConflictError(
+                f"{lock[1]} is held by another git command; if none is running it was left behind: delete it"
+            )
+        raise explain(result, f"moving the branch of {self.label}")
+
+    def _git(self, *arguments: str, stdin: bytes = b"") -> Result:
+        return run(*arguments, env={"GIT_DIR": str(self.git_dir)}, stdin=stdin)
+
+
+def open_local(path: Path) -> Local:
+    """The repository in this very directory; one further up is not what the user named."""
+    root = path.resolve()
+    if not root.is_dir():
+        raise MissingError(f"{path}: no such directory")
+    if "\n" in str(root):  # git separates paths by them
+        raise OutputError(f"{str(path)!r} has a line break in it; rename it")
+    facts = ("--is-bare-repository", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
+    result = run(
+        *("rev-parse", *facts, "--show-object-format", "--show-prefix"),
+        cwd=root,
+        env={"GIT_CEILING_DIRECTORIES": str(root.parent)},
+        user_config=True,  # safe.directory
+    )
+    if "not a git repository" in result.err:
+        raise OutputError(f"{path} isn't a Git repository; make it one with `git init -b main {path}`")
+    if "dubious ownership" in result.err:
+        raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")
+    lines = os.fsdecode(checked(result, f"opening {path}")).split("\n")
+    bare, inside, git_dir, common_dir, hash_name, prefix = lines[:6]
+    if bare == "false" and (inside == "false" or prefix):
+        raise OutputError(f"{path} isn't the top of a work tree; name the directory that is")
+    return Local(root, Path(git_dir), (root / common_dir).resolve(), bare == "true", hash_name)
+
+
+def _lock(directory: int, label: str) -> None:
+    deadline = time.monotonic() + _HOLD_WAIT
+    while True:
+        try:
+            return fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise ConflictError(f"another gpuyard has been writing to {label} for a while; try again") from error
+            time.sleep(0.02)
+        except OSError:  # a file system without locks; moving the branch from a known commit is what protects it
+            return None

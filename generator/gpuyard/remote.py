@@ -1,0 +1,158 @@
+"""A repository behind a URL: which URLs are let through, how its branch is fetched and pushed."""
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError
+from gpuyard.gitcommand import Result, Store, checked, explain, printable, redact
+
+__all__ = ["Remote", "is_url", "no_branch", "parse_url"]
+
+# Nothing may begin with a dash, which ssh would take for an option.
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
+_USER = r"[A-Za-z0-9_][A-Za-z0-9._~%+-]*"
+_PATH = r"[^\s\x00-\x1f\x7f]+"
+_HTTPS = re.compile(rf"https://(?:({_USER})(?::([^/@\s]*))?@)?((?:{_HOST})(?::\d+)?/{_PATH})")
+_SSH = re.compile(rf"ssh://(?:{_USER}@)?(?:{_HOST})(?::\d+)?/(?!-){_PATH}")
+_SCP = re.compile(rf"{_USER}@(?:{_HOST}):(?!-)(?!:){_PATH}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:/?/|:)|[^/\s]+@[^/\s:]+:")
+_RACE = re.compile(
+    r"stale info|fetch first|non-fast-forward|incorrect old value"
+    r"|cannot lock ref|failed to lock|failed to update ref"
+)
+# A directory that a clone calls its origin: git starts the other side here, where it must run nothing either.
+_RECEIVE = (
+    "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.alternateRefsCommand=true"
+    " -c receive.autogc=false receive-pack"
+)
+
+
+def is_url(target: str) -> bool:
+    """Whether a target is meant as a URL, allowed or not, rather than as a directory."""
+    return bool(_URL.match(target))
+
+
+def parse_url(url: str) -> "Remote":
+    """The repository behind a URL; anything but https and ssh is refused."""
+    if match := _HTTPS.fullmatch(url):
+        user, password, rest = match.groups()
+        if not password:
+            return Remote(url)
+        # Not in argv, where every user of the machine could read it.
+        login = b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+        header = {f"http.https://{rest.partition('/')[0]}/.extraHeader": f"Authorization: Basic {login}"}
+        return Remote(f"https://{rest}", header)
+    if _SSH.fullmatch(url) or _SCP.fullmatch(url):
+        return Remote(url)
+    allowed = "a directory, https://host/path, ssh://user@host/path or user@host:path"
+    raise InputError([Problem(Location(redact(url)), f"not a repository that gpuyard reaches; give {allowed}")])
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository behind a URL; `settings` hold what git must know and nobody may see."""
+
+    url: str
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return redact(self.url)
+
+    def store(self, directory: Path) -> Store:
+        """Where its branch is fetched to and the commit is made."""
+        return Store.create(directory)
+
+    def config_directory(self, store: Store) -> Path:
+        """The git directory whose config is the user's: the store adds nothing to the global one."""
+        return store.directory
+
+    @contextmanager
+    def hold(self, store: Store) -> Iterator[None]:
+        """Nothing: another machine can't be kept from writing; `land` finds out that it did."""
+        yield None
+
+    def tip(self, store: Store, ref: str) -> str | None:
+        """The commit that the branch is at, fetched without its history; None in an empty repository."""
+        ours = "refs/gpuyard/tip"
+        result = self._run(
+            *(store, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head"),
+            *("--end-of-options", self.url, f"+{ref}:{ours}"),
+        )
+        if result.status == 0:
+            return checked(store.run("rev-parse", "--verify", ours), "reading the branch").decode().strip()
+        if "object format" in result.err or "mismatched algorithms" in result.err:
+            raise ToolError(
+                f"{self.label} is a SHA-256 repository, which git can't fetch into; use a clone of it on disk"
+            )
+        if "couldn't find remote ref" not in result.err:
+            raise explain(result, f"fetching from {self.label}", remote=True)
+        result = self._run(store, "ls-remote", "--heads", "--end-of-options", self.url)
+        lines = checked(result, f"asking {self.label} for its branches", remote=True).decode().splitlines()
+        names = [line.partition("\t")[2].removeprefix("refs/heads/") for line in lines]
+        if names:
+            raise no_branch(self.label, ref, names)
+        return None
+
+    def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
+        """Push the commit if the branch is still at `old`; False if it isn't."""
+        result = self._push(store, f"--force-with-lease={ref}:{old or ''}", f"{new}:{ref}")
+        if result.status == 0:
+            return True
+        now = self.tip(store, ref)
+        if now == new:  # it landed, and the answer was lost
+            return True
+        if now != old or _RACE.search(_verdict(result)):
+            return False
+        raise _refused(result, self.label)
+
+    def publish(self, store: Store, ref: str) -> None:
+        """Nothing: what landed is published."""
+
+    def push(self, store: Store, commit: str, ref: str) -> bool:
+        """Push a commit that the branch leads to, without force; False if the branch has others."""
+        result = self._push(store, f"{commit}:{ref}")
+        if result.status == 0:
+            return True
+        if _RACE.search(_verdict(result)):
+            return False
+        raise _refused(result, self.label)
+
+    def _push(self, store: Store, *arguments: str) -> Result:
+        *options, refspec = arguments
+        if self.url.startswith("/"):
+            options.append(f"--receive-pack={_RECEIVE}")
+        options += ["--porcelain", "--no-verify", "--no-follow-tags", "--end-of-options"]
+        return self._run(store, "push", *options, self.url, refspec)
+
+    def _run(self, store: Store, *arguments: str) -> Result:
+        start = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # the user's, often CI's way to give a token
+        env = {"GIT_CONFIG_COUNT": str(start + len(self.settings))}
+        for number, (key, value) in enumerate(self.settings.items(), start):
+            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return store.run(*arguments, protocols="file" if self.url.startswith("/") else "https:ssh", env=env)
+
+
+def no_branch(label: str, ref: str, names: Sequence[str]) -> MissingError:
+    """The error for a branch that isn't there, in a repository that has others."""
+    shown = ", ".join(sorted(names)[:10]) + (", …" if len(names) > 10 else "")
+    return MissingError(f"{label} has no branch {ref.removeprefix('refs/heads/')}; it has {shown}")
+
+
+def _verdict(result: Result) -> str:
+    return result.out.decode("utf-8", "replace") + result.err
+
+
+def _refused(result: Result, label: str) -> ToolError:
+    reasons = re.findall(r"^!\t[^\t]*\t(.*)$", result.out.decode("utf-8", "replace"), re.MULTILINE)
+    said = [line for line in result.err.splitlines() if line.startswith("remote: ") and line.strip() != "remote:"]
+    if not reasons:
+        raise explain(result, f"pushing to {label}", remote=True)
+    return ToolError(f"pushing to {label}: {printable('; '.join([*said[-2:], *reasons]))}")

@@ -1,0 +1,24 @@
+"""Stage 3, render: a resolved stack in, the whole generated repository out. Pure."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from gpuyard.helm import Helm
+from gpuyard.render import inference, kustomize, platform, readme, umbrella
+from gpuyard.render.chartlock import Chart
+from gpuyard.resolve import Resolved
+from gpuyard.tree import Tree
+
+__all__ = ["render"]
+
+
+def render(resolved: Resolved, chart: Mapping[PurePosixPath, str], helm: Helm) -> Tree:
+    """The tree of a stack; `chart` is the vllm chart, which `helm` renders."""
+    vllm = Chart.of(chart)
+    return {
+        **inference.files(resolved, chart, vllm),
+        **umbrella.files(resolved),
+        **kustomize.files(resolved, helm),
+        **platform.files(resolved),
+        **readme.files(resolved),
+    }

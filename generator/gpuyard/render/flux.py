@@ -1,0 +1,188 @@
+"""What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gpuyard.platform import Layer, Release
+from gpuyard.resolve import Resolved, Workload
+from gpuyard.stack import Stack
+
+__all__ = ["cluster_files", "release_objects"]
+
+Object = dict[str, Any]
+
+_NAMESPACE = "flux-system"
+_LAYER_TIMEOUT = "10m"
+
+# An object without status counts as healthy elsewhere, so a missing operator would too.
+_HEALTH: tuple[Object, ...] = (
+    {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "current": "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')",
+        "failed": "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'False')",
+        "inProgress": "!has(status.conditions) || !status.conditions.exists(c, c.type == 'Ready' && c.status != 'Unknown')",
+    },
+)
+_API_HEALTH: tuple[Object, ...] = (
+    {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "current": "has(status.conditions) && status.conditions.exists(c, c.type == 'Available' && c.status == 'True')",
+        "inProgress": "!has(status.conditions) || status.conditions.exists(c, c.type == 'Available' && c.status != 'True')",
+    },
+)
+
+
+def release_objects(release: Release) -> list[Object]:
+    """A chart of the platform: its source and its HelmRelease."""
+    source, reference = _chart_source(release)
+    retry = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}, "disableTakeOwnership": True}
+    spec = {
+        "interval": "1h",
+        "timeout": _LAYER_TIMEOUT,
+        "releaseName": release.chart,
+        **reference,
+        "install": retry,
+        "upgrade": retry,
+        "driftDetection": {"mode": "enabled"},
+        "values": dict(release.values),
+    }
+    return [
+        source,
+        _object("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.chart, release.namespace, spec),
+    ]
+
+
+def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+    """The entry point of a cluster: what `kubectl apply -f clusters/<cluster>` installs, by file name."""
+    stack = resolved.stack
+    return {
+        "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
+        "platform.yaml": _platform(stack, resolved.releases),
+        "inference.yaml": [
+            _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
+        ],
+    }
+
+
+def _chart_source(release: Release) -> tuple[Object, Object]:
+    """The source of a chart and the release's reference to it."""
+    if release.repository.startswith("oci://"):
+        spec = {
+            "interval": "1h",
+            "url": f"{release.repository}/{release.chart}",
+            "ref": {"tag": release.version},
+            "layerSelector": {
+                "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                "operation": "copy",
+            },
+            **({"insecure": True} if release.insecure else {}),
+        }
+        kind = "OCIRepository"
+        reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
+    else:
+        spec, kind = {"interval": "1h", "url": release.repository}, "HelmRepository"
+        source = {"kind": kind, "name": release.chart}
+        reference = {"chart": {"spec": {"chart": release.chart, "version": release.version, "sourceRef": source}}}
+    return _object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
+
+
+def _git_repository(stack: Stack) -> Object:
+    repository = stack.repository
+    spec = {
+        "interval": "1m",
+        "url": repository.url,
+        "ref": {"branch": repository.branch},
+        **({"secretRef": {"name": repository.secret}} if repository.secret else {}),
+    }
+    return _object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
+
+
+def _entry(stack: Stack, cluster: str) -> Object:
+    """The Kustomization that keeps this very folder in step."""
+    return _kustomization(stack, stack.name, f"./clusters/{cluster}", wait=False, timeout=_LAYER_TIMEOUT)
+
+
+def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
+    """A Kustomization per layer, each after the one before."""
+    objects: list[Object] = []
+    before: list[str] = []
+    for layer in Layer:
+        inside = [release for release in releases if release.layer is layer]
+        kustomization = _kustomization(
+            stack,
+            f"platform-{layer}",
+            f"./platform/{layer}",
+            after=before,
+            timeout=_LAYER_TIMEOUT,
+            # Custom resources go with their definitions: those are never pruned.
+            prune=layer is not Layer.CRDS,
+        )
+        if checks := [check for release in inside for check in release.health]:
+            # `wait` looks at the layer's own objects only; what shows that a chart works is the chart's.
+            kustomization["spec"].pop("wait")
+            kustomization["spec"]["healthChecks"] = [
+                *(_release_check(release) for release in inside),
+                *checks,
+            ]
+            kustomization["spec"]["healthCheckExprs"] = list(_API_HEALTH)
+        objects.append(kustomization)
+        before = [f"platform-{layer}"]
+    return objects
+
+
+def _release_check(release: Release) -> Object:
+    return {
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "name": release.chart,
+        "namespace": release.namespace,
+    }
+
+
+def _inference(stack: Stack, workload: Workload) -> Object:
+    """A blueprint of its own, so that one bad model blocks nothing else."""
+    kustomization = _kustomization(
+        stack,
+        f"inference-{workload.name}",
+        f"./overlays/{workload.shape.name}/{workload.name}",
+        after=[f"platform-{Layer.CONFIGS}"],
+        timeout=f"{workload.budget.sync_timeout}s",
+    )
+    kustomization["spec"]["targetNamespace"] = stack.namespace
+    kustomization["spec"]["healthCheckExprs"] = list(_HEALTH)
+    return kustomization
+
+
+def _kustomization(
+    stack: Stack,
+    name: str,
+    path: str,
+    *,
+    timeout: str,
+    after: Iterable[str] = (),
+    prune: bool = True,
+    wait: bool = True,
+) -> Object:
+    depends = [{"name": other} for other in after]
+    spec = {
+        **({"dependsOn": depends} if depends else {}),
+        "interval": "10m",
+        "retryInterval": "30s",
+        "timeout": timeout,
+        "path": path,
+        "prune": prune,
+        "sourceRef": {"kind": "GitRepository", "name": stack.name},
+        **({"wait": True} if wait else {}),
+    }
+    return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str, spec: Object) -> Object:
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }

@@ -1,0 +1,73 @@
+"""charts/inference: the umbrella of the model servers, the vllm chart aliased once per blueprint."""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.render.chartlock import Chart, Dependency, chart_lock, chart_yaml
+from gpuyard.render.patches import added, shared
+from gpuyard.render.values import values
+from gpuyard.resolve import Resolved
+from gpuyard.tree import HEADER, Tree
+
+__all__ = ["files", "shape_values"]
+
+_FOLDER = PurePosixPath("charts/inference")
+_NOTES = """\
+Model servers are enabled per GPU shape: add `-f values-<shape>.yaml`.
+What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README of the repository.
+"""
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -> Tree:
+    """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
+    names = sorted({workload.name for workload in resolved.workloads})
+    dependencies = [Dependency(vllm.name, vllm.version, "", f"{name}.enabled", name) for name in names]
+    header = HEADER.format(source="stack.yaml and blueprints/")
+    metadata = chart_yaml("inference", resolved.stack.version, "The stack's model servers.", dependencies)
+    tree = {
+        _FOLDER / "Chart.yaml": header + yamlio.dump(metadata),
+        _FOLDER / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
+        _FOLDER / "values.schema.json": _schema(names),
+        _FOLDER / "templates" / "NOTES.txt": _NOTES,
+    }
+    base, shapes = _split(resolved)
+    tree[_FOLDER / "values.yaml"] = header + yamlio.dump(base)
+    for shape, content in shapes.items():
+        tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
+    tree.update({_FOLDER / "charts" / vllm.name / path: text for path, text in chart.items()})
+    return tree
+
+
+def shape_values(resolved: Resolved) -> Mapping[str, Mapping[str, Any]]:
+    """What values-<shape>.yaml holds, by shape."""
+    return _split(resolved)[1]
+
+
+def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Values that hold on every shape, and what each shape adds; without a shape nothing is enabled."""
+    base: dict[str, Any] = {}
+    shapes: dict[str, dict[str, Any]] = {}
+    for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
+        each = {workload.shape.name: values(resolved, workload) for workload in group}
+        base[name] = {**shared(list(each.values())), "enabled": False}
+        for shape, full in each.items():
+            shapes.setdefault(shape, {})[name] = added(base[name], full)
+    return base, dict(sorted(shapes.items()))
+
+
+def _schema(names: Sequence[str]) -> str:
+    """Closed at the top; what stands under a name is checked by the vllm chart's own schema."""
+    under = {"type": "object", "description": "Values of the vllm chart."}
+    schema = {
+        "$schema": _DRAFT,
+        "title": "Values of the inference chart",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"global": {"type": "object"}, **dict.fromkeys(names, under)},
+    }
+    return json.dumps(schema, indent=2) + "\n"

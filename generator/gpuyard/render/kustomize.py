@@ -1,0 +1,90 @@
+"""base/ and overlays/: the objects of every blueprint, and what each shape adds to them."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.helm import Helm
+from gpuyard.render.patches import common, patch
+from gpuyard.render.values import values
+from gpuyard.resolve import Resolved, Workload
+from gpuyard.tree import HEADER, Tree
+
+__all__ = ["files", "kustomization", "objects"]
+
+Object = Mapping[str, Any]
+Named = Mapping[str, Object]
+"""Objects by the name of their file."""
+
+
+def files(resolved: Resolved, helm: Helm) -> Tree:
+    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload, and a gathering file per shape."""
+    tree: Tree = {}
+    # Helm renders outside Python's lock, or in processes of its own: two cores, half the time.
+    with ThreadPoolExecutor() as pool:
+        rendered = pool.map(lambda workload: (workload, objects(resolved, workload, helm)), resolved.workloads)
+        for _, group in groupby(rendered, key=lambda pair: pair[0].name):
+            workloads, found = zip(*group, strict=True)
+            tree.update(_blueprint(workloads, [_by_file(objects) for objects in found]))
+    for shape in sorted({workload.shape.name for workload in resolved.workloads}):
+        names = [workload.name for workload in resolved.workloads if workload.shape.name == shape]
+        folder = PurePosixPath("overlays") / shape
+        tree[folder / "kustomization.yaml"] = HEADER.format(source="stack.yaml") + kustomization(names)
+    return tree
+
+
+def objects(resolved: Resolved, workload: Workload, helm: Helm) -> list[dict[str, Any]]:
+    """The final objects of a blueprint on a shape."""
+    # The release that `helm template inference charts/inference` makes: both must give the same objects.
+    return helm.render(values(resolved, workload), release="inference", namespace=resolved.stack.namespace)
+
+
+def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:
+    """A kustomization.yaml."""
+    content: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    if resources:
+        content["resources"] = list(resources)
+    if patches:
+        content["patches"] = list(patches)
+    return yamlio.dump(content)
+
+
+def _blueprint(workloads: Sequence[Workload], rendered: Sequence[Named]) -> Tree:
+    """One blueprint's base and overlays."""
+    name, header = workloads[0].name, HEADER.format(source=workloads[0].blueprint.file)
+    shared = [file for file in rendered[0] if all(file in other for other in rendered[1:])]
+    base = {file: common([objects[file] for objects in rendered]) for file in shared}
+    folder = PurePosixPath("base") / name
+    tree = {folder / file: header + yamlio.dump(obj) for file, obj in base.items()}
+    tree[folder / "kustomization.yaml"] = header + kustomization(sorted(base))
+    for workload, full in zip(workloads, rendered, strict=True):
+        tree.update(_overlay(workload, base, full, header))
+    return tree
+
+
+def _overlay(workload: Workload, base: Named, full: Named, header: str) -> Tree:
+    folder = PurePosixPath("overlays") / workload.shape.name / workload.name
+    added = {file: obj for file, obj in full.items() if file not in base}
+    changed = {file: change for file, obj in base.items() if (change := patch(obj, full[file]))}
+    targets = [
+        {"path": file, "target": {"kind": change["kind"], "name": change["metadata"]["name"]}}
+        for file, change in changed.items()
+    ]
+    tree = {folder / file: header + yamlio.dump(obj) for file, obj in {**added, **changed}.items()}
+    resources = [f"../../../base/{workload.name}", *sorted(added)]
+    tree[folder / "kustomization.yaml"] = header + kustomization(resources, targets)
+    return tree
+
+
+def _by_file(found: Sequence[Object]) -> Named:
+    """Each object under its kind; where a kind comes more than once, under its name too."""
+    kinds = [obj["kind"] for obj in found]
+    named = {}
+    for obj in found:
+        kind = str(obj["kind"]).lower()
+        several = kinds.count(obj["kind"]) > 1
+        named[f"{kind}-{obj['metadata']['name']}.yaml" if several else f"{kind}.yaml"] = obj
+    return named

@@ -1,0 +1,70 @@
+"""platform/: the charts of others and the namespaces, in layers; a folder per layer."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.platform import Layer
+from gpuyard.render import flux
+from gpuyard.render.kustomize import kustomization
+from gpuyard.resolve import Resolved
+from gpuyard.tree import HEADER, Tree
+
+__all__ = ["files"]
+
+Object = dict[str, Any]
+
+_SECURITY = "pod-security.kubernetes.io"
+_KEEP = {
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+}
+
+
+def files(resolved: Resolved) -> Tree:
+    """platform/<layer>/ and clusters/<cluster>/."""
+    tree: Tree = {}
+    header = HEADER.format(source="stack.yaml")
+    for layer, content in _layers(resolved).items():
+        folder = PurePosixPath("platform") / layer
+        for file, objects in content.items():
+            tree[folder / file] = header + yamlio.dump(*objects)
+        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(content))
+    for cluster in resolved.stack.clusters:
+        folder = PurePosixPath("clusters") / cluster.name
+        for file, objects in flux.cluster_files(resolved, cluster.name).items():
+            tree[folder / file] = header + yamlio.dump(*objects)
+    return tree
+
+
+def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
+    """Objects by layer and file; every namespace stands in the first layer that needs it."""
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in Layer}
+    levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
+    made = set()
+    for release in resolved.releases:
+        namespace = [] if release.namespace in made else [_namespace(release.namespace, levels[release.namespace])]
+        made.add(release.namespace)
+        layers[release.layer][f"{release.chart}.yaml"] = [*namespace, *flux.release_objects(release)]
+    layers[Layer.CONFIGS] = {
+        "namespace.yaml": [_namespace(resolved.stack.namespace, "restricted")],
+        "resourcequota.yaml": [_quota(resolved)],
+    }
+    return layers
+
+
+def _namespace(name: str, level: str) -> Object:
+    """A namespace is never pruned: what is left in it, such as a model cache, would go with it."""
+    labels = {f"{_SECURITY}/{mode}": level for mode in ("enforce", "audit", "warn")}
+    metadata = {"name": name, "labels": labels, "annotations": dict(_KEEP)}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def _quota(resolved: Resolved) -> Object:
+    """The stack's limit, held by the cluster too."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "gpus", "namespace": resolved.stack.namespace},
+        "spec": {"hard": {"requests.nvidia.com/gpu": str(resolved.stack.policy.max_gpus)}},
+    }

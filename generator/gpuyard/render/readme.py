@@ -1,0 +1,80 @@
+"""README.md of the generated repository: what runs where, and how to change it."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+
+import jinja2
+
+from gpuyard.resolve import Resolved
+from gpuyard.tree import Tree
+
+__all__ = ["files"]
+
+_FLUX = "2.8"
+"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
+
+
+def files(resolved: Resolved) -> Tree:
+    """README.md."""
+    blueprints = {workload.name: workload.blueprint for workload in resolved.workloads}
+    text = (
+        _environment()
+        .get_template("README.md.j2")
+        .render(
+            stack=resolved.stack,
+            placements=resolved.placements,
+            refusals=resolved.refusals,
+            described=[blueprint for blueprint in blueprints.values() if blueprint.description],
+            secrets=list(_secrets(resolved)),
+            flux=_FLUX,
+        )
+    )
+    return {PurePosixPath("README.md"): text}
+
+
+def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
+    """Every Secret that something here refers to."""
+    stack = resolved.stack
+    if stack.repository.secret:
+        yield {
+            "namespace": "flux-system",
+            "name": stack.repository.secret,
+            "key": "identity, known_hosts" if stack.repository.url.startswith("ssh") else "username, password",
+            "purpose": "reading this repository",
+        }
+    seen = set()
+    for placement in resolved.placements:
+        blueprint = placement.workload.blueprint
+        wanted = [(blueprint.credentials, "download of the weights")]
+        wanted += [(blueprint.expose.api_key, "API key of the clients")] if blueprint.expose else []
+        for secret, purpose in wanted:
+            if secret and (secret, blueprint.name) not in seen:
+                seen.add((secret, blueprint.name))
+                purpose = f"{blueprint.name}: {purpose}"
+                yield {
+                    "namespace": stack.namespace,
+                    "name": secret.secret,
+                    "key": secret.key,
+                    "purpose": purpose,
+                }
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """For prose only: objects are built and serialised, never templated."""
+    source = (resources.files("gpuyard") / "templates" / "README.md.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
+        loader=jinja2.DictLoader({"README.md.j2": source}),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["prose"] = _prose
+    return environment
+
+
+def _prose(text: str) -> str:
+    """A user's sentence without Markdown's or HTML's meaning."""
+    return re.sub(r"([\\`*_\[\]|<>&~])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,43 @@
+"""charts/<stack>: the umbrella of everything, which CI packages and releases; the platform is off by default.
+
+One release with KEDA and a ScaledObject can't be installed on an empty cluster, because Helm resolves every
+kind before it creates anything. Clusters get the platform in layers; this chart records its versions.
+"""
+
+from pathlib import PurePosixPath
+
+from gpuyard import yamlio
+from gpuyard.render.chartlock import Dependency, chart_lock, chart_yaml
+from gpuyard.render.inference import shape_values
+from gpuyard.resolve import Resolved
+from gpuyard.tree import HEADER, Tree
+
+__all__ = ["files"]
+
+_NOTES = """\
+On an empty cluster install twice: first the platform (`--set keda.enabled=true,inference.enabled=false` and so on),
+then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine does this in layers by itself.
+"""
+
+
+def files(resolved: Resolved) -> Tree:
+    """The chart; `helm dependency build` fetches what it names."""
+    stack, folder = resolved.stack, PurePosixPath("charts") / resolved.stack.name
+    platform = [
+        Dependency(release.chart, release.version, release.repository, f"{release.chart}.enabled")
+        for release in resolved.releases
+    ]
+    inference = Dependency("inference", stack.version, "file://../inference", "inference.enabled")
+    dependencies = [inference, *platform]
+    header = HEADER.format(source="stack.yaml")
+    off = {release.chart: {"enabled": False, **release.values} for release in resolved.releases}
+    metadata = chart_yaml(stack.name, stack.version, "Model servers and the platform beside them.", dependencies)
+    tree = {
+        folder / "Chart.yaml": header + yamlio.dump(metadata),
+        folder / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
+        folder / "templates" / "NOTES.txt": _NOTES,
+        folder / "values.yaml": header + yamlio.dump({"inference": {"enabled": True}, **off}),
+    }
+    for shape, content in shape_values(resolved).items():
+        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({"inference": content})
+    return tree

@@ -1,0 +1,122 @@
+"""Values of the vllm chart for one workload: what resolve decided, in the chart's words."""
+
+from typing import Any
+
+from gpuyard.resolve import Resolved, Workload
+
+__all__ = ["values"]
+
+Values = dict[str, Any]
+
+_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
+
+
+def values(resolved: Resolved, workload: Workload) -> Values:
+    """Everything that differs from the chart's defaults."""
+    blueprint, stack = workload.blueprint, resolved.stack
+    return {
+        "enabled": True,
+        "nameOverride": workload.name,
+        "fullnameOverride": workload.name,
+        "partOf": stack.name,
+        "image": {
+            "repository": stack.image,
+            "tag": f"v{stack.vllm_version}",
+            **({"digest": stack.digest} if stack.digest else {}),
+        },
+        "model": _model(workload),
+        "args": dict(workload.args),
+        **({"env": dict(blueprint.serving.env)} if blueprint.serving.env else {}),
+        "gpu": {"count": workload.gpus},
+        "resources": _resources(workload),
+        "sharedMemory": {"size": f"{workload.resources.shared_memory}Gi"},
+        "cache": _cache(resolved, workload),
+        "budget": {"startSeconds": workload.budget.start, "scheduleSeconds": workload.budget.schedule},
+        "drain": {
+            "preStopSeconds": workload.budget.pre_stop,
+            "shutdownSeconds": workload.budget.shutdown_timeout,
+            "marginSeconds": workload.budget.shutdown_margin,
+        },
+        "rollout": {"spareGpus": blueprint.spare_gpus},
+        "placement": {"instanceTypes": list(workload.nodes)},
+        "securityContext": {"readOnlyRootFilesystem": workload.shape.read_only_root_filesystem},
+        "scaling": _scaling(workload),
+        **_monitoring(workload),
+        **_exposure(resolved, workload),
+    }
+
+
+def _model(workload: Workload) -> Values:
+    source, credentials = workload.source, workload.blueprint.credentials
+    served = {"servedName": workload.blueprint.served_name}
+    if source.claim:
+        return {"source": "volume", **served, "volume": {"claim": source.claim, "path": source.path or ""}}
+    return {
+        "source": "hf",
+        "id": source.repository,
+        "revision": source.revision or "",
+        **served,
+        **({"token": {"secret": credentials.secret, "key": credentials.key}} if credentials else {}),
+    }
+
+
+def _resources(workload: Workload) -> Values:
+    resources = workload.resources
+    return {
+        "requests": {
+            "cpu": str(resources.cpu_request),
+            "memory": f"{resources.memory_request}Gi",
+            "ephemeral-storage": f"{resources.disk_request}Gi",
+        },
+        "limits": {
+            "cpu": str(resources.cpu_limit),
+            "memory": f"{resources.memory_limit}Gi",
+            "ephemeral-storage": f"{resources.disk_limit}Gi",
+        },
+    }
+
+
+def _cache(resolved: Resolved, workload: Workload) -> Values:
+    cache = workload.blueprint.cache
+    if cache.claim:
+        return {"kind": "claim", "claim": cache.claim}
+    size = {"size": f"{workload.cache_gib}Gi"}
+    if cache.kind == "ephemeral":
+        return {"kind": "emptyDir", **size}
+    return {"kind": cache.kind, **size, "storageClassName": resolved.stack.storage_classes[cache.kind]}
+
+
+def _scaling(workload: Workload) -> Values:
+    return {
+        "enabled": True,
+        "min": workload.min_replicas,
+        "max": workload.max_replicas,
+        "signal": "concurrency",
+        "concurrency": {"target": workload.concurrency},
+        "prometheus": {"address": _PROMETHEUS},
+    }
+
+
+def _monitoring(workload: Workload) -> Values:
+    ttft = workload.blueprint.ttft_seconds
+    return {
+        "podMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True, **({"ttftSeconds": ttft} if ttft else {})},
+    }
+
+
+def _exposure(resolved: Resolved, workload: Workload) -> Values:
+    """The route through the stack's Gateway, and who may reach the pods."""
+    expose, gateway = workload.blueprint.expose, resolved.stack.gateway
+    network: Values = {"prometheusNamespaces": ["monitoring"]}
+    if expose is None or gateway is None:
+        return {"networkPolicy": network}
+    return {
+        "networkPolicy": {**network, "clientNamespaces": [gateway.namespace]},
+        "httpRoute": {
+            "enabled": True,
+            "hostnames": [expose.host],
+            "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace}],
+        },
+        **({"apiKey": {"secret": expose.api_key.secret, "key": expose.api_key.key}} if expose.api_key else {}),
+    }

@@ -1,0 +1,263 @@
+"""Stage 4, commit: what a branch holds, and a commit on top of it that lands whole or not at all.
+
+The commit is built by one `git fast-import` in a git directory of our own; the user's index, work tree, hooks
+and filters take no part in it. It lands by one compare-and-swap: `update-ref` on disk, `push` with a lease
+behind a URL. If another writer was faster and touched none of our files, it is built again on theirs. Commits
+are not signed: a passphrase prompt has no place here.
+"""
+
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from random import SystemRandom
+from typing import NamedTuple, Protocol
+
+from gpuyard import fastimport
+from gpuyard.errors import ConflictError, InputError, Location, OutputError, OwnershipError, Problem
+from gpuyard.fastimport import Edit
+from gpuyard.gitcommand import Store, checked, read_config, run
+from gpuyard.local import open_local
+from gpuyard.remote import is_url, parse_url
+
+__all__ = ["Commit", "Entry", "Snapshot", "commit", "create_repository", "read_tree"]
+
+_TRIES = 20
+_REGULAR = ("100644", "100755")
+_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
+_BAD_BRANCH = re.compile(r"^[-/]|^(@|HEAD)$|(^|/)\.|\.\.|//|@\{|[\x00-\x20~^:?*\[\\\x7f]|\.lock(/|$)|[./]$|^$")
+_BAD_PATH = re.compile(r"^/|(^|/)(\.{1,2}|\.git)(/|$)|[\x00-\x1f\x7f\\]", re.IGNORECASE)
+_random = SystemRandom()
+
+
+class Entry(NamedTuple):
+    """A file as a commit has it; `mode` is git's, in octal."""
+
+    mode: str
+    blob: str
+
+
+class Target(Protocol):
+    """A repository that a commit can land in, on disk or behind a URL."""
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+
+    def store(self, directory: Path) -> Store:
+        """A store that has or can read its objects."""
+
+    def config_directory(self, store: Store) -> Path:
+        """The git directory whose config is the user's."""
+
+    def tip(self, store: Store, ref: str) -> str | None:
+        """The commit that the branch is at; None in an empty repository."""
+
+    def hold(self, store: Store) -> AbstractContextManager[int | None]:
+        """Keep other runs on this machine out; yields the descriptor of the lock."""
+
+    def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
+        """Move the branch to the commit if it is still at `old`; False if it isn't."""
+
+    def publish(self, store: Store, ref: str) -> None:
+        """Bring what landed to where others see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A branch at one commit (None: an empty repository), and the files of that commit by their path."""
+
+    branch: str
+    commit: str | None
+    files: Mapping[str, Entry]
+    target: Target = field(repr=False)
+    store: Store = field(repr=False)
+
+    def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
+        """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
+        found = {path: self.files[str(path)] for path in paths if str(path) in self.files}
+        found = {path: entry for path, entry in found.items() if entry.mode in _REGULAR}
+        blobs = self.store.blobs(entry.blob for entry in found.values())
+        return {path: blobs[entry.blob].decode("utf-8", "replace") for path, entry in found.items()}
+
+    def blob_id(self, text: str) -> str:
+        """The id that a file with this text has in the repository."""
+        return self.store.blob_id(text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that landed, and the files in which it differs from the one before."""
+
+    id: str
+    branch: str
+    written: tuple[PurePosixPath, ...]
+    deleted: tuple[PurePosixPath, ...]
+
+
+@contextmanager
+def read_tree(target: str | Path, branch: str) -> Iterator[Snapshot]:
+    """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
+    if _BAD_BRANCH.search(branch):
+        raise InputError([Problem(Location(branch), "not a name that a branch can have")])
+    place = parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
+    with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
+        store = place.store(Path(scratch) / "git")
+        with _plain_errors(place), place.hold(store):
+            snapshot = _look(place, store, branch)
+        yield snapshot
+
+
+def commit(
+    snapshot: Snapshot,
+    changes: Mapping[PurePosixPath, str | None],
+    *,
+    message: str,
+    author: str | None = None,
+    push: bool = False,
+) -> Commit | None:
+    """Commit texts (None deletes the file) on top of the snapshot; None if its files are like that already.
+
+    Behind a URL the commit is pushed in any case; on disk `push` brings the branch to the remote it follows.
+    """
+    target, store = snapshot.target, snapshot.store
+    wanted = {_name(path): None if text is None else text.encode() for path, text in changes.items()}
+    with _plain_errors(target):
+        with target.hold(store) as holding:
+            landed = _land(snapshot, wanted, message, author, holding)
+        if push:
+            target.publish(store, _ref(snapshot.branch))
+    return landed
+
+
+def create_repository(path: Path) -> None:
+    """Make a directory a repository with the branch main; one that is a repository already stays as it is."""
+    root = path.resolve()
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"{path} is a file")
+    inside = {entry.name for entry in root.iterdir()} if root.is_dir() else set()
+    if (root / ".git/HEAD").exists():
+        return
+    if inside - {".git"}:  # a .git without HEAD: a `git init` that was killed
+        raise OutputError(
+            f"{path} isn't empty and isn't a Git repository; `git init -b main {path}` if it should be one"
+        )
+    above = next(parent for parent in root.parents if parent.is_dir())
+    outer = run("rev-parse", "--show-toplevel", cwd=above, user_config=True)
+    if outer.status == 0 and run("check-ignore", "--quiet", "--end-of-options", str(root), cwd=above).status != 0:
+        top = os.fsdecode(outer.out).strip()
+        raise OutputError(
+            f"{path} is inside the repository {top}; choose another place, or list it in {top}/.gitignore"
+        )
+    checked(run("init", "--quiet", "--template=", "-b", "main", "--end-of-options", str(root)), f"creating {path}")
+
+
+@contextmanager
+def _plain_errors(target: Target) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{error.filename or target.label}: {error.strerror}") from error
+
+
+def _ref(branch: str) -> str:
+    return f"refs/heads/{branch}"
+
+
+def _name(path: PurePosixPath) -> str:
+    name = str(path)
+    if _BAD_PATH.search(name):
+        raise OutputError(f"{name!r} is not a path that a commit can have")
+    return name
+
+
+def _look(target: Target, store: Store, branch: str) -> Snapshot:
+    tip = target.tip(store, _ref(branch))
+    files: dict[str, Entry] = {}
+    if tip:
+        out = os.fsdecode(checked(store.run("ls-tree", "-r", "-z", tip), f"reading {target.label}"))
+        for line in out.split("\0")[:-1]:
+            mode, _, rest = line.partition(" ")
+            blob, _, path = rest[5:].partition("\t")  # "blob " or "commit "
+            files[path] = Entry(mode, blob.strip())
+    return Snapshot(branch, tip, files, target, store)
+
+
+def _land(
+    snapshot: Snapshot,
+    wanted: Mapping[str, bytes | None],
+    message: str,
+    author: str | None,
+    holding: int | None,
+) -> Commit | None:
+    target, store, latest = snapshot.target, snapshot.store, snapshot
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_random.uniform(0, min(1.0, 0.05 * 2**attempt)))
+            latest = _look(target, store, snapshot.branch)
+            _refuse_conflict(snapshot, latest, wanted)
+        edits = _edits(latest, wanted)
+        if not edits:
+            return None
+        _refuse_obstacles(latest, edits)
+        config = read_config(target.config_directory(store), r"^user\.(name|email)$")
+        header = fastimport.header(config, message=message, author=author)
+        new = fastimport.build(store, latest.commit, edits, header)
+        if target.land(store, _ref(snapshot.branch), new=new, old=latest.commit, holding=holding):
+            paths = {name: PurePosixPath(name) for name in sorted(edits)}
+            written = tuple(path for name, path in paths.items() if edits[name].data is not None)
+            deleted = tuple(path for name, path in paths.items() if edits[name].data is None)
+            return Commit(new, snapshot.branch, written, deleted)
+    raise ConflictError(f"others kept changing {snapshot.branch} of {target.label}; nothing was committed, try again")
+
+
+def _edits(latest: Snapshot, wanted: Mapping[str, bytes | None]) -> dict[str, Edit]:
+    """What of the wanted isn't so already; a file keeps its mode."""
+    edits = {}
+    for name, data in wanted.items():
+        entry = latest.files.get(name)
+        if data is None:
+            if entry:
+                edits[name] = Edit(entry.mode, None)
+        elif not entry or entry.mode not in _REGULAR or entry.blob != latest.store.blob_id(data):
+            edits[name] = Edit(entry.mode if entry else _REGULAR[0], data)
+    return edits
+
+
+def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, bytes | None]) -> None:
+    """Somebody else's change of a file of ours is not ours to overwrite."""
+    for name, data in wanted.items():
+        was, found = base.files.get(name), latest.files.get(name)
+        agrees = found is None if data is None else found and found.blob == latest.store.blob_id(data)
+        if found != was and not agrees:
+            raise ConflictError(
+                f"somebody changed {name} on {base.branch} of {base.target.label} meanwhile;"
+                " nothing was committed, run this again"
+            )
+
+
+def _refuse_obstacles(latest: Snapshot, edits: Mapping[str, Edit]) -> None:
+    """What isn't a plain file was never written by us: links and submodules stay, and so do directories."""
+    leaving = {name for name, edit in edits.items() if edit.data is None}
+    directories = set()
+    for name in latest.files.keys() - leaving:
+        while (name := name.rpartition("/")[0]) and name not in directories:
+            directories.add(name)
+    for name, edit in edits.items():
+        if edit.mode not in _REGULAR:
+            raise OwnershipError(
+                f"{name} is {_KINDS.get(edit.mode, 'no plain file')} in {latest.target.label}; remove it"
+            )
+        if edit.data is not None and name in directories:
+            raise OwnershipError(f"{name} is a directory in {latest.target.label}; remove it")
+        above = name
+        while above := above.rpartition("/")[0]:
+            if above in latest.files and above not in leaving:
+                kind = _KINDS.get(latest.files[above].mode, "a file")
+                raise OwnershipError(
+                    f"{above} is {kind} in {latest.target.label}, where a directory has to be; remove it"
+                )

@@ -1,0 +1,51 @@
+"""Stage 2, resolve: fills every default, chooses parallelism and placement, refuses what can't work. Pure."""
+
+from collections.abc import Mapping
+
+from gpuyard.errors import InputError
+from gpuyard.load import Project
+from gpuyard.platform import releases
+from gpuyard.resolve import clusters, stack
+from gpuyard.resolve.blueprint import Available, workloads
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload
+from gpuyard.shapes import Shape, catalogue
+from gpuyard.stack import Stack
+
+__all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload", "resolve"]
+
+
+def resolve(project: Project) -> Resolved:
+    """Everything that follows from the user's files; InputError with every problem found."""
+    shapes, problems = catalogue(), Problems(project)
+    stack.check(project.stack, shapes, problems)
+    available = _available(project.stack, shapes)
+    results = [
+        result
+        for blueprint in project.blueprints
+        for result in workloads(blueprint, project.stack, available, problems)
+    ]
+    found: dict[str, dict[str, Workload]] = {blueprint.name: {} for blueprint in project.blueprints}
+    for result in results:
+        if isinstance(result, Workload):
+            found[result.name][result.shape.name] = result
+    placements = clusters.place(project, found, problems)
+    if problems.found:
+        raise InputError(problems.found)
+    return Resolved(
+        stack=project.stack,
+        workloads=tuple(result for result in results if isinstance(result, Workload)),
+        refusals=tuple(result for result in results if isinstance(result, Refusal)),
+        placements=placements,
+        releases=releases(project.stack.platform),
+    )
+
+
+def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:
+    """The shapes and OCI shapes of all clusters, in the catalogue's order."""
+    wanted = {node for cluster in stack.clusters for nodes in cluster.shapes.values() for node in nodes}
+    available = {}
+    for name, shape in shapes.items():
+        if nodes := tuple(node for node in shape.nodes.values() if node.name in wanted):
+            available[name] = (shape, nodes)
+    return available

@@ -1,0 +1,157 @@
+"""A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gpuyard import fit, vllm
+from gpuyard.blueprint import Blueprint, ShapeOverride
+from gpuyard.budget import Budget, Kind, load_budget
+from gpuyard.models import Model
+from gpuyard.names import nearest
+from gpuyard.resolve import pod
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.sources import find
+from gpuyard.resolve.workload import Refusal, Source, Workload
+from gpuyard.shapes import Node, Shape
+from gpuyard.stack import Stack
+
+__all__ = ["Available", "workloads"]
+
+Available = Mapping[str, tuple[Shape, tuple[Node, ...]]]
+"""By shape: the shape, and the OCI shapes of it that the stack's clusters have."""
+
+_CONTEXT = 16384
+_NOTHING = ShapeOverride((), None, None, None, None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A blueprint on one shape, before it is known whether it fits."""
+
+    shape: Shape
+    nodes: tuple[Node, ...]
+    override: ShapeOverride
+    model: Model
+    source: Source
+
+
+def workloads(
+    blueprint: Blueprint, stack: Stack, available: Available, problems: Problems
+) -> Iterator[Workload | Refusal]:
+    """What becomes of a blueprint on each of its shapes."""
+    _check(blueprint, stack, problems)
+    found = []
+    for target in _targets(blueprint, available, problems):
+        result = _workload(blueprint, stack, target)
+        found.append(result)
+        # A shape that the author asked for must work; the others are only tried.
+        if isinstance(result, Refusal) and blueprint.shapes is not None:
+            path = ("spec", "shapes", target.shape.name)
+            problems.add(blueprint.file, path, result.reason, key=True)
+    if found and blueprint.shapes is None and all(isinstance(result, Refusal) for result in found):
+        reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
+        problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
+    yield from found
+
+
+def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+    """What is wrong wherever it runs."""
+    file, serving = blueprint.file, blueprint.serving
+    if stack.vllm_version in vllm.versions():
+        for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm_version):
+            problems.add(file, ("spec", "serving", *key), message, key=True)
+    if blueprint.scaling.min > blueprint.scaling.max:
+        message = f"{blueprint.scaling.min} is more than scaling.max, {blueprint.scaling.max}"
+        problems.add(file, ("spec", "scaling", "min"), message)
+    if blueprint.cache.kind == "block" and blueprint.scaling.max > 1:
+        message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
+        problems.add(file, ("spec", "storage", "cache", "kind"), message)
+    if blueprint.expose and stack.gateway is None:
+        problems.add(file, ("spec", "expose"), "needs a Gateway; name it in stack.yaml under spec.gateway", key=True)
+
+
+def _targets(blueprint: Blueprint, available: Available, problems: Problems) -> Iterator[_Target]:
+    whole = find(blueprint, blueprint.model, ("spec", "model"), problems)
+    for name in available if blueprint.shapes is None else blueprint.shapes:
+        override = _NOTHING if blueprint.shapes is None else blueprint.shapes[name]
+        path = ("spec", "shapes", name)
+        if name not in available:
+            problems.add(
+                blueprint.file,
+                path,
+                f"no cluster of the stack has {name}; {nearest(name, available)}",
+                key=True,
+            )
+            continue
+        shape, nodes = available[name]
+        if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
+            form = whole if override.model is None else find(blueprint, override.model, (*path, "model"), problems)
+            if form:
+                yield _Target(shape, chosen, override, *form)
+
+
+def _nodes(
+    blueprint: Blueprint,
+    path: tuple[str, ...],
+    shape: Shape,
+    nodes: tuple[Node, ...],
+    override: ShapeOverride,
+    problems: Problems,
+) -> tuple[Node, ...]:
+    """The nodes of the stack, or those of them that the author wants."""
+    names = [node.name for node in nodes]
+    for index, wanted in enumerate(override.nodes):
+        if wanted not in names:
+            message = f"no cluster of the stack has {wanted}; {nearest(wanted, names)}"
+            problems.add(blueprint.file, (*path, "nodes", index), message)
+    return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
+
+
+def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload | Refusal:
+    override, serving, model = target.override, blueprint.serving, target.model
+    context = override.context_length or serving.context_length or min(_CONTEXT, model.max_context)
+    concurrency = override.concurrency or serving.concurrency
+    choice = fit.choose(
+        model,
+        target.nodes,
+        context=context,
+        concurrency=concurrency,
+        tensor=override.tensor_parallel,
+        utilization=override.gpu_memory_utilization or serving.gpu_memory_utilization,
+        kv_dtype=serving.args.get("kv-cache-dtype"),
+        version=stack.vllm_version,
+    )
+    if isinstance(choice, fit.Refusal):
+        return Refusal(blueprint.name, target.shape.name, choice.reason)
+    nodes = tuple(node for node in target.nodes if node.name in choice.nodes)
+    cache_gib = pod.cache_gib(blueprint, model)
+    replicas = override.max_replicas or blueprint.scaling.max
+    return Workload(
+        blueprint=blueprint,
+        shape=target.shape,
+        nodes=choice.nodes,
+        model=model,
+        source=target.source,
+        gpus=choice.settings.gpus,
+        context=context,
+        concurrency=concurrency,
+        min_replicas=override.min_replicas or blueprint.scaling.min,
+        max_replicas=replicas,
+        fit=choice.fit,
+        budget=_budget(blueprint, target, replicas),
+        resources=pod.resources(
+            model, nodes, gpus=choice.settings.gpus, cache=blueprint.cache.kind, cache_size=cache_gib
+        ),
+        cache_gib=cache_gib,
+        args=pod.args(choice, context, blueprint),
+    )
+
+
+def _budget(blueprint: Blueprint, target: _Target, replicas: int) -> Budget:
+    return load_budget(
+        target.model,
+        kind=Kind.HF if target.source.repository else Kind.PVC,
+        replicas=replicas,
+        start=blueprint.start_seconds,
+        schedule=blueprint.schedule_seconds,
+    )

@@ -1,0 +1,26 @@
+"""Collecting what is wrong: every check adds to one list, so that all of it is reported at once."""
+
+from gpuyard.errors import Problem
+from gpuyard.load import Project
+
+__all__ = ["Problems"]
+
+
+class Problems:
+    """The problems found so far, placed in the user's files."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.found: list[Problem] = []
+
+    def add(self, file: str, path: tuple[str | int, ...], message: str, *, key: bool = False) -> None:
+        """Note what is wrong with a value, or with its key."""
+        self.found.append(Problem(self._project.at(file, *path, key=key), f"{_dotted(path)}: {message}"))
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    """A path as people write it: spec.clusters[0].name."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")

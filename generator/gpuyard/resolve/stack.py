@@ -1,0 +1,61 @@
+"""Checks of the stack that a schema can't make."""
+
+from collections.abc import Mapping
+
+from gpuyard import vllm
+from gpuyard.names import nearest
+from gpuyard.resolve.problems import Problems
+from gpuyard.shapes import Shape
+from gpuyard.stack import Cluster, Stack
+
+__all__ = ["check"]
+
+_OLDEST_KUBERNETES = 30
+
+
+def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
+    """Everything that a stack may get wrong by itself."""
+    if stack.repository.url.startswith("http://") and not stack.repository.insecure:
+        problems.add(
+            stack.file,
+            ("spec", "repository", "url"),
+            "plain http can be read and changed on its way; use https:// or ssh://, "
+            "or set spec.repository.insecure: true for a server inside the cluster's network",
+        )
+    if stack.repository.url.startswith("ssh://") and stack.repository.secret is None:
+        problems.add(
+            stack.file,
+            ("spec", "repository", "url"),
+            "ssh needs a key; name its Secret in spec.repository.secret",
+        )
+    if stack.vllm_version not in vllm.versions():
+        known = nearest(stack.vllm_version, vllm.versions())
+        problems.add(stack.file, ("spec", "vllm", "version"), f"{stack.vllm_version} is not known; {known}")
+    if not _allowed(stack.image, stack.policy.registries):
+        listed = ", ".join(stack.policy.registries)
+        problems.add(
+            stack.file,
+            ("spec", "vllm", "image"),
+            f"{stack.image} comes from a registry that spec.policy.registries doesn't list ({listed})",
+        )
+    for index, cluster in enumerate(stack.clusters):
+        _check_cluster(stack.file, index, cluster, shapes, problems)
+
+
+def _allowed(image: str, registries: tuple[str, ...]) -> bool:
+    return any(image.startswith(f"{registry}/") for registry in registries)
+
+
+def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:
+    path = ("spec", "clusters", index)
+    if int(cluster.kubernetes.removeprefix("1.")) < _OLDEST_KUBERNETES:
+        problems.add(file, (*path, "kubernetes"), f"{cluster.kubernetes} is too old; 1.{_OLDEST_KUBERNETES} or newer")
+    for name, nodes in cluster.shapes.items():
+        if name not in shapes:
+            message = f"{name} is not a shape; {nearest(name, shapes)}"
+            problems.add(file, (*path, "shapes", name), message, key=True)
+            continue
+        for node in nodes:
+            if node not in shapes[name].nodes:
+                message = f"{node} is not an OCI shape of {name}; {nearest(node, shapes[name].nodes)}"
+                problems.add(file, (*path, "shapes", name), message)

@@ -1,0 +1,93 @@
+"""What resolve decides: a blueprint on a shape, and where it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpuyard.blueprint import Blueprint
+from gpuyard.budget import Budget
+from gpuyard.fit import Fit
+from gpuyard.models import Model
+from gpuyard.platform import Release
+from gpuyard.shapes import Shape
+from gpuyard.stack import Stack
+
+__all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where weights come from: a Hugging Face repository, or a claim and a path in it."""
+
+    repository: str | None
+    revision: str | None
+    claim: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs."""
+
+    cpu_request: int
+    cpu_limit: int
+    memory_request: int
+    memory_limit: int
+    disk_request: int
+    disk_limit: int
+    shared_memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A blueprint on a shape, with every default filled."""
+
+    blueprint: Blueprint
+    shape: Shape
+    nodes: tuple[str, ...]
+    """OCI shapes that it may run on; it fits on each."""
+    model: Model
+    source: Source
+    gpus: int
+    context: int
+    concurrency: int
+    min_replicas: int
+    max_replicas: int
+    fit: Fit
+    budget: Budget
+    resources: Resources
+    cache_gib: int
+    args: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The blueprint's name, from which every object's name derives."""
+        return self.blueprint.name
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A blueprint that can't run on a shape, and why, with the numbers."""
+
+    blueprint: str
+    shape: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A workload on a cluster."""
+
+    cluster: str
+    workload: Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Everything that render needs; workloads in the order of blueprint and shape."""
+
+    stack: Stack
+    workloads: tuple[Workload, ...]
+    refusals: tuple[Refusal, ...]
+    placements: tuple[Placement, ...]
+    releases: tuple[Release, ...]

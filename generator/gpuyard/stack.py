@@ -1,0 +1,140 @@
+"""Stack: one GitOps repository as its owner wrote it, defaults of the schema filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Cluster",
+    "Component",
+    "Engine",
+    "Gateway",
+    "Platform",
+    "Policy",
+    "Repository",
+    "Stack",
+    "stack_from",
+]
+
+from enum import StrEnum
+
+
+class Engine(StrEnum):
+    """What syncs the clusters."""
+
+    FLUX = "flux"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The Git repository as the clusters reach it."""
+
+    url: str
+    branch: str
+    secret: str | None
+    insecure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape."""
+
+    name: str
+    region: str | None
+    kubernetes: str
+    shapes: Mapping[str, tuple[str, ...]]
+    blueprints: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of the platform; version None: the one that gpuyard was tested with."""
+
+    enabled: bool
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What is installed beside the models, and where its charts come from."""
+
+    registry: str | None
+    insecure: bool
+    components: Mapping[str, Component]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The Gateway that exposes models."""
+
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits that a blueprint can't pass."""
+
+    max_gpus: int
+    registries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One GitOps repository."""
+
+    file: str
+    name: str
+    engine: Engine
+    version: str
+    namespace: str
+    repository: Repository
+    vllm_version: str
+    image: str
+    digest: str | None
+    clusters: tuple[Cluster, ...]
+    platform: Platform
+    gateway: Gateway | None
+    storage_classes: Mapping[str, str]
+    policy: Policy
+
+
+def stack_from(value: Mapping[str, Any], file: str) -> Stack:
+    """A Stack from a value that the schema has accepted and filled."""
+    spec = value["spec"]
+    repository, platform, gateway = spec["repository"], spec["platform"], spec.get("gateway")
+    return Stack(
+        file=file,
+        name=value["metadata"]["name"],
+        engine=Engine(spec["engine"]),
+        version=spec["version"],
+        namespace=spec["namespace"],
+        repository=Repository(
+            repository["url"], repository["branch"], repository.get("secret"), repository["insecure"]
+        ),
+        vllm_version=spec["vllm"]["version"],
+        image=spec["vllm"]["image"],
+        digest=spec["vllm"].get("digest"),
+        clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
+        platform=Platform(
+            registry=platform.get("registry"),
+            insecure=platform["insecure"],
+            components={
+                name: Component(platform[name]["enabled"], platform[name].get("version"))
+                for name in ("keda", "prometheus", "kuberay")
+            },
+        ),
+        gateway=None if gateway is None else Gateway(gateway["name"], gateway["namespace"]),
+        storage_classes=dict(spec["storage"]),
+        policy=Policy(spec["policy"]["maxGpus"], tuple(spec["policy"]["registries"])),
+    )
+
+
+def _cluster(value: Mapping[str, Any]) -> Cluster:
+    return Cluster(
+        name=value["name"],
+        region=value.get("region"),
+        kubernetes=value["kubernetes"],
+        shapes={name: (nodes,) if isinstance(nodes, str) else tuple(nodes) for name, nodes in value["shapes"].items()},
+        blueprints=value.get("blueprints"),
+    )

@@ -1,0 +1,55 @@
+"""What `gpuyard init` starts a repository with: a stack, blueprints, a workflow that checks pull requests."""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.lock import LOCK, Lock, sha256, write_lock
+from gpuyard.shapes import Shape
+from gpuyard.tree import Tree
+
+__all__ = ["starter"]
+
+_README = PurePosixPath("README.md")
+_HEADER = """\
+# The stack: this repository's engine, its clusters and the limits that hold for all of them.
+# Every key is described by `gpuyard schema stack`.
+"""
+
+
+def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[str, str]) -> Tree:
+    """The first files of a repository; blueprints by file name."""
+    templates = resources.files("gpuyard") / "templates"
+    readme = (templates / "starter-README.md").read_text(encoding="utf-8")
+    workflow = (templates / "starter-workflow.yaml").read_text(encoding="utf-8")
+    return {
+        PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, url, shapes)),
+        PurePosixPath(".github/workflows/gpuyard.yaml"): workflow,
+        _README: readme,
+        # The first compile replaces this README, so it is gpuyard's from the start.
+        LOCK: write_lock(Lock(files={_README: sha256(readme)})),
+        **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
+    }
+
+
+def _stack(name: str, url: str, shapes: Iterable[Shape]) -> dict[str, Any]:
+    """A stack with one cluster that has every shape; its owner deletes what isn't there."""
+    return {
+        "apiVersion": "gpuyard.dev/v1alpha1",
+        "kind": "Stack",
+        "metadata": {"name": name},
+        "spec": {
+            "engine": "flux",
+            "repository": {"url": url, "branch": "main"},
+            "clusters": [
+                {
+                    "name": "phx",
+                    "region": "us-phoenix-1",
+                    "kubernetes": "1.34",
+                    "shapes": {shape.name: list(shape.nodes)[-1] for shape in shapes},
+                }
+            ],
+        },
+    }

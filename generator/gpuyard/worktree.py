@@ -1,0 +1,242 @@
+"""Takes a work tree along when the branch that is checked out in it moves.
+
+Work that the user has in our way is refused before anything moves. Then, in this order: a journal is written,
+the index is locked, the branch moves, the index follows in one rename, the files follow one by one, the
+journal goes. Killed before the branch moved, nothing has happened; killed after, the next run finds the
+journal and brings index and files to where the branch is, leaving alone what isn't as the old commit had it.
+No other git command can commit the old files over the new: between move and rename the index is locked.
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from gpuyard import gitindex
+from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError
+from gpuyard.gitcommand import Store, checked
+from gpuyard.gitindex import NO_MODE, Checkout
+from gpuyard.plainfiles import NotPlainError, PlainFiles
+
+__all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
+
+_REGULAR = ("100644", "100755")
+_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_log = logging.getLogger(__name__)
+
+
+class Journal(NamedTuple):
+    """Which branch is being moved, from where, and to where."""
+
+    ref: str
+    old: str
+    new: str
+
+
+class _Change(NamedTuple):
+    path: str
+    old: str | None  # blob ids
+    new: str | None
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What carrying a move out needs: checked, and nothing touched yet."""
+
+    journal: Journal
+    changes: Sequence[_Change]
+    index: bytes
+    seen: tuple[object, ...]
+
+
+def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
+    """Find out what has to follow the branch to `new`; refuse if the user's work is in the way."""
+    seen = gitindex.state(checkout)
+    start = old or checkout.store.empty_tree()
+    changes = _changes(checkout.store, start, new)
+    gitindex.copy(checkout)
+    staged = gitindex.staged(checkout.store, start)
+    touched = {f"{path} (staged)" for path in _staged_in_the_way(staged, changes)}
+    with PlainFiles(checkout.root) as files:
+        touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes)}
+    if not touched and (complaint := gitindex.merge(checkout.store, start, new)):
+        touched = {complaint}
+    if touched:
+        raise OwnershipError(_refusal(checkout, sorted(touched)))
+    return Plan(Journal(ref, start, new), changes, checkout.store.index.read_bytes(), seen)
+
+
+def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
+    """Move the branch by `move()` and take index and files along; False if somebody else was faster."""
+    _write_journal(checkout, plan.journal)
+    try:
+        with gitindex.lock(checkout, plan.index) as replace_index:
+            moved = gitindex.state(checkout) == plan.seen and move()
+            if moved:
+                replace_index()
+    except GpuyardError:
+        _forget(checkout)
+        raise
+    if moved:
+        _follow(checkout, plan.journal, plan.changes)
+    _forget(checkout)
+    return moved
+
+
+def interrupted(git_dir: Path) -> Journal | None:
+    """The move that a killed run didn't finish, if there is one."""
+    try:
+        words = (git_dir / "gpuyard/journal").read_text(encoding="utf-8", errors="replace").split(" ")
+    except FileNotFoundError:
+        return None
+    if len(words) != 3 or not all(_ID.fullmatch(word) for word in words[1:]):
+        raise OutputError(f"{git_dir / 'gpuyard/journal'} isn't a journal of ours; delete it")
+    return Journal(*words)
+
+
+def recover(checkout: Checkout, journal: Journal, tip: str | None) -> None:
+    """Finish what a killed run left, now that its branch is at `tip`; None if it is checked out no longer."""
+    gitindex.break_lock(checkout)
+    if tip is not None and tip != journal.old:
+        seen = gitindex.state(checkout)
+        changes = _changes(checkout.store, journal.old, tip)
+        gitindex.copy(checkout)
+        if complaint := gitindex.merge(checkout.store, journal.old, tip):
+            _log.warning("an earlier run was killed, and the index was changed since: %s", complaint)
+        else:
+            with gitindex.lock(checkout, checkout.store.index.read_bytes()) as replace_index:
+                if gitindex.state(checkout) != seen:
+                    raise ConflictError(f"another git command is changing {checkout.root}; try again")
+                replace_index()
+        _follow(checkout, journal, changes)
+    _forget(checkout)
+
+
+def _changes(store: Store, old: str, new: str) -> list[_Change]:
+    out = checked(store.run("diff-tree", "-r", "-z", "--no-renames", old, new), "comparing commits")
+    fields = os.fsdecode(out).split("\0")[:-1]
+    changes = []
+    for meta, path in zip(fields[::2], fields[1::2], strict=True):
+        old_mode, new_mode, old_id, new_id, _ = meta.removeprefix(":").split(" ")
+        if {old_mode, new_mode} <= {*_REGULAR, NO_MODE}:
+            was = None if old_mode == NO_MODE else old_id
+            changes.append(_Change(path, was, None if new_mode == NO_MODE else new_id, new_mode == _REGULAR[1]))
+    return changes
+
+
+def _staged_in_the_way(staged: Mapping[str, str | None], changes: Sequence[_Change]) -> Iterator[str]:
+    """What is staged for one of the files, for a directory that it needs, or below it."""
+    written = {change.path for change in changes if change.new}
+    needed = {above for path in written for above in _above(path)}
+    wanted = {change.path: (change.old, change.new) for change in changes}
+    for path, blob in staged.items():
+        if path in wanted:
+            in_the_way = blob not in wanted[path]
+        else:
+            in_the_way = blob is not None and (path in needed or not written.isdisjoint(_above(path)))
+        if in_the_way:
+            yield path
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change]) -> Iterator[tuple[str, str]]:
+    """The files that are neither as the old commit has them nor as the new one will."""
+    leaving = {change.path for change in changes if change.new is None}
+    for change in changes:
+        try:
+            data = files.read(change.path)
+        except NotPlainError as error:
+            if not _leaves(checkout.root, error, leaving):
+                yield change.path, str(error) if error.path != change.path else f"is {error.kind}"
+            continue
+        if _blob_id(checkout, data) not in {change.old, change.new}:
+            yield change.path, "deleted" if data is None else "modified" if change.old else "not tracked"
+
+
+def _leaves(root: Path, error: NotPlainError, leaving: set[str]) -> bool:
+    """Whether what is in the way goes away by the change itself: a file, or a directory's last files."""
+    if error.kind == "a directory":
+        return _empties(root, root / error.path, leaving)
+    return error.kind == "a file" and error.path in leaving
+
+
+def _empties(root: Path, directory: Path, leaving: set[str]) -> bool:
+    inside = list(directory.iterdir())
+    return bool(inside) and all(
+        _empties(root, path, leaving)
+        if path.is_dir() and not path.is_symlink()
+        else path.relative_to(root).as_posix() in leaving
+        for path in inside
+    )
+
+
+def _follow(checkout: Checkout, journal: Journal, changes: Sequence[_Change]) -> None:
+    """Bring the files to where the branch is; what somebody touched meanwhile stays as it is."""
+    try:
+        kept = _write_files(checkout, changes)
+    except OSError as error:
+        raise OutputError(
+            f"{journal.new} is committed, but its files can't be written to {checkout.root}:"
+            f" {error.strerror}; run this again when they can"
+        ) from error
+    if kept:
+        _log.warning("left alone, because they were changed meanwhile: %s", ", ".join(kept))
+    gitindex.refresh(checkout)
+
+
+def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
+    contents = checkout.store.blobs(change.new for change in changes if change.new)
+    kept = []
+    with PlainFiles(checkout.root) as files:
+        for change in sorted(changes, key=lambda change: (change.new is not None, change.path)):
+            try:
+                found = _blob_id(checkout, files.read(change.path))
+            except NotPlainError:
+                found = "not a file"
+            if found == change.new:
+                continue
+            if found not in {None, change.old}:
+                kept.append(change.path)
+            elif change.new is None:
+                files.remove(change.path)
+            else:
+                files.replace(change.path, contents[change.new], executable=change.executable)
+    return kept
+
+
+def _blob_id(checkout: Checkout, data: bytes | None) -> str | None:
+    return None if data is None else checkout.store.blob_id(data)
+
+
+def _write_journal(checkout: Checkout, journal: Journal) -> None:
+    if checkout.ours.is_symlink():
+        raise OutputError(f"{checkout.ours} is a symbolic link; delete it")
+    checkout.ours.mkdir(exist_ok=True)
+    draft = checkout.ours / "journal.new"
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8") as stream:
+        stream.write(" ".join(journal))
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(checkout.ours / "journal")
+
+
+def _forget(checkout: Checkout) -> None:
+    shutil.rmtree(checkout.ours, ignore_errors=True)
+
+
+def _refusal(checkout: Checkout, touched: Sequence[str]) -> str:
+    shown = [*touched[:10], *([f"and {len(touched) - 10} more"] if len(touched) > 10 else [])]
+    return (
+        "\n  ".join([f"{checkout.root} holds changes of yours in files that this commit writes:", *shown])
+        + "\ncommit, stash or restore them first, or commit to a branch that isn't checked out"
+    )

@@ -1,0 +1,108 @@
+"""What several test modules need: golden trees, the real programs, projects on disk."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from gpuyard.chart import shipped_chart
+from gpuyard.helm import Embedded
+from gpuyard.load import parse
+from gpuyard.render import render
+from gpuyard.resolve import Resolved, resolve
+from gpuyard.shapes import catalogue
+from gpuyard.starter import starter
+from gpuyard.tree import Tree
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skipped test is a failure: something that should be installed isn't."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped") and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def assert_golden(pytestconfig: pytest.Config) -> Callable[[str, Tree], None]:
+    """Compare a tree with tests/golden/<name>; with --update-golden, rewrite it."""
+
+    def check(name: str, tree: Tree) -> None:
+        root = GOLDEN / name
+        if pytestconfig.getoption("--update-golden"):
+            shutil.rmtree(root, ignore_errors=True)
+            write_tree(root, tree)
+        files = (path for path in root.rglob("*") if path.is_file())
+        found = {PurePosixPath(path.relative_to(root)): path.read_text(encoding="utf-8") for path in files}
+        assert sorted(map(str, tree)) == sorted(map(str, found))
+        for path, text in tree.items():
+            assert text == found[path], path
+
+    return check
+
+
+def write_tree(root: Path, tree: Tree) -> None:
+    """A tree as plain files."""
+    for path, text in tree.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+
+
+def demo_sources() -> dict[str, bytes]:
+    """stack.yaml as `gpuyard init` writes it, and every shipped blueprint."""
+    blueprints = {file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "blueprints").glob("*.yaml"))}
+    tree = starter("demo", "https://git.example.com/demo/gitops", catalogue().values(), blueprints)
+    wanted = ("stack.yaml", "blueprints/")
+    return {str(path): text.encode() for path, text in tree.items() if str(path).startswith(wanted)}
+
+
+@pytest.fixture(scope="session")
+def demo() -> Resolved:
+    return resolve(parse(demo_sources()))
+
+
+@pytest.fixture(scope="session")
+def demo_tree(demo: Resolved) -> Tree:
+    return render(demo, shipped_chart(), Embedded(shipped_chart()))
+
+
+@pytest.fixture(scope="session")
+def demo_path(demo_tree: Tree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("demo")
+    write_tree(root, demo_tree)
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory with stack.yaml and the shipped blueprints, not yet a Git repository."""
+    root = tmp_path / "gitops"
+    for name, data in demo_sources().items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def _program(name: str) -> Path:
+    found = shutil.which(name, path=f"{ROOT / '.tools'}:{ROOT / '.venv/bin'}:{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"{name} isn't here; `make tools` installs it")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def helm_binary() -> Path:
+    return _program("helm")
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Path:
+    return _program("kubectl")

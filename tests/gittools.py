@@ -1,0 +1,102 @@
+"""Real repositories for the tests of `gpuyard.repo`, as a user's own git makes them."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from gpuyard.repo import Commit, commit, read_tree
+
+DATE = "2026-01-02T03:04:05+00:00"
+CLEAN = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
+
+
+def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """A home of its own with a name in it, fixed dates, and nothing of git's that was set before."""
+    for name in os.environ.keys() - CLEAN.keys():
+        monkeypatch.delenv(name)
+    home.mkdir()
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"
+    )
+    for name, text in environment(home).items():
+        monkeypatch.setenv(name, text)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What differs from the machine's environment."""
+    dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE}
+    return {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "GIT_CONFIG_NOSYSTEM": "1", **dates}
+
+
+def git(where: Path, *arguments: str, **options: object) -> str:
+    """What plain `git` says, as the user would run it."""
+    result = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    assert result.returncode == 0, f"git {arguments}: {result.stderr}"
+    return str(result.stdout).rstrip("\n")
+
+
+def new(where: Path, *options: str) -> Path:
+    git(where.parent, "init", "-q", *options, str(where))
+    return where
+
+
+def clone(source: Path, where: Path, *options: str) -> Path:
+    git(where.parent, "clone", "-q", *options, str(source), str(where))
+    return where
+
+
+def user_commit(where: Path, files: Mapping[str, str], message: str = "by hand") -> str:
+    """Somebody's commit that gpuyard has no part in."""
+    for name, text in files.items():
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        (where / name).write_text(text)
+    git(where, "add", "--", *files)
+    git(where, "commit", "-q", "-m", message)
+    return git(where, "rev-parse", "HEAD")
+
+
+def put(
+    target: Path | str, files: Mapping[str, str | None], branch: str = "main", **options: bool | str
+) -> Commit | None:
+    """One run of gpuyard: read, then commit."""
+    changes = {PurePosixPath(name): text for name, text in files.items()}
+    with read_tree(target, branch) as snapshot:
+        return commit(snapshot, changes, message="Compile", **options)  # type: ignore[arg-type]
+
+
+def files_of(where: Path, commit: str = "main") -> dict[str, str]:
+    """The files of a commit, as plain git has them."""
+    names = git(where, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
+    return {name: git(where, "cat-file", "blob", f"{commit}:{name}") for name in names}
+
+
+def healthy(where: Path) -> None:
+    """Everything is there and whole, and no lock or journal is left."""
+    git(where, "fsck", "--strict", "--no-dangling")
+    git_dir = Path(git(where, "rev-parse", "--absolute-git-dir"))
+    left = [path for path in git_dir.rglob("*.lock") if path.name != "gpuyard.lock"]
+    assert not left
+    assert not (git_dir / "gpuyard").exists()
+
+
+def status(where: Path) -> list[str]:
+    return git(where, "status", "--porcelain", "--untracked-files=all").splitlines()
+
+
+SSH = """#!/bin/sh
+# what ssh does, without the network: runs the last argument where the server is, in a session of its own
+for last; do :; done
+exec setsid --wait env -u GIT_DIR -u GIT_INDEX_FILE -u GIT_ALLOW_PROTOCOL sh -c "$last"
+"""
+
+
+def serve(monkeypatch: pytest.MonkeyPatch, where: Path, script: str = SSH) -> None:
+    """Have ssh:// URLs answered by this machine."""
+    program = where / "ssh"
+    program.write_text(script)
+    program.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(program))
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")

@@ -1,0 +1,227 @@
+"""What a user can get wrong: each ends with one clear message, the right exit code, and nothing half-written."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gpuyard.cli import cli
+
+EDITS: dict[str, tuple[str, str, str, int, str]] = {
+    # name: file, old, new, exit code, message
+    "unknown key": (
+        "blueprints/chat.yaml",
+        "contextLength:",
+        "contextLenght:",
+        65,
+        "blueprints/chat.yaml:12:5: spec.serving.contextLenght is not known; did you mean contextLength?",
+    ),
+    "wrong type": (
+        "blueprints/chat.yaml",
+        "concurrency: 32",
+        'concurrency: "32"',
+        65,
+        "blueprints/chat.yaml:13:18: spec.serving.concurrency",
+    ),
+    "duplicate key": (
+        "blueprints/chat.yaml",
+        "  serving:",
+        "  model: {}\n  serving:",
+        65,
+        "blueprints/chat.yaml:11:3: ",
+    ),
+    "alias": ("blueprints/chat.yaml", "name: chat", "name: &n chat", 65, "blueprints/chat.yaml:5:9: "),
+    "unknown shape": (
+        "stack.yaml",
+        "a10:",
+        "a11:",
+        65,
+        "is not a shape; did you mean a10?",
+    ),
+    "unknown OCI shape": (
+        "stack.yaml",
+        "BM.GPU.H100.8",
+        "BM.GPU.H100.9",
+        65,
+        "BM.GPU.H100.9 is not an OCI shape of h100; did you mean BM.GPU.H100.8?",
+    ),
+    "name in capitals": (
+        "blueprints/chat.yaml",
+        "name: chat",
+        "name: Chat",
+        65,
+        'metadata.name is "Chat"; must be lower-case',
+    ),
+    "name begins with vllm": (
+        "blueprints/chat.yaml",
+        "name: chat",
+        "name: vllm-chat",
+        65,
+        "not begin with vllm",
+    ),
+    "unknown model": (
+        "blueprints/chat.yaml",
+        "llama-3.1-8b-instruct",
+        "llama-3.1-8b-instrct",
+        65,
+        "llama-3.1-8b-instrct is not in the catalogue; did you mean llama-3.1-8b-instruct",
+    ),
+    "removed flag": (
+        "blueprints/chat.yaml",
+        "tool-call-parser: llama3_json",
+        "disable-log-requests: true",
+        65,
+        "blueprints/chat.yaml:16:7: spec.serving.args.disable-log-requests",
+    ),
+    "model that doesn't fit": (
+        "blueprints/assistant.yaml",
+        "      model: {name: llama-3.3-70b-instruct-awq}\n",
+        "",
+        65,
+        "blueprints/assistant.yaml:17:5: spec.shapes.a10: ",
+    ),
+    "a token in the file": (
+        "blueprints/chat.yaml",
+        "{secret: hf-token, key: token}",
+        "{secret: hf-token, key: hf_" + "aB3dE5gH7j" * 3 + "}",
+        65,
+        "blueprints/chat.yaml:10:42: spec.model.credentials.key looks like a Hugging Face token",
+    ),
+    "too many GPUs": ("blueprints/chat.yaml", "max: 4", "max: 400", 65, "spec.policy.maxGpus is 64"),
+    "plain http": ("stack.yaml", "https://", "http://", 65, "plain http can be read and changed on its way"),
+}
+
+
+def run(*args: str | Path, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(cli, [str(arg) for arg in args], env=env)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edit(name: str, project: Path) -> None:
+    file, old, new, code, message = EDITS[name]
+    text = (project / file).read_text(encoding="utf-8")
+    assert old in text
+    (project / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    result = run("check", project)
+    assert result.exit_code == code, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_all_problems_at_once(project: Path) -> None:
+    for name in ("unknown key", "unknown model", "plain http"):
+        file, old, new, *_ = EDITS[name]
+        text = (project / file).read_text(encoding="utf-8")
+        (project / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    result = run("check", project)
+    assert result.exit_code == 65
+    # What the schema refuses is said before what only a whole stack can show.
+    assert "contextLenght" in result.output
+
+
+def test_json_problems(project: Path) -> None:
+    import json
+
+    file, old, new, *_ = EDITS["unknown key"]
+    text = (project / file).read_text(encoding="utf-8")
+    (project / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    result = run("check", project, "--output", "json")
+    assert result.exit_code == 65
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem["file"] == "blueprints/chat.yaml"
+    assert (problem["line"], problem["column"]) == (12, 5)
+
+
+def remove_stack(project: Path) -> None:
+    (project / "stack.yaml").unlink()
+
+
+def remove_blueprints(project: Path) -> None:
+    for file in (project / "blueprints").iterdir():
+        file.unlink()
+
+
+def huge(project: Path) -> None:
+    (project / "blueprints" / "chat.yaml").write_text("a: " + "x" * 300_000, encoding="utf-8")
+
+
+def link_outside(project: Path) -> None:
+    (project / "blueprints" / "secret.yaml").symlink_to("/etc/passwd")
+
+
+def unreadable_name(project: Path) -> None:
+    (project / "blueprints" / "dir.yaml").mkdir()
+
+
+def same_name(project: Path) -> None:
+    text = (project / "blueprints" / "chat.yaml").read_text(encoding="utf-8")
+    (project / "blueprints" / "other.yaml").write_text(text, encoding="utf-8")
+
+
+FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
+    "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
+    "no blueprints": (remove_blueprints, 66, "no blueprints here; write one as blueprints/<name>.yaml"),
+    "huge file": (huge, 65, "blueprints/chat.yaml: "),
+    "link out of the directory": (link_outside, 65, "is a link that leads out of the directory"),
+    "folder as a file": (unreadable_name, 1, "dir.yaml: can't be read"),
+    "one name twice": (same_name, 65, "metadata.name chat is blueprints/chat.yaml's name already"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name: str, project: Path) -> None:
+    spoil, code, message = FILES[name]
+    spoil(project)
+    result = run("check", project)
+    assert (result.exit_code, message in result.output) == (code, True), result.output
+
+
+def test_missing_directory(tmp_path: Path) -> None:
+    result = run("check", tmp_path / "nowhere")
+    assert (result.exit_code, result.output) == (66, f"error: {tmp_path / 'nowhere'}: no such directory\n")
+
+
+def test_unknown_command() -> None:
+    result = run("complie")
+    assert result.exit_code == 2
+    assert "there is no command complie; did you mean compile?" in result.output
+
+
+def test_no_helm_at_all(project: Path) -> None:
+    result = run("render", "chat", project, "--shape", "a10", env={"GPUYARD_HELM": "/nowhere/helm"})
+    assert result.exit_code == 69
+    assert "no helm at GPUYARD_HELM=/nowhere/helm" in result.output
+
+
+@pytest.mark.parametrize(
+    ("blueprint", "shape", "message"),
+    [
+        ("chta", "a10", "there is no blueprint chta; did you mean chat?"),
+        ("chat", "a11", "chat doesn't run on a11; did you mean a10?"),
+    ],
+)
+def test_render_what_isnt_there(project: Path, blueprint: str, shape: str, message: str) -> None:
+    result = run("render", blueprint, project, "--shape", shape)
+    assert (result.exit_code, message in result.output) == (66, True), result.output
+
+
+def test_a_bug_keeps_its_traceback(project: Path) -> None:
+    """Ours, not the user's: nothing may hide it."""
+    done = subprocess.run(
+        [
+            "python",
+            "-c",
+            "import gpuyard.load as l; l.parse = None; from gpuyard.cli import main; main()",
+            "check",
+            project,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ},
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

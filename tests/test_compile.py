@@ -1,0 +1,196 @@
+"""`gpuyard init` and `gpuyard compile`: what is committed, what is left alone, and what is said."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gpuyard.cli import cli
+from tests.conftest import ROOT
+
+
+def run(*args: str | Path, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(cli, [str(arg) for arg in args], env=env)
+
+
+def git(path: Path, *args: str) -> str:
+    done = subprocess.run(["git", "-C", str(path), *args], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A fresh repository with the shipped blueprints."""
+    result = run("init", tmp_path / "gitops", "--name", "demo", "--blueprints", ROOT / "blueprints")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "gitops"
+
+
+def test_init_gives_what_a_repository_needs(repository: Path) -> None:
+    files = git(repository, "ls-files").splitlines()
+    assert files == [
+        ".github/workflows/gpuyard.yaml",
+        ".gpuyard.lock",
+        "README.md",
+        "blueprints/assistant.yaml",
+        "blueprints/chat.yaml",
+        "blueprints/docs.yaml",
+        "stack.yaml",
+    ]
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_init_by_default_has_one_blueprint_that_compiles(tmp_path: Path) -> None:
+    assert run("init", tmp_path / "Acme_Gitops").exit_code == 0
+    assert "name: acme-gitops" in (tmp_path / "Acme_Gitops" / "stack.yaml").read_text(encoding="utf-8")
+    assert run("check", tmp_path / "Acme_Gitops").exit_code == 0
+
+
+def test_init_refuses_a_directory_with_something_in_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    result = run("init", tmp_path)
+    assert (result.exit_code, "is there already and not empty" in result.output) == (73, True), result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
+    result = run("init", tmp_path / "gitops", "--url", "git@host:repo")
+    assert (result.exit_code, "must be https://host/path" in result.output) == (65, True), result.output
+    assert not (tmp_path / "gitops").exists()
+
+
+def test_second_compile_is_up_to_date(repository: Path) -> None:
+    first = run("compile", repository)
+    assert first.exit_code == 0, first.output
+    commit = git(repository, "rev-parse", "HEAD")
+    assert f"commit {commit[:12]} on main: " in first.output
+    second = run("compile", repository)
+    assert second.output == f"up to date: main at {commit[:12]}\n"
+    assert git(repository, "rev-parse", "HEAD") == commit
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_json_names_the_commit(repository: Path) -> None:
+    data = json.loads(run("compile", repository, "--output", "json").stdout)
+    assert data["commit"] == git(repository, "rev-parse", "HEAD")
+    assert {"blueprint": "chat", "cluster": "phx", "shape": "a10"} in data["placements"]
+    again = json.loads(run("compile", repository, "--output", "json").stdout)
+    assert (again["commit"], again["base"]) == (None, data["commit"])
+
+
+def test_the_users_work_is_not_committed_and_not_lost(repository: Path) -> None:
+    (repository / "blueprints" / "chat.yaml").write_text(
+        (repository / "blueprints" / "chat.yaml").read_text(encoding="utf-8").replace("16384", "8192"),
+        encoding="utf-8",
+    )
+    (repository / "notes.txt").write_text("untracked", encoding="utf-8")
+    (repository / "staged.txt").write_text("staged", encoding="utf-8")
+    git(repository, "add", "staged.txt")
+    assert run("compile", repository).exit_code == 0
+    status = git(repository, "status", "--porcelain").splitlines()
+    assert sorted(line.strip() for line in status) == [
+        "?? notes.txt",
+        "A  staged.txt",
+        "M blueprints/chat.yaml",
+    ]
+    committed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
+    assert not {"notes.txt", "staged.txt", "blueprints/chat.yaml"} & set(committed)
+    overlay = repository / "overlays" / "a10" / "chat" / "configmap.yaml"
+    assert "max-model-len: 8192" in overlay.read_text(encoding="utf-8")
+
+
+def test_a_generated_file_that_was_edited_stops_compile(repository: Path) -> None:
+    run("compile", repository)
+    service = repository / "base" / "chat" / "service.yaml"
+    service.write_text(service.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "by hand")
+    result = run("compile", repository)
+    assert result.exit_code == 76
+    assert "base/chat/service.yaml: was edited by hand; put the change into its blueprint" in result.output
+    assert run("compile", repository, "--overwrite").exit_code == 0
+    assert "# mine" not in service.read_text(encoding="utf-8")
+
+
+def test_a_file_of_the_users_in_our_place_stops_compile(repository: Path) -> None:
+    (repository / "base").mkdir()
+    (repository / "base" / "chat").write_text("mine", encoding="utf-8")
+    (repository / "platform" / "crds").mkdir(parents=True)
+    (repository / "platform" / "crds" / "kustomization.yaml").write_text("mine", encoding="utf-8")
+    git(repository, "add", "-A")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "mine")
+    head = git(repository, "rev-parse", "HEAD")
+    result = run("compile", repository)
+    assert result.exit_code == 76
+    assert "platform/crds/kustomization.yaml: isn't gpuyard's and stands in the way" in result.output
+    assert git(repository, "rev-parse", "HEAD") == head
+
+
+def test_removing_a_blueprint_removes_its_files_and_no_others(repository: Path) -> None:
+    run("compile", repository)
+    (repository / "base" / "docs" / "mine.md").write_text("mine", encoding="utf-8")
+    (repository / "blueprints" / "docs.yaml").unlink()
+    git(repository, "add", "-A")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "no docs")
+    assert run("compile", repository).exit_code == 0
+    left = [name for name in git(repository, "ls-files").splitlines() if "/docs/" in name]
+    assert left == ["base/docs/mine.md"]
+    assert "docs" not in (repository / "clusters" / "phx" / "inference.yaml").read_text(encoding="utf-8")
+
+
+def test_compile_into_another_repository_by_path(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(other)], check=True)
+    result = run("compile", repository, "--repo", other)
+    assert result.exit_code == 0, result.output
+    assert "clusters/phx/sync.yaml" in git(other, "ls-tree", "-r", "--name-only", "main")
+    assert run("compile", repository, "--repo", other).output.startswith("up to date: main at ")
+
+
+def test_not_a_repository(project: Path) -> None:
+    result = run("compile", project)
+    assert (result.exit_code, "isn't a Git repository; make it one with `git init" in result.output) == (
+        73,
+        True,
+    )
+
+
+def test_a_branch_that_isnt_there(repository: Path) -> None:
+    result = run("compile", repository, "--branch", "prod")
+    assert result.exit_code == 66
+    assert "main" in result.output
+
+
+def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from gpuyard.cli import cli\n"
+        f"r = CliRunner().invoke(cli, ['check', {str(project)!r}]); assert r.exit_code == 0, r.output\n"
+        "slow = {'git', 'oci', 'jinja2', 'helm_python'} & set(sys.modules); assert not slow, slow"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_interrupt_leaves_nothing_half_written(repository: Path) -> None:
+    head = git(repository, "rev-parse", "HEAD")
+    for delay in (0.25, 0.4, 0.55):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gpuyard", "compile", str(repository)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ},
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        if process.returncode == 0:
+            break
+        assert process.returncode in (130, -signal.SIGINT), err
+        assert git(repository, "rev-parse", "HEAD") == head
+        assert git(repository, "status", "--porcelain") == ""
+    assert run("compile", repository).exit_code == 0

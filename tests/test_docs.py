@@ -1,0 +1,67 @@
+"""Help, README and schema say what the code does."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gpuyard.cli import cli
+from gpuyard.load import schema
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = cli.list_commands(click.Context(cli))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_an_example_and_its_place_in_the_readme(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: gpuyard {name}" in result.output
+    assert f"gpuyard {name}" in README
+
+
+def keys(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        for name, value in node.get("properties", {}).items():
+            yield f"{path}.{name}", value
+        for name, value in node.items():
+            yield from keys(value, f"{path}.{name}" if name not in ("properties", "items") else path)
+    elif isinstance(node, list):
+        for value in node:
+            yield from keys(value, path)
+
+
+@pytest.mark.parametrize("kind", ["blueprint", "stack"])
+def test_every_key_is_described_and_every_object_closed(kind: str) -> None:
+    whole = schema(kind)
+    for path, value in keys(whole):
+        reference = value.get("$ref", "").rpartition("/")[2]
+        described = value if "description" in value or not reference else whole["$defs"][reference]
+        assert described.get("description", "").endswith("."), path
+    for match in re.finditer(r'"properties": ', json.dumps(whole)):
+        assert '"additionalProperties": false' in json.dumps(whole)[: match.start()][-400:], match.start()
+
+
+@pytest.mark.parametrize("kind", ["blueprint", "stack"])
+def test_schema_is_printed_as_it_stands(kind: str) -> None:
+    assert json.loads(CliRunner().invoke(cli, ["schema", kind]).output) == schema(kind)
+
+
+def test_readme_gets_to_success_within_25_lines() -> None:
+    head = README.splitlines()[:25]
+    assert any("make demo" in line for line in head)
+    assert any(line.strip().startswith("commit ") for line in head)
+
+
+def test_shapes_command_lists_every_shape() -> None:
+    rows = json.loads(CliRunner().invoke(cli, ["shapes", "--output", "json"]).output)
+    assert {row["name"] for row in rows} >= {
+        "VM.GPU.A10.1", "VM.GPU.A10.2", "BM.GPU.A10.4", "BM.GPU4.8", "BM.GPU.B4.8", "BM.GPU.A100-v2.8", "BM.GPU.H100.8"
+    }  # fmt: skip
+    text = CliRunner().invoke(cli, ["shapes"]).output
+    assert all(row["name"] in text for row in rows)
