@@ -1,0 +1,179 @@
+"""The command line: up, down, status, run."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cluster import charts, flux, namespaces, state
+from tests.cluster.errors import WorldError
+from tests.cluster.facts import Facts, write
+from tests.cluster.processes import ended, running
+from tests.cluster.programs import path, store, toolchain
+from tests.cluster.programs.catalogue import PROGRAMS
+from tests.cluster.state import State
+
+__all__ = ["main"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_TESTS = "tests/e2e"
+_NEEDED = [
+    *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "registry", "helm"),
+    *flux.COMPONENTS,
+]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="bring a world up and keep it")
+    commands.add_parser("down", help="end the kept world and remove what earlier runs left")
+    commands.add_parser("status", help="say whether a world is kept, and how it is")
+    commands.add_parser(
+        "run", help="run the end-to-end tests, in the kept world if there is one; takes pytest's options"
+    )
+    command = parser.parse_args(arguments[:1]).command
+    if arguments[1:] and command != "run":
+        parser.error(f"{command} takes no arguments")
+    # A terminal that goes away and a job that is cancelled end a world as Ctrl-C does.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        match command:
+            case "up":
+                _up()
+            case "down":
+                _down()
+            case "status":
+                return _status()
+            case _:
+                return _run(arguments[1:])
+    except WorldError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted; everything of this run has ended")
+        return 130
+    return 0
+
+
+def _up() -> None:
+    if state.is_alive(state.kept()):
+        _say(f"a world is up already: {state.kept().root}")
+        return
+    facts = _prepare()
+    with state.create(state.KEPT) as (world, lock):
+        try:
+            _start(world, lock, facts)
+        except BaseException:
+            namespaces.end(world)
+            raise
+    _say(f"state and logs in {world.root}\nuse it with: export KUBECONFIG={world.kubeconfig}; {_entry(world)} bash")
+
+
+def _down() -> None:
+    if state.is_alive(state.kept()):
+        namespaces.end(state.kept())
+    for path_ in state.sweep():
+        _say(f"removed {path_}")
+
+
+def _status() -> int:
+    world = state.kept()
+    if not state.is_alive(world):
+        _say("no world is kept; python -m tests.cluster up brings one up")
+        return 1
+    _say(f"{world.root}: {world.ready.read_text() if world.ready.exists() else 'still coming up'}")
+    dead = ended(world)
+    for name in running(world):
+        _say(f"  {name:<24}{f'ended with exit code {dead[name]}' if name in dead else 'runs'}")
+    return 1 if dead else 0
+
+
+def _run(arguments: Sequence[str]) -> int:
+    with _world() as world:
+        # The tests run inside: every address and name of the world is theirs, and nothing else is.
+        named = any(argument.startswith(_TESTS) for argument in arguments)
+        command = [sys.executable, "-m", "pytest", *([] if named else [_TESTS]), *arguments]
+        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
+        code = subprocess.run(namespaces.command(world, *command), env=env, cwd=_ROOT).returncode
+    if code and not state.is_alive(world):
+        state.reduce(world)
+        _say(f"the logs are in {world.logs}; the next run removes them")
+    elif not state.is_alive(world):
+        state.remove(world)
+    return code
+
+
+@contextmanager
+def _world() -> Iterator[State]:
+    """The kept world, or one that lives for this run: however the run ends, the pipe breaks and the world with it."""
+    if state.is_alive(state.kept()) and state.kept().ready.exists():
+        yield state.kept()
+        return
+    facts = _prepare()
+    reading, writing = os.pipe()
+    try:
+        with state.create(f"run-{os.getpid()}") as (world, lock):
+            try:
+                _start(world, lock, facts, lifeline=reading)
+                yield world
+            except KeyboardInterrupt:
+                namespaces.end(world)
+                state.remove(world)
+                raise
+            finally:
+                namespaces.end(world)
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def _prepare() -> Facts:
+    """All that needs the network or time, before anything runs."""
+    namespaces.check_machine()
+    for path_ in state.sweep():
+        _say(f"removed what an earlier run left: {path_}")
+    programs = {name: path(name) for name in _NEEDED}
+    programs |= {name: found for name in PROGRAMS.keys() - programs.keys() if (found := _built(name))}
+    return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays")
+
+
+def _built(name: str) -> Path | None:
+    """A program that a world can do without: its pods are simulated then."""
+    wanted = PROGRAMS[name]
+    found = store.installed(wanted) or store.built(wanted, toolchain.version())
+    return found if found.is_file() else None
+
+
+def _start(world: State, lock: int, facts: Facts, *, lifeline: int = -1) -> None:
+    namespaces.start(world, lock, lifeline=lifeline)
+    write(world, facts)
+    command = namespaces.command(world, sys.executable, "-m", "tests.cluster.world", str(world.root))
+    if subprocess.run(command, env=namespaces.environment(world), cwd=_ROOT).returncode:
+        namespaces.end(world)
+        state.reduce(world)
+        raise WorldError(f"the world didn't come up; its logs are in {world.logs}")
+
+
+def _entry(world: State) -> str:
+    user = "" if os.geteuid() == 0 else " -U --preserve-credentials"
+    return f"nsenter -t {world.pid.read_text()} -n -m -p{user}"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

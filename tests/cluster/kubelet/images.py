@@ -1,0 +1,58 @@
+"""Which images really run: the programs in them, and where the image has them."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cluster.api import Object
+
+__all__ = ["IMAGES", "STAND_IN", "Image", "image", "runs"]
+
+STAND_IN = "gpuyard/stand-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image's files by path, each a program of tests/cluster/programs, and what it starts.
+
+    An image without files starts something of this machine, in the pod's network but with the machine's own root.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] = ()
+
+
+def _one(path: str, program: str) -> Image:
+    return Image({path: program}, (path,))
+
+
+# By the last two parts of the repository: a mirror keeps these and changes the rest.
+IMAGES: Mapping[str, Image] = {
+    "fluxcd/source-controller": _one("/usr/local/bin/source-controller", "source-controller"),
+    "fluxcd/kustomize-controller": _one("/usr/local/bin/kustomize-controller", "kustomize-controller"),
+    "fluxcd/helm-controller": _one("/usr/local/bin/helm-controller", "helm-controller"),
+    "kedacore/keda": _one("/keda", "keda-operator"),
+    "kedacore/keda-metrics-apiserver": _one("/keda-adapter", "keda-adapter"),
+    "kedacore/keda-admission-webhooks": _one("/keda-admission-webhooks", "keda-webhooks"),
+    "prometheus/prometheus": _one("/bin/prometheus", "prometheus"),
+    "prometheus-operator/prometheus-operator": _one("/bin/operator", "prometheus-operator"),
+    "prometheus-operator/prometheus-config-reloader": _one(
+        "/bin/prometheus-config-reloader", "prometheus-config-reloader"
+    ),
+    STAND_IN: Image(entrypoint=(sys.executable, "-m", "tests.cluster.standins.metrics_api")),
+}
+
+
+def image(reference: str) -> Image | None:
+    """The table's entry for an image reference, whatever its registry, tag and digest."""
+    repository = reference.partition("@")[0]
+    head, slash, last = repository.rpartition("/")
+    repository = head + slash + last.partition(":")[0]
+    return IMAGES.get("/".join(repository.split("/")[-2:]))
+
+
+def runs(pod: Object, programs: Mapping[str, Path]) -> bool:
+    """Whether the pod really runs: its first container's image is known, and so are the programs in it."""
+    found = image(pod["spec"]["containers"][0]["image"])
+    return found is not None and all(program in programs for program in found.files.values())

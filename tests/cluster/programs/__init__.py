@@ -1,0 +1,20 @@
+"""The programs that the tests run, found on this machine or built from source, once.
+
+python -m tests.cluster.programs [--group core] [NAME...]
+"""
+
+from pathlib import Path
+
+from tests.cluster.programs import build, store
+from tests.cluster.programs.catalogue import program
+
+__all__ = ["path"]
+
+
+def path(name: str) -> Path:
+    """The executable of that name, built first if there is none; SetupError tells why it can't be had.
+
+    Looked for in $GPUYARD_E2E_BIN, on PATH (only the very version), then in the cache.
+    """
+    wanted = program(name)
+    return store.installed(wanted) or build.build(wanted)

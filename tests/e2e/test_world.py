@@ -1,0 +1,417 @@
+"""The world's own tests: what all other end-to-end tests take for granted."""
+
+import os
+import socket
+import subprocess
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from tests.cluster import registry
+from tests.cluster.addresses import GIT_HOST
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.conditions import condition
+from tests.cluster.errors import ApiError, NotFoundError, WaitError
+from tests.cluster.facts import read
+from tests.cluster.flux import COMPONENTS
+from tests.cluster.processes import ended
+from tests.cluster.repository import Repository
+from tests.cluster.state import State
+
+ROOT = Path(__file__).parents[2]
+OVERLAYS = ROOT / "overlays"
+PLATFORM = ROOT / "generator/gpuyard/catalogue/platform"
+NO_IMAGE = "registry.world.internal:5000/models/none:1"
+
+
+def pod(name: str, namespace: str, *, gpus: int = 0, shape: str = "", **metadata: object) -> Object:
+    limits = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, **metadata},
+        "spec": {
+            "containers": [{"name": "main", "image": NO_IMAGE, "resources": {"limits": limits}}],
+            "nodeSelector": {"node.kubernetes.io/instance-type": shape} if shape else {},
+            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}] if gpus else [],
+        },
+    }
+
+
+def since(item: Object, kind: str) -> timedelta:
+    started = datetime.fromisoformat(item["status"]["startTime"])
+    return datetime.fromisoformat(condition(item, kind)["lastTransitionTime"]) - started
+
+
+# The machine
+
+
+def test_every_process_runs(world: State) -> None:
+    assert ended(world) == {}
+
+
+def test_nothing_outside_the_world_can_be_reached() -> None:
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("192.0.2.1", 443), 1)
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("example.com", 443)
+
+
+def test_the_api_server_says_its_version(cluster: Cluster) -> None:
+    assert cluster.api.get("/version")["gitVersion"] == "v1.37.2"
+    assert "Server Version: v1.37.2" in cluster.kubectl("version")
+
+
+def test_every_shape_has_ready_nodes_that_look_like_those_of_oke(cluster: Cluster) -> None:
+    nodes = cluster.objects("node")
+    assert all(condition(node, "Ready")["status"] == "True" for node in nodes)
+    for path in OVERLAYS.glob("*/shape.yaml"):
+        for shape, facts in yaml.safe_load(path.read_text())["shapes"].items():
+            of_shape = [
+                node for node in nodes if node["metadata"]["labels"]["node.kubernetes.io/instance-type"] == shape
+            ]
+            assert of_shape
+            for node in of_shape:
+                assert node["status"]["allocatable"]["nvidia.com/gpu"] == str(facts["gpus"])
+                assert node["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}]
+                assert "topology.kubernetes.io/zone" in node["metadata"]["labels"]
+
+
+# Simulated pods
+
+
+def test_a_pod_is_ready_after_the_delay_that_the_table_sets(cluster: Cluster, namespace: str) -> None:
+    cluster.pods.ready_after("slow", 4)
+    cluster.apply(pod("slow", namespace, labels={"app.kubernetes.io/instance": "slow"}))
+    ready = cluster.wait(f"pod/slow -n {namespace}", within=15)
+    assert timedelta(seconds=3) <= since(ready, "Ready") <= timedelta(seconds=6)
+
+
+def test_a_pod_is_ready_after_the_delay_that_its_annotation_sets(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(pod("slow", namespace, annotations={"world.gpuyard.dev/ready-after": "3"}))
+    # A change to a waiting pod must not start its delay anew.
+    cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=10)
+    cluster.patch(f"pod/slow -n {namespace}", {"metadata": {"labels": {"touched": "yes"}}})
+    ready = cluster.wait(f"pod/slow -n {namespace}", within=15)
+    assert timedelta(seconds=2) <= since(ready, "Ready") <= timedelta(seconds=5)
+
+
+def test_a_pod_that_never_becomes_ready_does_so_once_the_table_allows_it(cluster: Cluster, namespace: str) -> None:
+    cluster.pods.ready_after("stuck", "never")
+    cluster.apply(pod("stuck", namespace, labels={"app.kubernetes.io/instance": "stuck"}))
+    cluster.wait(f"pod/stuck -n {namespace}", ".status.phase=Running", within=10)
+    with pytest.raises(WaitError, match="not Ready within 1 s"):
+        cluster.wait(f"pod/stuck -n {namespace}", within=1)
+    cluster.pods.ready_after("stuck", 0)
+    cluster.wait(f"pod/stuck -n {namespace}", within=5)
+
+
+def test_a_pod_can_crash(cluster: Cluster, namespace: str) -> None:
+    cluster.pods.crash("bad")
+    cluster.apply(pod("bad", namespace, labels={"app.kubernetes.io/instance": "bad"}))
+
+    def crashes(item: Object | None) -> bool:
+        """CrashLoopBackOff"""
+        statuses = (item or {}).get("status", {}).get("containerStatuses", [])
+        return any(status["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff" for status in statuses)
+
+    cluster.wait(f"pod/bad -n {namespace}", crashes, within=10)
+
+
+def test_a_pod_ends_when_the_table_says_and_at_the_latest_with_its_grace_period(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.pods.ends_after("graceful", "grace")
+    graceful = pod("graceful", namespace, labels={"app.kubernetes.io/instance": "graceful"})
+    graceful["spec"]["terminationGracePeriodSeconds"] = 4
+    cluster.apply([graceful, pod("quick", namespace)])
+    for name in ("graceful", "quick"):
+        cluster.wait(f"pod/{name} -n {namespace}", within=10)
+    began = time.monotonic()
+    cluster.discard(f"pod/graceful -n {namespace}")
+    cluster.delete(f"pod/quick -n {namespace}", within=3)
+    cluster.wait(f"pod/graceful -n {namespace}", "deleted", within=10)
+    assert 3 <= time.monotonic() - began <= 6
+
+
+def test_a_job_completes(cluster: Cluster, namespace: str) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": NO_IMAGE}]}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", "namespace": namespace}}
+    cluster.apply({**job, "spec": {"template": template}})
+    cluster.wait(f"job/once -n {namespace}", "Complete", within=15)
+
+
+# Placement and volumes
+
+
+def test_a_gpu_pod_lands_on_its_shape_with_an_address_of_its_node(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(pod("gpu", namespace, gpus=2, shape="VM.GPU.A10.2"))
+    placed = cluster.wait(f"pod/gpu -n {namespace}", within=15)
+    node = cluster.get(f"node/{placed['spec']['nodeName']}")
+    assert node["metadata"]["labels"]["node.kubernetes.io/instance-type"] == "VM.GPU.A10.2"
+    assert placed["status"]["podIP"].rpartition(".")[0] == node["spec"]["podCIDR"].rpartition(".")[0]
+
+
+def test_a_pod_that_asks_for_more_gpus_than_a_node_has_stays_pending(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(pod("greedy", namespace, gpus=3, shape="VM.GPU.A10.2"))
+    waiting = cluster.wait(f"pod/greedy -n {namespace}", "PodScheduled=False", within=10)
+    assert "Insufficient nvidia.com/gpu" in condition(waiting, "PodScheduled")["message"]
+
+
+def test_a_pod_without_the_toleration_stays_off_gpu_nodes(cluster: Cluster, namespace: str) -> None:
+    intruder = pod("intruder", namespace, shape="VM.GPU.A10.2")
+    cluster.apply(intruder)
+    waiting = cluster.wait(f"pod/intruder -n {namespace}", "PodScheduled=False", within=10)
+    assert "untolerated taint" in condition(waiting, "PodScheduled")["message"]
+
+
+def test_a_claim_waits_for_its_consumer_and_is_bound_then(cluster: Cluster, namespace: str) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "cache", "namespace": namespace},
+        "spec": {
+            "storageClassName": "oci-bv",
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "50Gi"}},
+        },
+    }
+    consumer = pod("consumer", namespace)
+    consumer["spec"]["volumes"] = [{"name": "cache", "persistentVolumeClaim": {"claimName": "cache"}}]
+    cluster.apply(claim)
+    with pytest.raises(WaitError):
+        cluster.wait(f"pvc/cache -n {namespace}", ".status.phase=Bound", within=1)
+    cluster.apply(consumer)
+    bound = cluster.wait(f"pvc/cache -n {namespace}", ".status.phase=Bound", within=10)
+    cluster.wait(f"pod/consumer -n {namespace}", within=10)
+    volume = f"pv/{bound['spec']['volumeName']}"
+    assert cluster.get(volume)["spec"]["csi"]["driver"] == "blockvolume.csi.oraclecloud.com"
+    cluster.delete(f"pod/consumer -n {namespace}", within=10)
+    cluster.delete(f"pvc/cache -n {namespace}", within=10)
+    cluster.wait(volume, "deleted", within=10)
+
+
+def test_a_file_system_is_bound_at_once(cluster: Cluster, namespace: str) -> None:
+    spec = {
+        "storageClassName": "oci-fss",
+        "accessModes": ["ReadWriteMany"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    }
+    metadata = {"name": "shared", "namespace": namespace}
+    cluster.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+    cluster.wait(f"pvc/shared -n {namespace}", ".status.phase=Bound", within=10)
+
+
+# Git, registry, Services
+
+
+def test_git_serves_what_was_pushed(repo: Repository, tmp_path: Path) -> None:
+    commit = repo.commit({"docs/large.txt": "0123456789abcdef\n" * 200_000, "README.md": "one\n"}, "first")
+    subprocess.run(["git", "clone", "--quiet", repo.url, tmp_path / "clone"], check=True)
+    assert (tmp_path / "clone/README.md").read_text() == "one\n"
+    repo.commit({"README.md": "two\n", "docs/large.txt": None}, "second")
+    repo.revert()
+    assert repo.git("rev-parse", "HEAD^{tree}") == repo.git("rev-parse", f"{commit}^{{tree}}")
+    assert repo.git("ls-remote", "origin", "main").split()[0] == repo.head
+    assert repo.url.startswith(f"http://{GIT_HOST}/")
+
+
+def test_the_registry_takes_a_chart_and_gives_it_back(world: State, tmp_path: Path) -> None:
+    helm, name = read(world).programs["helm"], f"chart-{uuid4().hex[:6]}"
+    (tmp_path / name / "templates").mkdir(parents=True)
+    (tmp_path / name / "Chart.yaml").write_text(f"apiVersion: v2\nname: {name}\nversion: 1.2.3\n")
+    subprocess.run([helm, "package", tmp_path / name, "-d", tmp_path], check=True, capture_output=True)
+    registry.push_chart(helm, tmp_path / f"{name}-1.2.3.tgz")
+    pulled = tmp_path / "pulled"
+    command = [helm, "pull", "--plain-http", f"{registry.CHARTS}/{name}", "--version", "1.2.3", "-d", pulled]
+    pulled.mkdir()
+    subprocess.run(command, check=True, capture_output=True)
+    assert (pulled / f"{name}-1.2.3.tgz").read_bytes() == (tmp_path / f"{name}-1.2.3.tgz").read_bytes()
+
+
+def test_a_service_resolves_and_reaches_its_pod_while_that_is_ready(cluster: Cluster) -> None:
+    name = "source-controller.flux-system.svc.cluster.local"
+    service = cluster.get("service/source-controller -n flux-system")
+    assert socket.gethostbyname(name) == service["spec"]["clusterIP"]
+    with socket.create_connection((name, 80), 5) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.0 200")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((name, 81), 5)
+
+
+# Flux
+
+
+def test_flux_runs_from_its_own_manifests_with_its_own_rights(cluster: Cluster) -> None:
+    for name in COMPONENTS:
+        deployment = cluster.wait(f"deployment/{name} -n flux-system", "Available", within=30)
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        [running] = cluster.objects("pod", namespace="flux-system", labels={"app": name})
+        # No option but the manifest's own: what runs is what the manifest says.
+        [process] = _processes(f"/{name}")
+        assert process[1:] == [_expanded(argument) for argument in container["args"]]
+        assert running["status"]["podIP"].startswith("198.18.2.")
+        assert running["spec"]["serviceAccountName"] == name
+        [status] = running["status"]["containerStatuses"]
+        assert status["restartCount"] == 0
+
+
+def test_a_real_pod_has_only_its_own_token(cluster: Cluster) -> None:
+    [running] = cluster.objects("pod", namespace="flux-system", labels={"app": "source-controller"})
+    account = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+    user = f"system:serviceaccount:flux-system:{running['spec']['serviceAccountName']}"
+    wanted = {
+        "user": user,
+        "resourceAttributes": {"verb": "create", "group": "apps", "resource": "deployments"},
+    }
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    assert not cluster.api.send("POST", path, {**account, "spec": wanted}).body["status"]["allowed"]
+
+
+def test_flux_syncs_a_repository_and_every_commit_to_it(cluster: Cluster, world: State, namespace: str) -> None:
+    name = f"tiny-{uuid4().hex[:6]}"
+    tiny = Repository(world, name)
+    first = tiny.commit({"app/config.yaml": _config(namespace, "one")}, "first")
+    cluster.apply(_sync(name, tiny.url))
+    synced = cluster.wait(f"kustomization/{name} -n flux-system", within=60)
+    assert synced["status"]["lastAppliedRevision"] == f"main@sha1:{first}"
+    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "one"}
+
+    tiny.commit({"app/config.yaml": _config(namespace, "two")}, "second")
+    cluster.reconcile(f"gitrepository/{name} -n flux-system")
+    cluster.wait(f"kustomization/{name} -n flux-system", f".status.lastAppliedRevision={tiny.revision}", within=30)
+    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "two"}
+
+    cluster.patch(f"configmap/app -n {namespace}", {"data": {"value": "by hand"}})
+    cluster.reconcile(f"kustomization/{name} -n flux-system")
+    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "two"}
+
+    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
+    cluster.wait(f"configmap/app -n {namespace}", "deleted", within=10)
+    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
+
+
+# The platform's charts
+
+
+def test_flux_installs_keda_and_its_metrics_api_becomes_available(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(_release("keda", namespace))
+    cluster.wait(f"helmrelease/keda -n {namespace}", within=90)
+    for name in ("scaledobjects", "scaledjobs", "triggerauthentications"):
+        cluster.wait(f"crd/{name}.keda.sh", "Established", within=10)
+    cluster.wait("apiservice/v1beta1.external.metrics.k8s.io", "Available", within=90)
+    cluster.delete(f"helmrelease/keda -n {namespace}", within=60)
+
+
+def test_flux_installs_kube_prometheus_stack_over_its_crds(cluster: Cluster, namespace: str) -> None:
+    for component in ("prometheus-operator-crds", "kube-prometheus-stack"):
+        cluster.apply(_release(component, namespace))
+        cluster.wait(f"helmrelease/{component} -n {namespace}", within=180)
+    for crd in ("podmonitors", "prometheusrules", "prometheuses"):
+        cluster.wait(f"crd/{crd}.monitoring.coreos.com", "Established", within=10)
+    cluster.wait(f"deployment/kps-operator -n {namespace}", "Available", within=60)
+
+
+# The language
+
+
+def test_a_failed_wait_shows_what_a_person_would_look_at(cluster: Cluster, namespace: str) -> None:
+    name = f"broken-{uuid4().hex[:6]}"
+    cluster.apply(_sync(name, f"http://{GIT_HOST}/none.git"))
+    cluster.apply(pod("greedy", namespace, gpus=3, shape="VM.GPU.A10.2"))
+    cluster.wait(f"gitrepository/{name} -n flux-system", "Ready=False", within=30)
+    with pytest.raises(WaitError) as caught:
+        cluster.wait(f"kustomization/{name} -n flux-system", within=2)
+    for expected in (
+        f"kustomization/{name} -n flux-system: not Ready within 2 s",
+        "Source artifact not found",
+        f"{namespace}/greedy Pending: ",
+        f"Warning GitRepository/flux-system/{name}",
+        "source-controller",
+    ):
+        assert expected in str(caught.value)
+    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
+    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
+
+
+def test_apply_hands_on_refusals_and_warnings(cluster: Cluster, namespace: str) -> None:
+    with pytest.raises(NotFoundError, match="is its CRD installed"):
+        cluster.apply({"apiVersion": "example.com/v1", "kind": "Nothing", "metadata": {"name": "none"}})
+    wrong = pod("wrong", namespace)
+    wrong["spec"]["containers"][0]["imagePullPolicy"] = "Sometimes"
+    with pytest.raises(ApiError, match="imagePullPolicy"):
+        cluster.apply(wrong, dry_run=True)
+    twice = pod("twice", namespace)
+    twice["spec"]["containers"][0]["env"] = [{"name": "A", "value": "1"}]
+    twice["metadata"]["annotations"] = {"seccomp.security.alpha.kubernetes.io/pod": "runtime/default"}
+    assert cluster.apply(pod("fine", namespace), dry_run=True) == []
+    assert cluster.apply(twice, dry_run=True) != []
+    assert not cluster.exists(f"pod/twice -n {namespace}")
+
+
+def _config(namespace: str, value: str) -> str:
+    metadata = {"name": "app", "namespace": namespace}
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": value}})
+
+
+def _sync(name: str, url: str) -> list[Object]:
+    metadata = {"name": name, "namespace": "flux-system"}
+    source = {"kind": "GitRepository", "name": name}
+    return [
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "GitRepository",
+            "metadata": metadata,
+            "spec": {"interval": "10m", "url": url, "ref": {"branch": "main"}},
+        },
+        {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": metadata,
+            "spec": {"interval": "10m", "path": "./app", "prune": True, "wait": True, "sourceRef": source},
+        },
+    ]
+
+
+def _release(component: str, namespace: str) -> list[Object]:
+    """A platform chart with the version and the values that gpuyard gives it."""
+    known = yaml.safe_load((PLATFORM / f"{component}.yaml").read_text())
+    metadata = {"name": component, "namespace": namespace}
+    source = {"url": f"{registry.CHARTS}/{known['chart']}", "insecure": True, "ref": {"tag": known["version"]}}
+    return [
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "OCIRepository",
+            "metadata": metadata,
+            "spec": {**source, "interval": "10m"},
+        },
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": metadata,
+            "spec": {
+                "interval": "10m",
+                "chartRef": {"kind": "OCIRepository", "name": component},
+                "values": known["values"],
+            },
+        },
+    ]
+
+
+def _processes(program: str) -> list[list[str]]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        arguments = path.read_bytes().decode().split("\0")[:-1] if os.access(path, os.R_OK) else []
+        if arguments and arguments[0].endswith(program):
+            found.append(arguments)
+    return found
+
+
+def _expanded(argument: str) -> str:
+    return argument.replace("$(RUNTIME_NAMESPACE)", "flux-system")
