@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HELM := .tools/helm
+SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools lint bench e2e e2e-up e2e-down golden clean
+.PHONY: demo test tools lint scan bench e2e e2e-up e2e-down golden clean
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -25,8 +26,8 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@ $(VENV)/.demo
 
-tools: $(VENV)/.dev ## helm, built once and kept in the cache
-	@$(BIN)/python -m tests.cluster.programs --group tools --to .tools
+tools: $(VENV)/.dev ## helm and promtool, built once and kept in the cache
+	@$(BIN)/python -m tests.cluster.programs --group tools promtool --to .tools
 
 test: tools lint
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto $(if $(T),-k '$(T)')
@@ -35,6 +36,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and others over all that is generated
+	$(BIN)/python -m tests.scan
+
+.tools/scan/%/.done: tests/scan/requirements/%.txt
+	$(PYTHON) -m venv .tools/scan/$*
+	.tools/scan/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 golden: tools ## rewrite tests/golden; read the diff like code
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/test_golden.py --update-golden
@@ -45,6 +54,7 @@ bench: tools
 # --- the true test: a real API server, a real Flux, simulated GPUs -------------------------------------------
 
 e2e: $(VENV)/.dev
+	@$(BIN)/python -m tests.e2e.vllm.install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.cluster run $(if $(T),-k '$(T)')
 
 e2e-up: $(VENV)/.dev

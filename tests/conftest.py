@@ -106,3 +106,8 @@ def helm_binary() -> Path:
 @pytest.fixture(scope="session")
 def kubectl() -> Path:
     return _program("kubectl")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    return _program("promtool")

@@ -1,6 +1,7 @@
 """Real repositories for the tests of `gpuyard.repo`, as a user's own git makes them."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -67,19 +68,35 @@ def put(
         return commit(snapshot, changes, message="Compile", **options)  # type: ignore[arg-type]
 
 
+def copy(template: Path, where: Path) -> Path:
+    """A copy of a repository that took many commands to make; a clone's origin is copied with it."""
+    origin = template.parent / "origin.git"
+    if origin.exists():
+        shutil.copytree(origin, where.parent / "origin.git", symlinks=True)
+    shutil.copytree(template, where, symlinks=True)
+    config = where / ".git/config"
+    config.write_text(config.read_text().replace(str(origin), str(where.parent / "origin.git")))
+    return where
+
+
 def files_of(where: Path, commit: str = "main") -> dict[str, str]:
     """The files of a commit, as plain git has them."""
-    names = git(where, "ls-tree", "-r", "-z", "--name-only", commit).split("\0")[:-1]
-    return {name: git(where, "cat-file", "blob", f"{commit}:{name}") for name in names}
+    lines = git(where, "ls-tree", "-r", "-z", commit).split("\0")[:-1]
+    blobs = {line.partition("\t")[2]: line.split()[2] for line in lines}
+    wanted = "".join(f"{blob}\n" for blob in blobs.values())
+    texts = git(where, "cat-file", "--batch=%(objectsize)", "--buffer", input=wanted)
+    found = {}
+    for name in blobs:
+        size, _, texts = texts.partition("\n")
+        found[name], texts = texts[: int(size)].rstrip("\n"), texts[int(size) + 1 :]
+    return found
 
 
 def healthy(where: Path) -> None:
     """Everything is there and whole, and no lock or journal is left."""
     git(where, "fsck", "--strict", "--no-dangling")
     git_dir = Path(git(where, "rev-parse", "--absolute-git-dir"))
-    left = [path for path in git_dir.rglob("*.lock") if path.name != "gpuyard.lock"]
-    assert not left
-    assert not (git_dir / "gpuyard").exists()
+    assert not [*git_dir.rglob("*.lock"), *git_dir.rglob("gpuyard")]
 
 
 def status(where: Path) -> list[str]:

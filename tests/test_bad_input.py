@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,7 +91,7 @@ EDITS: dict[str, tuple[str, str, str, int, str]] = {
         65,
         "blueprints/chat.yaml:10:42: spec.model.credentials.key looks like a Hugging Face token",
     ),
-    "too many GPUs": ("blueprints/chat.yaml", "max: 4", "max: 400", 65, "spec.policy.maxGpus is 64"),
+    "too many GPUs": ("blueprints/chat.yaml", "max: 4", "max: 100", 65, "spec.policy.maxGpus is 64"),
     "plain http": ("stack.yaml", "https://", "http://", 65, "plain http can be read and changed on its way"),
 }
 
@@ -206,6 +207,18 @@ def test_no_helm_at_all(project: Path) -> None:
 def test_render_what_isnt_there(project: Path, blueprint: str, shape: str, message: str) -> None:
     result = run("render", blueprint, project, "--shape", shape)
     assert (result.exit_code, message in result.output) == (66, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["check", "nowhere"], 66), (["complie"], 2), (["check", "--outptu"], 2), (["--version"], 0), (["shapes"], 0)],
+)
+def test_the_process_ends_with_the_code(arguments: list[str], code: int, tmp_path: Path) -> None:
+    """As a shell sees it, not only as click's test runner does."""
+    argv = [sys.executable, "-m", "gpuyard", *arguments]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_bug_keeps_its_traceback(project: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.chart import pss
-from tests.chart.rendering import CASES, case, config, objects, pod, server, specs, templates, text
+from tests.chart.rendering import CASES, ROOT, case, config, objects, pod, server, specs, templates, text
 
 Spec = dict[str, Any]
 
@@ -154,6 +154,14 @@ def test_the_root_of_a_volume_is_a_model_too() -> None:
 )
 def test_only_a_server_that_needs_it_asks_hugging_face(name: str, offline: bool) -> None:
     assert (environment(server(case(name))).get("HF_HUB_OFFLINE") == "1") is offline
+
+
+def test_this_vllm_knows_every_flag_and_variable() -> None:
+    catalogue = yaml.load((ROOT / "generator/gpuyard/catalogue/vllm/0.32.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    for name in CASES:
+        assert set(config(case(name))) <= set(catalogue["flags"])
+        ours = {variable for variable in environment(server(case(name))) if variable.startswith("VLLM_")}
+        assert ours <= set(catalogue["environment"])
 
 
 def test_a_changed_flag_rolls_the_pods() -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import helm_python
@@ -14,7 +15,7 @@ import yaml
 from tests.chart import docs, places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place
-from tests.chart.rendering import CASES, CHART, case, schema, text
+from tests.chart.rendering import CASES, CHART, case, manifests, schema, text
 
 LEAVES = places.leaves()
 TEXTS = [place for place in LEAVES if "pattern" in json.dumps(place.node) or place.node.get("type") == "string"]
@@ -148,7 +149,13 @@ def test_private_networks_are_allowed(cidr: str) -> None:
 
 def parsed(values: Any, chart: Any = None) -> list[Any]:
     """Every object, with vLLM's configuration read as well."""
-    found = [obj for obj in yaml.load_all(text(values, chart=chart), yaml.CSafeLoader) if obj is not None]
+    return [obj for manifest in manifests(values, chart=chart) for obj in _read(manifest)]
+
+
+@lru_cache(maxsize=1000)
+def _read(manifest: str) -> list[Any]:
+    """The objects of one template: a text changes few of them, and reading is what takes the time."""
+    found = [obj for obj in yaml.load_all(manifest, yaml.CSafeLoader) if obj is not None]
     for obj in found:
         if obj["kind"] == "ConfigMap":
             obj["data"]["config.yaml"] = yaml.safe_load(obj["data"]["config.yaml"])

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from gpuyard.repo import commit, create_repository, read_tree
 from tests.gittools import (
     DATE,
     clone,
+    copy,
     files_of,
     git,
     healthy,
@@ -47,13 +49,21 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     isolate(monkeypatch, tmp_path / "home")
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A repository with a work tree, the user's own files, and our first commit checked out."""
-    where = new(tmp_path / "tree")
-    user_commit(where, {"stack.yaml": "mine\n", "blueprints/chat.yaml": "mine\n"})
-    assert put(where, FIRST)
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("template") / "tree"
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, where.parent / "home")
+        new(where)
+        user_commit(where, {"stack.yaml": "mine\n", "blueprints/chat.yaml": "mine\n"})
+        assert put(where, FIRST)
     return where
+
+
+@pytest.fixture
+def tree(template: Path, tmp_path: Path) -> Path:
+    """A repository with a work tree, the user's own files, and our first commit checked out."""
+    return copy(template, tmp_path / "tree")
 
 
 @pytest.fixture
@@ -189,6 +199,14 @@ def test_the_clock_is_used_when_no_date_is_set(bare: Path, monkeypatch: pytest.M
     assert 0 <= int(now) - int(date) < 60
 
 
+@pytest.mark.parametrize("date", [DATE, "1767323045 +0530", "@1767323045 -0800", "Fri, 2 Jan 2026 03:04:05 +0000"])
+def test_dates_are_read_as_git_reads_them(date: str, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_AUTHOR_DATE", date)
+    made = put(bare, FIRST)
+    assert made
+    assert made.id == git(bare, "commit-tree", "-m", "Compile", "main:")
+
+
 def test_an_author_without_address_is_refused(bare: Path) -> None:
     with pytest.raises(InputError, match="write `Name <email>`"):
         put(bare, FIRST, author="Ada")
@@ -238,7 +256,7 @@ def test_an_edit_in_a_file_that_does_not_change_is_no_obstacle(tree: Path) -> No
         ("echo x > deploy/a.yaml; git add deploy", "deploy/a.yaml (modified)\n  deploy/a.yaml (staged)"),
         ("echo x > deploy/a.yaml; git add deploy; echo a: 1 > deploy/a.yaml", "deploy/a.yaml (staged)"),
         ("echo x > deploy/b.yaml", "deploy/b.yaml (modified)"),
-        ("rm deploy/a.yaml", "deploy/a.yaml (deleted)"),
+        ("rm deploy/a.yaml", "deploy/a.yaml (deleted, or left out by a sparse checkout)"),
         ("git rm -q --cached deploy/a.yaml", "deploy/a.yaml (staged)"),
         ("mkdir deploy/c; echo x > deploy/c/d.yaml", "deploy/c/d.yaml (not tracked)"),
         (
@@ -257,7 +275,7 @@ def test_an_edit_in_a_file_that_does_not_change_is_no_obstacle(tree: Path) -> No
             "git update-index --skip-worktree deploy/a.yaml; echo x > deploy/a.yaml",
             "deploy/a.yaml (modified)",
         ),
-        ("git sparse-checkout set --no-cone blueprints", "deploy/a.yaml (deleted)"),
+        ("git status -s; git sparse-checkout set --no-cone blueprints", "deploy/a.yaml (deleted, or left out"),
     ],
 )
 def test_the_users_work_in_our_way_is_refused_before_anything_moves(work: str, named: str, tree: Path) -> None:
@@ -328,7 +346,23 @@ def test_linked_work_trees(tree: Path, tmp_path: Path) -> None:
     assert files_of(tree, "prod")["deploy/a.yaml"] == "a: 2"
     with pytest.raises(OutputError, match=f"branch prod is checked out in {other}; name that directory instead"):
         put(tree, FIRST, branch="prod")
+    with pytest.raises(OutputError, match=f"branch main is checked out in {tree}; name that directory instead"):
+        put(other, SECOND, branch="main")
     healthy(other)
+    shutil.rmtree(other)
+    assert put(tree, FIRST, branch="prod")
+
+
+def test_work_trees_of_a_bare_repository(bare: Path, tmp_path: Path) -> None:
+    put(bare, FIRST)
+    other = tmp_path / "other"
+    git(bare, "worktree", "add", "-q", str(other), "main")
+    with pytest.raises(OutputError, match=f"branch main is checked out in {other}; name that directory instead"):
+        put(bare, SECOND)
+    assert put(other, SECOND)
+    assert status(other) == []
+    git(other, "checkout", "-q", "--detach")
+    assert put(bare, FIRST)
 
 
 @pytest.mark.parametrize(
@@ -465,16 +499,19 @@ def test_a_submodule_is_a_repository_too(tree: Path, tmp_path: Path) -> None:
     assert status(above / "sub") == []
 
 
+HINT = "make it one with `git init -b main"
+
+
 @pytest.mark.parametrize(
     ("target", "branch", "error", "message"),
     [
         ("none", "main", MissingError, "{tmp}/none: no such directory"),
-        ("plain", "main", OutputError, "{tmp}/plain isn't a Git repository; make it one with `git init -b main {tmp}/plain`"),
+        ("plain", "main", OutputError, f"{{tmp}}/plain isn't a Git repository; {HINT} {{tmp}}/plain`"),
         ("tree", "prod", MissingError, "{tmp}/tree has no branch prod; it has main, next"),
         ("tree", "sym", OutputError, "branch sym of {tmp}/tree only points to main; name main instead"),
         ("tree", "-x", InputError, "-x: not a name that a branch can have"),
     ],
-)  # fmt: skip
+)
 def test_a_target_that_is_not_there(
     target: str, branch: str, error: type[GpuyardError], message: str, tree: Path, tmp_path: Path
 ) -> None:
@@ -787,11 +824,14 @@ def test_push_brings_the_branch_to_where_it_came_from(checkout: Path, bare: Path
     assert put(checkout, FIRST, push=True) is None
 
 
-def test_push_without_a_change_makes_up_for_one_that_failed(checkout: Path, bare: Path) -> None:
+def test_push_without_a_change_makes_up_for_one_that_failed(
+    checkout: Path, bare: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     url = git(checkout, "remote", "get-url", "origin")
     git(checkout, "remote", "set-url", "origin", f"{url}-none")
     with pytest.raises(ToolError, match=f"pushing to {bare}-none: "):
         put(checkout, FIRST, push=True)
+    assert f"is committed to {checkout}, and not pushed" in caplog.text
     git(checkout, "remote", "set-url", "origin", url)
     assert put(checkout, FIRST, push=True) is None
     assert git(bare, "rev-parse", "main") == git(checkout, "rev-parse", "main")

@@ -1,5 +1,6 @@
 """The writer: the same bytes everywhere, and the same values in every reader. And the fast readers of our own text."""
 
+import importlib
 import json
 import os
 import random
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gpuyard.yamlio import dump, load_data, parse_manifests, read
+from gpuyard.yamlio import dump, load_data, loader, parse_manifests, read
 from gpuyard.yamlio.characters import HIDDEN
 
 # What some reader of YAML 1.1 or 1.2 takes for something other than text when it stands unquoted.
@@ -273,3 +274,15 @@ def test_data_is_read_by_the_core_schema() -> None:
         "b": {},
     }
     assert load_data("# nothing\n") is None
+
+
+def test_without_libyaml_our_own_text_is_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = _config_map(_batch(4)) + "---\na: [on, 017, 1e3]\n---\n"
+    expected = parse_manifests(text)
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    try:
+        assert importlib.reload(loader)._Base is yaml.SafeLoader
+        assert loader.parse_manifests(text) == expected
+    finally:
+        monkeypatch.undo()
+        importlib.reload(loader)

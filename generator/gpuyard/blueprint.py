@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "Adapter",
     "Blueprint",
     "Cache",
     "Expose",
@@ -13,6 +14,7 @@ __all__ = [
     "SecretKey",
     "Serving",
     "ShapeOverride",
+    "Upstream",
     "blueprint_from",
 ]
 
@@ -32,6 +34,19 @@ class ModelRef:
     name: str | None
     architecture: Mapping[str, Any] | None
     source: str | None
+    region: str | None
+    """Of a bucket."""
+    credentials: SecretKey | None
+    """To read the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter, loaded at the server's start."""
+
+    name: str
+    source: str
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,7 @@ class Serving:
     gpu_memory_utilization: float | None
     args: Mapping[str, Any]
     env: Mapping[str, str]
+    adapters: tuple[Adapter, ...]
     unsafe: tuple[str, ...]
 
 
@@ -61,11 +77,21 @@ class ShapeOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """A query that has a value while no pod runs, and what it is for each replica."""
+
+    query: str
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scaling:
-    """Bounds of the replicas."""
+    """Bounds of the replicas, and what decides between them."""
 
     min: int
     max: int
+    signal: str
+    upstream: Upstream | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +120,16 @@ class Blueprint:
     description: str
     model: ModelRef
     served_name: str
-    credentials: SecretKey | None
     serving: Serving
     shapes: Mapping[str, ShapeOverride] | None
     scaling: Scaling
     cache: Cache
+    download: bool | None
+    """One Job copies the weights for all pods; None: where source and cache allow it."""
     spare_gpus: int
     start_seconds: int | None
     schedule_seconds: int | None
+    shutdown_seconds: int
     expose: Expose | None
     ttft_seconds: float | None
 
@@ -116,21 +144,28 @@ def blueprint_from(value: Mapping[str, Any], file: str) -> Blueprint:
         description=value["metadata"]["description"],
         model=_model(spec["model"]),
         served_name=spec["model"].get("servedName", name),
-        credentials=_secret(spec["model"].get("credentials")),
         serving=_serving(spec["serving"]),
         shapes=None if shapes is None else {key: _shape(shape) for key, shape in shapes.items()},
-        scaling=Scaling(min=spec["scaling"]["min"], max=spec["scaling"]["max"]),
+        scaling=_scaling(spec["scaling"]),
         cache=_cache(spec["storage"]["cache"]),
+        download=spec["storage"].get("download"),
         spare_gpus=spec["rollout"]["spareGpus"],
         start_seconds=spec["budget"].get("startSeconds"),
         schedule_seconds=spec["budget"].get("scheduleSeconds"),
+        shutdown_seconds=spec["budget"]["shutdownSeconds"],
         expose=_expose(spec.get("expose")),
         ttft_seconds=_seconds(spec.get("slo", {}).get("ttft")),
     )
 
 
 def _model(value: Mapping[str, Any]) -> ModelRef:
-    return ModelRef(value.get("name"), value.get("architecture"), value.get("source"))
+    return ModelRef(
+        name=value.get("name"),
+        architecture=value.get("architecture"),
+        source=value.get("source"),
+        region=value.get("region"),
+        credentials=_secret(value.get("credentials")),
+    )
 
 
 def _secret(value: Mapping[str, str] | None) -> SecretKey | None:
@@ -144,6 +179,7 @@ def _serving(value: Mapping[str, Any]) -> Serving:
         gpu_memory_utilization=value.get("gpuMemoryUtilization"),
         args=value["args"],
         env=value["env"],
+        adapters=tuple(Adapter(each["name"], each["source"], each["rank"]) for each in value["adapters"]),
         unsafe=tuple(value["unsafe"]),
     )
 
@@ -159,6 +195,16 @@ def _shape(value: Mapping[str, Any]) -> ShapeOverride:
         gpu_memory_utilization=value.get("gpuMemoryUtilization"),
         min_replicas=scaling.get("min"),
         max_replicas=scaling.get("max"),
+    )
+
+
+def _scaling(value: Mapping[str, Any]) -> Scaling:
+    upstream = value.get("upstream")
+    return Scaling(
+        min=value["min"],
+        max=value["max"],
+        signal=value["signal"],
+        upstream=None if upstream is None else Upstream(upstream["query"], upstream["target"]),
     )
 
 

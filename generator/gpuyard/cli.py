@@ -13,7 +13,7 @@ from gpuyard.errors import GpuyardError, InputError
 
 __all__ = ["JSON", "cli", "main"]
 
-_COMMANDS = ("init", "check", "compile", "render", "shapes", "schema")
+_COMMANDS = ("init", "check", "compile", "render", "images", "shapes", "schema")
 JSON = "gpuyard.json"
 """Key in click's context: errors are printed for a machine too."""
 _INTERRUPTED = 130
@@ -68,15 +68,14 @@ def cli() -> None:
     \b
     gpuyard init gitops          a new repository with one blueprint
     gpuyard compile gitops       write and commit everything that follows from it
-    """
+    """  # noqa: D301 - click wants the character itself
 
 
 def main() -> None:
     """Run the command line; a user's mistake ends without a traceback, a bug of ours with one."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # What ctx.exit() was given comes back as the result; commands themselves return nothing.
+        sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

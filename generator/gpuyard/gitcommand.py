@@ -51,12 +51,12 @@ _INHERITED = (
 )
 _SETTINGS = {
     "core.attributesFile": "/dev/null",
-    "core.filesRefLockTimeout": "5000",  # ms; somebody else's update of the same branch takes a few
+    "core.filesRefLockTimeout": "2000",  # ms; somebody else's update of the same branch takes a few
     "core.fsmonitor": "false",
     "core.fsync": "committed,loose-object,reference",
     "core.fsyncMethod": "batch",
     "core.hooksPath": "/dev/null",
-    "core.packedRefsTimeout": "5000",
+    "core.packedRefsTimeout": "2000",
     "core.splitIndex": "false",
     "fastimport.unpackLimit": "0",  # one pack, to be handed on as it is
     "fetch.recurseSubmodules": "false",
@@ -138,9 +138,9 @@ def run(
     return Result(arguments[0], process.returncode, out, err.decode("utf-8", "replace"))
 
 
-def read_config(git_dir: Path, pattern: str) -> dict[str, str]:
+def read_config(git_dir: Path, pattern: str, *scope: str) -> dict[str, str]:
     """The user's settings whose key matches, the repository's own over the global ones."""
-    arguments = ("config", "-z", "--includes", "--get-regexp", pattern)
+    arguments = ("config", *scope, "-z", "--includes", "--get-regexp", pattern)
     result = run(*arguments, env={"GIT_DIR": str(git_dir)}, user_config=True)
     if result.status == 1:  # none
         return {}

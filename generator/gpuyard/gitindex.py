@@ -85,38 +85,53 @@ def refresh(checkout: Checkout) -> None:
 
 
 @contextmanager
-def lock(checkout: Checkout, content: bytes, *, wait: float | None = None) -> Iterator[Callable[[], Path]]:
-    """Keep other git commands from the index; yields the function that replaces it by `content`."""
+def lock(checkout: Checkout, content: bytes = b"", *, wait: float | None = None) -> Iterator[Callable[[], object]]:
+    """Keep other git commands from the index; yields the function that replaces it by `content`.
+
+    Inside another `lock` it joins that one: what an earlier run left was taken away before either.
+    """
     index, ours = checkout.git_dir / "index", checkout.ours / "index"
-    break_lock(checkout)
-    ours.unlink(missing_ok=True)
-    with ours.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    with suppress(FileNotFoundError):
-        ours.chmod(index.stat().st_mode & 0o777)
-    _link(ours, _lock_file(checkout), wait)
+    joining = _is_ours(checkout)
+    if not joining:
+        checkout.ours.mkdir(exist_ok=True)
+        ours.unlink(missing_ok=True)  # it may be the index by now: never write into it
+        ours.touch(exist_ok=False)
+        _link(ours, _lock_file(checkout), WAIT if wait is None else wait)
     try:
+        with ours.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileNotFoundError):
+            ours.chmod(index.stat().st_mode & 0o777)
         yield lambda: _lock_file(checkout).replace(index)
     finally:
-        break_lock(checkout)
-        ours.unlink(missing_ok=True)
+        if not joining:
+            break_lock(checkout)
+            ours.unlink(missing_ok=True)
+            with suppress(OSError):  # the journal is in it
+                checkout.ours.rmdir()
 
 
 def break_lock(checkout: Checkout) -> None:
     """Take the lock away if it is one of ours; call it only when no other run can be alive."""
-    with suppress(FileNotFoundError):
-        if _lock_file(checkout).samefile(checkout.ours / "index"):
-            _lock_file(checkout).unlink()
+    if _is_ours(checkout):
+        _lock_file(checkout).unlink()
+
+
+def _is_ours(checkout: Checkout) -> bool:
+    try:
+        return _lock_file(checkout).samefile(checkout.ours / "index")
+    except FileNotFoundError:
+        return False
 
 
 def _lock_file(checkout: Checkout) -> Path:
     return checkout.git_dir / "index.lock"
 
 
-def _link(ours: Path, lock_file: Path, wait: float | None) -> None:
-    deadline = time.monotonic() + (WAIT if wait is None else wait)
+def _link(ours: Path, lock_file: Path, wait: float) -> None:
+    deadline = time.monotonic() + wait
     while True:
         try:
             return lock_file.hardlink_to(ours)

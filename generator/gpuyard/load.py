@@ -4,6 +4,7 @@ The only place that sees dicts from users. All problems of all files are reporte
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 from gpuyard import yamlio
 from gpuyard.blueprint import Blueprint, blueprint_from
 from gpuyard.errors import GpuyardError, InputError, Location, MissingError, Problem
+from gpuyard.images import LOCK as IMAGES_LOCK
 from gpuyard.schema import validate, with_defaults
 from gpuyard.secrets import find_secrets
 from gpuyard.stack import Stack, stack_from
@@ -36,6 +38,8 @@ class Project:
 
     stack: Stack
     blueprints: tuple[Blueprint, ...]
+    digests: Mapping[str, str]
+    """Of images, by name and tag: images.lock."""
     documents: Mapping[str, Document]
 
     def at(self, file: str, *path: str | int, key: bool = False) -> Location:
@@ -65,11 +69,12 @@ def parse(sources: Sources) -> Project:
     values = {name: with_defaults(doc.value, schema(_kind(name))) for name, doc in documents.items()}
     blueprints = tuple(
         sorted(
-            (blueprint_from(value, name) for name, value in values.items() if name != STACK_FILE),
+            (blueprint_from(value, name) for name, value in values.items() if _kind(name) == "blueprint"),
             key=lambda blueprint: blueprint.name,
         )
     )
-    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, documents)
+    digests = values[IMAGES_LOCK]["images"] if IMAGES_LOCK in values else {}
+    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, digests, documents)
     if problems := _duplicates(project):
         raise InputError(problems)
     return project
@@ -77,18 +82,18 @@ def parse(sources: Sources) -> Project:
 
 @cache
 def schema(kind: str) -> Mapping[str, Any]:
-    """The JSON Schema of `blueprint`, `stack`, `model` or `shape`."""
+    """The JSON Schema of `blueprint`, `stack` or another kind of file."""
     text = (resources.files("gpuyard") / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8")
     loaded: Mapping[str, Any] = json.loads(text)
     return loaded
 
 
 def _kind(name: str) -> str:
-    return "stack" if name == STACK_FILE else "blueprint"
+    return {STACK_FILE: "stack", IMAGES_LOCK: "images-lock"}.get(name, "blueprint")
 
 
 def read(directory: Path) -> Sources:
-    """stack.yaml and blueprints/*.yaml as bytes, by the name that errors show."""
+    """stack.yaml, blueprints/*.yaml and images.lock as bytes, by the name that errors show."""
     if not directory.is_dir():
         raise MissingError(f"{directory}: no such directory")
     if not (directory / STACK_FILE).is_file():
@@ -96,6 +101,8 @@ def read(directory: Path) -> Sources:
     files = [directory / STACK_FILE, *sorted((directory / BLUEPRINTS).glob("*.y*ml"))]
     if len(files) == 1:
         raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
+    if os.path.lexists(directory / IMAGES_LOCK):
+        files.append(directory / IMAGES_LOCK)
     return {file.relative_to(directory).as_posix(): _bytes(file, directory) for file in files}
 
 

@@ -5,11 +5,11 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpuyard import worktree
+from gpuyard import gitindex, worktree
 from gpuyard.errors import ConflictError, MissingError, OutputError
 from gpuyard.gitcommand import Result, Store, checked, explain, read_config, run
 from gpuyard.remote import Remote, is_url, no_branch, parse_url
@@ -31,7 +31,7 @@ _UNDER_WAY = {
 @dataclass(frozen=True, slots=True)
 class _Branch:
     commit: str | None
-    worktree: Path | None
+    here: bool  # checked out in this work tree
     link: str = ""
 
 
@@ -73,27 +73,32 @@ class Local:
         """Keep other runs of gpuyard out, and finish what a killed one left half done."""
         directory = os.open(self.git_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _lock(directory, self.label)
-            if not self.bare and (journal := worktree.interrupted(self.git_dir)):
-                branch = self._branches().get(journal.ref)
-                here = branch and branch.worktree == self.root
-                worktree.recover(self._checkout(store), journal, branch.commit if branch and here else None)
+            alone = _lock(directory, self.label)
+            checkout = self._checkout(store)
+            if not self.bare and os.path.lexists(checkout.ours):
+                if not alone:
+                    raise ConflictError(f"{checkout.ours} is there: another gpuyard is at work, or was killed")
+                journal = worktree.interrupted(checkout)
+                branch = journal and self._branches().get(journal.ref)
+                worktree.recover(checkout, journal, branch.commit if branch and branch.here else None)
             yield directory
         finally:
             os.close(directory)
+
+    def calm(self, store: Store) -> AbstractContextManager[object]:
+        """Keep the user's git commands from committing, which need the index."""
+        return nullcontext() if self.bare else gitindex.lock(self._checkout(store))
 
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
         """Move the branch to the commit if it is still at `old`; False if it isn't."""
         branch = self._branch(ref)
         if branch.commit != old:
             return False
-        if branch.worktree is None:
+        if not branch.here:
+            self._refuse_elsewhere(ref)
             self._refuse_rebase(ref)
             self._receive(store)
             return self._move(ref, new, old, holding)
-        if branch.worktree != self.root:
-            name = ref.removeprefix("refs/heads/")
-            raise OutputError(f"branch {name} is checked out in {branch.worktree}; name that directory instead")
         self._refuse_under_way()
         checkout = self._checkout(store)
         plan = worktree.plan(checkout, ref, old=old, new=new)
@@ -102,14 +107,14 @@ class Local:
 
     def publish(self, store: Store, ref: str) -> None:
         """Push the branch to the remote that it follows; never with force."""
-        config = read_config(self.git_dir, r"^(branch|remote|http)\.")
+        config = read_config(self.git_dir, r"^(branch|remote)\.")
         name = ref.removeprefix("refs/heads/")
         remote = config.get(f"branch.{name}.pushremote") or config.get(f"branch.{name}.remote") or "origin"
         url = config.get(f"remote.{remote}.pushurl") or config.get(f"remote.{remote}.url")
         if not url:
             raise MissingError(f"{self.label} has no remote to push {name} to; `git remote add origin URL`")
         # Tokens that CI's checkout step leaves: a header runs nothing, unlike most of what a config can hold.
-        headers = {key: value for key, value in config.items() if re.fullmatch(r"http\..*\.extraheader", key)}
+        headers = read_config(self.git_dir, r"^http\..*\.extraheader$", "--local")
         if is_url(url):
             there = parse_url(url)
             there = Remote(there.url, headers | dict(there.settings))
@@ -123,20 +128,17 @@ class Local:
             )
 
     def _branches(self) -> dict[str, _Branch]:
-        form = "%(refname)%00%(objectname)%00%(symref)%00%(HEAD)%00%(worktreepath)"
+        form = "%(refname)%00%(objectname)%00%(symref)%00%(HEAD)"
         result = self._git("for-each-ref", f"--format={form}", "refs/heads/")
         out = os.fsdecode(checked(result, f"reading the branches of {self.label}"))
         found = {}
         for line in out.split("\n")[:-1]:
-            name, commit, link, head, place = line.split("\0")
-            # A bare repository's HEAD counts as checked out too, and so does a work tree that was deleted.
-            here = self.root if head == "*" else Path(place)
-            there = None if self.bare or not place or not here.is_dir() else here
-            found[name] = _Branch(commit, there, link)
+            name, commit, link, head = line.split("\0")
+            found[name] = _Branch(commit, head == "*" and not self.bare, link)
         return found
 
     def _branch(self, ref: str) -> _Branch:
-        """Where the branch is and in which work tree it is checked out."""
+        """Where the branch is, and whether it is checked out here."""
         branches = self._branches()
         name = ref.removeprefix("refs/heads/")
         if branch := branches.get(ref):
@@ -147,10 +149,21 @@ class Local:
         if branches:
             raise no_branch(self.label, ref, [name.removeprefix("refs/heads/") for name in branches])
         head = self._git("symbolic-ref", "--quiet", "HEAD").out.decode("utf-8", "replace").strip()
-        return _Branch(None, self.root if head == ref and not self.bare else None)
+        return _Branch(None, head == ref and not self.bare)
 
     def _checkout(self, store: Store) -> worktree.Checkout:
         return worktree.Checkout(self.root, self.git_dir, store)
+
+    def _refuse_elsewhere(self, ref: str) -> None:
+        if not (self.common_dir / "worktrees").is_dir():
+            return
+        out = os.fsdecode(checked(self._git("worktree", "list", "--porcelain"), f"reading {self.label}"))
+        for block in out.split("\n\n"):
+            lines = block.split("\n")
+            place = Path(lines[0].removeprefix("worktree "))
+            if f"branch {ref}" in lines and place.is_dir():
+                name = ref.removeprefix("refs/heads/")
+                raise OutputError(f"branch {name} is checked out in {place}; name that directory instead")
 
     def _refuse_under_way(self) -> None:
         for name, what in _UNDER_WAY.items():
@@ -198,11 +211,10 @@ class Local:
 
 def open_local(path: Path) -> Local:
     """The repository in this very directory; one further up is not what the user named."""
-    root = path.resolve()
+    if "\0" in str(path) or "\n" in str(root := path.resolve()):  # git separates paths by them
+        raise OutputError(f"{str(path)!r} has a line break in it; rename it")
     if not root.is_dir():
         raise MissingError(f"{path}: no such directory")
-    if "\n" in str(root):  # git separates paths by them
-        raise OutputError(f"{str(path)!r} has a line break in it; rename it")
     facts = ("--is-bare-repository", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
     result = run(
         *("rev-parse", *facts, "--show-object-format", "--show-prefix"),
@@ -221,14 +233,16 @@ def open_local(path: Path) -> Local:
     return Local(root, Path(git_dir), (root / common_dir).resolve(), bare == "true", hash_name)
 
 
-def _lock(directory: int, label: str) -> None:
+def _lock(directory: int, label: str) -> bool:
+    """Wait for other runs to end; False if the file system can't tell whether there are any."""
     deadline = time.monotonic() + _HOLD_WAIT
     while True:
         try:
-            return fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 raise ConflictError(f"another gpuyard has been writing to {label} for a while; try again") from error
             time.sleep(0.02)
-        except OSError:  # a file system without locks; moving the branch from a known commit is what protects it
-            return None
+        except OSError:  # NFS
+            return False

@@ -4,7 +4,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -51,7 +51,8 @@ def parse_url(url: str) -> "Remote":
     if _SSH.fullmatch(url) or _SCP.fullmatch(url):
         return Remote(url)
     allowed = "a directory, https://host/path, ssh://user@host/path or user@host:path"
-    raise InputError([Problem(Location(redact(url)), f"not a repository that gpuyard reaches; give {allowed}")])
+    shown = printable(re.sub(r"//[^/]*@", "//…@", url))
+    raise InputError([Problem(Location(shown), f"not a repository that gpuyard reaches; give {allowed}")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class Remote:
     def hold(self, store: Store) -> Iterator[None]:
         """Nothing: another machine can't be kept from writing; `land` finds out that it did."""
         yield None
+
+    def calm(self, store: Store) -> AbstractContextManager[None]:
+        """Nothing: see `hold`."""
+        return nullcontext()
 
     def tip(self, store: Store, ref: str) -> str | None:
         """The commit that the branch is at, fetched without its history; None in an empty repository."""

@@ -6,19 +6,20 @@ behind a URL. If another writer was faster and touched none of our files, it is 
 are not signed: a passphrase prompt has no place here.
 """
 
+import logging
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import SystemRandom
 from typing import NamedTuple, Protocol
 
 from gpuyard import fastimport
-from gpuyard.errors import ConflictError, InputError, Location, OutputError, OwnershipError, Problem
+from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 from gpuyard.fastimport import Edit
 from gpuyard.gitcommand import Store, checked, read_config, run
 from gpuyard.local import open_local
@@ -32,6 +33,7 @@ _KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _BAD_BRANCH = re.compile(r"^[-/]|^(@|HEAD)$|(^|/)\.|\.\.|//|@\{|[\x00-\x20~^:?*\[\\\x7f]|\.lock(/|$)|[./]$|^$")
 _BAD_PATH = re.compile(r"^/|(^|/)(\.{1,2}|\.git)(/|$)|[\x00-\x1f\x7f\\]", re.IGNORECASE)
 _random = SystemRandom()
+_log = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
@@ -59,6 +61,9 @@ class Target(Protocol):
 
     def hold(self, store: Store) -> AbstractContextManager[int | None]:
         """Keep other runs on this machine out; yields the descriptor of the lock."""
+
+    def calm(self, store: Store) -> AbstractContextManager[object]:
+        """Keep other git commands from committing here, if that can be done."""
 
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
         """Move the branch to the commit if it is still at `old`; False if it isn't."""
@@ -130,7 +135,12 @@ def commit(
         with target.hold(store) as holding:
             landed = _land(snapshot, wanted, message, author, holding)
         if push:
-            target.publish(store, _ref(snapshot.branch))
+            try:
+                target.publish(store, _ref(snapshot.branch))
+            except GpuyardError:
+                if landed:
+                    _log.warning("%s is committed to %s, and not pushed", landed.id, target.label)
+                raise
     return landed
 
 
@@ -181,9 +191,9 @@ def _look(target: Target, store: Store, branch: str) -> Snapshot:
     if tip:
         out = os.fsdecode(checked(store.run("ls-tree", "-r", "-z", tip), f"reading {target.label}"))
         for line in out.split("\0")[:-1]:
-            mode, _, rest = line.partition(" ")
-            blob, _, path = rest[5:].partition("\t")  # "blob " or "commit "
-            files[path] = Entry(mode, blob.strip())
+            meta, _, path = line.partition("\t")
+            mode, _, blob = meta.split(" ")
+            files[path] = Entry(mode, blob)
     return Snapshot(branch, tip, files, target, store)
 
 
@@ -196,23 +206,28 @@ def _land(
 ) -> Commit | None:
     target, store, latest = snapshot.target, snapshot.store, snapshot
     for attempt in range(_TRIES):
-        if attempt:
-            time.sleep(_random.uniform(0, min(1.0, 0.05 * 2**attempt)))
-            latest = _look(target, store, snapshot.branch)
-            _refuse_conflict(snapshot, latest, wanted)
-        edits = _edits(latest, wanted)
-        if not edits:
-            return None
-        _refuse_obstacles(latest, edits)
-        config = read_config(target.config_directory(store), r"^user\.(name|email)$")
-        header = fastimport.header(config, message=message, author=author)
-        new = fastimport.build(store, latest.commit, edits, header)
-        if target.land(store, _ref(snapshot.branch), new=new, old=latest.commit, holding=holding):
-            paths = {name: PurePosixPath(name) for name in sorted(edits)}
-            written = tuple(path for name, path in paths.items() if edits[name].data is not None)
-            deleted = tuple(path for name, path in paths.items() if edits[name].data is None)
-            return Commit(new, snapshot.branch, written, deleted)
+        # The first try disturbs nobody.
+        with target.calm(store) if attempt else nullcontext():
+            if attempt:
+                latest = _look(target, store, snapshot.branch)
+                _refuse_conflict(snapshot, latest, wanted)
+            edits = _edits(latest, wanted)
+            if not edits:
+                return None
+            _refuse_obstacles(latest, edits)
+            config = read_config(target.config_directory(store), r"^user\.(name|email)$")
+            header = fastimport.header(config, message=message, author=author)
+            new = fastimport.build(store, latest.commit, edits, header)
+            if target.land(store, _ref(snapshot.branch), new=new, old=latest.commit, holding=holding):
+                return _commit(new, snapshot.branch, edits)
+        time.sleep(_random.uniform(0, min(1.0, 0.05 * 2**attempt)))
     raise ConflictError(f"others kept changing {snapshot.branch} of {target.label}; nothing was committed, try again")
+
+
+def _commit(new: str, branch: str, edits: Mapping[str, Edit]) -> Commit:
+    paths = {PurePosixPath(name): edits[name].data for name in sorted(edits)}
+    written = tuple(path for path, data in paths.items() if data is not None)
+    return Commit(new, branch, written, tuple(path for path, data in paths.items() if data is None))
 
 
 def _edits(latest: Snapshot, wanted: Mapping[str, bytes | None]) -> dict[str, Edit]:

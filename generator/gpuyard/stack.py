@@ -76,6 +76,7 @@ class Policy:
     """Limits that a blueprint can't pass."""
 
     max_gpus: int
+    max_replicas: int
     registries: tuple[str, ...]
 
 
@@ -91,7 +92,7 @@ class Stack:
     repository: Repository
     vllm_version: str
     image: str
-    digest: str | None
+    mirrors: Mapping[str, str]
     clusters: tuple[Cluster, ...]
     platform: Platform
     gateway: Gateway | None
@@ -114,7 +115,7 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
         ),
         vllm_version=spec["vllm"]["version"],
         image=spec["vllm"]["image"],
-        digest=spec["vllm"].get("digest"),
+        mirrors=dict(spec["images"]["mirrors"]),
         clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
         platform=Platform(
             registry=platform.get("registry"),
@@ -126,7 +127,7 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
         ),
         gateway=None if gateway is None else Gateway(gateway["name"], gateway["namespace"]),
         storage_classes=dict(spec["storage"]),
-        policy=Policy(spec["policy"]["maxGpus"], tuple(spec["policy"]["registries"])),
+        policy=Policy(spec["policy"]["maxGpus"], spec["policy"]["maxReplicas"], tuple(spec["policy"]["registries"])),
     )
 
 

@@ -88,21 +88,24 @@ def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
     return moved
 
 
-def interrupted(git_dir: Path) -> Journal | None:
+def interrupted(checkout: Checkout) -> Journal | None:
     """The move that a killed run didn't finish, if there is one."""
+    if checkout.ours.is_symlink():
+        raise OutputError(f"{checkout.ours} is a symbolic link; delete it")
+    file = checkout.ours / "journal"
     try:
-        words = (git_dir / "gpuyard/journal").read_text(encoding="utf-8", errors="replace").split(" ")
+        words = file.read_text(encoding="utf-8", errors="replace").split(" ")
     except FileNotFoundError:
         return None
     if len(words) != 3 or not all(_ID.fullmatch(word) for word in words[1:]):
-        raise OutputError(f"{git_dir / 'gpuyard/journal'} isn't a journal of ours; delete it")
+        raise OutputError(f"{file} isn't a journal of ours; delete it")
     return Journal(*words)
 
 
-def recover(checkout: Checkout, journal: Journal, tip: str | None) -> None:
+def recover(checkout: Checkout, journal: Journal | None, tip: str | None) -> None:
     """Finish what a killed run left, now that its branch is at `tip`; None if it is checked out no longer."""
     gitindex.break_lock(checkout)
-    if tip is not None and tip != journal.old:
+    if journal and tip and tip != journal.old:
         seen = gitindex.state(checkout)
         changes = _changes(checkout.store, journal.old, tip)
         gitindex.copy(checkout)
@@ -159,7 +162,10 @@ def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change
                 yield change.path, str(error) if error.path != change.path else f"is {error.kind}"
             continue
         if _blob_id(checkout, data) not in {change.old, change.new}:
-            yield change.path, "deleted" if data is None else "modified" if change.old else "not tracked"
+            if data is None:
+                yield change.path, "deleted, or left out by a sparse checkout"
+            else:
+                yield change.path, "modified" if change.old else "not tracked"
 
 
 def _leaves(root: Path, error: NotPlainError, leaving: set[str]) -> bool:
@@ -218,8 +224,6 @@ def _blob_id(checkout: Checkout, data: bytes | None) -> str | None:
 
 
 def _write_journal(checkout: Checkout, journal: Journal) -> None:
-    if checkout.ours.is_symlink():
-        raise OutputError(f"{checkout.ours} is a symbolic link; delete it")
     checkout.ours.mkdir(exist_ok=True)
     draft = checkout.ours / "journal.new"
     draft.unlink(missing_ok=True)

@@ -122,9 +122,9 @@ def _signals() -> list[Spec]:
         _scene("two pods of two engines", engines, "9m", concurrency=52, queue=4, kv=1.2),
         _scene("slow first tokens", _ttft("0x40", "0+15x40"), "9m", ttft=4.875),
         _scene("quick first tokens", _ttft("0+15x40", "0+15x40"), "9m", ttft=0.95),
-        _scene("nothing is scraped", [], "9m", concurrency=None, queue=None, kv=None, ttft=0),
-        _scene("the scrape ended", gone, "9m", concurrency=None, queue=None),
-        _scene("another namespace", others, "9m", concurrency=None, queue=None, kv=None),
+        _scene("nothing is scraped", [], "9m", concurrency=None, queue=None, kv=None, ttft=None),
+        _scene("the scrape ended", gone, "9m", concurrency=None, queue=None, ttft=None),
+        _scene("another namespace", others, "9m", concurrency=None, queue=None, kv=None, ttft=None),
     ]
 
 
@@ -145,6 +145,7 @@ def _serving() -> list[Spec]:
         _alerts("requests refused", [*well, *refusals], "1h", "VllmRejectsRequests"),
         _alerts("every token late", [*well, *_ttft("0x4000", "0+15x4000")], "2h", fast, slowly),
         _alerts("40 % late", [*well, *_ttft("0+9x4000", "0+15x4000")], "7h", slowly),
+        _alerts("the first request is late", [*well, *_ttft("0x4000", "0x200 1x3000")], "55m"),
         _alerts("4 % late", [*well, *_ttft("0+96x4000", "0+100x4000")], "7h"),
     ]
 
@@ -157,7 +158,12 @@ def _availability() -> list[Spec]:
     waiting = [*none, *_pod(PODS[0], ready=0)]
     failed = [*_idle(), *_replicas(1, 1), *_pod(PODS[0], ready=0, phase="Failed")]
     other = [*_idle(), *_replicas(1, 1), *_pod("chat-big-5d9f8c7b6-abcde", ready=0)]
+    created = {"series": f"kube_deployment_created{{{DEPLOYMENT}}}", "values": "0x4000"}
+    young = {"series": f'kube_pod_created{{namespace="inference",pod="{PODS[1]}"}}', "values": "0+15x4000"}
+    half = [line for line in _idle() if PODS[0] in line["series"]]
     return [
+        _alerts("made again and again", [*none, created, young], "3h", "VllmDown"),
+        _alerts("one of two is scraped", [*half, *_replicas(2, 2)], "1h", "VllmMetricsMissing"),
         _alerts("starting", waiting, "2h40m"),
         _alerts("started for too long", waiting, "2h55m", "VllmDown", "VllmStartsSlowly"),
         _alerts("evicted long ago", failed, "3h"),
@@ -192,4 +198,4 @@ def _scaling() -> list[Spec]:
 
 
 if __name__ == "__main__":
-    sys.exit(check(Path(sys.argv[1])))
+    sys.exit(check(Path(sys.argv[1])) or 0)

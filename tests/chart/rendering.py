@@ -26,8 +26,7 @@ def schema() -> dict[str, Any]:
 
 def case(name: str, **changes: Any) -> Values:
     """A file of ci/, with changes: `scaling={"min": 2}` is merged, as Helm merges."""
-    loaded = yaml.load((CHART / "ci" / f"{name}-values.yaml").read_text("utf-8"), yaml.CSafeLoader)
-    return merged(loaded, changes)
+    return merged(_file(name), changes)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
@@ -35,14 +34,19 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Values:
     result = copy.deepcopy(dict(base))
     for key, value in changes.items():
         old = result.get(key)
-        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else copy.deepcopy(value)
     return result
 
 
 def text(values: Values, *, name: str = "release", namespace: str = "inference", chart: Any = None) -> str:
     """Every manifest, as Helm writes it; helm_python.HelmError where the values are refused."""
+    return "\n---\n".join(manifests(values, name=name, namespace=namespace, chart=chart))
+
+
+def manifests(values: Values, *, name: str = "release", namespace: str = "inference", chart: Any = None) -> list[str]:
+    """The same, one text a template."""
     rendered = (chart or _chart()).render(values, name=name, namespace=namespace)
-    return "\n---\n".join(rendered[path] for path in sorted(rendered) if not path.endswith("NOTES.txt"))
+    return [rendered[path] for path in sorted(rendered) if not path.endswith("NOTES.txt")]
 
 
 def objects(values: Values, *, name: str = "release", namespace: str = "inference") -> Objects:
@@ -87,6 +91,12 @@ def specs(found: Objects) -> Iterator[dict[str, Any]]:
     """Every pod specification among the objects."""
     for template in templates(found):
         yield template["spec"]
+
+
+@cache
+def _file(name: str) -> Values:
+    loaded: Values = yaml.load((CHART / "ci" / f"{name}-values.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    return loaded
 
 
 @cache

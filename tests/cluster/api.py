@@ -186,7 +186,7 @@ class Api:
 def _resources(group: Object) -> Iterator[Resource]:
     name = group["metadata"].get("name", "")
     for version in group["versions"]:
-        for found in version["resources"]:
+        for found in version.get("resources", []):  # none: an aggregated API that doesn't answer
             kind, plural = found["responseKind"]["kind"], found["resource"]
             names = {plural, found["singularResource"], kind.lower(), *found.get("shortNames", [])} - {""}
             names |= {f"{each}.{name}" for each in names if name}

@@ -26,7 +26,7 @@ def check(wanted: str | Check) -> Check:
 
 def name(wanted: str | Check) -> str:
     """The condition in words, for messages."""
-    return wanted if isinstance(wanted, str) else (wanted.__doc__ or wanted.__name__)
+    return wanted if isinstance(wanted, str) else (wanted.__doc__ or wanted.__name__).rstrip(".")
 
 
 def condition(item: Object, kind: str) -> Object:

@@ -24,7 +24,7 @@ _STAGES = Path(__file__).with_name("stages.yaml")
 def start_etcd(state: State, programs: Mapping[str, Path], env: Mapping[str, str]) -> Process:
     """Start etcd and wait until it is healthy."""
     peer = f"http://{ETCD}:2380"
-    command = [
+    command: list[str | Path] = [
         *(programs["etcd"], "--name=world", f"--data-dir={state.data / 'etcd'}"),
         *(f"--listen-client-urls={ETCD_URL}", f"--advertise-client-urls={ETCD_URL}"),
         *(
@@ -45,7 +45,7 @@ def start_etcd(state: State, programs: Mapping[str, Path], env: Mapping[str, str
 def start_api_server(state: State, programs: Mapping[str, Path], env: Mapping[str, str]) -> Process:
     """Start kube-apiserver; the caller waits for /readyz when it needs it."""
     directory = state.certificates
-    command = [
+    command: list[str | Path] = [
         programs["kube-apiserver"],
         f"--etcd-servers={ETCD_URL}",
         *(f"--bind-address={API}", f"--advertise-address={API}", f"--secure-port={API_PORT}"),
@@ -71,7 +71,7 @@ def start_api_server(state: State, programs: Mapping[str, Path], env: Mapping[st
 def start_controllers(state: State, programs: Mapping[str, Path], env: Mapping[str, str]) -> list[tuple[Process, str]]:
     """Start controller manager and scheduler; returns each with the URL that says when it is healthy."""
     directory = state.certificates
-    manager = [
+    manager: list[str | Path] = [
         programs["kube-controller-manager"],
         f"--kubeconfig={directory / 'kube-controller-manager.kubeconfig'}",
         *("--leader-elect=false", f"--bind-address={CONTROLLERS}", "--use-service-account-credentials=true"),
@@ -82,7 +82,7 @@ def start_controllers(state: State, programs: Mapping[str, Path], env: Mapping[s
         "--horizontal-pod-autoscaler-sync-period=5s",  # the usual 15 s would treble the time of every scaling test
         *("--kube-api-qps=200", "--kube-api-burst=400"),
     ]
-    scheduler = [
+    scheduler: list[str | Path] = [
         programs["kube-scheduler"],
         f"--kubeconfig={directory / 'kube-scheduler.kubeconfig'}",
         *("--leader-elect=false", f"--bind-address={CONTROLLERS}"),
@@ -95,7 +95,7 @@ def start_controllers(state: State, programs: Mapping[str, Path], env: Mapping[s
 
 def start_kwok(state: State, programs: Mapping[str, Path], env: Mapping[str, str]) -> Process:
     """Start kwok: it keeps every node alive, and every pod that the node agent marks as simulated."""
-    command = [
+    command: list[str | Path] = [
         programs["kwok"],
         f"--kubeconfig={state.certificates / 'node-agent.kubeconfig'}",
         *("--manage-all-nodes=true", "--node-lease-duration-seconds=40", f"--config={_STAGES}"),

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
@@ -92,7 +93,7 @@ def _advertised() -> dict[str, object]:
     return {"target": {"kind": "Deployment", "name": "source-controller"}, "patch": patch}
 
 
-def _write(file: Path, document: dict[str, object]) -> None:
+def _write(file: Path, document: Mapping[str, object]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(document, indent=1))  # JSON is YAML
 

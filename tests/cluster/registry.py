@@ -29,7 +29,7 @@ def start_registry(state: State, programs: Mapping[str, Path], env: Mapping[str,
         "http": {"addr": f"{REGISTRY}:5000"},
     }
     config.write_text(json.dumps(document))
-    command = [programs["registry"], "serve", config]
+    command: list[str | Path] = [programs["registry"], "serve", config]
     registry = start(state, "registry", command, {**env, "OTEL_TRACES_EXPORTER": "none"})
     registry.wait_for(f"http://{REGISTRY}:5000/v2/")
     return registry

@@ -1,6 +1,7 @@
 """What a person would look at when a wait fails: the object's conditions, pods, events, the last log lines."""
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -15,12 +16,15 @@ from tests.cluster.state import State
 __all__ = ["explain"]
 
 _EVENTS = 20
+_FULL_BYTES = 20 * 2**20
 _LOG_LINES = 8
 
 
 def explain(api: Api, state: State, heading: str, wanted: Reference, item: Object | None) -> str:
     """The heading, and below it everything that may tell why."""
     lines = [heading, *_conditions(item)]
+    if shutil.disk_usage(state.root).free < _FULL_BYTES:
+        lines.append(f"--- the disk of {state.root} is full: the API server can't write, and nothing else matters")
     with suppress(OSError, ApiError):
         lines += _section("pods that aren't ready", _pods(api))
         lines += _section("events, the newest last", _events(api, wanted))

@@ -31,7 +31,7 @@ class Repository:
 
     @property
     def revision(self) -> str:
-        """The branch and commit, written as Flux writes them: main@sha1:…"""
+        """The branch and commit, written as Flux writes them: main@sha1:0123."""
         return f"{self.branch}@sha1:{self.head}"
 
     @property

@@ -1,6 +1,5 @@
-"""The world's own tests: what all other end-to-end tests take for granted."""
+"""The world's own tests: the machine, nodes, simulated pods, volumes, Git, registry and Services."""
 
-import os
 import socket
 import subprocess
 import time
@@ -16,31 +15,14 @@ from tests.cluster.addresses import GIT_HOST
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.conditions import condition
-from tests.cluster.errors import ApiError, NotFoundError, WaitError
+from tests.cluster.errors import WaitError
 from tests.cluster.facts import read
-from tests.cluster.flux import COMPONENTS
 from tests.cluster.processes import ended
 from tests.cluster.repository import Repository
 from tests.cluster.state import State
+from tests.e2e.samples import NO_IMAGE, ROOT, pod
 
-ROOT = Path(__file__).parents[2]
 OVERLAYS = ROOT / "overlays"
-PLATFORM = ROOT / "generator/gpuyard/catalogue/platform"
-NO_IMAGE = "registry.world.internal:5000/models/none:1"
-
-
-def pod(name: str, namespace: str, *, gpus: int = 0, shape: str = "", **metadata: object) -> Object:
-    limits = {"nvidia.com/gpu": str(gpus)} if gpus else {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, **metadata},
-        "spec": {
-            "containers": [{"name": "main", "image": NO_IMAGE, "resources": {"limits": limits}}],
-            "nodeSelector": {"node.kubernetes.io/instance-type": shape} if shape else {},
-            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}] if gpus else [],
-        },
-    }
 
 
 def since(item: Object, kind: str) -> timedelta:
@@ -116,7 +98,7 @@ def test_a_pod_can_crash(cluster: Cluster, namespace: str) -> None:
     cluster.apply(pod("bad", namespace, labels={"app.kubernetes.io/instance": "bad"}))
 
     def crashes(item: Object | None) -> bool:
-        """CrashLoopBackOff"""
+        """In CrashLoopBackOff."""
         statuses = (item or {}).get("status", {}).get("containerStatuses", [])
         return any(status["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff" for status in statuses)
 
@@ -228,7 +210,16 @@ def test_the_registry_takes_a_chart_and_gives_it_back(world: State, tmp_path: Pa
     subprocess.run([helm, "package", tmp_path / name, "-d", tmp_path], check=True, capture_output=True)
     registry.push_chart(helm, tmp_path / f"{name}-1.2.3.tgz")
     pulled = tmp_path / "pulled"
-    command = [helm, "pull", "--plain-http", f"{registry.CHARTS}/{name}", "--version", "1.2.3", "-d", pulled]
+    command: list[str | Path] = [
+        helm,
+        "pull",
+        "--plain-http",
+        f"{registry.CHARTS}/{name}",
+        "--version",
+        "1.2.3",
+        "-d",
+        pulled,
+    ]
     pulled.mkdir()
     subprocess.run(command, check=True, capture_output=True)
     assert (pulled / f"{name}-1.2.3.tgz").read_bytes() == (tmp_path / f"{name}-1.2.3.tgz").read_bytes()
@@ -245,173 +236,10 @@ def test_a_service_resolves_and_reaches_its_pod_while_that_is_ready(cluster: Clu
         socket.create_connection((name, 81), 5)
 
 
-# Flux
-
-
-def test_flux_runs_from_its_own_manifests_with_its_own_rights(cluster: Cluster) -> None:
-    for name in COMPONENTS:
-        deployment = cluster.wait(f"deployment/{name} -n flux-system", "Available", within=30)
-        [container] = deployment["spec"]["template"]["spec"]["containers"]
-        [running] = cluster.objects("pod", namespace="flux-system", labels={"app": name})
-        # No option but the manifest's own: what runs is what the manifest says.
-        [process] = _processes(f"/{name}")
-        assert process[1:] == [_expanded(argument) for argument in container["args"]]
-        assert running["status"]["podIP"].startswith("198.18.2.")
-        assert running["spec"]["serviceAccountName"] == name
-        [status] = running["status"]["containerStatuses"]
-        assert status["restartCount"] == 0
-
-
-def test_a_real_pod_has_only_its_own_token(cluster: Cluster) -> None:
-    [running] = cluster.objects("pod", namespace="flux-system", labels={"app": "source-controller"})
-    account = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
-    user = f"system:serviceaccount:flux-system:{running['spec']['serviceAccountName']}"
-    wanted = {
-        "user": user,
-        "resourceAttributes": {"verb": "create", "group": "apps", "resource": "deployments"},
-    }
-    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-    assert not cluster.api.send("POST", path, {**account, "spec": wanted}).body["status"]["allowed"]
-
-
-def test_flux_syncs_a_repository_and_every_commit_to_it(cluster: Cluster, world: State, namespace: str) -> None:
-    name = f"tiny-{uuid4().hex[:6]}"
-    tiny = Repository(world, name)
-    first = tiny.commit({"app/config.yaml": _config(namespace, "one")}, "first")
-    cluster.apply(_sync(name, tiny.url))
-    synced = cluster.wait(f"kustomization/{name} -n flux-system", within=60)
-    assert synced["status"]["lastAppliedRevision"] == f"main@sha1:{first}"
-    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "one"}
-
-    tiny.commit({"app/config.yaml": _config(namespace, "two")}, "second")
-    cluster.reconcile(f"gitrepository/{name} -n flux-system")
-    cluster.wait(f"kustomization/{name} -n flux-system", f".status.lastAppliedRevision={tiny.revision}", within=30)
-    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "two"}
-
-    cluster.patch(f"configmap/app -n {namespace}", {"data": {"value": "by hand"}})
-    cluster.reconcile(f"kustomization/{name} -n flux-system")
-    assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "two"}
-
-    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
-    cluster.wait(f"configmap/app -n {namespace}", "deleted", within=10)
-    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
-
-
-# The platform's charts
-
-
-def test_flux_installs_keda_and_its_metrics_api_becomes_available(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(_release("keda", namespace))
-    cluster.wait(f"helmrelease/keda -n {namespace}", within=90)
-    for name in ("scaledobjects", "scaledjobs", "triggerauthentications"):
-        cluster.wait(f"crd/{name}.keda.sh", "Established", within=10)
-    cluster.wait("apiservice/v1beta1.external.metrics.k8s.io", "Available", within=90)
-    cluster.delete(f"helmrelease/keda -n {namespace}", within=60)
-
-
-def test_flux_installs_kube_prometheus_stack_over_its_crds(cluster: Cluster, namespace: str) -> None:
-    for component in ("prometheus-operator-crds", "kube-prometheus-stack"):
-        cluster.apply(_release(component, namespace))
-        cluster.wait(f"helmrelease/{component} -n {namespace}", within=180)
-    for crd in ("podmonitors", "prometheusrules", "prometheuses"):
-        cluster.wait(f"crd/{crd}.monitoring.coreos.com", "Established", within=10)
-    cluster.wait(f"deployment/kps-operator -n {namespace}", "Available", within=60)
-
-
-# The language
-
-
-def test_a_failed_wait_shows_what_a_person_would_look_at(cluster: Cluster, namespace: str) -> None:
-    name = f"broken-{uuid4().hex[:6]}"
-    cluster.apply(_sync(name, f"http://{GIT_HOST}/none.git"))
-    cluster.apply(pod("greedy", namespace, gpus=3, shape="VM.GPU.A10.2"))
-    cluster.wait(f"gitrepository/{name} -n flux-system", "Ready=False", within=30)
-    with pytest.raises(WaitError) as caught:
-        cluster.wait(f"kustomization/{name} -n flux-system", within=2)
-    for expected in (
-        f"kustomization/{name} -n flux-system: not Ready within 2 s",
-        "Source artifact not found",
-        f"{namespace}/greedy Pending: ",
-        f"Warning GitRepository/flux-system/{name}",
-        "source-controller",
-    ):
-        assert expected in str(caught.value)
-    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
-    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
-
-
-def test_apply_hands_on_refusals_and_warnings(cluster: Cluster, namespace: str) -> None:
-    with pytest.raises(NotFoundError, match="is its CRD installed"):
-        cluster.apply({"apiVersion": "example.com/v1", "kind": "Nothing", "metadata": {"name": "none"}})
-    wrong = pod("wrong", namespace)
-    wrong["spec"]["containers"][0]["imagePullPolicy"] = "Sometimes"
-    with pytest.raises(ApiError, match="imagePullPolicy"):
-        cluster.apply(wrong, dry_run=True)
-    twice = pod("twice", namespace)
-    twice["spec"]["containers"][0]["env"] = [{"name": "A", "value": "1"}]
-    twice["metadata"]["annotations"] = {"seccomp.security.alpha.kubernetes.io/pod": "runtime/default"}
-    assert cluster.apply(pod("fine", namespace), dry_run=True) == []
-    assert cluster.apply(twice, dry_run=True) != []
-    assert not cluster.exists(f"pod/twice -n {namespace}")
-
-
-def _config(namespace: str, value: str) -> str:
-    metadata = {"name": "app", "namespace": namespace}
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"value": value}})
-
-
-def _sync(name: str, url: str) -> list[Object]:
-    metadata = {"name": name, "namespace": "flux-system"}
-    source = {"kind": "GitRepository", "name": name}
-    return [
-        {
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
-            "kind": "GitRepository",
-            "metadata": metadata,
-            "spec": {"interval": "10m", "url": url, "ref": {"branch": "main"}},
-        },
-        {
-            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-            "kind": "Kustomization",
-            "metadata": metadata,
-            "spec": {"interval": "10m", "path": "./app", "prune": True, "wait": True, "sourceRef": source},
-        },
-    ]
-
-
-def _release(component: str, namespace: str) -> list[Object]:
-    """A platform chart with the version and the values that gpuyard gives it."""
-    known = yaml.safe_load((PLATFORM / f"{component}.yaml").read_text())
-    metadata = {"name": component, "namespace": namespace}
-    source = {"url": f"{registry.CHARTS}/{known['chart']}", "insecure": True, "ref": {"tag": known["version"]}}
-    return [
-        {
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
-            "kind": "OCIRepository",
-            "metadata": metadata,
-            "spec": {**source, "interval": "10m"},
-        },
-        {
-            "apiVersion": "helm.toolkit.fluxcd.io/v2",
-            "kind": "HelmRelease",
-            "metadata": metadata,
-            "spec": {
-                "interval": "10m",
-                "chartRef": {"kind": "OCIRepository", "name": component},
-                "values": known["values"],
-            },
-        },
-    ]
-
-
-def _processes(program: str) -> list[list[str]]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        arguments = path.read_bytes().decode().split("\0")[:-1] if os.access(path, os.R_OK) else []
-        if arguments and arguments[0].endswith(program):
-            found.append(arguments)
-    return found
-
-
-def _expanded(argument: str) -> str:
-    return argument.replace("$(RUNTIME_NAMESPACE)", "flux-system")
+def test_a_service_without_an_endpoint_refuses(cluster: Cluster, namespace: str) -> None:
+    metadata = {"name": "nobody", "namespace": namespace}
+    spec = {"selector": {"app": "nobody"}, "ports": [{"port": 80}]}
+    cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    address = cluster.get(f"service/nobody -n {namespace}")["spec"]["clusterIP"]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((address, 80), 5)

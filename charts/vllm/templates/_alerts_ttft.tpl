@@ -1,11 +1,13 @@
-{{- /* Share of slow requests over a long and a short window: https://sre.google/workbook/alerting-on-slos/ */}}
+{{- /* Share of slow requests over a long and a short window: https://sre.google/workbook/alerting-on-slos/
+       A few requests say nothing: the first one after a start would wake somebody. */}}
 {{- define "vllm.burnAlert" -}}
 {{- $rule := .root.Values.prometheusRule }}
 {{- $limit := divf (mulf .factor (subf 100 $rule.ttftObjective)) 100 | printf "%.5g" }}
 {{- $long := include "vllm.slowShare" (dict "root" .root "window" .long) }}
 {{- $short := include "vllm.slowShare" (dict "root" .root "window" .short) }}
+{{- $enough := printf "sum(increase(vllm:time_to_first_token_seconds_count{%s}[%s])) > 20" (include "vllm.series" .root) .long }}
 {{- include "vllm.alert" (dict "root" .root "name" .name "severity" .severity "for" "2m"
-  "expr" (printf "%s > %s and %s > %s" $long $limit $short $limit)
+  "expr" (printf "%s > %s and %s > %s and %s" $long $limit $short $limit $enough)
   "summary" (printf "Too many first tokens take longer than %s s." (include "vllm.ttftBound" .root))
   "description" (printf "{{ $value | humanizePercentage }} of the last %s; the objective allows %s %%." .long (subf 100 $rule.ttftObjective | printf "%.3g"))) }}
 {{- end }}

@@ -19,9 +19,10 @@ sum(vllm:num_requests_waiting{ {{- include "vllm.series" . -}} })
 sum(avg by (pod) (vllm:kv_cache_usage_perc{ {{- include "vllm.series" . -}} }))
 {{- end }}
 
-{{- /* Without traffic the quantile is NaN. Here 0 is right: this signal only ever adds to the concurrency. */}}
+{{- /* Without traffic the quantile is NaN: 0 then, but only while the servers are seen. */}}
 {{- define "vllm.ttftQuery" -}}
 {{- $ttft := .Values.scaling.ttft -}}
+{{- $seen := printf "sum(vllm:num_requests_running{%s})" (include "vllm.series" .) -}}
 {{- $rate := printf "rate(vllm:time_to_first_token_seconds_bucket{%s}[%ds])" (include "vllm.series" .) (int64 $ttft.windowSeconds) -}}
-histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >= 0 or vector(0)
+histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >= 0 or 0 * {{ $seen }}
 {{- end }}

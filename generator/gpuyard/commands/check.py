@@ -19,7 +19,9 @@ def command(directory: Path, as_json: bool) -> None:
     """Validate the stack and the blueprints in DIR (default: here) and say what runs where."""
     resolved = resolve(load(directory))
     if as_json:
-        options.emit_json({"ok": True, **as_data(resolved)})
+        options.emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
         return
     for line in as_lines(resolved):
         click.echo(line)
+    for note in resolved.notes:
+        click.echo(f"note: {note}", err=True)

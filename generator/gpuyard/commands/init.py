@@ -37,9 +37,8 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
         repo.commit(snapshot, dict(tree), message="Start with gpuyard")
     for path in sorted(tree):
         click.echo(f"{directory / path}")
-    click.echo(
-        f"Next: set spec.repository.url and the clusters in {directory / 'stack.yaml'}, then gpuyard compile {directory}"
-    )
+    click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'},")
+    click.echo(f"then: gpuyard compile {directory}")
 
 
 def _blueprints(folder: Path | None) -> dict[str, str]:

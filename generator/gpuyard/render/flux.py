@@ -14,22 +14,30 @@ Object = dict[str, Any]
 _NAMESPACE = "flux-system"
 _LAYER_TIMEOUT = "10m"
 
+_CONDITIONS = "has(status.conditions)"
+
+
+def _any(kind: str, status: str) -> str:
+    """CEL: some condition of this type has this status; `status` is what follows the field."""
+    return f"status.conditions.exists(c, c.type == '{kind}' && c.status {status})"
+
+
 # An object without status counts as healthy elsewhere, so a missing operator would too.
 _HEALTH: tuple[Object, ...] = (
     {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
-        "current": "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'True')",
-        "failed": "has(status.conditions) && status.conditions.exists(c, c.type == 'Ready' && c.status == 'False')",
-        "inProgress": "!has(status.conditions) || !status.conditions.exists(c, c.type == 'Ready' && c.status != 'Unknown')",
+        "current": f"{_CONDITIONS} && " + _any("Ready", "== 'True'"),
+        "failed": f"{_CONDITIONS} && " + _any("Ready", "== 'False'"),
+        "inProgress": f"!{_CONDITIONS} || !" + _any("Ready", "!= 'Unknown'"),
     },
 )
 _API_HEALTH: tuple[Object, ...] = (
     {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "current": "has(status.conditions) && status.conditions.exists(c, c.type == 'Available' && c.status == 'True')",
-        "inProgress": "!has(status.conditions) || status.conditions.exists(c, c.type == 'Available' && c.status != 'True')",
+        "current": f"{_CONDITIONS} && " + _any("Available", "== 'True'"),
+        "inProgress": f"!{_CONDITIONS} || " + _any("Available", "!= 'True'"),
     },
 )
 
@@ -148,7 +156,7 @@ def _inference(stack: Stack, workload: Workload) -> Object:
         f"inference-{workload.name}",
         f"./overlays/{workload.shape.name}/{workload.name}",
         after=[f"platform-{Layer.CONFIGS}"],
-        timeout=f"{workload.budget.sync_timeout}s",
+        timeout=f"{workload.sync_timeout}s",
     )
     kustomization["spec"]["targetNamespace"] = stack.namespace
     kustomization["spec"]["healthCheckExprs"] = list(_HEALTH)

@@ -55,7 +55,8 @@ def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> s
 def _blueprint(workloads: Sequence[Workload], rendered: Sequence[Named]) -> Tree:
     """One blueprint's base and overlays."""
     name, header = workloads[0].name, HEADER.format(source=workloads[0].blueprint.file)
-    shared = [file for file in rendered[0] if all(file in other for other in rendered[1:])]
+    # The Job that downloads has another name on another shape, since its pod can't be changed.
+    shared = [file for file in rendered[0] if len({_name(objects, file) for objects in rendered}) == 1]
     base = {file: common([objects[file] for objects in rendered]) for file in shared}
     folder = PurePosixPath("base") / name
     tree = {folder / file: header + yamlio.dump(obj) for file, obj in base.items()}
@@ -77,6 +78,10 @@ def _overlay(workload: Workload, base: Named, full: Named, header: str) -> Tree:
     resources = [f"../../../base/{workload.name}", *sorted(added)]
     tree[folder / "kustomization.yaml"] = header + kustomization(resources, targets)
     return tree
+
+
+def _name(found: Named, file: str) -> str | None:
+    return str(found[file]["metadata"]["name"]) if file in found else None
 
 
 def _by_file(found: Sequence[Object]) -> Named:

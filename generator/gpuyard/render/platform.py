@@ -5,7 +5,7 @@ from typing import Any
 
 from gpuyard import yamlio
 from gpuyard.platform import Layer
-from gpuyard.render import flux
+from gpuyard.render import dashboard, flux, monitors
 from gpuyard.render.kustomize import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree
@@ -49,6 +49,8 @@ def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     layers[Layer.CONFIGS] = {
         "namespace.yaml": [_namespace(resolved.stack.namespace, "restricted")],
         "resourcequota.yaml": [_quota(resolved)],
+        **({"dashboard.yaml": found} if (found := dashboard.objects(resolved)) else {}),
+        **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
     }
     return layers
 

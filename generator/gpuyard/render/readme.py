@@ -47,8 +47,9 @@ def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
         }
     seen = set()
     for placement in resolved.placements:
-        blueprint = placement.workload.blueprint
-        wanted = [(blueprint.credentials, "download of the weights")]
+        blueprint, source = placement.workload.blueprint, placement.workload.source
+        reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
+        wanted = [(source.credentials, reading)]
         wanted += [(blueprint.expose.api_key, "API key of the clients")] if blueprint.expose else []
         for secret, purpose in wanted:
             if secret and (secret, blueprint.name) not in seen:

@@ -13,16 +13,16 @@ _PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
 
 def values(resolved: Resolved, workload: Workload) -> Values:
     """Everything that differs from the chart's defaults."""
-    blueprint, stack = workload.blueprint, resolved.stack
+    blueprint, stack, image = workload.blueprint, resolved.stack, resolved.image
     return {
         "enabled": True,
         "nameOverride": workload.name,
         "fullnameOverride": workload.name,
         "partOf": stack.name,
         "image": {
-            "repository": stack.image,
-            "tag": f"v{stack.vllm_version}",
-            **({"digest": stack.digest} if stack.digest else {}),
+            "repository": image.repository,
+            "tag": image.tag,
+            **({"digest": image.digest} if image.digest else {}),
         },
         "model": _model(workload),
         "args": dict(workload.args),
@@ -31,6 +31,7 @@ def values(resolved: Resolved, workload: Workload) -> Values:
         "resources": _resources(workload),
         "sharedMemory": {"size": f"{workload.resources.shared_memory}Gi"},
         "cache": _cache(resolved, workload),
+        **_download(workload),
         "budget": {"startSeconds": workload.budget.start, "scheduleSeconds": workload.budget.schedule},
         "drain": {
             "preStopSeconds": workload.budget.pre_stop,
@@ -47,16 +48,21 @@ def values(resolved: Resolved, workload: Workload) -> Values:
 
 
 def _model(workload: Workload) -> Values:
-    source, credentials = workload.source, workload.blueprint.credentials
+    source, credentials = workload.source, workload.source.credentials
     served = {"servedName": workload.blueprint.served_name}
+    secret = {"secret": credentials.secret, "key": credentials.key} if credentials else None
     if source.claim:
         return {"source": "volume", **served, "volume": {"claim": source.claim, "path": source.path or ""}}
+    if source.bucket:
+        bucket = source.bucket
+        where = {"uri": bucket.uri, "endpoint": bucket.endpoint, "region": bucket.region}
+        return {"source": "bucket", **served, "bucket": {**where, "credentials": secret}}
     return {
         "source": "hf",
         "id": source.repository,
         "revision": source.revision or "",
         **served,
-        **({"token": {"secret": credentials.secret, "key": credentials.key}} if credentials else {}),
+        **({"token": secret} if secret else {}),
     }
 
 
@@ -86,13 +92,22 @@ def _cache(resolved: Resolved, workload: Workload) -> Values:
     return {"kind": cache.kind, **size, "storageClassName": resolved.stack.storage_classes[cache.kind]}
 
 
+def _download(workload: Workload) -> Values:
+    seconds = workload.download_seconds
+    return {"download": {"enabled": True, "timeoutSeconds": seconds}} if seconds else {}
+
+
 def _scaling(workload: Workload) -> Values:
+    scaling, ttft = workload.blueprint.scaling, workload.blueprint.ttft_seconds
+    upstream = scaling.upstream
     return {
         "enabled": True,
         "min": workload.min_replicas,
         "max": workload.max_replicas,
-        "signal": "concurrency",
+        "signal": scaling.signal,
         "concurrency": {"target": workload.concurrency},
+        **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
+        **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
         "prometheus": {"address": _PROMETHEUS},
     }
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from gpuyard import fit, vllm
 from gpuyard.blueprint import Blueprint, ShapeOverride
-from gpuyard.budget import Budget, Kind, load_budget
+from gpuyard.budget import Budget, load_budget
 from gpuyard.models import Model
 from gpuyard.names import nearest
-from gpuyard.resolve import pod
+from gpuyard.resolve import adapters, pod, scaling, storage
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.sources import find
 from gpuyard.resolve.workload import Refusal, Source, Workload
@@ -41,7 +41,7 @@ def workloads(
     """What becomes of a blueprint on each of its shapes."""
     _check(blueprint, stack, problems)
     found = []
-    for target in _targets(blueprint, available, problems):
+    for target in _targets(blueprint, stack, available, problems):
         result = _workload(blueprint, stack, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
@@ -60,18 +60,18 @@ def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     if stack.vllm_version in vllm.versions():
         for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm_version):
             problems.add(file, ("spec", "serving", *key), message, key=True)
-    if blueprint.scaling.min > blueprint.scaling.max:
-        message = f"{blueprint.scaling.min} is more than scaling.max, {blueprint.scaling.max}"
-        problems.add(file, ("spec", "scaling", "min"), message)
-    if blueprint.cache.kind == "block" and blueprint.scaling.max > 1:
-        message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
-        problems.add(file, ("spec", "storage", "cache", "kind"), message)
+    scaling.check(blueprint, stack, problems)
+    storage.check(blueprint, stack, problems)
+    adapters.check(blueprint, problems)
     if blueprint.expose and stack.gateway is None:
         problems.add(file, ("spec", "expose"), "needs a Gateway; name it in stack.yaml under spec.gateway", key=True)
 
 
-def _targets(blueprint: Blueprint, available: Available, problems: Problems) -> Iterator[_Target]:
-    whole = find(blueprint, blueprint.model, ("spec", "model"), problems)
+def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems: Problems) -> Iterator[_Target]:
+    whole = find(blueprint, blueprint.model, ("spec", "model"), stack, problems)
+    if whole:
+        storage.check_source(blueprint, whole[1], problems)
+        adapters.check_source(blueprint, whole[1], problems)
     for name in available if blueprint.shapes is None else blueprint.shapes:
         override = _NOTHING if blueprint.shapes is None else blueprint.shapes[name]
         path = ("spec", "shapes", name)
@@ -85,7 +85,9 @@ def _targets(blueprint: Blueprint, available: Available, problems: Problems) -> 
             continue
         shape, nodes = available[name]
         if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
-            form = whole if override.model is None else find(blueprint, override.model, (*path, "model"), problems)
+            form = whole
+            if override.model is not None:
+                form = find(blueprint, override.model, (*path, "model"), stack, problems)
             if form:
                 yield _Target(shape, chosen, override, *form)
 
@@ -111,9 +113,13 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     override, serving, model = target.override, blueprint.serving, target.model
     context = override.context_length or serving.context_length or min(_CONTEXT, model.max_context)
     concurrency = override.concurrency or serving.concurrency
+    cache_gib = pod.cache_gib(blueprint, model)
+    candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
+    if isinstance(candidates, str):
+        return Refusal(blueprint.name, target.shape.name, candidates)
     choice = fit.choose(
         model,
-        target.nodes,
+        candidates,
         context=context,
         concurrency=concurrency,
         tensor=override.tensor_parallel,
@@ -123,8 +129,7 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     )
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
-    nodes = tuple(node for node in target.nodes if node.name in choice.nodes)
-    cache_gib = pod.cache_gib(blueprint, model)
+    nodes = tuple(node for node in candidates if node.name in choice.nodes)
     replicas = override.max_replicas or blueprint.scaling.max
     return Workload(
         blueprint=blueprint,
@@ -135,7 +140,7 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
         gpus=choice.settings.gpus,
         context=context,
         concurrency=concurrency,
-        min_replicas=override.min_replicas or blueprint.scaling.min,
+        min_replicas=blueprint.scaling.min if override.min_replicas is None else override.min_replicas,
         max_replicas=replicas,
         fit=choice.fit,
         budget=_budget(blueprint, target, replicas),
@@ -143,15 +148,17 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
             model, nodes, gpus=choice.settings.gpus, cache=blueprint.cache.kind, cache_size=cache_gib
         ),
         cache_gib=cache_gib,
-        args=pod.args(choice, context, blueprint),
+        args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
+        download_seconds=storage.download_seconds(blueprint, model, target.source),
     )
 
 
 def _budget(blueprint: Blueprint, target: _Target, replicas: int) -> Budget:
     return load_budget(
         target.model,
-        kind=Kind.HF if target.source.repository else Kind.PVC,
+        kind=storage.load_kind(blueprint, target.source),
         replicas=replicas,
         start=blueprint.start_seconds,
         schedule=blueprint.schedule_seconds,
+        shutdown_timeout=blueprint.shutdown_seconds,
     )

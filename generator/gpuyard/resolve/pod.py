@@ -16,7 +16,7 @@ __all__ = ["args", "cache_gib", "resources"]
 _SHARE = 0.8
 _VCPUS_PER_OCPU = 2
 _SCRATCH_GIB = 12
-"""/tmp, home folder and logs."""
+"""Temporary files, home folder and logs."""
 
 
 def resources(model: Model, nodes: Sequence[Node], *, gpus: int, cache: str, cache_size: int) -> Resources:

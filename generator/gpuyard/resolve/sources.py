@@ -1,36 +1,53 @@
 """Which model a blueprint means, and where its weights are."""
 
+import re
+
 from gpuyard import models
-from gpuyard.blueprint import Blueprint, ModelRef
+from gpuyard.blueprint import Blueprint, ModelRef, SecretKey
+from gpuyard.budget import Kind
 from gpuyard.errors import InputError, Location
 from gpuyard.models import Model
 from gpuyard.names import nearest
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Source
+from gpuyard.resolve.workload import Bucket, Source
+from gpuyard.stack import Stack
 
 __all__ = ["find"]
 
 Path = tuple[str | int, ...]
 
+_READ_WITH_CREDENTIALS = (Kind.HF, Kind.OCI)
 
-def find(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Problems) -> tuple[Model, Source] | None:
+
+def find(
+    blueprint: Blueprint, reference: ModelRef, path: Path, stack: Stack, problems: Problems
+) -> tuple[Model, Source] | None:
     """The model that a reference names and the source of its weights; None when a problem was noted."""
     model = _model(blueprint, reference, path, problems)
     if model is None:
         return None
-    source = _source(model, reference)
-    if source is None:
+    address = reference.source or _home(model)
+    if address is None:
         problems.add(
             blueprint.file,
             path,
             "says nothing about where the weights are; add source: hf://organisation/model@commit",
         )
         return None
-    return model, source
+    kind = Kind(address.partition("://")[0])
+    before = len(problems.found)
+    _check(blueprint, reference, path, kind, problems)
+    bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Kind.OCI else None
+    if len(problems.found) > before:
+        return None
+    return model, _source(address, kind, bucket, _credentials(blueprint, reference, kind))
 
 
 def _model(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Problems) -> Model | None:
     if reference.architecture is not None:
+        if reference.name is not None:
+            problems.add(blueprint.file, (*path, "name"), "stands beside architecture; give one of them")
+            return None
         try:
             return models.model_from(reference.architecture, Location(blueprint.file))
         except InputError as error:
@@ -47,13 +64,58 @@ def _model(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Prob
     return models.catalogue()[reference.name]
 
 
-def _source(model: Model, reference: ModelRef) -> Source | None:
-    """hf://repository@revision or pvc://claim/path; the schema has checked the form."""
-    if reference.source is None:
-        return Source(model.repository, model.revision, None, None) if model.repository else None
-    scheme, _, rest = reference.source.partition("://")
-    if scheme == "hf":
+def _home(model: Model) -> str | None:
+    """Where the model's own facts say that its weights are."""
+    if model.repository is None:
+        return None
+    return f"hf://{model.repository}" + (f"@{model.revision}" if model.revision else "")
+
+
+def _check(blueprint: Blueprint, reference: ModelRef, path: Path, kind: Kind, problems: Problems) -> None:
+    """Keys that don't go with the source's kind would be read by nobody."""
+    if reference.credentials and kind not in _READ_WITH_CREDENTIALS:
+        message = f"{kind}:// is read through a claim and needs none; remove them"
+        problems.add(blueprint.file, (*path, "credentials"), message, key=True)
+    if reference.region and kind is not Kind.OCI:
+        problems.add(blueprint.file, (*path, "region"), "is a bucket's, and the source is none; remove it", key=True)
+    if kind is Kind.OCI and _credentials(blueprint, reference, kind) is None:
+        problems.add(
+            blueprint.file,
+            path,
+            "a bucket is read with a customer secret key; name the Secret and the key that hold an AWS credentials "
+            "file with it: credentials: {secret: …, key: credentials}",
+        )
+
+
+def _credentials(blueprint: Blueprint, reference: ModelRef, kind: Kind) -> SecretKey | None:
+    """The reference's own; a variant from the same kind of source uses the blueprint's."""
+    whole = blueprint.model
+    same = (whole.source or "hf://").startswith(f"{kind}://")
+    return reference.credentials or (whole.credentials if same else None)
+
+
+def _bucket(blueprint: Blueprint, reference: ModelRef, path: Path, stack: Stack, problems: Problems) -> Bucket | None:
+    """oci://bucket@namespace/folder, as its S3 endpoint calls it."""
+    regions = sorted({cluster.region for cluster in stack.clusters if cluster.region})
+    region = reference.region or (regions[0] if len(regions) == 1 else None)
+    if region is None:
+        known = f"the clusters are in {', '.join(regions)}" if regions else "no cluster of the stack has a region"
+        problems.add(blueprint.file, path, f"in which region is the bucket? {known}; add region: …")
+        return None
+    found = re.fullmatch(r"oci://([^@]+)@([^/]+)(/.*)?", reference.source or "")
+    if found is None:  # the schema has checked the form
+        return None
+    bucket, namespace, folder = found.groups("")
+    endpoint = f"https://{namespace}.compat.objectstorage.{region}.oraclecloud.com"
+    return Bucket(f"s3://{bucket}{folder}", endpoint, region)
+
+
+def _source(address: str, kind: Kind, bucket: Bucket | None, credentials: SecretKey | None) -> Source:
+    """The schema has checked the form."""
+    repository = revision = claim = folder = None
+    rest = address.partition("://")[2]
+    if kind is Kind.HF:
         repository, _, revision = rest.partition("@")
-        return Source(repository, revision or None, None, None)
-    claim, _, path = rest.partition("/")
-    return Source(None, None, claim, path or None)
+    elif kind is not Kind.OCI:
+        claim, _, folder = rest.partition("/")
+    return Source(kind, repository, revision or None, claim, folder or None, bucket, credentials)

@@ -4,25 +4,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpuyard.blueprint import Blueprint
-from gpuyard.budget import Budget
+from gpuyard.blueprint import Blueprint, SecretKey
+from gpuyard.budget import Budget, Kind
 from gpuyard.fit import Fit
+from gpuyard.images import Image
 from gpuyard.models import Model
 from gpuyard.platform import Release
 from gpuyard.shapes import Shape
 from gpuyard.stack import Stack
 
-__all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]
+__all__ = ["Bucket", "Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A folder in OCI Object Storage, by its S3 endpoint."""
+
+    uri: str
+    endpoint: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where weights come from: a Hugging Face repository, or a claim and a path in it."""
+    """Where weights come from: a Hugging Face repository, a claim and a path in it, or a bucket."""
 
+    kind: Kind
     repository: str | None
     revision: str | None
     claim: str | None
     path: str | None
+    bucket: Bucket | None
+    credentials: SecretKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,13 @@ class Workload:
     resources: Resources
     cache_gib: int
     args: Mapping[str, Any]
+    download_seconds: int
+    """How long the Job may take that copies the weights into the cache; 0: there is none."""
+
+    @property
+    def sync_timeout(self) -> int:
+        """How long an engine waits for a rollout."""
+        return self.budget.sync_timeout + self.download_seconds
 
     @property
     def name(self) -> str:
@@ -87,7 +107,11 @@ class Resolved:
     """Everything that render needs; workloads in the order of blueprint and shape."""
 
     stack: Stack
+    image: Image
+    """Of the model servers, their init containers and download Jobs."""
     workloads: tuple[Workload, ...]
     refusals: tuple[Refusal, ...]
     placements: tuple[Placement, ...]
     releases: tuple[Release, ...]
+    notes: tuple[str, ...]
+    """What is allowed and still worth saying."""

@@ -6,6 +6,6 @@ tmpfs with nothing in it but the program, the volumes and /dev, /proc, /etc/host
 thought: the Flux controllers all listen on :8080 and :9440, so each needs its own address; they read their token from
 /var/run/secrets and write to /data and /tmp, so each needs its own files; and only so no flag has to be ours.
 
-Not done: users and groups (all run as the world's root), limits, liveness and exec probes, read-only mounts, hostPath,
-host network, image pulls.
+Not done: users and groups (all run as the world's root), limits, liveness and exec probes, hooks other than a preStop
+sleep, read-only mounts, hostPath, host network, image pulls.
 """

@@ -56,6 +56,12 @@ class Container:
         self._restarts, self._not_before, self._waiting = 0, 0.0, "ContainerCreating"
 
     @property
+    def pre_stop(self) -> float:
+        """Seconds between the pod's deletion and SIGTERM."""
+        sleep = self.spec.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+        return float(sleep.get("seconds", 0)) if self.is_running else 0.0
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -126,7 +132,8 @@ class Container:
         command = list(self.spec.get("command") or found.entrypoint)
         command = [expand(part, env) for part in (*command, *self.spec.get("args", []))]
         inside = ["nsenter", f"--net={self._place.network}"]
-        if found.files:
+        if found.files or found.scripts:
+            env = {**env, "PATH": ":".join([*found.path, env["PATH"]])}
             specification = self._specify(found, command, env)
             inside += ["unshare", "--mount", "--uts", sys.executable, "-I", str(_SANDBOX), str(specification)]
         else:
@@ -141,11 +148,11 @@ class Container:
         self._started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
     def _specify(self, found: Image, command: list[str], env: Mapping[str, str]) -> Path:
-        directory = self._place.directory / "containers" / self.spec["name"]
+        directory: Path = self._place.directory / "containers" / self.spec["name"]
         root = directory / "root"
         root.mkdir(parents=True, exist_ok=True)
         mounts = [(str(source), target) for target, source in self._place.files.items()]
-        mounts += [(str(self._place.programs[program]), target) for target, program in found.files.items()]
+        mounts += found.mounts(self._place.programs)
         for mount in sorted(self.spec.get("volumeMounts", []), key=lambda mount: str(mount["mountPath"])):
             source = self._place.volumes.path(mount["name"])
             part = expand(mount.get("subPathExpr", ""), env) or mount.get("subPath", "")

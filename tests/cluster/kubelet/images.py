@@ -1,4 +1,4 @@
-"""Which images really run: the programs in them, and where the image has them."""
+"""Which images really run: what is in them, and where the image has it."""
 
 import sys
 from collections.abc import Mapping
@@ -7,20 +7,38 @@ from pathlib import Path
 
 from tests.cluster.api import Object
 
-__all__ = ["IMAGES", "STAND_IN", "Image", "image", "runs"]
+__all__ = ["IMAGES", "STAND_IN", "STAND_IN_VLLM", "Image", "image", "runs"]
 
 STAND_IN = "gpuyard/stand-in"
+STAND_IN_VLLM = "gpuyard/stand-in-vllm"
+_STANDINS = Path(__file__).parents[1] / "standins"
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image's files by path, each a program of tests/cluster/programs, and what it starts.
 
-    An image without files starts something of this machine, in the pod's network but with the machine's own root.
+    `scripts` are files of ours, and then the machine's Python and libraries are in the image, too; `path` is where
+    commands are looked for first. An image without any of them starts something of this machine, in the pod's network
+    but with the machine's own root.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
+    scripts: Mapping[str, Path] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+
+    def mounts(self, programs: Mapping[str, Path]) -> list[tuple[str, str]]:
+        """What is in it: a file or folder of this machine, and where the image has it."""
+        found = [(str(programs[program]), target) for target, program in self.files.items()]
+        if self.scripts:
+            here = (*_SYSTEM, *(() if sys.base_prefix.startswith("/usr") else (sys.base_prefix,)))
+            found += [(folder, folder) for folder in here if Path(folder).exists()]
+            found += [(str(script), target) for target, script in self.scripts.items()]
+        return found
+
+
+_SYSTEM = ("/usr", "/bin", "/lib", "/lib64")
 
 
 def _one(path: str, program: str) -> Image:
@@ -41,6 +59,14 @@ IMAGES: Mapping[str, Image] = {
         "/bin/prometheus-config-reloader", "prometheus-config-reloader"
     ),
     STAND_IN: Image(entrypoint=(sys.executable, "-m", "tests.cluster.standins.metrics_api")),
+    # In place of vllm/vllm-openai: commands, init containers and volumes of its pods stay as they are.
+    STAND_IN_VLLM: Image(
+        scripts={
+            "/opt/vllm/bin/vllm": _STANDINS / "vllm.py",
+            "/opt/vllm/bin/vllm-metrics.txt": _STANDINS / "vllm-metrics.txt",
+        },
+        path=("/opt/vllm/bin", f"{sys.base_prefix}/bin"),
+    ),
 }
 
 

@@ -112,11 +112,14 @@ class RunningPod:
         )
 
     def _end(self, first: list[Container], rest: list[Container]) -> None:
-        for each in (*first, *rest):
-            each.signal(signal.SIGTERM)
         with suppress(ApiError, OSError):
             self._tell(first, rest)
+        asked, waiting = time.monotonic(), {*first, *rest}
         while any(each.is_running for each in (*first, *rest)) and time.monotonic() < self._deadline:
+            due = {each for each in waiting if time.monotonic() - asked >= each.pre_stop}
+            for each in due:
+                each.signal(signal.SIGTERM)
+            waiting -= due
             time.sleep(_TICK)
         for each in (*first, *rest):
             each.signal(signal.SIGKILL)

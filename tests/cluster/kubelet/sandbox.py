@@ -34,10 +34,10 @@ def main(specification: str) -> None:
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/sbin/nologin\n")
     # In the order given: a volume may lie inside another.
     for source, target in spec["mounts"]:
-        _bind(Path(source), root / target.lstrip("/"))
+        _bind(Path(source), root / os.path.normpath(f"/{target}").lstrip("/"))
     os.chroot(root)
     os.chdir(spec["directory"])
-    os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606  (no shell: that is the point)
+    os.execvpe(spec["command"][0], spec["command"], spec["env"])  # noqa: S606  (no shell: that is the point)
 
 
 def _bind(source: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.cluster.api import Api, Object
 from tests.cluster.kubelet.values import MissingError, data_of, field_of, resource_of
 
-__all__ = ["Volumes"]
+__all__ = ["Volumes", "swap"]
 
 Files = dict[str, bytes]
 
@@ -28,7 +28,7 @@ class Volumes:
             path.mkdir(parents=True, exist_ok=True)
             files = self._files(volume)
             if files is not None:
-                _swap(path, files)
+                swap(path, files)
 
     def path(self, name: str) -> Path:
         """Where the volume lies outside the container; claims outlive the pod."""
@@ -101,12 +101,12 @@ class Volumes:
         account = self._pod["spec"].get("serviceAccountName", "default")
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = f"/api/v1/namespaces/{self._namespace}/serviceaccounts/{account}/token"
-        token = self._api.send("POST", path, request).body["status"]["token"]
+        token = str(self._api.send("POST", path, request).body["status"]["token"])
         self._tokens[key] = token, time.monotonic() + 0.8 * seconds
         return token
 
 
-def _swap(path: Path, files: Files) -> None:
+def swap(path: Path, files: Files) -> None:
     """A directory of files per version, `..data` pointing to the present one, and links through it."""
     data = path / "..data"
     if data.exists() and _read(data) == files:

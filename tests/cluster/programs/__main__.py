@@ -48,6 +48,8 @@ def _place(program: Program) -> Path:
 
 def _link(executable: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    if executable.parent == folder.absolute():
+        return  # found through PATH where it should go; a link to itself would lose it
     new = folder / f".{executable.name}.{os.getpid()}"
     new.symlink_to(executable)
     new.replace(folder / executable.name)

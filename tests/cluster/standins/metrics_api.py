@@ -51,7 +51,8 @@ def main() -> None:
         command += ["-days", "30", "-subj", "/CN=keda", "-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)
         context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # Shaking hands is each connection's thread's work: in accept() one silent client would hold up all others.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.serve_forever()
 
 

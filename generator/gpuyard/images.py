@@ -1,0 +1,63 @@
+"""Images that our objects name: which digest pins them, and which mirror they are pulled from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from gpuyard import yamlio
+from gpuyard.catalogue import read
+
+__all__ = ["LOCK", "Image", "image", "mirrored", "write_lock"]
+
+LOCK = "images.lock"
+"""The user's file beside stack.yaml; `gpuyard images lock` writes it."""
+
+_HEADER = """\
+# Written by `gpuyard images lock`, which asked the registries. Commit it: `gpuyard compile` pins images by it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image as clusters pull it."""
+
+    repository: str
+    tag: str
+    digest: str | None
+    upstream: str
+    """Its name and tag before mirrors apply; the key in the lock."""
+    reason: str
+    """Why there is no digest; empty when there is one."""
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def image(repository: str, tag: str, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Image:
+    """The image of that name: pinned by the stack's lock, else by ours; pulled from its mirror."""
+    upstream = f"{repository}:{tag}"
+    ours, reason = _catalogue().get(upstream, (None, "nobody has looked its digest up: tag only"))
+    digest = locked.get(upstream, ours)
+    return Image(mirrored(repository, mirrors), tag, digest, upstream, "" if digest else reason)
+
+
+def mirrored(repository: str, mirrors: Mapping[str, str]) -> str:
+    """The repository under its mirror; the longest prefix that ends at a slash decides."""
+    for prefix in sorted(mirrors, key=len, reverse=True):
+        if repository == prefix or repository.startswith(f"{prefix}/"):
+            return mirrors[prefix] + repository[len(prefix) :]
+    return repository
+
+
+def write_lock(digests: Mapping[str, str]) -> str:
+    """The text of images.lock."""
+    document = {"apiVersion": "gpuyard.dev/v1alpha1", "kind": "ImagesLock", "images": dict(sorted(digests.items()))}
+    return _HEADER + yamlio.dump(document)
+
+
+@cache
+def _catalogue() -> Mapping[str, tuple[str | None, str]]:
+    """Digest, and the reason where there is none, by name and tag."""
+    rows = read(resources.files("gpuyard") / "catalogue" / "images.yaml", "images")["images"]
+    return {f"{row['repository']}:{row['tag']}": (row["digest"], row.get("reason", "")) for row in rows}

@@ -1,0 +1,149 @@
+"""The stack's Grafana dashboard, in a ConfigMap that a Grafana with the dashboard sidecar picks up."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gpuyard.resolve import Resolved
+
+__all__ = ["objects"]
+
+Object = dict[str, Any]
+
+_OURS = '{namespace="$namespace",model_name="$model"}'
+_DEPLOYMENT = '{namespace="$namespace",deployment=~"$server"}'
+_HPA = '{namespace="$namespace",horizontalpodautoscaler=~"keda-hpa-($server)"}'
+_SOURCE = {"type": "prometheus", "uid": "$datasource"}
+_HEIGHT, _WIDTH = 8, 24  # of a panel, and of Grafana's grid
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One question; the legend of a query in front of it."""
+
+    title: str
+    question: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+
+
+def _rate(metric: str) -> str:
+    return f"sum(rate(vllm:{metric}{_OURS}[$__rate_interval]))"
+
+
+def _quantiles(title: str, question: str, metric: str) -> _Panel:
+    rate = f"sum by (le) (rate(vllm:{metric}_bucket{_OURS}[$__rate_interval]))"
+    queries = tuple((f"p{each}", f"histogram_quantile(0.{each}, {rate})") for each in (50, 95))
+    return _Panel(title, question, "s", queries)
+
+
+def _failures() -> str:
+    """KEDA's namespace label is renamed by a scrape without honorLabels."""
+    errors = 'increase(keda_scaler_detail_errors_total{{scaledObject=~"$server",{}="$namespace"}}[5m])'
+    return f"sum({errors.format('exported_namespace')} or {errors.format('namespace')})"
+
+
+_ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
+    ("Traffic", (
+        _Panel("Running", "How many requests are computed?", "short",
+               (("{{pod}}", f"sum by (pod) (vllm:num_requests_running{_OURS})"),)),
+        _Panel("Waiting", "How many requests wait for a place?", "short",
+               (("{{pod}}", f"sum by (pod) (vllm:num_requests_waiting{_OURS})"),)),
+        _Panel("Requests", "How many requests end, and how?", "reqps",
+               (("{{finished_reason}}",
+                 f"sum by (finished_reason) (rate(vllm:request_success_total{_OURS}[$__rate_interval]))"),
+                ("rejected", _rate("admission_rejections_total")))),
+        _Panel("Tokens", "How many tokens are read and written a second?", "short",
+               (("prompt", _rate("prompt_tokens_total")), ("generated", _rate("generation_tokens_total")))),
+    )),
+    ("Latency", (
+        _quantiles("Time to first token", "How long until an answer begins?", "time_to_first_token_seconds"),
+        _quantiles("Between tokens", "How fluent is an answer?", "inter_token_latency_seconds"),
+        _quantiles("Whole request", "How long until an answer is complete?", "e2e_request_latency_seconds"),
+        _quantiles("Queue", "How much of it is waiting?", "request_queue_time_seconds"),
+    )),
+    ("Cache", (
+        _Panel("KV cache used", "How full is the memory of running requests?", "percentunit",
+               (("{{pod}}", f"max by (pod) (vllm:kv_cache_usage_perc{_OURS})"),)),
+        _Panel("Prefix cache hits", "What share of the prompts' tokens is known already?", "percentunit",
+               (("hits", f"{_rate('prefix_cache_hits_total')} / {_rate('prefix_cache_queries_total')}"),)),
+        _Panel("Preemptions", "How many requests a second are computed again, because the cache is full?", "cps",
+               (("preemptions", _rate("num_preemptions_total")),)),
+    )),
+    ("Scaling", (
+        _Panel("Servers", "How many servers are wanted, ready and allowed?", "short",
+               (("wanted", f"sum(kube_deployment_spec_replicas{_DEPLOYMENT})"),
+                ("ready", f"sum(kube_deployment_status_replicas_available{_DEPLOYMENT})"),
+                ("most", f"sum(kube_horizontalpodautoscaler_spec_max_replicas{_HPA})"))),
+        _Panel("Fallback", "Is the scaling signal blind? Failed readings in 5 minutes.", "short",
+               (("failed readings", _failures()),)),
+    )),
+)  # fmt: skip
+
+
+def objects(resolved: Resolved) -> list[Object]:
+    """The ConfigMap; nothing where no Prometheus is installed."""
+    stack = resolved.stack
+    if not stack.platform.components["prometheus"].enabled:
+        return []
+    metadata = {"name": f"{stack.name}-dashboard", "namespace": "monitoring", "labels": {"grafana_dashboard": "1"}}
+    text = json.dumps(_dashboard(stack.name, stack.namespace), indent=1) + "\n"
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {f"{stack.name}.json": text}}]
+
+
+def _dashboard(name: str, namespace: str) -> Object:
+    return {
+        "uid": name,
+        "title": f"{name}: model servers",
+        "tags": ["gpuyard", "vllm"],
+        "editable": False,
+        "schemaVersion": 39,
+        "refresh": "30s",
+        "time": {"from": "now-3h", "to": "now"},
+        "templating": {"list": _variables(namespace)},
+        "panels": _panels(),
+    }
+
+
+def _variables(namespace: str) -> list[Object]:
+    running, chosen = "vllm:num_requests_running", {"current": {"text": namespace, "value": namespace}}
+    # A PodMonitor's job is called namespace/name, and it has the name of the Deployment.
+    server = {"regex": "/[^/]+\\/(.+)/", "hide": 2, "includeAll": True, "current": {"text": "All", "value": "$__all"}}
+    return [
+        {"name": "datasource", "type": "datasource", "query": "prometheus"},
+        {**_variable("namespace", f"label_values({running}, namespace)"), **chosen},
+        _variable("model", f'label_values({running}{{namespace="$namespace"}}, model_name)'),
+        {**_variable("server", f"label_values({running}{_OURS}, job)"), **server},
+    ]
+
+
+def _variable(name: str, query: str) -> Object:
+    return {"name": name, "type": "query", "datasource": _SOURCE, "query": query, "refresh": 2, "sort": 1}
+
+
+def _panels() -> list[Object]:
+    found: list[Object] = []
+    for row, (title, panels) in enumerate(_ROWS):
+        top = row * (_HEIGHT + 1)
+        place = {"x": 0, "y": top, "w": _WIDTH, "h": 1}
+        found.append({"id": len(found) + 1, "type": "row", "title": title, "gridPos": place, "panels": []})
+        width = _WIDTH // len(panels)
+        for column, panel in enumerate(panels):
+            place = {"x": column * width, "y": top + 1, "w": width, "h": _HEIGHT}
+            found.append({"id": len(found) + 1, **_panel(panel), "gridPos": place})
+    return found
+
+
+def _panel(panel: _Panel) -> Object:
+    targets = [
+        {"refId": chr(ord("A") + index), "legendFormat": legend, "expr": expression, "datasource": _SOURCE}
+        for index, (legend, expression) in enumerate(panel.queries)
+    ]
+    return {
+        "type": "timeseries",
+        "title": panel.title,
+        "description": panel.question,
+        "datasource": _SOURCE,
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "targets": targets,
+    }

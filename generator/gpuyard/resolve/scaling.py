@@ -1,0 +1,73 @@
+"""What decides the number of replicas, and the bounds of it."""
+
+from gpuyard.blueprint import Blueprint
+from gpuyard.resolve.problems import Problems
+from gpuyard.stack import Stack
+
+__all__ = ["check"]
+
+_OF_TTFT = ("ttft", "composite")
+
+
+def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+    """Bounds of the blueprint and of each of its shapes, and the signal."""
+    whole = blueprint.scaling
+    _bounds(blueprint, ("spec", "scaling"), (whole.min, whole.max), (whole.min, whole.max), stack, problems)
+    for name, shape in (blueprint.shapes or {}).items():
+        given = (shape.min_replicas, shape.max_replicas)
+        if given != (None, None):
+            low = whole.min if shape.min_replicas is None else shape.min_replicas
+            high = whole.max if shape.max_replicas is None else shape.max_replicas
+            _bounds(blueprint, ("spec", "shapes", name, "scaling"), given, (low, high), stack, problems)
+    _signal(blueprint, problems)
+
+
+def _bounds(
+    blueprint: Blueprint,
+    path: tuple[str, ...],
+    given: tuple[int | None, int | None],
+    bounds: tuple[int, int],
+    stack: Stack,
+    problems: Problems,
+) -> None:
+    """`given` says which of the bounds stand at the path; the others come from elsewhere."""
+    low, high = bounds
+    if low > high:
+        key = "max" if given[0] is None else "min"
+        message = (
+            f"{low} is more than scaling.max, {high}" if key == "min" else f"{high} is less than scaling.min, {low}"
+        )
+        problems.add(blueprint.file, (*path, key), message)
+    if given[1] is not None and high > stack.policy.max_replicas:
+        limit = stack.policy.max_replicas
+        problems.add(
+            blueprint.file, (*path, "max"), f"{high} is more than spec.policy.maxReplicas of the stack, {limit}"
+        )
+    if given[0] == 0 and blueprint.scaling.signal != "upstream":
+        problems.add(
+            blueprint.file,
+            (*path, "min"),
+            f"scale to zero needs a signal that exists without pods: {blueprint.scaling.signal} is measured in them, "
+            "and nothing would start the first one again; use signal upstream, or min: 1",
+        )
+
+
+def _signal(blueprint: Blueprint, problems: Problems) -> None:
+    scaling, path = blueprint.scaling, ("spec", "scaling")
+    lows = [scaling.min, *(shape.min_replicas for shape in (blueprint.shapes or {}).values())]
+    if scaling.signal == "upstream":
+        if scaling.upstream is None:
+            message = "upstream needs scaling.upstream: {query: …, target: …}"
+            problems.add(blueprint.file, (*path, "signal"), message)
+        elif "vllm:" in scaling.upstream.query and 0 in lows:
+            problems.add(
+                blueprint.file,
+                (*path, "upstream", "query"),
+                "scale to zero needs a signal that exists without pods, and metrics of vLLM end with the last one; "
+                "ask a gateway or a queue, or use min: 1",
+            )
+    elif scaling.upstream is not None:
+        message = f"is read by signal upstream alone, and the signal is {scaling.signal}"
+        problems.add(blueprint.file, (*path, "upstream"), message, key=True)
+    if scaling.signal in _OF_TTFT and blueprint.ttft_seconds is None:
+        problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")

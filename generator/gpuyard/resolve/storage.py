@@ -1,0 +1,86 @@
+"""Caches, and the Job that fills a shared one."""
+
+import math
+from collections.abc import Sequence
+
+from gpuyard.blueprint import Blueprint
+from gpuyard.budget import Kind, load_budget
+from gpuyard.models import Model
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.workload import Source
+from gpuyard.shapes import Node
+from gpuyard.stack import Stack
+
+__all__ = ["check", "check_source", "download_seconds", "downloads", "load_kind", "with_drives"]
+
+_GIB_PER_TB = 10**12 / 2**30
+_LEAST_DOWNLOAD_SECONDS, _MOST_DOWNLOAD_SECONDS = 1800, 86400
+
+
+def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+    """What is wrong wherever it runs."""
+    cache, path = blueprint.cache, ("spec", "storage", "cache")
+    if cache.claim:
+        if cache.size:
+            problems.add(blueprint.file, (*path, "size"), f"claim {cache.claim} has its own size; remove it", key=True)
+        return
+    if cache.kind == "block" and blueprint.scaling.max > 1:
+        message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
+        problems.add(blueprint.file, (*path, "kind"), message)
+    if cache.kind == "nvme" and "nvme" not in stack.storage_classes:
+        message = "nvme needs the StorageClass of the nodes' local drives; name it in stack.yaml as spec.storage.nvme"
+        problems.add(blueprint.file, (*path, "kind"), message)
+    if blueprint.download and cache.kind != "fss":
+        problems.add(
+            blueprint.file,
+            ("spec", "storage", "download"),
+            f"one copy for all replicas needs a cache that they share, and {cache.kind} isn't; use cache.kind fss",
+        )
+
+
+def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> None:
+    """A Job that copies what isn't on Hugging Face would have nothing to do."""
+    if blueprint.download and source.kind is not Kind.HF:
+        problems.add(
+            blueprint.file,
+            ("spec", "storage", "download"),
+            f"copies from Hugging Face, and the source is {source.kind}://; remove it",
+        )
+
+
+def downloads(blueprint: Blueprint, source: Source) -> bool:
+    """Whether a Job fills the cache: when asked to, else where replicas share a cache that is ours."""
+    if blueprint.download is not None:
+        return blueprint.download
+    return source.kind is Kind.HF and blueprint.cache.kind == "fss" and not blueprint.cache.claim
+
+
+def download_seconds(blueprint: Blueprint, model: Model, source: Source) -> int:
+    """How long the Job may take, three times what is expected; 0: there is none."""
+    if not downloads(blueprint, source):
+        return 0
+    expected = load_budget(model, kind=Kind.HF).download
+    return min(_MOST_DOWNLOAD_SECONDS, max(_LEAST_DOWNLOAD_SECONDS, 60 * math.ceil(3 * expected / 60)))
+
+
+def load_kind(blueprint: Blueprint, source: Source) -> Kind:
+    """What a server reads at its start."""
+    if downloads(blueprint, source):
+        return Kind.PVC if blueprint.cache.claim else Kind.FSS
+    return source.kind
+
+
+def with_drives(blueprint: Blueprint, nodes: Sequence[Node], named: Sequence[str], size: int) -> tuple[Node, ...] | str:
+    """The nodes with room for the cache on drives of their own, or why that isn't so; `size` in GiB."""
+    if blueprint.cache.kind != "nvme" or blueprint.cache.claim:
+        return tuple(nodes)
+    without = [node.name for node in nodes if not node.bare_metal or not node.local_nvme_tb]
+    if without and (len(without) == len(nodes) or set(without) & set(named)):
+        return (
+            f"a cache on nvme needs local drives, which only bare-metal nodes have; {', '.join(without)} "
+            f"{'has' if len(without) == 1 else 'have'} none; use cache.kind fss or ephemeral"
+        )
+    small = [node.name for node in nodes if node.name not in without and size > node.local_nvme_tb * _GIB_PER_TB]
+    if small:
+        return f"a cache of {size} GiB doesn't fit on the local drives of {', '.join(small)}"
+    return tuple(node for node in nodes if node.name not in without)

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""A model server without a model: vLLM's interface, recorded metrics and draining, and a token every 20 ms.
+
+Stands alone: it is the only file of an image (tests/cluster/kubelet/images.py). tests/e2e/test_real_vllm.py shows that
+the real one does the same.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+_SECONDS_PER_TOKEN = 0.02
+_RECORDED = Path(__file__).with_name("vllm-metrics.txt")
+
+
+class Engine:
+    """The requests that run and wait, and whether new ones are taken."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.name: str = config["served-model-name"]
+        self.keys = frozenset(config.get("api-key", ()))
+        self._slots = threading.Semaphore(config.get("max-num-seqs", 256))
+        self._lock = threading.Condition()
+        self._accepted = self._running = 0
+        self._draining = False
+
+    def run(self, tokens: int) -> bool:
+        """Take the request and make its tokens; False refuses it."""
+        with self._lock:
+            if self._draining:
+                return False
+            self._accepted += 1
+        with self._slots:
+            self._count(running=1)
+            time.sleep(tokens * _SECONDS_PER_TOKEN)
+            self._count(running=-1)
+        return True
+
+    def answered(self) -> None:
+        """The client has the whole answer: until then a drain waits for it."""
+        with self._lock:
+            self._accepted -= 1
+            self._lock.notify_all()
+
+    def drain(self, seconds: float) -> None:
+        """Refuse what is new; wait for what was accepted, but no longer than this."""
+        with self._lock:
+            self._draining = True
+            sys.stderr.write(f"shutting down with {self._accepted} requests in flight\n")
+            self._lock.wait_for(lambda: self._accepted == 0, timeout=seconds)
+
+    def metrics(self) -> str:
+        """The recording, with our own name and the requests of this moment."""
+        with self._lock:
+            now = {"running": self._running, "waiting": self._accepted - self._running}
+        lines = _RECORDED.read_text(encoding="utf-8").replace('model_name="tiny"', f'model_name="{self.name}"')
+        for state, number in now.items():
+            series = f'vllm:num_requests_{state}{{engine="0",model_name="{self.name}"}}'
+            lines = lines.replace(f"{series} 0.0", f"{series} {number}.0")
+        return lines
+
+    def _count(self, *, running: int) -> None:
+        with self._lock:
+            self._running += running
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def do_GET(self) -> None:
+        """Health and metrics, for everybody."""
+        if self.path == "/health":
+            self._answer(200, "")
+        elif self.path == "/metrics":
+            self._answer(200, self.server.engine.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+        else:
+            self._answer(404, json.dumps({"detail": "Not Found"}))
+
+    def do_POST(self) -> None:
+        """A completion, for those who have a key."""
+        engine = self.server.engine
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self.path != "/v1/completions":
+            self._answer(404, json.dumps({"detail": "Not Found"}))
+        elif engine.keys and key not in engine.keys:
+            self._answer(401, json.dumps({"error": "Unauthorized"}))
+        elif not engine.run(tokens := int(json.loads(body).get("max_tokens", 16))):
+            self._answer(500, json.dumps({"error": {"message": "the server is shutting down", "code": 500}}))
+        else:
+            try:
+                usage = {"completion_tokens": tokens}
+                choice = {"index": 0, "text": "a" * tokens, "finish_reason": "length"}
+                answer = {"object": "text_completion", "model": engine.name, "choices": [choice], "usage": usage}
+                self._answer(200, json.dumps(answer))
+            finally:
+                engine.answered()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say what was answered, but for the probes."""
+        if self.path not in {"/health", "/metrics"}:
+            super().log_request(code, size)
+
+    def _answer(self, code: int, text: str, kind: str = "application/json") -> None:
+        body = text.encode()
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+
+class Server(ThreadingHTTPServer):
+    """A thread per connection; none of them outlives the process."""
+
+    daemon_threads = True
+    request_queue_size = 1024
+
+    def __init__(self, port: int, engine: Engine) -> None:
+        self.engine = engine
+        super().__init__(("", port), Handler)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM, as `vllm serve --config FILE` does."""
+    if arguments[:2] != ["serve", "--config"] or len(arguments) != 3:
+        sys.exit("usage: vllm serve --config FILE")
+    # The chart writes one flag a line, its value as JSON.
+    lines = Path(arguments[2]).read_text(encoding="utf-8").splitlines()
+    config = {name: json.loads(value) for name, _, value in (line.partition(": ") for line in lines)}
+    engine = Engine(config)
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    server = Server(config["port"], engine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    asked.wait()
+    engine.drain(config["shutdown-timeout"])
+    sys.stderr.flush()
+    os._exit(0)  # connections that clients keep open end with the process, as the real one's do
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,290 @@
+"""The compiled demo repository on a real API server with a real Flux: what people do to it, and what happens.
+
+The tests follow each other: each leaves the cluster in step with the repository.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gpuyard.shapes import catalogue
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.conditions import condition
+from tests.cluster.objects import read as read_objects
+from tests.cluster.repository import Repository
+from tests.e2e.gitops import CLUSTER, Gitops
+from tests.e2e.scaler import Scaler
+
+BLUEPRINTS = {"chat": "a10", "docs": "a100", "assistant": "h100"}
+LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
+FLUX = "-n flux-system"
+HERE = "-n inference"
+
+
+@pytest.fixture(scope="module")
+def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
+    """The repository, compiled, pushed, and applied to an empty cluster by its entry point alone."""
+    assert not cluster.objects("kustomization.kustomize.toolkit.fluxcd.io", namespace="flux-system")
+    scaler, gitops = Scaler(cluster), Gitops(repo)
+    scaler.start()
+    began = time.monotonic()
+    cluster.kubectl("apply", "-f", str(gitops.entry))
+    try:
+        arrive(cluster, gitops.repo.revision, *everything(gitops), within=180)
+        sys.stderr.write(f"\nfrom one apply to everything Ready: {time.monotonic() - began:.1f} s\n")
+        yield gitops
+    finally:
+        scaler.stop()
+        remove(cluster)
+
+
+def remove(cluster: Cluster) -> None:
+    """Everything that the repository brought, so that a kept world can run the tests again."""
+    cluster.kubectl(
+        "delete", "kustomization,gitrepository", "--all", "-n", "flux-system", "--wait=true", "--timeout=120s"
+    )
+    for namespace in ("inference", "monitoring", "keda"):
+        cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
+    cluster.kubectl("delete", "apiservice", "v1beta1.external.metrics.k8s.io", "--ignore-not-found")
+
+
+def fetch(cluster: Cluster) -> None:
+    """Ask Flux for the newest commit now rather than within a minute."""
+    cluster.reconcile(f"gitrepository/demo {FLUX}")
+
+
+def arrive(cluster: Cluster, revision: str, *names: str, within: float = 90) -> None:
+    """Wait until these Kustomizations are at a revision and ready."""
+
+    def arrived(item: Object | None) -> bool:
+        """At the revision and Ready."""
+        status = (item or {}).get("status", {})
+        return status.get("lastAppliedRevision") == revision and condition(item or {}, "Ready").get("status") == "True"
+
+    for name in names:
+        cluster.wait(f"kustomization/{name} {FLUX}", arrived, within=within)
+
+
+def everything(gitops: Gitops) -> list[str]:
+    return ["demo", *LAYERS, *(f"inference-{name}" for name in BLUEPRINTS if f"inference-{name}" in entry(gitops))]
+
+
+def entry(gitops: Gitops) -> str:
+    return gitops.read(f"clusters/{CLUSTER}/inference.yaml")
+
+
+def deployment(cluster: Cluster, name: str) -> Object:
+    return cluster.get(f"deployment/{name} {HERE}")
+
+
+def pods(cluster: Cluster, name: str) -> list[Object]:
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "server"}
+    found = cluster.objects("pod", namespace="inference", labels=labels)
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def node_shape(cluster: Cluster, pod: Object) -> str:
+    node = cluster.get(f"node/{pod['spec']['nodeName']}")
+    return str(node["metadata"]["labels"]["node.kubernetes.io/instance-type"])
+
+
+def test_one_apply_on_an_empty_cluster(cluster: Cluster, gitops: Gitops) -> None:
+    """`kubectl apply -f clusters/<cluster>` alone: every Kustomization and release Ready, no step by hand."""
+    for release in cluster.objects("helmrelease"):
+        assert condition(release, "Ready")["status"] == "True", release["metadata"]["name"]
+    assert {release["metadata"]["name"] for release in cluster.objects("helmrelease")} == {
+        "keda",
+        "kube-prometheus-stack",
+        "prometheus-operator-crds",
+    }
+
+
+@pytest.mark.parametrize(("name", "shape"), BLUEPRINTS.items())
+def test_pods_run_on_the_nodes_of_their_shape(cluster: Cluster, gitops: Gitops, name: str, shape: str) -> None:
+    found = pods(cluster, name)
+    assert found
+    for pod in found:
+        assert node_shape(cluster, pod) in catalogue()[shape].nodes
+
+
+def test_every_object_of_every_overlay_is_accepted_without_a_warning(cluster: Cluster, gitops: Gitops) -> None:
+    """By the real API server, as a server-side dry run."""
+    count = 0
+    for overlay in sorted(gitops.root.glob("overlays/*/*/kustomization.yaml")):
+        built = cluster.kubectl("kustomize", str(overlay.parent))
+        objects = read_objects(built)
+        for item in objects:
+            item["metadata"]["namespace"] = "inference"
+        assert cluster.apply(objects, dry_run=True) == [], overlay
+        count += len(objects)
+    for folder in ("platform/configs", "platform/controllers", "platform/crds"):
+        assert cluster.apply(read_objects(cluster.kubectl("kustomize", str(gitops.root / folder))), dry_run=True) == []
+    assert count >= 9 * len(list(gitops.root.glob("overlays/*/*/")))
+
+
+def test_a_changed_context_rolls_that_blueprint_only_and_a_revert_restores_it(cluster: Cluster, gitops: Gitops) -> None:
+    before = {name: deployment(cluster, name)["spec"] for name in BLUEPRINTS}
+    config = cluster.get(f"configmap/chat {HERE}")["data"]
+    uids = {name: {pod["metadata"]["uid"] for pod in pods(cluster, name)} for name in BLUEPRINTS}
+    revision = gitops.change("blueprints/chat.yaml", "contextLength: 16384", "contextLength: 8192")
+    fetch(cluster)
+    arrive(cluster, revision, *everything(gitops))
+    assert "max-model-len: 8192" in cluster.get(f"configmap/chat {HERE}")["data"]["config.yaml"]
+    assert not uids["chat"] & {pod["metadata"]["uid"] for pod in pods(cluster, "chat")}
+    for other in ("docs", "assistant"):
+        assert {pod["metadata"]["uid"] for pod in pods(cluster, other)} == uids[other]
+    gitops.repo.revert()  # of the commit that gpuyard made
+    gitops.repo.revert("HEAD~2")  # and of the edit
+    fetch(cluster)
+    arrive(cluster, gitops.repo.revision, *everything(gitops))
+    assert deployment(cluster, "chat")["spec"] == before["chat"]
+    assert cluster.get(f"configmap/chat {HERE}")["data"] == config
+
+
+def test_a_field_changed_by_hand_is_put_back_but_replicas_are_the_scalers(cluster: Cluster, gitops: Gitops) -> None:
+    image = deployment(cluster, "docs")["spec"]["template"]["spec"]["containers"][0]["image"]
+    change = {"spec": {"template": {"spec": {"containers": [{"name": "vllm", "image": "example.com/evil:1"}]}}}}
+    cluster.kubectl("patch", "deployment", "docs", "-n", "inference", "--type=strategic", f"--patch={_json(change)}")
+    cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=2")
+    for name in ("docs", "chat"):
+        cluster.reconcile(f"kustomization/inference-{name} {FLUX}", within=120)
+    assert deployment(cluster, "docs")["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    assert deployment(cluster, "chat")["spec"]["replicas"] == 2
+    cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=1")
+    arrive(cluster, gitops.repo.revision, *everything(gitops))
+
+
+def test_removing_a_blueprint_keeps_its_cache_and_adding_it_back_adopts_it(cluster: Cluster, gitops: Gitops) -> None:
+    claim = cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")
+    text, stack = gitops.read("blueprints/docs.yaml"), gitops.read("stack.yaml")
+    gitops.repo.commit({"stack.yaml": stack.replace("      docs: a100\n", "")}, "No docs")
+    gitops.write("blueprints/docs.yaml", None)
+    fetch(cluster)
+    cluster.wait(f"kustomization/inference-docs {FLUX}", "deleted", within=60)
+    for kind in ("deployment", "service", "configmap", "scaledobject", "networkpolicy", "podmonitor"):
+        cluster.wait(f"{kind}/docs {HERE}", "deleted", within=30)
+    kept = cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")
+    assert kept["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert kept["status"]["phase"] == "Bound"
+    gitops.repo.commit({"stack.yaml": stack}, "Docs again")
+    revision = gitops.write("blueprints/docs.yaml", text)
+    fetch(cluster)
+    arrive(cluster, revision, *everything(gitops))
+    assert cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert pods(cluster, "docs")
+
+
+def test_a_model_that_loads_slowly_but_within_its_budget_never_fails(cluster: Cluster, gitops: Gitops) -> None:
+    cluster.pods.ready_after("chat", 45)
+    seen: set[str] = set()
+
+    def watched(item: Object | None) -> bool:
+        """At the revision and Ready, and never failed on the way."""
+        ready = condition(item or {}, "Ready")
+        seen.add(f"{ready.get('status')} {ready.get('reason')}")
+        return (item or {}).get("status", {}).get("lastAppliedRevision") == revision and ready.get("status") == "True"
+
+    revision = gitops.change("blueprints/chat.yaml", "contextLength: 16384", "contextLength: 12288")
+    fetch(cluster)
+    cluster.wait(f"kustomization/inference-chat {FLUX}", watched, within=150)
+    assert not {each for each in seen if each.startswith("False") and "Dependency" not in each}, seen
+    progressing = condition(deployment(cluster, "chat"), "Progressing")
+    assert progressing["reason"] == "NewReplicaSetAvailable"
+    cluster.pods.ready_after("chat", 0)
+    arrive(cluster, revision, *everything(gitops))
+
+
+def test_a_broken_branch_changes_nothing_and_says_so(cluster: Cluster, gitops: Gitops) -> None:
+    before = {name: deployment(cluster, name)["spec"] for name in BLUEPRINTS}
+    gitops.repo.switch("broken")
+    kustomization = "overlays/a10/chat/kustomization.yaml"
+    gitops.repo.commit({kustomization: gitops.read(kustomization) + "- path: nowhere.yaml\n"}, "Break it")
+    cluster.patch(f"gitrepository/demo {FLUX}", {"spec": {"ref": {"branch": "broken"}}})
+
+    def refused(item: Object | None) -> bool:
+        """BuildFailed."""
+        return condition(item or {}, "Ready").get("reason") == "BuildFailed"
+
+    # The entry would put the branch back: that it follows the repository is what is switched off here.
+    cluster.patch(f"kustomization/demo {FLUX}", {"spec": {"suspend": True}})
+    fetch(cluster)
+    failed = cluster.wait(f"kustomization/inference-chat {FLUX}", refused, within=60)
+    assert "nowhere.yaml" in condition(failed, "Ready")["message"]
+    assert {name: deployment(cluster, name)["spec"] for name in BLUEPRINTS} == before
+    gitops.repo.switch("main")
+    cluster.patch(f"gitrepository/demo {FLUX}", {"spec": {"ref": {"branch": "main"}}})
+    cluster.patch(f"kustomization/demo {FLUX}", {"spec": {"suspend": False}})
+    fetch(cluster)
+    arrive(cluster, gitops.repo.revision, *everything(gitops))
+
+
+def test_a_blueprint_that_asks_for_more_than_the_fleet_has_blocks_no_other(cluster: Cluster, gitops: Gitops) -> None:
+    """Three replicas of eight GPUs on a fleet with two such nodes: one stays Pending and is reported."""
+    old = "    h100: {}\n"
+    big = "    h100: {tensorParallel: 8, scaling: {min: 3, max: 3}}\n"
+    gitops.change("blueprints/assistant.yaml", old, big)
+    fetch(cluster)
+    cluster.wait(
+        f"deployment/assistant {HERE}", ".spec.template.spec.containers[0].resources.limits.nvidia", within=1
+    ) if False else None
+    cluster.wait(f"scaledobject/assistant {HERE}", ".spec.minReplicaCount=3", within=60)
+    cluster.kubectl("scale", "deployment", "assistant", "-n", "inference", "--replicas=3")
+
+    def pending(item: Object | None) -> bool:
+        """One replica short."""
+        status = (item or {}).get("status", {})
+        return status.get("replicas") == 3 and status.get("readyReplicas") == 2
+
+    cluster.wait(f"deployment/assistant {HERE}", pending, within=90)
+    (waiting,) = [pod for pod in pods(cluster, "assistant") if pod["status"]["phase"] == "Pending"]
+    assert "Insufficient nvidia.com/gpu" in condition(waiting, "PodScheduled")["message"]
+    revision = gitops.change("blueprints/docs.yaml", "concurrency: 16", "concurrency: 12")
+    fetch(cluster)
+    arrive(cluster, revision, "inference-docs")
+    assert cluster.get(f"scaledobject/docs {HERE}")["spec"]["triggers"][0]["metadata"]["threshold"] == "12"
+    assert condition(cluster.get(f"kustomization/inference-assistant {FLUX}"), "Ready")["status"] != "True"
+    cluster.kubectl("scale", "deployment", "assistant", "-n", "inference", "--replicas=1")
+    revision = gitops.change("blueprints/assistant.yaml", big, old)
+    fetch(cluster)
+    arrive(cluster, revision, *everything(gitops), within=180)
+
+
+def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(cluster: Cluster, gitops: Gitops) -> None:
+    cluster.pods.ready_after("docs", "never")
+    gitops.change("blueprints/docs.yaml", "contextLength: 16384", "contextLength: 4096")
+    fetch(cluster)
+    spec = cluster.wait(f"deployment/docs {HERE}", ".metadata.generation=" + str(_next(cluster, "docs")), within=60)[
+        "spec"
+    ]
+    deadline = spec["progressDeadlineSeconds"]
+    began = time.monotonic()
+
+    def failed(item: Object | None) -> bool:
+        """Failed its health check."""
+        ready = condition(item or {}, "Ready")
+        return ready.get("status") == "False" and ready.get("reason") == "HealthCheckFailed"
+
+    item = cluster.wait(f"kustomization/inference-docs {FLUX}", failed, within=deadline + 90)
+    waited = time.monotonic() - began
+    assert "docs" in condition(item, "Ready")["message"]
+    assert waited >= deadline / 2
+    sys.stderr.write(f"\nfailed after {waited:.0f} s; its progress deadline is {deadline} s\n")
+    for other in ("chat", "assistant"):
+        assert condition(cluster.get(f"kustomization/inference-{other} {FLUX}"), "Ready")["status"] == "True"
+    cluster.pods.ready_after("docs", 0)
+    gitops.repo.revert()
+    gitops.repo.revert("HEAD~2")
+    fetch(cluster)
+    arrive(cluster, gitops.repo.revision, *everything(gitops), within=240)
+
+
+def _next(cluster: Cluster, name: str) -> int:
+    return int(deployment(cluster, name)["metadata"]["generation"])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)

@@ -1,0 +1,158 @@
+"""A real vLLM with the configuration of a rendered pod: its init container is run, its server started as a process.
+
+Every path of the pod (/etc/vllm, /cache, …) lies below one folder here; that and `Differences` is all that differs.
+"""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.e2e.vllm import install
+
+__all__ = ["ADDED", "ENVIRONMENT", "REPLACED", "Pod", "Server", "configuration"]
+
+REPLACED: Final[Mapping[str, str]] = {
+    "model": "a folder with a tiny model: there are neither weights nor a network",
+    "tensor-parallel-size": "1: there is one processor, and no GPU to share the model with",
+}
+ADDED: Final[Mapping[str, Any]] = {
+    "load-format": "dummy",  # random weights
+    "enforce-eager": True,  # nothing to compile for
+}
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; there is no GPU memory to take a share of
+}
+
+_START_SECONDS: Final = 240
+_ADDRESS: Final = "127.0.0.1"
+_PORT: Final = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A rendered pod with its ConfigMap and Secrets, its files below `root`."""
+
+    spec: Mapping[str, Any]
+    root: Path
+
+    def inside(self, path: str) -> Path:
+        """Where a path of the pod lies here."""
+        return self.root / path.lstrip("/")
+
+    def mount(self, volume: str, files: Mapping[str, str], *, container: str) -> None:
+        """Put the files of a volume where the container mounts it."""
+        [mount] = [each for each in self._container(container)["volumeMounts"] if each["name"] == volume]
+        folder = self.inside(mount["mountPath"])
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    def initialize(self, container: str) -> None:
+        """Run an init container to its end."""
+        spec = self._container(container)
+        for mount in spec["volumeMounts"]:
+            self.inside(mount["mountPath"]).mkdir(parents=True, exist_ok=True)
+        program, *options = spec["command"]
+        assert program == "python3"
+        subprocess.run([sys.executable, *options, *self._moved(spec["args"])], check=True)
+
+    def command(self) -> list[str]:
+        """The server's command line, with the program from our own environment."""
+        spec = self._container("vllm")
+        assert spec["command"] == ["vllm", "serve"]
+        return [*install.serve(), *self._moved(spec["args"])]
+
+    def environment(self) -> dict[str, str]:
+        """The server's variables as the chart sets them."""
+        entries = self._container("vllm")["env"]
+        names, values = [entry["name"] for entry in entries], self._moved([entry["value"] for entry in entries])
+        return dict(zip(names, values, strict=True))
+
+    def _container(self, name: str) -> Mapping[str, Any]:
+        containers = [*self.spec.get("initContainers", []), *self.spec["containers"]]
+        [found] = [each for each in containers if each["name"] == name]
+        return dict(found)
+
+    def _moved(self, texts: list[str]) -> list[str]:
+        return [str(self.inside(text)) if text.startswith("/") else text for text in texts]
+
+
+class Server:
+    """The running server; ended by `close` at the latest."""
+
+    def __init__(self, pod: Pod, key: str, log: Path) -> None:
+        self._log, self._key = log, key
+        inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        env = {**inherited, **pod.environment(), **ENVIRONMENT}
+        for name in ("HOME", "TMPDIR"):
+            Path(env[name]).mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                pod.command(), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=env, start_new_session=True
+            )
+
+    def wait(self) -> float:
+        """Wait until /health answers; returns the seconds that it took, raises with the log's end."""
+        began = time.monotonic()
+        while time.monotonic() - began < _START_SECONDS:
+            assert self.process.poll() is None, f"vLLM ended while it started\n{self.log()[-6000:]}"
+            try:
+                if self.get("/health")[0] == 200:
+                    return time.monotonic() - began
+            except OSError:
+                time.sleep(0.5)
+        raise AssertionError(f"no answer after {_START_SECONDS} s\n{self.log()[-6000:]}")
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text."""
+        return self._ask("GET", path, None, {})
+
+    def complete(self, model: str, tokens: int, *, key: str | None = None) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a completion of so many tokens; the empty key sends none."""
+        body = {"model": model, "prompt": "Hello", "max_tokens": tokens, "ignore_eos": True}
+        sent = self._key if key is None else key
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {sent}"} if sent else {})}
+        status, text = self._ask("POST", "/v1/completions", json.dumps(body), headers)
+        return status, json.loads(text)
+
+    def log(self) -> str:
+        """What it has written."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def close(self) -> None:
+        """End it and what it has started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.process.wait()
+
+    def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(_ADDRESS, _PORT, timeout=180)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+
+def configuration(path: Path, model: Path) -> dict[str, Any]:
+    """Replace and add in config.yaml what a machine without a GPU needs; returns what is in it then."""
+    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert config.keys() >= REPLACED.keys()
+    assert not config.keys() & ADDED.keys()
+    config |= {"model": str(model), "tensor-parallel-size": 1, **ADDED}
+    path.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in config.items()), encoding="utf-8")
+    return config

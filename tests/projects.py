@@ -1,0 +1,85 @@
+"""Small projects in memory: one blueprint, one stack, and what differs."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.chart import shipped_chart
+from gpuyard.errors import InputError
+from gpuyard.helm import Embedded
+from gpuyard.load import parse
+from gpuyard.render.kustomize import objects
+from gpuyard.render.values import values
+from gpuyard.resolve import Resolved, Workload, resolve
+
+Values = dict[str, Any]
+
+STACK: Values = {
+    "apiVersion": "gpuyard.dev/v1alpha1",
+    "kind": "Stack",
+    "metadata": {"name": "demo"},
+    "spec": {
+        "repository": {"url": "https://git.example.com/demo/gitops"},
+        "clusters": [
+            {
+                "name": "phx",
+                "region": "us-phoenix-1",
+                "shapes": {"a10": ["VM.GPU.A10.2", "BM.GPU.A10.4"], "h100": "BM.GPU.H100.8"},
+            }
+        ],
+    },
+}
+BLUEPRINT: Values = {
+    "apiVersion": "gpuyard.dev/v1alpha1",
+    "kind": "Blueprint",
+    "metadata": {"name": "chat"},
+    "spec": {"model": {"name": "llama-3.1-8b-instruct"}},
+}
+
+
+def merged(base: Values, more: Mapping[str, Any]) -> Values:
+    """Deeply; None removes a key."""
+    result = copy.deepcopy(base)
+    for key, value in more.items():
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(result.get(key), dict):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+def sources(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """The files, with what differs in the two specs."""
+    return {
+        "stack.yaml": yamlio.dump(merged(STACK, {"spec": stack or {}})).encode(),
+        "blueprints/chat.yaml": yamlio.dump(merged(BLUEPRINT, {"spec": spec})).encode(),
+    }
+
+
+def resolved(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> Resolved:
+    return resolve(parse(sources(spec, stack)))
+
+
+def workload(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None, shape: str = "h100") -> Workload:
+    (found,) = (each for each in resolved(spec, stack).workloads if each.shape.name == shape)
+    return found
+
+
+def chart_values(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None, shape: str = "h100") -> Values:
+    """Values of the vllm chart, which has rendered them: it refuses what it doesn't take."""
+    whole = resolved(spec, stack)
+    (found,) = (each for each in whole.workloads if each.shape.name == shape)
+    assert objects(whole, found, Embedded(shipped_chart()))
+    return values(whole, found)
+
+
+def problems(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> list[str]:
+    """What is wrong, without the places."""
+    try:
+        resolved(spec, stack)
+    except InputError as error:
+        return [problem.message for problem in error.problems]
+    return []

@@ -1,0 +1,1 @@
+"""PromQL of the chart and of the dashboard before the real promtool."""

@@ -1,0 +1,94 @@
+"""Series as Prometheus holds them: of the servers, of kube-state-metrics, of KEDA, and of the neighbours."""
+
+from itertools import product
+
+from tests.promql.promtool import Series
+
+PODS = ("chat-5d9f8c7b6-abcde", "chat-5d9f8c7b6-fghij")
+_VLLM = 'namespace="inference",model_name="llama-3.1-8b"'
+_DEPLOYMENT = '{namespace="inference",deployment="chat"}'
+_HPA = 'namespace="inference",horizontalpodautoscaler="keda-hpa-chat"'
+_NAMESPACE = {'namespace="inference"': 'namespace="elsewhere{}"'}
+_NAMES = {
+    'model_name="llama-3.1-8b"': 'model_name="llama-3.1-8b-long{}"',
+    'deployment="chat"': 'deployment="chat-big{}"',
+    'pod="chat-': 'pod="chat-big{}-',
+    "keda-hpa-chat": "keda-hpa-chat-big{}",
+    'scaledObject="chat"': 'scaledObject="chat-big{}"',
+}
+
+
+def vllm(metric: str, pod: str = PODS[0], engine: str = "0", **labels: str) -> str:
+    """A series of a server, as the PodMonitor brings it in."""
+    more = "".join(f',{name}="{value}"' for name, value in labels.items())
+    return f'vllm:{metric}{{{_VLLM},job="inference/chat",pod="{pod}",engine="{engine}"{more}}}'
+
+
+def deployment(metric: str) -> str:
+    """A series of kube-state-metrics about the Deployment."""
+    return f"kube_deployment_{metric}{_DEPLOYMENT}"
+
+
+def autoscaler(metric: str, labels: str = "") -> str:
+    """A series of kube-state-metrics about the HPA that KEDA makes."""
+    return f"kube_horizontalpodautoscaler_{metric}{{{_HPA}{labels}}}"
+
+
+def keda_errors(namespace: str = 'namespace="inference"') -> str:
+    """KEDA's count of failed readings."""
+    return f'keda_scaler_detail_errors_total{{{namespace},scaledObject="chat",scaler="prometheus",triggerIndex="0"}}'
+
+
+def pod_series(metric: str, pod: str, **labels: str) -> str:
+    """A series of kube-state-metrics about a pod."""
+    more = "".join(f',{name}="{value}"' for name, value in labels.items())
+    return f'kube_pod_{metric}{{namespace="inference",pod="{pod}"{more}}}'
+
+
+def histogram(metric: str, counts: dict[str, str], pod: str = PODS[0], engine: str = "0") -> Series:
+    """Buckets by their bound; +Inf is the count too."""
+    buckets = {vllm(f"{metric}_bucket", pod, engine, le=bound): values for bound, values in counts.items()}
+    return {**buckets, vllm(f"{metric}_count", pod, engine): counts["+Inf"]}
+
+
+def engine(pod: str, number: str, running: str, waiting: str, kv: str, first_tokens: str) -> Series:
+    """What the scaling queries read of one engine; every first token takes 0.75 to 1 s."""
+    tokens = {"0.75": "0x40", "1.0": first_tokens, "2.5": first_tokens, "+Inf": first_tokens}
+    return {
+        vllm("num_requests_running", pod, number): running,
+        vllm("num_requests_waiting", pod, number): waiting,
+        vllm("kv_cache_usage_perc", pod, number): kv,
+        **histogram("time_to_first_token_seconds", tokens, pod, number),
+    }
+
+
+def pod(name: str, *, created: str, ready: str, phase: str = "Running", restarts: str = "0x600") -> Series:
+    """What kube-state-metrics says about a pod."""
+    return {
+        pod_series("created", name): created,
+        pod_series("status_ready", name, condition="true"): ready,
+        pod_series("container_status_restarts_total", name, container="vllm"): restarts,
+        **{
+            pod_series("status_phase", name, phase=each): f"{int(each == phase)}x600"
+            for each in ("Pending", "Running", "Succeeded", "Failed")
+        },
+    }
+
+
+def others(series: Series, number: int = 0) -> Series:
+    """The same of two neighbours: our names in another namespace, and other names in ours."""
+    found: Series = {}
+    for names in (_NAMESPACE, _NAMES):
+        for key, values in series.items():
+            for old, new in names.items():
+                key = key.replace(old, new.format(number))
+            found[key] = values
+    return found
+
+
+def servers(running: str, waiting: str, kv: str, first_tokens: str, *, pods: int = 1, engines: int = 1) -> Series:
+    """The same engine in every pod."""
+    found: Series = {}
+    for name, number in product(PODS[:pods], range(engines)):
+        found.update(engine(name, str(number), running, waiting, kv, first_tokens))
+    return found

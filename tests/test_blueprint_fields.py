@@ -1,0 +1,268 @@
+"""Every key of a blueprint and of a stack does something: it changes what is generated, or it is refused.
+
+A key that nobody reads is a promise that nobody keeps. The table must name all keys of the schemas, no more, no less.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from gpuyard import yamlio
+from gpuyard.chart import shipped_chart
+from gpuyard.errors import InputError
+from gpuyard.helm import Embedded
+from gpuyard.load import parse, schema
+from gpuyard.render import render
+from gpuyard.resolve import resolve
+from gpuyard.tree import Tree
+from tests.projects import BLUEPRINT, STACK, Values, merged
+
+Spec = Mapping[str, Any]
+HELM = Embedded(shipped_chart())
+SECRET = {"secret": "s", "key": "k"}
+FACTS = {
+    "name": "mine",
+    "parameters": 8190735360,
+    "weightsBytes": 16381470720,
+    "attention": {
+        "layers": 36,
+        "hidden": 4096,
+        "heads": 32,
+        "kvHeads": 8,
+        "headDim": 128,
+        "vocabulary": 151936,
+        "maxContext": 40960,
+    },
+}
+HERE = "hf://acme/mine@" + "1" * 40
+BUCKET = {"source": "oci://models@acme/mine", "credentials": SECRET}
+UPSTREAM = {"signal": "upstream", "upstream": {"query": "vector(1)", "target": 2}}
+ADAPTER = {"name": "sql", "source": "pvc://weights/sql", "rank": 8}
+WITH_ADAPTER = {"model": {"source": "pvc://weights"}, "serving": {"adapters": [ADAPTER]}}
+EXPOSED = {"expose": {"host": "chat.example.com"}}
+GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
+CLUSTER = STACK["spec"]["clusters"][0]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a key's value becomes, in what surroundings; `refused` is part of the message."""
+
+    after: Spec
+    before: Spec = field(default_factory=dict)
+    stack: Spec = field(default_factory=dict)
+    """Of a blueprint's case: the stack around it. Of a stack's case: nothing."""
+    blueprint: Spec = field(default_factory=dict)
+    """Of a stack's case: the blueprint around it."""
+    refused: str | None = None
+
+
+def h100(**override: Any) -> dict[str, Any]:
+    return {"shapes": {"h100": override}}
+
+
+BLUEPRINT_KEYS: dict[str, Case] = {
+    "metadata.name": Case({"metadata": {"name": "other"}}),
+    "metadata.description": Case({"metadata": {"description": "Talks."}}),
+    "spec.model.name": Case({"model": {"name": "qwen3-8b"}}),
+    "spec.model.architecture": Case({"model": {"name": None, "architecture": FACTS, "source": HERE}}),
+    "spec.model.source": Case({"model": {"source": HERE}}),
+    "spec.model.region": Case({"model": {"region": "us-ashburn-1"}}, {"model": BUCKET}),
+    "spec.model.servedName": Case({"model": {"servedName": "llama"}}),
+    "spec.model.credentials.secret": Case(
+        {"model": {"credentials": {"secret": "other"}}}, {"model": {"credentials": SECRET}}
+    ),
+    "spec.model.credentials.key": Case(
+        {"model": {"credentials": {"key": "other"}}}, {"model": {"credentials": SECRET}}
+    ),
+    "spec.serving.contextLength": Case({"serving": {"contextLength": 4096}}),
+    "spec.serving.concurrency": Case({"serving": {"concurrency": 8}}),
+    "spec.serving.gpuMemoryUtilization": Case({"serving": {"gpuMemoryUtilization": 0.8}}),
+    "spec.serving.args.*": Case({"serving": {"args": {"seed": 7}}}),
+    "spec.serving.env.*": Case({"serving": {"env": {"NCCL_DEBUG": "WARN"}}}),
+    "spec.serving.adapters[].name": Case({"serving": {"adapters": [{**ADAPTER, "name": "law"}]}}, WITH_ADAPTER),
+    "spec.serving.adapters[].source": Case(
+        {"serving": {"adapters": [{**ADAPTER, "source": "pvc://weights/law"}]}}, WITH_ADAPTER
+    ),
+    "spec.serving.adapters[].rank": Case({"serving": {"adapters": [{**ADAPTER, "rank": 64}]}}, WITH_ADAPTER),
+    "spec.serving.unsafe": Case(
+        {"serving": {"unsafe": []}},
+        {"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},
+        refused="add trust-remote-code to serving.unsafe",
+    ),
+    "spec.shapes.*.nodes": Case(
+        {"shapes": {"a10": {"nodes": ["BM.GPU.A10.4"]}}}, {"shapes": {"a10": {"nodes": ["VM.GPU.A10.2"]}}}
+    ),
+    "spec.shapes.*.model.name": Case(h100(model={"name": "qwen3-8b"}), h100()),
+    "spec.shapes.*.model.architecture": Case(h100(model={"architecture": FACTS, "source": HERE}), h100()),
+    "spec.shapes.*.model.source": Case(
+        h100(model={"name": "qwen3-8b", "source": HERE}), h100(model={"name": "qwen3-8b"})
+    ),
+    "spec.shapes.*.model.region": Case(
+        h100(model={"region": "us-ashburn-1"}), h100(model={"name": "qwen3-8b", **BUCKET})
+    ),
+    "spec.shapes.*.model.credentials.secret": Case(
+        h100(model={"credentials": {"secret": "other"}}), h100(model={"name": "qwen3-8b", **BUCKET})
+    ),
+    "spec.shapes.*.model.credentials.key": Case(
+        h100(model={"credentials": {"key": "other"}}), h100(model={"name": "qwen3-8b", **BUCKET})
+    ),
+    "spec.shapes.*.tensorParallel": Case(h100(tensorParallel=4), h100()),
+    "spec.shapes.*.contextLength": Case(h100(contextLength=4096), h100()),
+    "spec.shapes.*.concurrency": Case(h100(concurrency=8), h100()),
+    "spec.shapes.*.gpuMemoryUtilization": Case(h100(gpuMemoryUtilization=0.8), h100()),
+    "spec.shapes.*.scaling.min": Case(h100(scaling={"min": 2}), h100()),
+    "spec.shapes.*.scaling.max": Case(h100(scaling={"max": 2}), h100()),
+    "spec.scaling.min": Case({"scaling": {"min": 2}}),
+    "spec.scaling.max": Case({"scaling": {"max": 2}}),
+    "spec.scaling.signal": Case({"scaling": {"signal": "queue"}}),
+    "spec.scaling.upstream.query": Case({"scaling": {"upstream": {"query": "vector(2)"}}}, {"scaling": UPSTREAM}),
+    "spec.scaling.upstream.target": Case({"scaling": {"upstream": {"target": 3}}}, {"scaling": UPSTREAM}),
+    "spec.storage.download": Case({"storage": {"download": False}}),
+    "spec.storage.cache.kind": Case({"storage": {"cache": {"kind": "ephemeral"}}}),
+    "spec.storage.cache.size": Case({"storage": {"cache": {"size": "1Ti"}}}),
+    "spec.storage.cache.claim": Case({"storage": {"cache": {"claim": "mine"}}}),
+    "spec.rollout.spareGpus": Case({"rollout": {"spareGpus": 8}}),
+    "spec.budget.startSeconds": Case({"budget": {"startSeconds": 3000}}),
+    "spec.budget.scheduleSeconds": Case({"budget": {"scheduleSeconds": 30}}),
+    "spec.budget.shutdownSeconds": Case({"budget": {"shutdownSeconds": 300}}),
+    "spec.expose.host": Case({"expose": {"host": "other.example.com"}}, EXPOSED, GATEWAY),
+    "spec.expose.apiKey.secret": Case(
+        {"expose": {"apiKey": {"secret": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY
+    ),
+    "spec.expose.apiKey.key": Case(
+        {"expose": {"apiKey": {"key": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY
+    ),
+    "spec.slo.ttft": Case({"slo": {"ttft": "10s"}}),
+}
+
+STACK_KEYS: dict[str, Case] = {
+    "metadata.name": Case({"metadata": {"name": "other"}}),
+    "spec.version": Case({"version": "1.2.3"}),
+    "spec.namespace": Case({"namespace": "models"}),
+    "spec.repository.url": Case({"repository": {"url": "https://git.example.com/other"}}),
+    "spec.repository.branch": Case({"repository": {"branch": "prod"}}),
+    "spec.repository.secret": Case({"repository": {"secret": "git"}}),
+    "spec.repository.insecure": Case(
+        {"repository": {"insecure": False}},
+        {"repository": {"url": "http://git.example.com/demo", "insecure": True}},
+        refused="plain http can be read and changed on its way",
+    ),
+    "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
+    "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
+    "spec.images.mirrors.*": Case({"images": {"mirrors": {"docker.io": "registry.example.com"}}}),
+    "spec.clusters[].name": Case({"clusters": [{**CLUSTER, "name": "iad"}]}),
+    "spec.clusters[].region": Case({"clusters": [{**CLUSTER, "region": "us-ashburn-1"}]}, blueprint={"model": BUCKET}),
+    "spec.clusters[].kubernetes": Case({"clusters": [{**CLUSTER, "kubernetes": "1.29"}]}, refused="1.29 is too old"),
+    "spec.clusters[].shapes.*": Case({"clusters": [{**CLUSTER, "shapes": {"a10": "BM.GPU.A10.4"}}]}),
+    "spec.clusters[].blueprints.*": Case(
+        {"clusters": [{**CLUSTER, "blueprints": {"chat": "a10"}}]},
+        {"clusters": [{**CLUSTER, "blueprints": {"chat": "h100"}}]},
+    ),
+    "spec.platform.registry": Case({"platform": {"registry": "oci://registry.example.com/charts"}}),
+    "spec.platform.insecure": Case(
+        {"platform": {"insecure": True}}, {"platform": {"registry": "oci://registry.example.com/charts"}}
+    ),
+    "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
+    "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
+    "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False}}}),
+    "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
+    "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
+    "spec.platform.kuberay.version": Case(
+        {"platform": {"kuberay": {"version": "1.6.1"}}}, {"platform": {"kuberay": {"enabled": True}}}
+    ),
+    "spec.gateway.name": Case({"gateway": {"name": "private"}}, GATEWAY, blueprint=EXPOSED),
+    "spec.gateway.namespace": Case({"gateway": {"namespace": "other"}}, GATEWAY, blueprint=EXPOSED),
+    "spec.storage.fss": Case({"storage": {"fss": "other"}}),
+    "spec.storage.block": Case(
+        {"storage": {"block": "other"}},
+        blueprint={"storage": {"cache": {"kind": "block"}}, "scaling": {"max": 1}},
+    ),
+    "spec.storage.nvme": Case(
+        {"storage": {"nvme": "other"}},
+        {"storage": {"nvme": "local"}},
+        blueprint={"storage": {"cache": {"kind": "nvme"}}},
+    ),
+    "spec.policy.maxGpus": Case({"policy": {"maxGpus": 32}}),
+    "spec.policy.maxReplicas": Case({"policy": {"maxReplicas": 3}}, refused="spec.policy.maxReplicas of the stack, 3"),
+    "spec.policy.registries": Case({"policy": {"registries": ["ghcr.io"]}}, refused="doesn't list (ghcr.io)"),
+}
+
+EXCLUDED = {
+    "blueprint": {
+        "apiVersion": "one value; the schema refuses every other",
+        "kind": "one value; the schema refuses every other",
+        "spec.type": "one value so far; the schema refuses every other",
+    },
+    "stack": {
+        "apiVersion": "one value; the schema refuses every other",
+        "kind": "one value; the schema refuses every other",
+    },
+}
+if schema("stack")["properties"]["spec"]["properties"]["engine"]["enum"] == ["flux"]:
+    EXCLUDED["stack"]["spec.engine"] = "one value so far; the schema refuses every other"
+else:
+    STACK_KEYS["spec.engine"] = Case({"engine": "argocd"})
+
+
+def leaves(kind: str) -> Iterator[str]:
+    """Every key of a schema that holds no further keys."""
+    whole = schema(kind)
+
+    def walk(node: Values, path: str) -> Iterator[str]:
+        while "$ref" in node:
+            node = whole["$defs"][node["$ref"].rpartition("/")[2]]
+        items, others = node.get("items", {}), node.get("additionalProperties")
+        if "properties" in node:
+            for name, part in node["properties"].items():
+                yield from walk(part, f"{path}.{name}" if path else name)
+        elif isinstance(others, dict):
+            yield from walk(others, f"{path}.*")
+        elif "$ref" in items or "properties" in items:
+            yield from walk(items, f"{path}[]")
+        else:
+            yield path
+
+    return walk(dict(whole), "")
+
+
+@pytest.mark.parametrize(("kind", "table"), [("blueprint", BLUEPRINT_KEYS), ("stack", STACK_KEYS)])
+def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
+    assert not set(table) & set(EXCLUDED[kind])
+    assert sorted([*table, *EXCLUDED[kind]]) == sorted(leaves(kind))
+
+
+def tree(blueprint: Values, stack: Values) -> Tree:
+    sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": yamlio.dump(blueprint).encode()}
+    return render(resolve(parse(sources)), shipped_chart(), HELM)
+
+
+def changed(base: Values, difference: Spec) -> Values:
+    """A difference is in the spec, unless it says metadata."""
+    return merged(base, difference if "metadata" in difference else {"spec": difference})
+
+
+def check(before: tuple[Values, Values], after: tuple[Values, Values], refused: str | None) -> None:
+    first = tree(*before)
+    if refused is None:
+        assert tree(*after) != first
+        return
+    with pytest.raises(InputError) as caught:
+        tree(*after)
+    assert refused in str(caught.value)
+
+
+@pytest.mark.parametrize("key", BLUEPRINT_KEYS)
+def test_blueprint(key: str) -> None:
+    case = BLUEPRINT_KEYS[key]
+    stack, before = changed(STACK, case.stack), changed(BLUEPRINT, case.before)
+    check((before, stack), (changed(before, case.after), stack), case.refused)
+
+
+@pytest.mark.parametrize("key", STACK_KEYS)
+def test_stack(key: str) -> None:
+    case = STACK_KEYS[key]
+    blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
+    check((blueprint, before), (blueprint, changed(before, case.after)), case.refused)

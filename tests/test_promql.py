@@ -1,0 +1,213 @@
+"""Every scaling query and every alert of the chart, before the real promtool: idle, busy, blind, and not ours."""
+
+import re
+from dataclasses import replace
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from gpuyard import vllm
+from gpuyard.chart import shipped_chart
+from gpuyard.helm import Embedded
+from gpuyard.render import monitors, platform
+from gpuyard.render.kustomize import objects
+from gpuyard.resolve import Resolved
+from gpuyard.tree import Tree
+from tests.promql import alerts, expressions, signals
+from tests.promql.promtool import Scene, check, run
+from tests.promql.series import others
+
+Spec = dict[str, Any]
+
+QUERIES = expressions.queries()
+(GROUP,) = expressions.rules()
+RULES = {rule["alert"]: rule for rule in GROUP["rules"]}
+
+
+# --- the queries of the ScaledObject --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("signal", QUERIES)
+def test_query(signal: str, promtool: Path, tmp_path: Path) -> None:
+    """Exact samples: one element, or none."""
+    assert run(promtool, tmp_path, signals.scenes(signal, QUERIES[signal])) == ""
+
+
+def test_every_signal_has_a_value_in_every_scene() -> None:
+    assert set(QUERIES) == {*signals.NAMES, "upstream"}
+    for scene in signals.SCENES:
+        assert set(scene.expected) == set(signals.NAMES), scene.name
+
+
+@pytest.mark.parametrize("signal", signals.NAMES)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('namespace="inference",', ""),
+        (',model_name="llama-3.1-8b"', ""),
+        (r"$", " or vector(0)"),
+        (r"sum( by \(le\) )?\(", "max("),
+        (r"\bsum\((.*)\)$", r"\1"),
+    ],
+    ids=["any namespace", "any model", "blind is idle", "one pod only", "an element a pod"],
+)
+def test_the_scenes_notice_a_wrong_query(signal: str, old: str, new: str, promtool: Path, tmp_path: Path) -> None:
+    wrong = re.sub(old, new, QUERIES[signal])
+    assert wrong != QUERIES[signal]
+    assert run(promtool, tmp_path, signals.scenes(signal, wrong)) != ""
+
+
+# --- the alerts -----------------------------------------------------------------------------------------------
+
+
+def test_every_alert_has_a_case() -> None:
+    assert {case.alert for case in alerts.CASES} == set(RULES)
+
+
+@pytest.mark.parametrize("case", alerts.CASES, ids=lambda case: case.name or case.alert)
+def test_alert_fires_after_its_time(case: alerts.Case, promtool: Path, tmp_path: Path) -> None:
+    assert run(promtool, tmp_path, [alerts.fires(case, RULES[case.alert])], [GROUP]) == ""
+
+
+@pytest.mark.parametrize("name", alerts.SILENT)
+def test_nothing_fires(name: str, promtool: Path, tmp_path: Path) -> None:
+    assert run(promtool, tmp_path, [alerts.silent(name, alerts.SILENT[name])], [GROUP]) == ""
+
+
+def test_nothing_fires_for_others(promtool: Path, tmp_path: Path) -> None:
+    """Neighbours in every state that is an alarm for them."""
+    series = alerts.well()
+    for number, case in enumerate(alerts.CASES):
+        series.update(others(case.series, number))
+    assert len(series) > 20 * len(alerts.CASES)
+    assert run(promtool, tmp_path, [alerts.silent("others", series, alerts.END)], [GROUP]) == ""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_scenes_notice_a_wrong_alert(name: str, promtool: Path, tmp_path: Path) -> None:
+    case = next(case for case in alerts.CASES if case.alert == name)
+    rule = RULES[name]
+    later = {**rule, "for": "2h"}
+    anywhere = {**rule, "expr": re.sub(r'(exported_)?namespace="inference",?', "", rule["expr"])}
+    names = re.sub('="(llama-3.1-8b|(keda-hpa-)?chat)"', '=~".*"', rule["expr"])
+    anyone = {**rule, "expr": names.replace("chat-", ".*-")}
+    assert run(promtool, tmp_path, [alerts.fires(case, rule)], [_only(later)]) != ""
+    for wrong in (anywhere, anyone):
+        assert wrong != rule
+        scene = alerts.silent("others", others(case.series), case.since + 45)
+        assert run(promtool, tmp_path, [scene], [_only(wrong)]) != ""
+
+
+def _only(rule: Spec) -> Spec:
+    return {"name": "wrong", "rules": [rule]}
+
+
+@pytest.mark.parametrize(("least", "most", "there"), [(1, 1, False), (0, 1, False), (2, 2, False), (1, 2, True)])
+def test_a_fixed_number_of_servers_is_no_alarm(least: int, most: int, there: bool) -> None:
+    upstream = {"query": "vector(0)"} if least == 0 else {}
+    scaling = {"min": least, "max": most, "signal": "upstream" if upstream else "queue", "upstream": upstream}
+    (group,) = expressions.rules(scaling=scaling)
+    assert ("VllmAtMaxReplicas" in {rule["alert"] for rule in group["rules"]}) is there
+
+
+# --- everything that is asked ---------------------------------------------------------------------------------
+
+
+def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: Path, tmp_path: Path) -> None:
+    helm = Embedded(shipped_chart())
+    files = [
+        obj["spec"]["groups"]
+        for workload in demo.workloads
+        for obj in objects(demo, workload, helm)
+        if obj["kind"] == "PrometheusRule"
+    ]
+    assert len(files) == len(demo.workloads) > 3
+    assert check(promtool, tmp_path, files) == ""
+
+
+def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
+    own = {signal: query for signal, query in QUERIES.items() if signal != "upstream"}
+    asked = [*own.values(), *(rule["expr"] for rule in RULES.values()), *(e for _, e in expressions.panels(demo_tree))]
+    for version in {demo.stack.vllm_version, *vllm.versions()}:
+        assert [problem for each in asked for problem in expressions.problems(each, version)] == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ('sum(vllm:num_requests_runing{namespace="a"})', "has no metric vllm:num_requests_runing"),
+        ('sum(vllm:num_requests_running{finished="a"})', "has no label finished"),
+        ('vllm:admission_rejections_total{engine="0"}', "has no label engine"),
+        ('sum by (reason) (vllm:num_requests_running{pod="a"})', "has no label reason"),
+        ('kube_pod_created{node="a"}', "has no label node"),
+        ("sum(up)", "up is neither"),
+    ],
+)
+def test_what_does_not_exist_is_found(expression: str, problem: str) -> None:
+    assert problem in "".join(expressions.problems(expression, "0.32.0"))
+
+
+# --- the dashboard --------------------------------------------------------------------------------------------
+
+
+def test_every_panel_answers(demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
+    """Something while requests are served, and something else than an error while nothing is."""
+    asked = [expression for _, expression in expressions.panels(demo_tree)]
+    busy = [(f"count({expression}) > bool 0", "60m", {"{}": 1.0}) for expression in asked]
+    assert run(promtool, tmp_path, [Scene("busy", alerts.measured(), busy, interval="1m")]) == ""
+    blind = [(f"count({expression}) > bool 0", "60m", dict[str, float]()) for expression in asked]
+    assert run(promtool, tmp_path, [Scene("nothing there", {}, blind)]) == ""
+
+
+def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
+    text = demo_tree[PurePosixPath("platform/configs/dashboard.yaml")]
+    metadata = yaml.safe_load(text)["metadata"]
+    assert (metadata["namespace"], metadata["labels"]) == ("monitoring", {"grafana_dashboard": "1"})
+    assert len(text.encode()) < 64 * 1024
+    board = expressions.dashboard(demo_tree)
+    assert [variable["name"] for variable in board["templating"]["list"]] == [
+        *("datasource", "namespace", "model", "server"),
+    ]
+    panels = board["panels"]
+    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Traffic", "Latency", "Cache", "Scaling"]
+    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+    assert all(
+        panel["fieldConfig"]["defaults"]["unit"] and panel["description"] for panel in panels if "targets" in panel
+    )
+    cells = [
+        (place["x"] + x, place["y"] + y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x, y in product(range(place["w"]), range(place["h"]))
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) == 23
+
+
+@pytest.mark.parametrize(
+    ("off", "files"),
+    [
+        ((), {"dashboard.yaml", "monitors.yaml"}),
+        (("keda",), {"dashboard.yaml"}),
+        (("prometheus",), set()),
+    ],
+)
+def test_only_what_is_installed_is_observed(demo: Resolved, off: tuple[str, ...], files: set[str]) -> None:
+    """Without Prometheus neither its kinds nor its namespace are there."""
+    components = {
+        name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
+    }
+    stack = replace(demo.stack, platform=replace(demo.stack.platform, components=components))
+    tree = platform.files(replace(demo, stack=stack))
+    configs = {path.name for path in tree if path.parts[:2] == ("platform", "configs")}
+    assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", *files}
+
+
+def test_keda_shows_what_the_alerts_read(demo: Resolved) -> None:
+    (monitor,) = monitors.objects(demo)
+    (keda,) = [release for release in demo.releases if release.chart == "keda"]
+    assert keda.values["prometheus"]["operator"]["enabled"] is True
+    assert monitor["metadata"]["namespace"] == keda.namespace
+    assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "path": "/metrics", "honorLabels": True}]

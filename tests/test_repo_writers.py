@@ -1,0 +1,97 @@
+"""Several at once: all land, or one says so, and nothing is lost."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
+
+WRITERS = 8
+ROUNDS = 2
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    isolate(monkeypatch, tmp_path / "home")
+
+
+@pytest.fixture(params=["bare", "tree", "url"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    where = new(tmp_path / "repo", *(["--bare"] if request.param != "tree" else []))
+    put(where, {"base": "base\n"})
+    if request.param != "url":
+        return str(where)
+    serve(monkeypatch, tmp_path)
+    return f"ssh://git@git.example.com{where}"
+
+
+def race(target: str, same: bool) -> list[list[str]]:
+    command = [sys.executable, "-m", "tests.gitrunner", "race", target, str(WRITERS), str(ROUNDS), str(same)]
+    root = Path(__file__).resolve().parents[1]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    return [line.split() for line in result.stdout.splitlines()]
+
+
+def test_different_files_all_land(target: str, tmp_path: Path) -> None:
+    found = race(target, same=False)
+    assert len(found) == WRITERS * ROUNDS
+    assert not [line for line in found if line[2:]]
+    where = tmp_path / "repo"
+    expected = {f"writer{writer}/{number}": f"{writer} {number}" for writer, number, *_ in found}
+    assert files_of(where) == {"base": "base", **expected}
+    assert git(where, "rev-list", "--count", "--first-parent", "main") == str(1 + WRITERS * ROUNDS)
+    if (where / ".git").exists():
+        assert status(where) == []
+    healthy(where)
+
+
+def test_of_the_same_file_none_is_lost(target: str, tmp_path: Path) -> None:
+    found = race(target, same=True)
+    landed = {f"{writer} {number}" for writer, number, *conflict in found if not conflict}
+    assert len(found) == WRITERS * ROUNDS
+    assert landed
+    where = tmp_path / "repo"
+    commits = git(where, "rev-list", "main", "--", "shared").splitlines()
+    assert {git(where, "cat-file", "blob", f"{commit}:shared") for commit in commits} == landed
+    assert len(commits) == len(landed)
+    healthy(where)
+
+
+def test_a_user_who_commits_meanwhile(tmp_path: Path) -> None:
+    """No commit of the user's takes ours back, and none of ours contains the user's work."""
+    where = new(tmp_path / "repo")
+    user_commit(where, {"mine": "0\n"})
+    put(where, {"ours": "0\n"})
+    done = threading.Event()
+    made = 0
+
+    def user() -> None:
+        nonlocal made
+        while not done.is_set():
+            (where / "mine").write_text(f"{made + 1}\n")
+            steps = (["git", "add", "mine"], ["git", "commit", "-q", "-m", "user"])
+            results = [subprocess.run(step, cwd=where, capture_output=True, check=False) for step in steps]
+            made += results[-1].returncode == 0
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=user)
+    thread.start()
+    try:
+        for number in range(1, 11):
+            assert put(where, {"ours": f"{number}\n"})
+    finally:
+        done.set()
+        thread.join()
+    assert made
+    for commit in git(where, "rev-list", "main").splitlines()[:-2]:
+        names = git(where, "diff-tree", "-r", "--no-commit-id", "--name-only", commit).splitlines()
+        assert names == (["ours"] if git(where, "log", "-1", "--format=%s", commit) == "Compile" else ["mine"])
+    assert git(where, "rev-list", "--count", "main") == str(12 + made)
+    assert [line for line in status(where) if not line.endswith(" mine")] == []
+    assert (where / "ours").read_text() == "10\n"
+    healthy(where)

@@ -1,0 +1,80 @@
+"""LoRA adapters: flags of vLLM, or the reason why not."""
+
+from typing import Any
+
+import pytest
+
+from gpuyard import vllm
+from tests.projects import chart_values, problems, resolved
+
+CLAIM = {"model": {"source": "pvc://weights/llama"}}
+
+
+def serving(*adapters: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"serving": {"adapters": list(adapters), **more}}
+
+
+def adapter(name: str = "sql", source: str = "pvc://weights/lora/sql", rank: int = 8) -> dict[str, Any]:
+    return {"name": name, "source": source, "rank": rank}
+
+
+def test_flags() -> None:
+    found = chart_values({**CLAIM, **serving(adapter(), adapter("law", "pvc://weights/lora/law", 24))})["args"]
+    assert {name: found[name] for name in found if "lora" in name} == {
+        "enable-lora": True,
+        "max-loras": 2,
+        "max-lora-rank": 32,
+        "lora-modules": ["sql=/models/lora/sql", "law=/models/lora/law"],
+    }
+    assert set(found) <= set(vllm.catalogue("0.32.0").flags)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("rank", "largest"), [(1, 8), (8, 8), (9, 16), (257, 320), (321, 512), (512, 512)])
+def test_the_smallest_rank_that_holds_all(rank: int, largest: int) -> None:
+    assert chart_values({**CLAIM, **serving(adapter(rank=rank))})["args"]["max-lora-rank"] == largest
+
+
+def test_on_the_claim_of_the_cache() -> None:
+    spec = {"storage": {"cache": {"claim": "mine"}}, **serving(adapter(source="pvc://mine/lora/sql"))}
+    assert chart_values(spec)["args"]["lora-modules"] == ["sql=/cache/lora/sql"]
+
+
+def test_from_hugging_face_where_the_server_reaches_it() -> None:
+    spec = {"storage": {"download": False}, **serving(adapter(source="hf://acme/sql-lora"))}
+    assert chart_values(spec)["args"]["lora-modules"] == ["sql=acme/sql-lora"]
+    assert resolved(spec).notes[1:] == (
+        "blueprints/chat.yaml: adapters take GPU memory that the fit doesn't count",
+        "blueprints/chat.yaml: adapter sql is whatever hf://acme/sql-lora holds when a server starts",
+    )
+
+
+def test_none_no_flags() -> None:
+    assert not [name for name in chart_values({})["args"] if "lora" in name]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({**CLAIM, **serving(adapter(), adapter())}, "adapters[1].name: sql is another adapter's name already"),
+        ({**CLAIM, **serving(adapter("chat"))}, "adapters[0].name: chat is the model's own name already"),
+        (
+            {**CLAIM, **serving(adapter(), args={"max-loras": 4})},
+            "spec.serving.args.max-loras: follows from serving.adapters; remove it here",
+        ),
+        (
+            {**CLAIM, **serving(adapter(), args={"no-enable-lora": True})},
+            "spec.serving.args.no-enable-lora: follows from serving.adapters",
+        ),
+        ({**CLAIM, **serving(adapter(rank=513))}, "must be at most 512"),
+        (serving(adapter()), "its claim isn't mounted; put it on the claim of the weights or the cache (none)"),
+        (serving(adapter(source="hf://acme/sql")), "the server doesn't reach Hugging Face"),
+        (
+            {"storage": {"download": False}, **serving(adapter(source="hf://acme/sql@" + "0" * 40))},
+            "vLLM takes adapters from Hugging Face by name alone, so a commit can't be held",
+        ),
+        ({**CLAIM, **serving(adapter("a=b"))}, "must be letters, digits"),
+        ({**CLAIM, **serving(adapter(source="pvc://weights/../etc"))}, "must be pvc://claim/folder"),
+    ],
+)
+def test_refused(spec: dict[str, Any], message: str) -> None:
+    assert any(message in found for found in problems(spec)), problems(spec)

@@ -1,0 +1,99 @@
+"""Signals and bounds of scaling: each ends in the chart's values, or is refused with the reason."""
+
+from typing import Any
+
+import pytest
+
+from tests.projects import chart_values, problems, workload
+
+UPSTREAM = {"query": 'sum(gateway_requests_active{route="chat"}) or vector(0)', "target": 8}
+
+
+@pytest.mark.parametrize("signal", ["concurrency", "queue", "kv"])
+def test_signals_that_need_nothing(signal: str) -> None:
+    scaling = chart_values({"scaling": {"signal": signal}})["scaling"]
+    assert (scaling["signal"], scaling["concurrency"]) == (signal, {"target": 32})
+    assert "upstream" not in scaling
+
+
+@pytest.mark.parametrize("signal", ["ttft", "composite"])
+def test_the_time_to_the_first_token_is_the_objectives(signal: str) -> None:
+    found = chart_values({"scaling": {"signal": signal}, "slo": {"ttft": "750ms"}})
+    assert found["scaling"]["ttft"] == {"seconds": 0.75}
+    assert found["prometheusRule"]["ttftSeconds"] == 0.75
+    assert problems({"scaling": {"signal": signal}}) == [
+        f"spec.scaling.signal: {signal} needs slo.ttft: what it should stay under"
+    ]
+
+
+def test_an_objective_alone_changes_no_signal() -> None:
+    assert "ttft" not in chart_values({"slo": {"ttft": "2.5s"}})["scaling"]
+
+
+def test_upstream_scales_to_zero() -> None:
+    scaling = chart_values({"scaling": {"signal": "upstream", "upstream": UPSTREAM, "min": 0}})["scaling"]
+    assert (scaling["min"], scaling["signal"], scaling["upstream"]) == (0, "upstream", UPSTREAM)
+
+
+def test_a_shape_may_scale_to_zero_alone() -> None:
+    spec = {
+        "scaling": {"signal": "upstream", "upstream": UPSTREAM},
+        "shapes": {"a10": {"scaling": {"min": 0}}, "h100": {}},
+    }
+    assert (workload(spec, shape="a10").min_replicas, workload(spec, shape="h100").min_replicas) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            {"scaling": {"min": 0}},
+            "spec.scaling.min: scale to zero needs a signal that exists without pods: concurrency is measured in "
+            "them, and nothing would start the first one again; use signal upstream, or min: 1",
+        ),
+        (
+            {"scaling": {"signal": "queue"}, "shapes": {"h100": {"scaling": {"min": 0}}}},
+            "spec.shapes.h100.scaling.min: scale to zero needs a signal that exists without pods: queue is measured "
+            "in them, and nothing would start the first one again; use signal upstream, or min: 1",
+        ),
+        (
+            {"scaling": {"signal": "upstream"}},
+            "spec.scaling.signal: upstream needs scaling.upstream: {query: …, target: …}",
+        ),
+        (
+            {"scaling": {"upstream": UPSTREAM}},
+            "spec.scaling.upstream: is read by signal upstream alone, and the signal is concurrency",
+        ),
+        (
+            {
+                "scaling": {
+                    "min": 0,
+                    "signal": "upstream",
+                    "upstream": {"query": "sum(vllm:num_requests_waiting)", "target": 4},
+                }
+            },
+            "spec.scaling.upstream.query: scale to zero needs a signal that exists without pods, and metrics of vLLM "
+            "end with the last one; ask a gateway or a queue, or use min: 1",
+        ),
+        ({"scaling": {"min": 3, "max": 2}}, "spec.scaling.min: 3 is more than scaling.max, 2"),
+        (
+            {"shapes": {"h100": {"scaling": {"min": 5}}}},
+            "spec.shapes.h100.scaling.min: 5 is more than scaling.max, 4",
+        ),
+        (
+            {"scaling": {"min": 2}, "shapes": {"h100": {"scaling": {"max": 1}}}},
+            "spec.shapes.h100.scaling.max: 1 is less than scaling.min, 2",
+        ),
+    ],
+)
+def test_refused(spec: dict[str, Any], message: str) -> None:
+    assert message in problems(spec)
+
+
+def test_the_stacks_limit_of_replicas() -> None:
+    policy = {"policy": {"maxReplicas": 3, "maxGpus": 1000}}
+    assert problems({}, policy) == ["spec.scaling.max: 4 is more than spec.policy.maxReplicas of the stack, 3"]
+    assert problems({"scaling": {"max": 3}, "shapes": {"h100": {"scaling": {"max": 4}}}}, policy) == [
+        "spec.shapes.h100.scaling.max: 4 is more than spec.policy.maxReplicas of the stack, 3"
+    ]
+    assert problems({"scaling": {"max": 3}}, policy) == []

@@ -1,0 +1,161 @@
+"""Sources of weights, caches and the Job between them."""
+
+from typing import Any
+
+import pytest
+
+from gpuyard.budget import Kind
+from tests.projects import chart_values, problems, resolved, workload
+
+KEY = {"secret": "weights", "key": "credentials"}
+BUCKET = {"model": {"source": "oci://models@acmens/llama/8b", "credentials": KEY}}
+COMMIT = "0" * 40
+TWO_REGIONS = {
+    "clusters": [
+        {"name": "phx", "region": "us-phoenix-1", "shapes": {"h100": "BM.GPU.H100.8"}},
+        {"name": "iad", "region": "us-ashburn-1", "shapes": {"h100": "BM.GPU.H100.8"}},
+    ]
+}
+
+
+def test_a_bucket_by_its_s3_endpoint() -> None:
+    found = chart_values(BUCKET)
+    assert found["model"] == {
+        "source": "bucket",
+        "servedName": "chat",
+        "bucket": {
+            "uri": "s3://models/llama/8b",
+            "endpoint": "https://acmens.compat.objectstorage.us-phoenix-1.oraclecloud.com",
+            "region": "us-phoenix-1",
+            "credentials": KEY,
+        },
+    }
+    assert "download" not in found
+    assert workload(BUCKET).source.kind is Kind.OCI
+
+
+def test_a_bucket_has_one_region() -> None:
+    message = "spec.model: in which region is the bucket? the clusters are in us-ashburn-1, us-phoenix-1; add region: …"
+    assert problems(BUCKET, TWO_REGIONS) == [message]
+    there = {"model": {**BUCKET["model"], "region": "us-ashburn-1"}}
+    assert chart_values(there, TWO_REGIONS)["model"]["bucket"]["region"] == "us-ashburn-1"
+    nowhere = {"clusters": [{"name": "phx", "shapes": {"h100": "BM.GPU.H100.8"}}]}
+    assert "no cluster of the stack has a region" in problems(BUCKET, nowhere)[0]
+
+
+@pytest.mark.parametrize(("scheme", "kind"), [("pvc", Kind.PVC), ("fss", Kind.FSS)])
+def test_a_claim_that_holds_the_weights(scheme: str, kind: Kind) -> None:
+    spec = {"model": {"source": f"{scheme}://weights/llama/8b"}}
+    found = chart_values(spec)
+    assert found["model"] == {
+        "source": "volume",
+        "servedName": "chat",
+        "volume": {"claim": "weights", "path": "llama/8b"},
+    }
+    assert "download" not in found
+    assert workload(spec).source.kind is kind
+
+
+def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
+    spec: dict[str, Any] = {
+        "model": {"credentials": {"secret": "hf", "key": "token"}},
+        "shapes": {
+            "a10": {"model": {"name": "llama-3.1-8b-instruct-awq", **BUCKET["model"], "credentials": KEY}},
+            "h100": {},
+        },
+    }
+    assert chart_values(spec, shape="a10")["model"]["bucket"]["credentials"] == KEY
+    assert chart_values(spec, shape="h100")["model"]["token"] == {"secret": "hf", "key": "token"}
+    del spec["shapes"]["a10"]["model"]["credentials"]
+    assert "a bucket is read with a customer secret key" in problems(spec)[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"model": {"source": "oci://models@acmens"}}, "spec.model: a bucket is read with a customer secret key"),
+        (
+            {"model": {"source": "pvc://weights", "credentials": KEY}},
+            "spec.model.credentials: pvc:// is read through a claim and needs none; remove them",
+        ),
+        ({"model": {"region": "us-phoenix-1"}}, "spec.model.region: is a bucket's, and the source is none; remove it"),
+        (
+            {"storage": {"download": True, "cache": {"kind": "ephemeral"}}},
+            "spec.storage.download: one copy for all replicas needs a cache that they share, and ephemeral isn't; "
+            "use cache.kind fss",
+        ),
+        (
+            {"model": {"source": "fss://weights"}, "storage": {"download": True}},
+            "spec.storage.download: copies from Hugging Face, and the source is fss://; remove it",
+        ),
+        (
+            {"storage": {"cache": {"kind": "nvme"}}},
+            "spec.storage.cache.kind: nvme needs the StorageClass of the nodes' local drives; "
+            "name it in stack.yaml as spec.storage.nvme",
+        ),
+        ({"model": {"source": "oci://models/llama"}}, "must be hf://organisation/model@<40-digit commit>, oci://"),
+        ({"model": {"source": "oci://models@ns/../x"}}, "must be hf://"),
+    ],
+)
+def test_refused(spec: dict[str, Any], message: str) -> None:
+    assert any(found.startswith(message) or message in found for found in problems(spec)), problems(spec)
+
+
+# --- the Job that downloads, and caches -----------------------------------------------------------------------
+
+
+def test_one_job_downloads_into_the_shared_cache() -> None:
+    found = chart_values({})
+    assert found["download"] == {"enabled": True, "timeoutSeconds": 1800}
+    with_job, without = workload({}), workload({"storage": {"download": False}})
+    assert with_job.sync_timeout == with_job.budget.sync_timeout + 1800
+    assert without.sync_timeout == without.budget.sync_timeout
+    assert "from fss" in with_job.budget.assumptions[0]
+    assert "from hf" in without.budget.assumptions[0]
+
+
+@pytest.mark.parametrize(
+    ("storage", "wanted"),
+    [
+        ({}, True),
+        ({"download": False}, False),
+        ({"cache": {"kind": "ephemeral"}}, False),
+        ({"cache": {"claim": "mine"}}, False),
+        ({"cache": {"claim": "mine"}, "download": True}, True),
+    ],
+)
+def test_when_the_job_is_there(storage: dict[str, Any], wanted: bool) -> None:
+    assert ("download" in chart_values({"storage": storage})) is wanted
+
+
+def test_a_large_model_gets_more_time() -> None:
+    spec = {"model": {"name": "llama-3.3-70b-instruct"}, "scaling": {"max": 1}}
+    assert chart_values(spec)["download"]["timeoutSeconds"] > 4000
+
+
+NVME = {"storage": {"cache": {"kind": "nvme"}}, "scaling": {"max": 2}}
+DRIVES = {"storage": {"nvme": "local-nvme"}}
+
+
+def test_nvme_on_bare_metal_alone() -> None:
+    found = chart_values(NVME, DRIVES, shape="a10")
+    assert (found["cache"]["kind"], found["cache"]["storageClassName"]) == ("nvme", "local-nvme")
+    assert found["placement"]["instanceTypes"] == ["BM.GPU.A10.4"]
+    assert "download" not in found
+
+
+def test_nvme_on_virtual_machines_is_refused_with_the_reason() -> None:
+    virtual = {**DRIVES, "clusters": [{"name": "phx", "shapes": {"a10": "VM.GPU.A10.2", "h100": "BM.GPU.H100.8"}}]}
+    reason = (
+        "a cache on nvme needs local drives, which only bare-metal nodes have; VM.GPU.A10.2 has none; "
+        "use cache.kind fss or ephemeral"
+    )
+    assert [refusal.reason for refusal in resolved(NVME, virtual).refusals] == [reason]
+    assert problems({**NVME, "shapes": {"a10": {}}}, virtual) == [f"spec.shapes.a10: {reason}"]
+    named = {**NVME, "shapes": {"a10": {"nodes": ["VM.GPU.A10.2", "BM.GPU.A10.4"]}}}
+    assert problems(named, DRIVES) == [f"spec.shapes.a10: {reason}"]
+
+
+def test_a_cache_larger_than_the_drives() -> None:
+    spec = {**NVME, "storage": {"cache": {"kind": "nvme", "size": "9Ti"}}, "shapes": {"a10": {}}}
+    assert "a cache of 9216 GiB doesn't fit on the local drives of BM.GPU.A10.4" in problems(spec, DRIVES)[0]
