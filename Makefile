@@ -11,7 +11,7 @@ SCANNERS := checkov trivy lint
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
 
 demo: $(VENV)/.demo
-	@test -e demo/gitops/stack.yaml || $(BIN)/gpuyard init demo/gitops --name demo --blueprints blueprints
+	@test -e demo/gitops/stack.yaml || $(BIN)/gpuyard init demo/gitops --name demo --blueprints blueprints >/dev/null
 	@$(BIN)/gpuyard compile demo/gitops
 
 $(VENV)/.demo: pyproject.toml

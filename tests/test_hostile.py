@@ -25,8 +25,21 @@ from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
 from tests.chart.payloads import HOSTILE
 from tests.conftest import ROOT, demo_sources, write_tree
-from tests.scan.leaves import Leaf, Path, benign, fill, get, put
-from tests.scan.project import FILES, LEAVES, base, data, made, maximal, readable, replaced, resolved_from
+from tests.scan.leaves import Leaf, Path, fill, get, put
+from tests.scan.project import (
+    FILES,
+    LEAVES,
+    VARIANTS,
+    alone,
+    base,
+    data,
+    holder,
+    made,
+    maximal,
+    readable,
+    replaced,
+    resolved_from,
+)
 
 PAYLOADS = [
     *HOSTILE,
@@ -41,24 +54,23 @@ Contents = Mapping[str, dict[str, Any]]
 
 
 def test_every_place_takes_something() -> None:
-    """Else nothing hostile can be told from it; leaves.SEEDS says what may stand there."""
-    assert maximal().impossible == ()
-    assert len(LEAVES) >= 74
-    assert len(maximal().tokens) >= 28
+    """Else nothing hostile can be told from it; leaves.SEEDS and project.VARIANTS say what may stand where."""
+    assert [str(leaf) for leaf in alone()] == []
+    assert len(LEAVES) >= 83
+    assert sum(len(maximal(variant).tokens) for variant in VARIANTS) >= 34
 
 
 # --- values ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", range(len(PAYLOADS)))
-def test_at_all_places_at_once(number: int) -> None:
-    payload = PAYLOADS[number]
-    left = [leaf for leaf in LEAVES if not leaf.is_key and leaf not in maximal().alone]
-    if payload.endswith("\n"):  # see test_a_line_feed_at_the_end
-        left = [leaf for leaf in left if "architecture" not in leaf.path]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_at_all_places_at_once(variant: str, number: int) -> None:
+    payload, tokens = PAYLOADS[number], maximal(variant).tokens
+    left = [leaf for leaf in maximal(variant).leaves if not (payload.endswith("\n") and "architecture" in leaf.path)]
     late: list[Leaf] = []
     for _ in range(8):
-        files = data(_with(left, payload))
+        files = data(_with(variant, left, payload))
         try:
             project = parse(files)
         except InputError as error:
@@ -68,8 +80,9 @@ def test_at_all_places_at_once(number: int) -> None:
                 return  # a file can't even be read
             left = [leaf for leaf in left if leaf not in refused]
             continue
-        if named := [leaf for leaf in left if leaf not in maximal().tokens]:
-            late += named  # what must exist elsewhere
+        if named := [leaf for leaf in left if leaf not in tokens or "shapes" in leaf.path]:
+            # What must exist elsewhere; and what is part of the base only while it is the same on all shapes.
+            late += named
             left = [leaf for leaf in left if leaf not in named]
             continue
         try:
@@ -85,26 +98,24 @@ def test_at_all_places_at_once(number: int) -> None:
             left = [leaf for leaf in left if leaf not in refused]
     else:
         pytest.fail(f"still refused after 8 rounds: {list(map(str, left))}")
-    same(_benign(), tree, {maximal().tokens[leaf]: payload for leaf in left}, exact=True)
+    same(_benign(variant), tree, {tokens[leaf]: payload for leaf in left}, exact=True)
     for leaf in late:
-        # What a model's own schema refuses, it refuses wherever it stands.
-        if "architecture" not in leaf.path:
-            alone(leaf, payload)
+        by_itself(leaf, payload)
 
 
-@pytest.mark.parametrize(
-    "leaf", [leaf for leaf in LEAVES if leaf.is_key] + [leaf for leaf in LEAVES if ".blueprints." in str(leaf)], ids=str
-)
+@pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if leaf.is_key], ids=str)
 def test_as_a_key(leaf: Leaf) -> None:
-    """Keys of open mappings, and places that don't go with the others."""
+    """Keys of open mappings."""
     for payload in PAYLOADS:
-        alone(leaf, payload)
+        by_itself(leaf, payload)
 
 
 @pytest.mark.parametrize("text", [text for text in PAYLOADS if "\n" not in text and len(text) < 100], ids=ascii)
 def test_without_quotes(text: str) -> None:
     """As YAML, not as text: whatever it means, it makes no key and no tag."""
-    for leaf in (leaf for leaf in maximal().tokens if leaf.path[-1] in {"description", "servedName", "A", "secret"}):
+    for leaf in (
+        leaf for leaf in maximal().tokens if leaf.path[-1] in {"description", "servedName", "GREETING", "secret"}
+    ):
         token = maximal().tokens[leaf]
         files = data(maximal().contents)
         name = FILES[leaf.kind]
@@ -124,11 +135,9 @@ def test_without_quotes(text: str) -> None:
         same(_benign(), tree, {token: value}, exact=True)
 
 
-def alone(leaf: Leaf, payload: str) -> None:
+def by_itself(leaf: Leaf, payload: str) -> None:
     """One place only: refused with its place, or the same structure as without it."""
-    start = maximal().contents if get(maximal().contents[leaf.kind], leaf.path) is not None else base()
-    good = benign(leaf.kind, leaf.path, leaf.node)
-    harmless = start if leaf.is_key else {**start, leaf.kind: fill(start[leaf.kind], leaf, good)}
+    start = maximal(holder(leaf)).contents
     try:
         tree = made(resolved_from({**start, leaf.kind: fill(start[leaf.kind], leaf, payload)}))
     except InputError as error:
@@ -138,7 +147,7 @@ def alone(leaf: Leaf, payload: str) -> None:
         assert leaf in _stricter(error)
         return
     words = {str(leaf.path[-1]): payload} if leaf.is_key and len(str(leaf.path[-1])) > 3 else {}
-    same(made(resolved_from(harmless)), tree, words, exact=False)
+    same(_benign(holder(leaf)), tree, words, exact=False)
 
 
 def same(old: Tree, new: Tree, words: Mapping[str, str], *, exact: bool) -> None:
@@ -193,27 +202,28 @@ def _skeleton(lines: list[str], *, rows: bool) -> list[str]:
 
 # The chart refuses these and `gpuyard check` doesn't yet: see test_check_refuses_what_the_chart_refuses.
 STRICTER = {
-    "/args/tool-call-parser": "blueprint.spec.serving.args.tool-call-parser",
-    "/env/A": "blueprint.spec.serving.env.A",
-    "/model/token/key": "blueprint.spec.model.credentials.key",
-    "/apiKey/key": "blueprint.spec.expose.apiKey.key",
+    "blueprint.spec.serving.args.tool-call-parser": "/args/tool-call-parser",
+    "blueprint.spec.serving.env.GREETING": "/env/GREETING",
+    "blueprint.spec.model.credentials.key": "/model/token/key",
+    "blueprint.spec.shapes.h100.model.credentials.key": "/model/token/key",
+    "blueprint.spec.expose.apiKey.key": "/apiKey/key",
 }
 
 
 def _stricter(error: ToolError) -> list[Leaf]:
     """The places that the chart's schema names, of those that are known to be stricter there."""
-    found = [_leaf(name) for place, name in STRICTER.items() if f"at '{place}'" in str(error)]
+    found = [_leaf(name) for name, place in STRICTER.items() if f"at '{place}'" in str(error)]
     assert found, error
     return found
 
 
 @cache
-def _benign() -> Tree:
-    return made(resolved_from(maximal().contents))
+def _benign(variant: str = "catalogue") -> Tree:
+    return made(resolved_from(maximal(variant).contents))
 
 
-def _with(places: list[Leaf], payload: str) -> dict[str, dict[str, Any]]:
-    contents = copy.deepcopy(dict(maximal().contents))
+def _with(variant: str, places: list[Leaf], payload: str) -> dict[str, dict[str, Any]]:
+    contents = copy.deepcopy(dict(maximal(variant).contents))
     for leaf in places:
         put(contents[leaf.kind], leaf.path, payload)
     return contents
@@ -265,19 +275,19 @@ def mappings(value: Any, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]
 
 
 @pytest.mark.parametrize("how", MISSPELLED)
-@pytest.mark.parametrize("kind", FILES)
-def test_a_misspelled_key_is_refused(kind: str, how: str) -> None:
+@pytest.mark.parametrize(("kind", "variant"), [("stack", "catalogue"), *(("blueprint", each) for each in VARIANTS)])
+def test_a_misspelled_key_is_refused(kind: str, variant: str, how: str) -> None:
     known = f"{schema(kind)}{schema('model')}"
     tried = 0
-    for path, mapping in mappings(maximal().contents[kind]):
+    for path, mapping in mappings(maximal(variant).contents[kind]):
         typos = {MISSPELLED[how](key): item for key, item in mapping.items()}
         typos = {typo: item for typo, item in typos.items() if f"'{typo}':" not in known}
         if not typos:
             continue
-        content = copy.deepcopy(maximal().contents[kind])
+        content = copy.deepcopy(maximal(variant).contents[kind])
         get(content, path).update(copy.deepcopy(typos))
         with pytest.raises(InputError) as refused:
-            resolved_from({**maximal().contents, kind: content})
+            resolved_from({**maximal(variant).contents, kind: content})
         check_problems(refused.value)
         assert [typo for typo in typos if typo not in str(refused.value)] == []
         tried += len(typos)
@@ -319,7 +329,7 @@ def test_the_name_of_a_file(name: str) -> None:
     [
         *((place, payload) for place in ("model.credentials.key", "expose.apiKey.key") for payload in ("-", "..")),
         *(("serving.args.tool-call-parser", payload) for payload in ("-", "--trust-remote-code", "- x")),
-        *(("serving.env.A", payload) for payload in ("x\r\nkey: value",)),
+        *(("serving.env.GREETING", payload) for payload in ("x\r\nkey: value",)),
     ],
 )
 @pytest.mark.xfail(reason="blueprint.schema.json and vllm.check_args take more than charts/vllm/values.schema.json")
@@ -334,8 +344,9 @@ def test_check_refuses_what_the_chart_refuses(place: str, payload: str) -> None:
 @pytest.mark.xfail(reason="models.model_from checks with plain jsonschema, where $ is the end of the last line")
 def test_a_line_feed_at_the_end() -> None:
     leaf = _leaf("blueprint.spec.model.architecture.name")
+    contents = maximal(holder(leaf)).contents
     with pytest.raises(InputError):
-        resolved_from({**maximal().contents, leaf.kind: fill(maximal().contents[leaf.kind], leaf, "x\n")})
+        resolved_from({**contents, leaf.kind: fill(contents[leaf.kind], leaf, "x\n")})
 
 
 @pytest.mark.parametrize(
@@ -344,7 +355,7 @@ def test_a_line_feed_at_the_end() -> None:
         ("stack.spec.clusters.0.blueprints.chat", "x" * 100_000),
         ("blueprint.spec.shapes.h100 (key)", "x" * 100_000),
         ("blueprint.spec.serving.args.tool-call-parser (key)", "no"),
-        ("blueprint.spec.serving.env.A (key)", "x\u202ey"),
+        ("blueprint.spec.serving.env.GREETING (key)", "x\u202ey"),
     ],
     ids=["long value", "long key", "many names", "bidi"],
 )
@@ -354,7 +365,7 @@ def test_a_line_feed_at_the_end() -> None:
 )
 def test_messages_are_short_and_seen(place: str, payload: str) -> None:
     leaf = _leaf(place)
-    start = maximal().contents if get(maximal().contents[leaf.kind], leaf.path) is not None else base()
+    start = maximal(holder(leaf)).contents
     with pytest.raises(InputError) as refused:
         resolved_from({**start, leaf.kind: fill(start[leaf.kind], leaf, payload)})
     for problem in refused.value.problems:

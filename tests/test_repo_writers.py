@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gpuyard.gitcommand import Store
+from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 WRITERS = 8
@@ -59,6 +61,38 @@ def test_of_the_same_file_none_is_lost(target: str, tmp_path: Path) -> None:
     commits = git(where, "rev-list", "main", "--", "shared").splitlines()
     assert {git(where, "cat-file", "blob", f"{commit}:shared") for commit in commits} == landed
     assert len(commits) == len(landed)
+    healthy(where)
+
+
+@pytest.mark.parametrize("step", ["stage", "commit", "switch"])
+def test_a_user_who_does_something_at_the_last_moment(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look at the work tree and the move of the branch."""
+    where = new(tmp_path / "repo")
+    user_commit(where, {"mine": "0\n"})
+    put(where, {"ours": "0\n"})
+    (where / "mine").write_text("1\n")
+    receive = Local._receive
+    steps = {
+        "stage": ("add", "mine"),
+        "commit": ("commit", "-q", "-m", "x", "mine"),
+        "switch": ("checkout", "-q", "-b", "other"),
+    }
+
+    done = []
+
+    def late(self: Local, store: Store) -> None:
+        receive(self, store)
+        if not done:
+            done.append(git(where, *steps[step]))
+
+    monkeypatch.setattr(Local, "_receive", late)
+    assert put(where, {"ours": "1\n"})
+    expected = {"stage": ["M  mine"], "commit": [], "switch": [" M mine"]}
+    assert status(where) == expected[step]
+    assert files_of(where)["ours"] == "1"
+    assert (where / "ours").read_text() == ("0\n" if step == "switch" else "1\n")
     healthy(where)
 
 

@@ -68,6 +68,10 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
         touched = {complaint}
     if touched:
         raise OwnershipError(_refusal(checkout, sorted(touched)))
+    for directory in {(checkout.root / change.path).parent for change in changes}:
+        there = next(place for place in (directory, *directory.parents) if place.exists())
+        if not os.access(there, os.W_OK):
+            raise OutputError(f"{there} can't be written; nothing was committed")
     return Plan(Journal(ref, start, new), changes, checkout.store.index.read_bytes(), seen)
 
 

@@ -27,7 +27,9 @@ class Gitops:
             if name.startswith("blueprints/"):
                 files[name] += _BUDGET
         # A start that waits for a download may take half an hour more before it counts as failed.
-        files["blueprints/docs.yaml"] = files["blueprints/docs.yaml"].replace("storage:", "storage:\n    download: false")
+        files["blueprints/docs.yaml"] = files["blueprints/docs.yaml"].replace(
+            "storage:", "storage:\n    download: false"
+        )
         repo.commit(files, "Start")
         self.compile()
 

@@ -51,14 +51,15 @@ def sync(name: str, url: str) -> list[Object]:
     ]
 
 
-def release(component: str, namespace: str) -> list[Object]:
-    """A platform chart with the version and the values that gpuyard gives it, but for CRDs that would stay."""
-    known = yaml.safe_load((ROOT / "generator/gpuyard/catalogue/platform" / f"{component}.yaml").read_text())
-    for name in ("annotations", "additionalAnnotations"):
-        known["values"].get("crds", {}).pop(name, None)
+def release(component: str) -> tuple[str, list[Object]]:
+    """A platform chart where, and with the version and values with which, gpuyard installs it; its namespace first."""
+    known = yaml.safe_load((ROOT / f"generator/gpuyard/catalogue/platform/{component}.yaml").read_text())
+    namespace = str(known["namespace"])
     metadata = {"name": component, "namespace": namespace}
     source = {"url": f"{registry.CHARTS}/{known['chart']}", "insecure": True, "ref": {"tag": known["version"]}}
-    return [
+    chart = {"kind": "OCIRepository", "name": component}
+    return namespace, [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "OCIRepository",
@@ -69,10 +70,6 @@ def release(component: str, namespace: str) -> list[Object]:
             "apiVersion": "helm.toolkit.fluxcd.io/v2",
             "kind": "HelmRelease",
             "metadata": metadata,
-            "spec": {
-                "interval": "10m",
-                "chartRef": {"kind": "OCIRepository", "name": component},
-                "values": known["values"],
-            },
+            "spec": {"interval": "10m", "chartRef": chart, "values": known["values"]},
         },
     ]

@@ -92,21 +92,25 @@ def test_flux_syncs_a_repository_and_every_commit_to_it(cluster: Cluster, world:
 
 
 @pytest.fixture
-def installed(cluster: Cluster, namespace: str) -> Iterator[Callable[[str], str]]:
-    """Installs platform charts and takes them away again; what a synced repository has installed stays that one's."""
+def installed(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Installs platform charts, tells their namespaces and takes them away again.
+
+    What a synced repository has installed is that one's. CRDs stay, as gpuyard's values have it; a CRD that is
+    deleted within seconds of its creation can hang in its finalizer ("storage is (re)initializing").
+    """
     ours: list[str] = []
 
     def install(component: str) -> str:
-        for found in cluster.objects("helmrelease"):
-            if found["metadata"]["name"] == component:
-                return str(found["metadata"]["namespace"])
-        cluster.apply(release(component, namespace))
-        ours.append(component)
+        namespace, objects = release(component)
+        if not cluster.exists(f"helmrelease/{component} -n {namespace}"):
+            cluster.apply(objects)
+            ours.append(f"{component} -n {namespace}")
         return namespace
 
     yield install
-    for component in reversed(ours):
-        cluster.delete(f"helmrelease/{component} -n {namespace}", within=180)
+    for named in reversed(ours):
+        cluster.delete(f"helmrelease/{named}", within=180)
+        cluster.delete(f"ocirepository/{named}", within=30)
 
 
 def test_flux_installs_keda_and_its_metrics_api_becomes_available(

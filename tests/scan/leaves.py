@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gpuyard import yamlio
 from gpuyard.load import schema
 
-__all__ = ["SEEDS", "Leaf", "Path", "benign", "fill", "get", "leaves", "put"]
+__all__ = ["SEEDS", "Leaf", "Path", "architecture", "benign", "fill", "get", "leaves", "put"]
 
 Path = tuple[str | int, ...]
 Schema = Mapping[str, Any]
@@ -31,6 +31,7 @@ SEEDS: dict[str, Any] = {
     "blueprint.spec.shapes.h100.nodes.0": "BM.GPU.H100.8",
     "blueprint.spec.shapes.h100.model.name": "llama-3.1-8b-instruct-awq",
     "blueprint.spec.serving.args.*": "tool-call-parser",
+    "blueprint.spec.serving.env.*": "GREETING",
     "blueprint.spec.serving.unsafe.0": "trust-remote-code",
 }
 
@@ -137,14 +138,14 @@ def fill(base: Mapping[str, Any], leaf: Leaf, value: str) -> dict[str, Any]:
     else:
         if "architecture" in leaf.path:
             place = leaf.path[: leaf.path.index("architecture") + 1]
-            put(result, place, get(result, place) or _architecture())
+            put(result, place, get(result, place) or architecture())
         put(result, leaf.path, value)
     root = schema(leaf.kind)
     _require(leaf.kind, root, root, (), result)
     return result
 
 
-def _architecture() -> Any:
+def architecture() -> Any:
     """A catalogue entry: its keys depend on each other."""
     file = resources.files("gpuyard") / "catalogue" / "models" / "llama-3.1-8b-instruct.yaml"
     return yamlio.load_data(file.read_text(encoding="utf-8"))

@@ -20,9 +20,23 @@ from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
 from tests.conftest import demo_sources
-from tests.scan.leaves import Leaf, benign, fill, leaves
+from tests.scan.leaves import Leaf, Path, architecture, benign, fill, get, leaves, put
 
-__all__ = ["FILES", "LEAVES", "Maximal", "base", "data", "made", "maximal", "readable", "replaced", "resolved_from"]
+__all__ = [
+    "FILES",
+    "LEAVES",
+    "VARIANTS",
+    "Maximal",
+    "alone",
+    "base",
+    "data",
+    "holder",
+    "made",
+    "maximal",
+    "readable",
+    "replaced",
+    "resolved_from",
+]
 
 FILES = {"stack": "stack.yaml", "blueprint": "blueprints/chat.yaml"}
 LEAVES = [leaf for kind in FILES for leaf in leaves(kind)]
@@ -30,18 +44,40 @@ Contents = Mapping[str, dict[str, Any]]
 """What stands in the stack and in the blueprint, by kind of file."""
 
 
+# What excludes each other, so that one example can't hold all of it; None takes something out of the base.
+VARIANTS: Mapping[str, Mapping[Path, Any]] = {
+    "catalogue": {},
+    "facts": {
+        ("spec", "model", "name"): None,
+        ("spec", "model", "architecture"): architecture(),
+        ("spec", "scaling", "signal"): "upstream",
+        ("spec", "scaling", "upstream"): {"query": "vector(1)", "target": 8},
+        ("spec", "storage", "cache", "size"): None,
+        ("spec", "storage", "download"): False,
+        ("spec", "shapes", "h100", "model", "architecture"): architecture(),
+    },
+    "bucket": {
+        ("spec", "model", "source"): "oci://bucket@tenancy/folder",
+        ("spec", "model", "region"): "us-phoenix-1",
+        ("spec", "shapes", "h100", "model"): {
+            "name": "llama-3.1-8b-instruct-awq",
+            "source": "oci://bucket@tenancy/other",
+            "region": "us-phoenix-1",
+        },
+    },
+}
+
+
 @dataclass(frozen=True)
 class Maximal:
-    """The contents, the unique token that stands at a leaf, and the leaves that don't go with the others."""
+    """The contents, the leaves that only this variant holds, and the unique tokens that stand at some of them."""
 
     contents: Contents
+    leaves: tuple[Leaf, ...]
     tokens: Mapping[Leaf, str]
-    alone: tuple[Leaf, ...]
-    impossible: tuple[Leaf, ...]
-    """Not even by themselves: leaves.SEEDS must say what may stand there."""
 
 
-def base() -> Contents:
+def base(variant: str = "catalogue") -> Contents:
     """The demo's stack with two shapes, and one blueprint on both."""
     sources = demo_sources()
     stack = yamlio.read(sources["stack.yaml"], "stack.yaml").value
@@ -52,6 +88,11 @@ def base() -> Contents:
     blueprint["spec"]["shapes"] = {"a10": {}, "h100": {}}
     blueprint["spec"]["serving"]["args"]["trust-remote-code"] = True
     blueprint["spec"]["serving"]["unsafe"] = ["trust-remote-code"]
+    for path, value in VARIANTS[variant].items():
+        if value is not None:
+            put(blueprint, path, copy.deepcopy(value))
+        elif (parent := get(blueprint, path[:-1])) is not None:
+            parent.pop(path[-1], None)
     return {"stack": stack, "blueprint": blueprint}
 
 
@@ -77,27 +118,37 @@ def made(resolved: Resolved) -> Tree:
 
 
 @cache
-def maximal() -> Maximal:
+def maximal(variant: str = "catalogue") -> Maximal:
     """Leaf by leaf, names first: whatever is still accepted stays in."""
-    contents = {kind: copy.deepcopy(content) for kind, content in base().items()}
+    earlier = list(VARIANTS)[: list(VARIANTS).index(variant)]
+    placed = {leaf for each in earlier for leaf in maximal(each).leaves}
+    contents = base(variant)
     tokens: dict[Leaf, str] = {}
-    alone, impossible = [], []
+    found = []
     for number, leaf in enumerate(sorted(LEAVES, key=lambda leaf: leaf.path != ("metadata", "name"))):
-        if leaf.is_key:
-            continue  # it stands there as soon as what is below it does
-        value = benign(leaf.kind, leaf.path, leaf.node)
-        for candidate in (f"zq{number}x", f"ZQ{number}X", f"zq{number}x.example.com", value):
-            changed = {**contents, leaf.kind: fill(contents[leaf.kind], leaf, candidate)}
+        if leaf.is_key or leaf in placed:
+            continue  # a key stands there as soon as what is below it does
+        for token in (f"zq{number}x", f"ZQ{number}X", f"zq{number}x.example.com", None):
+            value = token or get(contents[leaf.kind], leaf.path) or benign(leaf.kind, leaf.path, leaf.node)
+            changed = {**contents, leaf.kind: fill(contents[leaf.kind], leaf, value)}
             if _accepted(changed):
                 contents = changed
-                if candidate != value:
-                    tokens[leaf] = candidate
+                found.append(leaf)
+                if token:
+                    tokens[leaf] = token
                 break
-        else:
-            start = base()
-            possible = _accepted({**start, leaf.kind: fill(start[leaf.kind], leaf, value)})
-            (alone if possible else impossible).append(leaf)
-    return Maximal(contents, tokens, tuple(alone), tuple(impossible))
+    return Maximal(contents, tuple(found), tokens)
+
+
+def alone() -> list[Leaf]:
+    """The leaves that go with none of the variants' others."""
+    placed = {leaf for variant in VARIANTS for leaf in maximal(variant).leaves}
+    return [leaf for leaf in LEAVES if leaf not in placed and not leaf.is_key]
+
+
+def holder(leaf: Leaf) -> str:
+    """The first variant that has something at a leaf."""
+    return next(each for each in VARIANTS if get(maximal(each).contents[leaf.kind], leaf.path) is not None)
 
 
 def _accepted(contents: Contents) -> bool:
