@@ -5,9 +5,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gpuyard import repo, worktree
+from gpuyard.errors import ConflictError
 from gpuyard.gitcommand import Store
 from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
@@ -93,6 +96,44 @@ def test_a_user_who_does_something_at_the_last_moment(
     assert status(where) == expected[step]
     assert files_of(where)["ours"] == "1"
     assert (where / "ours").read_text() == ("0\n" if step == "switch" else "1\n")
+    healthy(where)
+
+
+def test_an_index_that_is_written_by_a_command_that_read_it_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`git commit` reads the index, then takes the lock, then writes what it read."""
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n", "gone": "0\n"})
+    stale = (where / ".git/index").read_bytes()
+    follow = worktree._follow
+
+    def late(*arguments: Any) -> None:
+        (where / ".git/index").write_bytes(stale)
+        follow(*arguments)
+
+    monkeypatch.setattr(worktree, "_follow", late)
+    assert put(where, {"ours": "1\n", "gone": None})
+    assert status(where) == []
+
+
+def test_the_index_is_as_it_was_when_the_branch_cannot_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n"})
+    (where / "mine").write_text("0\n")
+    git(where, "add", "mine")
+    before = (where / ".git/index").read_bytes()
+    (where / ".git/refs/heads/main.lock").touch()
+    with pytest.raises(ConflictError, match=r"main\.lock is held by another git command"):
+        put(where, {"ours": "1\n"})
+    (where / ".git/refs/heads/main.lock").unlink()
+    assert (where / ".git/index").read_bytes() == before
+    healthy(where)
+    monkeypatch.setattr(Local, "_move", lambda *arguments: False)
+    monkeypatch.setattr(repo, "_TRIES", 2)
+    with pytest.raises(ConflictError, match="others kept changing main"):
+        put(where, {"ours": "1\n"})
+    assert (where / ".git/index").read_bytes() == before
     healthy(where)
 
 

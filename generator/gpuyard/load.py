@@ -5,6 +5,7 @@ The only place that sees dicts from users. All problems of all files are reporte
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ Sources = Mapping[str, bytes]
 
 STACK_FILE = "stack.yaml"
 BLUEPRINTS = "blueprints"
+_FILE = re.compile(r"blueprints/[A-Za-z0-9][-A-Za-z0-9._]*")
+"""Names that may stand in headers and in the README as they are: they come with a pull request, too."""
 _ENOUGH = 1 << 20
 """Bytes; more than the reader accepts, less than a memory full."""
 
@@ -121,6 +124,10 @@ def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
     documents: dict[str, Document] = {}
     problems: list[Problem] = []
     for name, data in sources.items():
+        if _kind(name) == "blueprint" and not _FILE.fullmatch(name):
+            message = f"{name!a}: name the file with letters, digits, dashes, dots and underscores alone"
+            problems.append(Problem(Location(BLUEPRINTS), message))
+            continue
         try:
             documents[name] = yamlio.read(data, name)
         except InputError as error:

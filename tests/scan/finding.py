@@ -41,8 +41,14 @@ class Exemption:
 
 
 def exemptions(file: Path) -> list[Exemption]:
-    """What exemptions.toml lists; each must have a reason."""
-    found = [Exemption(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8"))["exemption"]]
+    """What exemptions.toml lists, one for each id and pattern; each must have a reason."""
+    entries = tomllib.loads(file.read_text(encoding="utf-8"))["exemption"]
+    found = [
+        Exemption(name, objects, entry["reason"])
+        for entry in entries
+        for name in entry["ids"]
+        for objects in entry["objects"]
+    ]
     if unexplained := [each.id for each in found if len(each.reason.split()) < 5]:
         raise SystemExit(f"{file.name}: say why: {', '.join(unexplained)}")
     return found
