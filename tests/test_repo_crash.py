@@ -210,8 +210,8 @@ def test_the_branch_went_back_by_then(half: Path) -> None:
 
 
 def test_a_lock_of_ours_is_taken_away_and_one_of_somebody_elses_is_not(half: Path) -> None:
-    lock, ours = half / ".git/index.lock", half / ".git/gpuyard/index.lock"
-    ours.touch()
+    lock, ours = half / ".git/index.lock", half / ".git/gpuyard/index"
+    ours.write_bytes(b"half an index")
     os.link(ours, lock)
     put(half, SECOND)
     after_the_next_run(half)
