@@ -28,8 +28,16 @@ def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 
 def environment(home: Path) -> dict[str, str]:
     """What differs from the machine's environment."""
+    temporary = home / "tmp"  # a killed run leaves its directory there
+    temporary.mkdir(exist_ok=True)
     dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE}
-    return {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "GIT_CONFIG_NOSYSTEM": "1", **dates}
+    return {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "TMPDIR": str(temporary),
+        **dates,
+    }
 
 
 def git(where: Path, *arguments: str, **options: object) -> str:

@@ -217,8 +217,8 @@ def test_an_author_without_address_is_refused(bare: Path) -> None:
 
 def test_files_and_index_follow_the_branch(tree: Path) -> None:
     assert put(tree, SECOND)
-    assert status(tree) == []
     assert git(tree, "diff-files") == ""  # times are in the index: nothing has to be read again
+    assert status(tree) == []
     assert (tree / "deploy/a.yaml").read_text() == "a: 2\n"
     assert not (tree / "deploy/b.yaml").exists()
     assert git(tree, "reflog", "-1", "--format=%gs <%ge>") == "gpuyard: commit <ada@example.com>"
@@ -589,6 +589,14 @@ def test_a_repository_that_cannot_be_written(tree: Path) -> None:
     with pytest.raises(OutputError, match="writing to"):
         put(tree, {f"x{number}": f"{number}" for number in range(150)})
     assert status(tree) == []
+
+
+def test_a_directory_that_cannot_be_written(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpuyard.worktree.os.access", lambda path, mode: path != tree / "deploy")  # root may all
+    with pytest.raises(OutputError, match=f"{tree}/deploy can't be written; nothing was committed"):
+        put(tree, SECOND)
+    assert git(tree, "rev-list", "--count", "main") == "2"
+    healthy(tree)
 
 
 def test_no_git(tmp_path: Path) -> None:

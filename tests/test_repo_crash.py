@@ -13,6 +13,7 @@ import pytest
 
 from gpuyard import worktree
 from gpuyard.errors import OutputError
+from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 FIRST = {"deploy/a.yaml": "a: 1\n", "deploy/b.yaml": "b: 1\n", ".gpuyard.lock": "1\n"}
@@ -144,13 +145,42 @@ def test_killed_while_pushing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 # what the next run finds
 
 
+def stop(*arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("wanted", [{}, THIRD])
+def test_stopped_when_the_index_had_moved_and_the_branch_had_not(
+    wanted: dict[str, str], template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Local, "_move", stop)
+        with pytest.raises(KeyboardInterrupt):
+            put(template, SECOND)
+    assert git(template, "rev-list", "--count", "main") == "2"
+    assert git(template, "show", ":deploy/a.yaml") == "a: 2"
+    assert bool(put(template, wanted)) == bool(wanted)
+    assert status(template) == MINE
+    assert (template / "deploy/a.yaml").read_text() == (wanted or FIRST)["deploy/a.yaml"]
+    healthy(template)
+
+
+def test_stopped_before_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = new(tmp_path / "tree")
+    (where / "stack.yaml").write_text("mine\n")
+    git(where, "add", "stack.yaml")
+    with monkeypatch.context() as patch:
+        patch.setattr(Local, "_move", stop)
+        with pytest.raises(KeyboardInterrupt):
+            put(where, SECOND)
+    assert put(where, THIRD)
+    assert status(where) == ["A  stack.yaml"]
+    healthy(where)
+
+
 @pytest.fixture
 def half(template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stopped when the branch and the index had moved, and no file had."""
-
-    def stop(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(worktree, "_follow", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -210,8 +240,8 @@ def test_the_branch_went_back_by_then(half: Path) -> None:
 
 
 def test_a_lock_of_ours_is_taken_away_and_one_of_somebody_elses_is_not(half: Path) -> None:
-    lock, ours = half / ".git/index.lock", half / ".git/gpuyard/index"
-    ours.write_bytes(b"half an index")
+    lock, ours = half / ".git/index.lock", half / ".git/gpuyard/index.lock"
+    ours.touch()
     os.link(ours, lock)
     put(half, SECOND)
     after_the_next_run(half)

@@ -5,9 +5,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gpuyard import repo, worktree
+from gpuyard.errors import ConflictError
+from gpuyard.gitcommand import Store
+from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 WRITERS = 8
@@ -59,6 +64,92 @@ def test_of_the_same_file_none_is_lost(target: str, tmp_path: Path) -> None:
     commits = git(where, "rev-list", "main", "--", "shared").splitlines()
     assert {git(where, "cat-file", "blob", f"{commit}:shared") for commit in commits} == landed
     assert len(commits) == len(landed)
+    healthy(where)
+
+
+@pytest.mark.parametrize("step", ["stage", "commit", "switch"])
+def test_a_user_who_does_something_at_the_last_moment(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look at the work tree and the move of the branch."""
+    where = new(tmp_path / "repo")
+    user_commit(where, {"mine": "0\n"})
+    put(where, {"ours": "0\n"})
+    (where / "mine").write_text("1\n")
+    receive = Local._receive
+    steps = {
+        "stage": ("add", "mine"),
+        "commit": ("commit", "-q", "-m", "x", "mine"),
+        "switch": ("checkout", "-q", "-b", "other"),
+    }
+
+    done: list[str] = []
+
+    def late(self: Local, store: Store) -> None:
+        receive(self, store)
+        if not done:
+            done.append(git(where, *steps[step]))
+
+    monkeypatch.setattr(Local, "_receive", late)
+    assert put(where, {"ours": "1\n"})
+    expected = {"stage": ["M  mine"], "commit": [], "switch": [" M mine"]}
+    assert status(where) == expected[step]
+    assert files_of(where)["ours"] == "1"
+    assert (where / "ours").read_text() == ("0\n" if step == "switch" else "1\n")
+    healthy(where)
+
+
+def test_an_index_that_is_written_by_a_command_that_read_it_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`git commit` reads the index, then takes the lock, then writes what it read."""
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n", "gone": "0\n"})
+    stale = (where / ".git/index").read_bytes()
+    follow = worktree._follow
+
+    def late(*arguments: Any) -> None:
+        (where / ".git/index").write_bytes(stale)
+        follow(*arguments)
+
+    monkeypatch.setattr(worktree, "_follow", late)
+    assert put(where, {"ours": "1\n", "gone": None})
+    assert status(where) == []
+
+
+def test_the_index_is_never_behind_the_branch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `git commit` that looks at both in between would commit the old files over the new."""
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n"})
+    move, seen = Local._move, []
+
+    def watched(*arguments: Any) -> bool:
+        moved = move(*arguments)
+        seen.append(git(where, "diff-index", "--cached", "HEAD"))
+        return moved
+
+    monkeypatch.setattr(Local, "_move", watched)
+    assert put(where, {"ours": "1\n"})
+    assert seen == [""]
+
+
+def test_the_index_is_as_it_was_when_the_branch_cannot_move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n"})
+    (where / "mine").write_text("0\n")
+    git(where, "add", "mine")
+    before = (where / ".git/index").read_bytes()
+    (where / ".git/refs/heads/main.lock").touch()
+    with pytest.raises(ConflictError, match=r"main\.lock is held by another git command"):
+        put(where, {"ours": "1\n"})
+    (where / ".git/refs/heads/main.lock").unlink()
+    assert (where / ".git/index").read_bytes() == before
+    healthy(where)
+    monkeypatch.setattr(Local, "_move", lambda *arguments: False)
+    monkeypatch.setattr(repo, "_TRIES", 2)
+    with pytest.raises(ConflictError, match="others kept changing main"):
+        put(where, {"ours": "1\n"})
+    assert (where / ".git/index").read_bytes() == before
     healthy(where)
 
 

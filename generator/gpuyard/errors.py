@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+_LONGEST = 900
+"""Characters of a problem's message."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
     """A place in a user's file; line and column count from 1."""
@@ -44,8 +48,17 @@ class Problem:
     location: Location
     message: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _one_line(self.message))
+
     def __str__(self) -> str:
         return f"{self.location}: {self.message}"
+
+
+def _one_line(text: str) -> str:
+    """A message that a terminal shows as it is: what users wrote may hold 100 kB, or turn the line around."""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 300]} … {text[-250:]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short)
 
 
 class GpuyardError(Exception):

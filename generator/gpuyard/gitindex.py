@@ -6,9 +6,8 @@ knows that a killed one left it, and takes it away.
 """
 
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from gpuyard.errors import ConflictError
 from gpuyard.gitcommand import Store, checked, last_words
 
-__all__ = ["NO_MODE", "WAIT", "Checkout", "break_lock", "copy", "lock", "merge", "refresh", "staged", "state"]
+__all__ = ["NO_MODE", "WAIT", "Checkout", "break_lock", "copy", "lock", "merge", "replace", "settle", "staged", "state"]
 
 NO_MODE = "000000"  # git's mode for a file that isn't there
 WAIT = 10.0  # s, for another git command in the same work tree
@@ -45,14 +44,17 @@ def state(checkout: Checkout) -> tuple[object, ...]:
     return (head,)
 
 
-def copy(checkout: Checkout) -> None:
-    """Put a copy of the user's index into the store."""
+def copy(checkout: Checkout) -> bytes | None:
+    """Put a copy of the user's index into the store; its bytes, or None if there is none."""
     checkout.store.index.unlink(missing_ok=True)
+    content = None
     with suppress(FileNotFoundError):
-        shutil.copyfile(checkout.git_dir / "index", checkout.store.index)
+        content = (checkout.git_dir / "index").read_bytes()
+        checkout.store.index.write_bytes(content)
     for shared in checkout.git_dir.glob("sharedindex.*"):  # the other half of a split index
         with suppress(FileExistsError):
             (checkout.store.directory / shared.name).symlink_to(shared)
+    return content
 
 
 def staged(store: Store, old: str) -> dict[str, str | None]:
@@ -72,56 +74,67 @@ def merge(store: Store, old: str, new: str) -> str | None:
     return last_words(result) if result.status else None
 
 
-def refresh(checkout: Checkout) -> None:
-    """Note the new files' times in the index, or every plumbing command would call them changed."""
-    seen = state(checkout)
-    copy(checkout)
-    env = {"GIT_WORK_TREE": str(checkout.root)}
-    checkout.store.run("update-index", "-q", "--ignore-submodules", "--refresh", cwd=checkout.root, env=env)
-    content = checkout.store.index.read_bytes()
-    with suppress(ConflictError), lock(checkout, content, wait=0) as replace:
-        if state(checkout) == seen:
-            replace()
+def settle(checkout: Checkout, old: str, new: str) -> None:
+    """Note the new files' times in the index; a command that had read it before ours may have written the old one."""
+    for _ in range(3):
+        seen = state(checkout)
+        copy(checkout)
+        merge(checkout.store, old, new)
+        env = {"GIT_WORK_TREE": str(checkout.root)}
+        checkout.store.run("update-index", "-q", "--ignore-submodules", "--refresh", cwd=checkout.root, env=env)
+        with suppress(ConflictError), lock(checkout, wait=1):
+            if state(checkout) == seen:
+                replace(checkout, checkout.store.index.read_bytes())
+                return
+
+
+def replace(checkout: Checkout, content: bytes | None) -> None:
+    """Put another index in the user's place in one step; None: there was none."""
+    index, draft = checkout.git_dir / "index", checkout.ours / "index.new"
+    if content is None:
+        index.unlink(missing_ok=True)
+        return
+    draft.unlink(missing_ok=True)
+    with draft.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    with suppress(FileNotFoundError):
+        draft.chmod(index.stat().st_mode & 0o777)
+    draft.replace(index)
 
 
 @contextmanager
-def lock(checkout: Checkout, content: bytes = b"", *, wait: float | None = None) -> Iterator[Callable[[], object]]:
-    """Keep other git commands from the index; yields the function that replaces it by `content`.
+def lock(checkout: Checkout, *, wait: float | None = None) -> Iterator[None]:
+    """Keep other git commands from the index.
 
     Inside another `lock` it joins that one: what an earlier run left was taken away before either.
     """
-    index, ours = checkout.git_dir / "index", checkout.ours / "index"
-    joining = _is_ours(checkout)
-    if not joining:
-        checkout.ours.mkdir(exist_ok=True)
-        ours.unlink(missing_ok=True)  # it may be the index by now: never write into it
-        ours.touch(exist_ok=False)
-        _link(ours, _lock_file(checkout), WAIT if wait is None else wait)
+    if _is_ours(checkout):
+        yield
+        return
+    mark = checkout.ours / "index.lock"
+    checkout.ours.mkdir(exist_ok=True)
+    mark.touch()
     try:
-        with ours.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        with suppress(FileNotFoundError):
-            ours.chmod(index.stat().st_mode & 0o777)
-        yield lambda: _lock_file(checkout).replace(index)
+        _link(mark, _lock_file(checkout), WAIT if wait is None else wait)
+        yield
     finally:
-        if not joining:
-            break_lock(checkout)
-            ours.unlink(missing_ok=True)
-            with suppress(OSError):  # the journal is in it
-                checkout.ours.rmdir()
+        break_lock(checkout)
+        with suppress(OSError):  # the journal is in it
+            checkout.ours.rmdir()
 
 
 def break_lock(checkout: Checkout) -> None:
     """Take the lock away if it is one of ours; call it only when no other run can be alive."""
     if _is_ours(checkout):
         _lock_file(checkout).unlink()
+    (checkout.ours / "index.lock").unlink(missing_ok=True)
 
 
 def _is_ours(checkout: Checkout) -> bool:
     try:
-        return _lock_file(checkout).samefile(checkout.ours / "index")
+        return _lock_file(checkout).samefile(checkout.ours / "index.lock")
     except FileNotFoundError:
         return False
 
@@ -130,11 +143,11 @@ def _lock_file(checkout: Checkout) -> Path:
     return checkout.git_dir / "index.lock"
 
 
-def _link(ours: Path, lock_file: Path, wait: float) -> None:
+def _link(mark: Path, lock_file: Path, wait: float) -> None:
     deadline = time.monotonic() + wait
     while True:
         try:
-            return lock_file.hardlink_to(ours)
+            return lock_file.hardlink_to(mark)
         except FileExistsError as error:
             if time.monotonic() >= deadline:
                 raise ConflictError(

@@ -79,8 +79,7 @@ class Local:
                 if not alone:
                     raise ConflictError(f"{checkout.ours} is there: another gpuyard is at work, or was killed")
                 journal = worktree.interrupted(checkout)
-                branch = journal and self._branches().get(journal.ref)
-                worktree.recover(checkout, journal, branch.commit if branch and branch.here else None)
+                worktree.recover(checkout, journal, journal and self._checked_out(store, journal.ref))
             yield directory
         finally:
             os.close(directory)
@@ -148,8 +147,15 @@ class Local:
             return branch
         if branches:
             raise no_branch(self.label, ref, [name.removeprefix("refs/heads/") for name in branches])
-        head = self._git("symbolic-ref", "--quiet", "HEAD").out.decode("utf-8", "replace").strip()
-        return _Branch(None, head == ref and not self.bare)
+        return _Branch(None, self._head() == ref and not self.bare)
+
+    def _checked_out(self, store: Store, ref: str) -> str | None:
+        """The commit, or empty tree, that is checked out here as this branch; None if it is another."""
+        branch = self._branches().get(ref) or _Branch(None, self._head() == ref)
+        return (branch.commit or store.empty_tree()) if branch.here else None
+
+    def _head(self) -> str:
+        return os.fsdecode(self._git("symbolic-ref", "--quiet", "HEAD").out).strip()
 
     def _checkout(self, store: Store) -> worktree.Checkout:
         return worktree.Checkout(self.root, self.git_dir, store)

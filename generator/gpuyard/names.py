@@ -5,9 +5,14 @@ from difflib import get_close_matches
 
 __all__ = ["nearest"]
 
+_MOST = 12
+"""Names that are listed; nobody reads two hundred flags."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean a10?`, or the names that are known where none is near."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(names) or 'none'}"
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known are {', '.join(names[:_MOST]) or 'none'}{' …' if len(names) > _MOST else ''}"

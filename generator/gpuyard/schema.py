@@ -19,12 +19,12 @@ from gpuyard.violation import Violation, nearest_branch
 from gpuyard.wording import bad_name, describe, identity, unknown
 from gpuyard.yamlio import Document
 
-__all__ = ["validate", "with_defaults"]
+__all__ = ["StrictValidator", "validate", "with_defaults"]
 
 
 def validate(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     """The ways in which a document breaks its schema, in the order of the file; a hundred at most."""
-    violations = list(map(Violation.of, _Validator(schema).iter_errors(document.value)))
+    violations = list(map(Violation.of, StrictValidator(schema).iter_errors(document.value)))
     mistyped = {each.path for each in violations if each.keyword == "type"}  # there, nothing else is worth saying
     ordered = sorted(
         (each for each in violations if each.keyword == "type" or each.path not in mistyped),
@@ -86,6 +86,6 @@ _ECMA_END = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$")
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
 )
-_Validator = extend(  # type: ignore[no-untyped-call]
+StrictValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}, type_checker=_TYPES
 )

@@ -1,5 +1,6 @@
 """What a version of vLLM takes and shows: flags, environment variables, metrics, and our rules for them."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ __all__ = [
 Finding = tuple[tuple[str | int, ...], str]
 """Where below `serving` (`args` or `env` and the name, `unsafe` and the index), and what is wrong."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -142,6 +144,7 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
         if not negated and value is not False:
             yield from _unsafe(canonical, unsafe)
         yield from _type(value, flag if flag.alias is None else known.flags[flag.alias])
+        yield from _texts(value)
 
 
 def _variable(name: str, unsafe: Collection[str], known: Version) -> Iterator[str]:
@@ -176,6 +179,15 @@ def _type(value: object, flag: Flag) -> Iterator[str]:
     wrong_bool = isinstance(value, bool) and flag.type != "boolean"
     if expected and (wrong_bool or not isinstance(value, expected)):
         yield f"must be {'an' if flag.type[0] in 'aeio' else 'a'} {flag.type}"
+
+
+def _texts(value: object) -> Iterator[str]:
+    """A text that begins with a dash would be read as the next flag; the chart refuses both kinds, too."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str) and text.startswith("-"):
+            yield "may not begin with a dash: vLLM would read it as a flag"
+        elif isinstance(text, str) and _CONTROL.search(text):
+            yield "may have no control characters"
 
 
 def deprecations(args: Mapping[str, Any], version: str) -> list[Finding]:

@@ -1,23 +1,24 @@
 """Takes a work tree along when the branch that is checked out in it moves.
 
 Work that the user has in our way is refused before anything moves. Then, in this order: a journal is written,
-the index is locked, the branch moves, the index follows in one rename, the files follow one by one, the
-journal goes. Killed before the branch moved, nothing has happened; killed after, the next run finds the
-journal and brings index and files to where the branch is, leaving alone what isn't as the old commit had it.
-No other git command can commit the old files over the new: between move and rename the index is locked.
+the index is locked, takes the new files' entries, the branch moves, the index is unlocked, the files follow one
+by one, the journal goes. Killed before the branch moved, the next run finds the journal and takes the entries
+back; killed after, it brings index and files to where the branch is. Either way it leaves alone what isn't as
+we left it. The index goes first because `git commit` reads it before it takes the lock: one that began too soon
+then fails, or commits our files as well, but never the old ones over the new.
 """
 
 import logging
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from gpuyard import gitindex
-from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError
+from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
 from gpuyard.gitcommand import Store, checked
 from gpuyard.gitindex import NO_MODE, Checkout
 from gpuyard.plainfiles import NotPlainError, PlainFiles
@@ -50,6 +51,7 @@ class Plan:
 
     journal: Journal
     changes: Sequence[_Change]
+    before: bytes | None
     index: bytes
     seen: tuple[object, ...]
 
@@ -59,7 +61,7 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     seen = gitindex.state(checkout)
     start = old or checkout.store.empty_tree()
     changes = _changes(checkout.store, start, new)
-    gitindex.copy(checkout)
+    before = gitindex.copy(checkout)
     staged = gitindex.staged(checkout.store, start)
     touched = {f"{path} (staged)" for path in _staged_in_the_way(staged, changes)}
     with PlainFiles(checkout.root) as files:
@@ -68,23 +70,37 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
         touched = {complaint}
     if touched:
         raise OwnershipError(_refusal(checkout, sorted(touched)))
-    return Plan(Journal(ref, start, new), changes, checkout.store.index.read_bytes(), seen)
+    for directory in {(checkout.root / change.path).parent for change in changes}:
+        there = next(place for place in (directory, *directory.parents) if place.exists())
+        if not os.access(there, os.W_OK):
+            raise OutputError(f"{there} can't be written; nothing was committed")
+    return Plan(Journal(ref, start, new), changes, before, checkout.store.index.read_bytes(), seen)
 
 
 def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
     """Move the branch by `move()` and take index and files along; False if somebody else was faster."""
     _write_journal(checkout, plan.journal)
     try:
-        with gitindex.lock(checkout, plan.index) as replace_index:
-            moved = gitindex.state(checkout) == plan.seen and move()
-            if moved:
-                replace_index()
+        with gitindex.lock(checkout):
+            moved = gitindex.state(checkout) == plan.seen and _move_both(checkout, plan, move)
     except GpuyardError:
         _forget(checkout)
         raise
     if moved:
-        _follow(checkout, plan.journal, plan.changes)
+        _follow(checkout, plan.journal, plan.journal.new, plan.changes)
     _forget(checkout)
+    return moved
+
+
+def _move_both(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
+    gitindex.replace(checkout, plan.index)
+    try:
+        moved = move()
+    except GpuyardError:
+        gitindex.replace(checkout, plan.before)
+        raise
+    if not moved:
+        gitindex.replace(checkout, plan.before)
     return moved
 
 
@@ -105,19 +121,28 @@ def interrupted(checkout: Checkout) -> Journal | None:
 def recover(checkout: Checkout, journal: Journal | None, tip: str | None) -> None:
     """Finish what a killed run left, now that its branch is at `tip`; None if it is checked out no longer."""
     gitindex.break_lock(checkout)
-    if journal and tip and tip != journal.old:
-        seen = gitindex.state(checkout)
-        changes = _changes(checkout.store, journal.old, tip)
-        gitindex.copy(checkout)
-        if complaint := gitindex.merge(checkout.store, journal.old, tip):
-            _log.warning("an earlier run was killed, and the index was changed since: %s", complaint)
-        else:
-            with gitindex.lock(checkout, checkout.store.index.read_bytes()) as replace_index:
-                if gitindex.state(checkout) != seen:
-                    raise ConflictError(f"another git command is changing {checkout.root}; try again")
-                replace_index()
-        _follow(checkout, journal, changes)
+    if journal and tip == journal.old:
+        _recover_index(checkout, journal.new, tip)
+    elif journal and tip:
+        try:
+            changes = _changes(checkout.store, journal.old, tip)
+        except ToolError as error:
+            raise OutputError(f"{checkout.ours / 'journal'} is of no use ({error}); delete it") from error
+        _recover_index(checkout, journal.old, tip)
+        _follow(checkout, journal, tip, changes)
     _forget(checkout)
+
+
+def _recover_index(checkout: Checkout, start: str, tip: str) -> None:
+    seen = gitindex.state(checkout)
+    gitindex.copy(checkout)
+    if complaint := gitindex.merge(checkout.store, start, tip):
+        _log.warning("an earlier run was killed, and the index was changed since: %s", complaint)
+        return
+    with gitindex.lock(checkout):
+        if gitindex.state(checkout) != seen:
+            raise ConflictError(f"another git command is changing {checkout.root}; try again")
+        gitindex.replace(checkout, checkout.store.index.read_bytes())
 
 
 def _changes(store: Store, old: str, new: str) -> list[_Change]:
@@ -185,7 +210,7 @@ def _empties(root: Path, directory: Path, leaving: set[str]) -> bool:
     )
 
 
-def _follow(checkout: Checkout, journal: Journal, changes: Sequence[_Change]) -> None:
+def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_Change]) -> None:
     """Bring the files to where the branch is; what somebody touched meanwhile stays as it is."""
     try:
         kept = _write_files(checkout, changes)
@@ -196,7 +221,7 @@ def _follow(checkout: Checkout, journal: Journal, changes: Sequence[_Change]) ->
         ) from error
     if kept:
         _log.warning("left alone, because they were changed meanwhile: %s", ", ".join(kept))
-    gitindex.refresh(checkout)
+    gitindex.settle(checkout, journal.old, tip)
 
 
 def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
@@ -235,7 +260,10 @@ def _write_journal(checkout: Checkout, journal: Journal) -> None:
 
 
 def _forget(checkout: Checkout) -> None:
-    shutil.rmtree(checkout.ours, ignore_errors=True)
+    for name in ("journal", "journal.new", "index.new"):
+        (checkout.ours / name).unlink(missing_ok=True)
+    with suppress(OSError):  # the lock is in it
+        checkout.ours.rmdir()
 
 
 def _refusal(checkout: Checkout, touched: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ __all__ = ["Cluster"]
 
 _MANAGER = "world"
 _KIND_SECONDS = 15
+_WATCH_SECONDS = 20  # then the object is read anew: a watch that has gone silent must not cost a whole wait
 
 
 class Cluster:
@@ -97,15 +98,16 @@ class Cluster:
         wanted, check = reference(named), conditions.check(condition)
         began = time.monotonic()
         last: Object | None = None
-        while (left := began + within - time.monotonic()) > 0:
+        while True:
+            left = began + within - time.monotonic()
             try:
-                resource = self.api.resource(wanted.kind)
-                last, met = self._watch(wanted, resource, check, left)
-            except NotFoundError:
-                time.sleep(0.2)  # the kind isn't there yet: its CRD may come
-                continue
-            if met:
-                return last or {}
+                last, met = self._watch(wanted, self.api.resource(wanted.kind), check, left)
+                if met:
+                    return last or {}
+            except (NotFoundError, OSError):
+                time.sleep(0.2)  # the kind isn't there yet, or the API server is away: either may come
+            if left <= 0:
+                break
         said = conditions.name(condition)
         raise WaitError(explain(self.api, self.state, f"{wanted}: not {said} within {within:g} s", wanted, last))
 
@@ -137,11 +139,11 @@ class Cluster:
         query = {"fieldSelector": f"metadata.name={wanted.name}"}
         listed = self.api.get(path, query)
         item: Object | None = next(iter(listed["items"]), None)
-        if check(item):
-            return item, True
+        if check(item) or seconds <= 0:
+            return item, check(item)
         query["resourceVersion"] = listed["metadata"]["resourceVersion"]
         try:
-            for kind, changed in self.api.watch(path, query, seconds=seconds):
+            for kind, changed in self.api.watch(path, query, seconds=min(seconds, _WATCH_SECONDS)):
                 item = None if kind == "DELETED" else changed
                 if check(item):
                     return item, True

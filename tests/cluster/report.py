@@ -40,6 +40,9 @@ def _conditions(item: Object | None) -> Iterator[str]:
         return
     status = item.get("status", {})
     found: list[Object] = status.get("conditions") or []
+    scalars = {name: value for name, value in status.items() if isinstance(value, str | int | bool)}
+    if scalars:
+        yield f"    {', '.join(f'{name}={value}' for name, value in scalars.items())}"
     for each in found:
         yield f"    {each['type']}={each['status']} {each.get('reason', '')}: {each.get('message', '')}"
     if not found:

@@ -217,8 +217,10 @@ def test_a_broken_branch_changes_nothing_and_says_so(cluster: Cluster, gitops: G
     assert {name: deployment(cluster, name)["spec"] for name in BLUEPRINTS} == before
     gitops.repo.switch("main")
     cluster.patch(f"gitrepository/demo {FLUX}", {"spec": {"ref": {"branch": "main"}}})
-    cluster.patch(f"kustomization/demo {FLUX}", {"spec": {"suspend": False}})
+    # First the source, then the entry: else the entry may still apply the broken revision.
     fetch(cluster)
+    cluster.patch(f"kustomization/demo {FLUX}", {"spec": {"suspend": False}})
+    cluster.reconcile(f"kustomization/demo {FLUX}")
     arrive(cluster, gitops.repo.revision, *everything(gitops))
 
 

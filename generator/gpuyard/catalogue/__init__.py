@@ -6,10 +6,10 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from yaml import YAMLError
 
 from gpuyard.errors import InputError, Location, Problem
+from gpuyard.schema import StrictValidator
 from gpuyard.yamlio import load_data
 
 __all__ = ["checked", "read"]
@@ -18,8 +18,8 @@ _SCHEMAS = resources.files("gpuyard") / "schemas"
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads((_SCHEMAS / f"{schema}.schema.json").read_text("utf-8")))
+def _validator(schema: str) -> Any:  # what jsonschema's extend() makes has no types
+    return StrictValidator(json.loads((_SCHEMAS / f"{schema}.schema.json").read_text("utf-8")))
 
 
 def checked(data: object, schema: str, location: Location) -> dict[str, Any]:
