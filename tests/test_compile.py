@@ -152,6 +152,16 @@ def test_compile_into_another_repository_by_path(repository: Path, tmp_path: Pat
     assert run("compile", repository, "--repo", other).output.startswith("up to date: main at ")
 
 
+def test_a_push_that_failed_is_made_good_without_a_new_commit(repository: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    git(repository, "remote", "add", "origin", str(remote))
+    assert run("compile", repository, "--push").exit_code != 0
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(remote)], check=True)
+    result = run("compile", repository, "--push")
+    assert result.output.startswith("up to date"), result.output
+    assert git(remote, "rev-parse", "main") == git(repository, "rev-parse", "main")
+
+
 def test_not_a_repository(project: Path) -> None:
     result = run("compile", project)
     assert (result.exit_code, "isn't a Git repository; make it one with `git init" in result.output) == (

@@ -51,6 +51,8 @@ def command(
     with repo.read_tree(place, branch) as snapshot:
         lock = read_lock(snapshot.read(LOCK).get(LOCK))
         if lock.input == digest and lock.listing == _listing(snapshot, lock):
+            # A push that failed the last time is made good now.
+            repo.commit(snapshot, {}, message="", push=push)
             _unchanged(snapshot, as_json)
             return
         project = parse(sources)
