@@ -162,12 +162,23 @@ def same_name(project: Path) -> None:
     (project / "blueprints" / "other.yaml").write_text(text, encoding="utf-8")
 
 
+def same_served_name(project: Path) -> None:
+    text = (project / "blueprints" / "chat.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: chat", "name: talk").replace("  model:\n", "  model:\n    servedName: chat\n")
+    (project / "blueprints" / "talk.yaml").write_text(text, encoding="utf-8")
+
+
 FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
     "no blueprints": (remove_blueprints, 66, "no blueprints here; write one as blueprints/<name>.yaml"),
     "huge file": (huge, 65, "blueprints/chat.yaml: "),
     "link out of the directory": (link_outside, 65, "is a link that leads out of the directory"),
     "folder as a file": (unreadable_name, 1, "dir.yaml: can't be read"),
+    "one served name twice": (
+        same_served_name,
+        65,
+        "spec.model.servedName: clients and metrics know the model of blueprints/chat.yaml by chat already",
+    ),
     "one name twice": (same_name, 65, "metadata.name chat is blueprints/chat.yaml's name already"),
 }
 

@@ -118,6 +118,8 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.scaling.min": Case({"scaling": {"min": 2}}),
     "spec.scaling.max": Case({"scaling": {"max": 2}}),
     "spec.scaling.signal": Case({"scaling": {"signal": "queue"}}),
+    "spec.scaling.queue.target": Case({"scaling": {"queue": {"target": 9}}}, {"scaling": {"signal": "queue"}}),
+    "spec.scaling.kv.target": Case({"scaling": {"kv": {"target": 0.6}}}, {"scaling": {"signal": "kv"}}),
     "spec.scaling.upstream.query": Case({"scaling": {"upstream": {"query": "vector(2)"}}}, {"scaling": UPSTREAM}),
     "spec.scaling.upstream.target": Case({"scaling": {"upstream": {"target": 3}}}, {"scaling": UPSTREAM}),
     "spec.storage.download": Case({"storage": {"download": False}}),

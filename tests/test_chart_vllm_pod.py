@@ -265,15 +265,15 @@ def test_weights_are_copied_once_for_all_pods(tmp_path: Path) -> None:
     found = objects(case("shared-cache"))
     job = found["download-Job"]["spec"]["template"]["spec"]["containers"][0]
     wait = names(found["Deployment"]["spec"]["template"]["spec"]["initContainers"])["await-weights"]
-    model, revision, ignore, marker = job["args"]
-    assert (model, revision) == (
-        "meta-llama/Llama-3.1-8B-Instruct",
-        "0e9e39f249a16976918f6564b8830bc894c89659",
-    )
+    wanted, ignore, marker = job["args"]
+    assert json.loads(wanted) == [
+        ["meta-llama/Llama-3.1-8B-Instruct", "0e9e39f249a16976918f6564b8830bc894c89659"],
+        ["acme/sql-lora", "0123456789abcdef0123456789abcdef01234567"],
+    ]
     assert json.loads(ignore) == ["original/*"]
     assert wait["args"] == [marker, str(7200 + 900)]
     library = tmp_path / "huggingface_hub.py"
-    library.write_text("def snapshot_download(*args, **named): print(args, named); return '/cache/hf/x'\n")
+    library.write_text("def snapshot_download(name, revision, **_): return f'/cache/{name}/{revision}'\n")
     here = tmp_path / "ready" / "marker"
 
     def run(container: Spec, *args: str) -> subprocess.CompletedProcess[str]:
@@ -284,8 +284,8 @@ def test_weights_are_copied_once_for_all_pods(tmp_path: Path) -> None:
     late = run(wait, str(here), "0")
     assert late.returncode == 1
     assert "look at the download Job" in late.stderr
-    assert run(job, model, "", ignore, str(here)).returncode == 0
-    assert here.read_text() == "/cache/hf/x\n"
+    assert run(job, json.dumps([["a/b", ""], ["a/lora", "1"]]), ignore, str(here)).returncode == 0
+    assert here.read_text() == "/cache/a/b/None\n/cache/a/lora/1\n"
     assert run(wait, str(here), "0").returncode == 0
 
 
@@ -298,12 +298,28 @@ def test_another_download_is_another_job() -> None:
         {"model": {"revision": "main"}},
         {"image": {"tag": "v0.33.0"}},
         {"download": {"ignore": []}},
+        {"download": {"adapters": [{"id": "acme/sql", "revision": "0" * 40}]}},
+        {"partOf": "another"},
+        {"commonLabels": {"team": "chat"}},
     ]
     found = [name(**change) for change in changes]
     assert len(set(found)) == len(found)
     assert name() == name(args={"max-model-len": 1})
     assert all(len(one) <= 63 and one.startswith("chat-download-") for one in found)
     assert len(name(fullnameOverride="a" * 63)) <= 63
+
+
+def test_pods_wait_for_the_adapters_that_are_copied_with_the_weights() -> None:
+    adapters = [{"id": "acme/sql", "revision": "0" * 40}]
+    plain, more = (objects(case("shared-cache", download={"adapters": each})) for each in ([], adapters))
+    [first, second] = [
+        found["download-Job"]["spec"]["template"]["spec"]["containers"][0]["args"] for found in (plain, more)
+    ]
+    assert json.loads(second[0]) == [*json.loads(first[0]), ["acme/sql", "0" * 40]]
+    assert first[-1] != second[-1]
+    for found, args in ((plain, first), (more, second)):
+        wait = names(found["Deployment"]["spec"]["template"]["spec"]["initContainers"])["await-weights"]
+        assert wait["args"][0] == args[-1]
 
 
 # --- end ----------------------------------------------------------------------------------------------------

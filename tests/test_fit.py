@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuyard.fit import Choice, Refusal, Settings, Verdict, choose, defaults_for, explain, fit, memory
+from gpuyard.fit.lora import adapters
 from gpuyard.fit.verdict import impossible
 from gpuyard.models import Attention, Latent, Model, Quantization, State, Vision, Window, catalogue
 from gpuyard.shapes import Node
@@ -40,6 +41,26 @@ def test_the_estimate_is_careful_on_the_whole() -> None:
 def test_requests_at_once_are_exact_for_the_same_memory(log: Log) -> None:
     one = memory.kv_bytes(log.model, log.settings, log.context)
     assert log.kv * 2**30 / one == pytest.approx(log.concurrency, rel=0.003)
+
+
+def test_adapters_take_what_a_log_says() -> None:
+    """Qwen3-4B on an RTX 4090, vLLM 0.27.1: 7.60 GiB of weights, 12.49 with 64 slots of rank 16; graphs 1.28 GiB."""
+    attention = Attention(36, 2560, 32, 8, 128, 151936, 40960)
+    qwen = Model("some", 4_022_468_096, 8_044_936_192, 8_044_936_192, attention)
+    settings = replace(defaults_for(A10, 8192), adapters=64, adapter_rank=16, max_num_seqs=256)
+    assert adapters(qwen, settings) == pytest.approx(12.49 - 7.60, rel=0.03)
+    assert memory.graphs(qwen, A10, settings) == pytest.approx(1.28, rel=0.03)
+
+
+def test_adapters_leave_less_for_the_cache() -> None:
+    plain = replace(defaults_for(H100, 8192), tensor=4)
+    eight, large = replace(plain, adapters=8, adapter_rank=16), replace(plain, adapters=8, adapter_rank=512)
+    without, some, many = (fit(LLAMA_70B, H100, settings) for settings in (plain, eight, large))
+    assert without.adapters == 0
+    assert many.adapters == pytest.approx(32 * some.adapters)
+    assert without.kv > some.kv > many.kv
+    assert "- adapters" in "\n".join(explain(some))
+    assert adapters(LLAMA_70B, replace(eight, tensor=8)) < adapters(LLAMA_70B, eight)
 
 
 @pytest.mark.parametrize(

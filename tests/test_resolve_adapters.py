@@ -7,6 +7,7 @@ import pytest
 from gpuyard import vllm
 from tests.projects import chart_values, problems, resolved
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLAIM = {"model": {"source": "pvc://weights/llama"}}
 
 
@@ -43,9 +44,22 @@ def test_from_hugging_face_where_the_server_reaches_it() -> None:
     spec = {"storage": {"download": False}, **serving(adapter(source="hf://acme/sql-lora"))}
     assert chart_values(spec)["args"]["lora-modules"] == ["sql=acme/sql-lora"]
     assert resolved(spec).notes[1:] == (
-        "blueprints/chat.yaml: adapters take GPU memory that the fit doesn't count",
         "blueprints/chat.yaml: adapter sql is whatever hf://acme/sql-lora holds when a server starts",
     )
+
+
+def test_of_a_commit_copied_with_the_weights() -> None:
+    found = chart_values(serving(adapter(source=f"hf://acme/sql-lora@{COMMIT}")))
+    assert found["download"]["adapters"] == [{"id": "acme/sql-lora", "revision": COMMIT}]
+    assert found["args"]["lora-modules"] == [f"sql=/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"]
+    assert resolved(serving(adapter(source=f"hf://acme/sql-lora@{COMMIT}"))).notes == resolved({}).notes
+
+
+def test_each_shape_loads_them_from_where_its_own_weights_are() -> None:
+    """A form of the model on a claim has no download Job, so nobody would copy the adapter."""
+    shapes = {"a10": {"model": {"name": "llama-3.1-8b-instruct-awq", "source": "pvc://weights/llama"}}}
+    spec = {"shapes": shapes, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))}
+    assert any("the server doesn't reach Hugging Face" in found for found in problems(spec))
 
 
 def test_none_no_flags() -> None:
@@ -67,13 +81,15 @@ def test_none_no_flags() -> None:
         ),
         ({**CLAIM, **serving(adapter(rank=513))}, "must be at most 512"),
         (serving(adapter()), "its claim isn't mounted; put it on the claim of the weights or the cache (none)"),
-        (serving(adapter(source="hf://acme/sql")), "the server doesn't reach Hugging Face"),
+        (serving(adapter(source="hf://acme/sql")), "copies adapters of a commit; add @<40-digit commit>"),
+        ({**CLAIM, **serving(adapter(source="hf://acme/sql"))}, "the server doesn't reach Hugging Face"),
+        ({**CLAIM, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))}, "the server doesn't reach Hugging Face"),
         (
-            {"storage": {"download": False}, **serving(adapter(source="hf://acme/sql@" + "0" * 40))},
-            "vLLM takes adapters from Hugging Face by name alone, so a commit can't be held",
+            {"storage": {"download": False}, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))},
+            "takes an adapter by name alone, so a commit can't be held",
         ),
         ({**CLAIM, **serving(adapter("a=b"))}, "must be letters, digits"),
-        ({**CLAIM, **serving(adapter(source="pvc://weights/../etc"))}, "must be pvc://claim/folder"),
+        ({**CLAIM, **serving(adapter(source="pvc://weights/../etc"))}, "or pvc://claim/folder"),
     ],
 )
 def test_refused(spec: dict[str, Any], message: str) -> None:

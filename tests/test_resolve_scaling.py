@@ -30,6 +30,12 @@ def test_an_objective_alone_changes_no_signal() -> None:
     assert "ttft" not in chart_values({"slo": {"ttft": "2.5s"}})["scaling"]
 
 
+def test_targets_of_the_queue_and_the_cache() -> None:
+    scaling = {"signal": "composite", "queue": {"target": 9}, "kv": {"target": 0.6}}
+    found = chart_values({"scaling": scaling, "slo": {"ttft": "1s"}})["scaling"]
+    assert (found["queue"], found["kv"]) == ({"target": 9}, {"target": 0.6})
+
+
 def test_upstream_scales_to_zero() -> None:
     scaling = chart_values({"scaling": {"signal": "upstream", "upstream": UPSTREAM, "min": 0}})["scaling"]
     assert (scaling["min"], scaling["signal"], scaling["upstream"]) == (0, "upstream", UPSTREAM)
@@ -63,6 +69,14 @@ def test_a_shape_may_scale_to_zero_alone() -> None:
         (
             {"scaling": {"upstream": UPSTREAM}},
             "spec.scaling.upstream: is read by signal upstream alone, and the signal is concurrency",
+        ),
+        (
+            {"scaling": {"queue": {"target": 2}}},
+            "spec.scaling.queue: is read by signal queue and composite alone, and the signal is concurrency",
+        ),
+        (
+            {"scaling": {"signal": "queue", "kv": {"target": 0.5}}},
+            "spec.scaling.kv: is read by signal kv and composite alone, and the signal is queue",
         ),
         (
             {

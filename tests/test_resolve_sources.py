@@ -93,6 +93,14 @@ def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
             "spec.storage.cache.kind: nvme needs the StorageClass of the nodes' local drives; "
             "name it in stack.yaml as spec.storage.nvme",
         ),
+        (
+            {"storage": {"cache": {"claim": "mine", "kind": "block"}}},
+            "spec.storage.cache.kind: claim mine has its own; remove it",
+        ),
+        (
+            {"storage": {"cache": {"claim": "mine", "size": "1Ti"}}},
+            "spec.storage.cache.size: claim mine has its own; remove it",
+        ),
         ({"model": {"source": "oci://models/llama"}}, "must be hf://organisation/model@<40-digit commit>, oci://"),
         ({"model": {"source": "oci://models@ns/../x"}}, "must be hf://"),
     ],

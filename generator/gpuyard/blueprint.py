@@ -91,6 +91,10 @@ class Scaling:
     min: int
     max: int
     signal: str
+    queue: int | None
+    """Waiting requests that a replica may have."""
+    kv: float | None
+    """Share of the KV cache that a replica should use."""
     upstream: Upstream | None
 
 
@@ -99,6 +103,7 @@ class Cache:
     """Where weights and compiled kernels are kept."""
 
     kind: str
+    """`claim`, where the author names one; else as in the file."""
     size: str | None
     claim: str | None
 
@@ -204,12 +209,15 @@ def _scaling(value: Mapping[str, Any]) -> Scaling:
         min=value["min"],
         max=value["max"],
         signal=value["signal"],
+        queue=value.get("queue", {}).get("target"),
+        kv=value.get("kv", {}).get("target"),
         upstream=None if upstream is None else Upstream(upstream["query"], upstream["target"]),
     )
 
 
 def _cache(value: Mapping[str, Any]) -> Cache:
-    return Cache(value["kind"], value.get("size"), value.get("claim"))
+    claim = value.get("claim")
+    return Cache(value.get("kind", "claim" if claim else "fss"), value.get("size"), claim)
 
 
 def _expose(value: Mapping[str, Any] | None) -> Expose | None:

@@ -147,14 +147,26 @@ def _duplicates(project: Project) -> list[Problem]:
     """Two files must not describe the same thing: objects are named after it."""
     problems: list[Problem] = []
     seen: dict[str, str] = {}
+    served: dict[str, str] = {}
     for blueprint in project.blueprints:
         if blueprint.name in seen:
             where = project.at(blueprint.file, "metadata", "name")
             problems.append(Problem(where, f"metadata.name {blueprint.name} is {seen[blueprint.name]}'s name already"))
+        elif blueprint.served_name in served:
+            problems.append(_served_twice(project, blueprint, served[blueprint.served_name]))
         seen.setdefault(blueprint.name, blueprint.file)
+        served.setdefault(blueprint.served_name, blueprint.file)
     names = [cluster.name for cluster in project.stack.clusters]
     for index, name in enumerate(names):
         if name in names[:index]:
             where = project.at(STACK_FILE, "spec", "clusters", index, "name")
             problems.append(Problem(where, f"spec.clusters: two clusters are called {name}"))
     return problems
+
+
+def _served_twice(project: Project, blueprint: Blueprint, other: str) -> Problem:
+    """Metrics are told apart by this name: each would scale on the requests of both."""
+    name, spec = blueprint.served_name, project.documents[blueprint.file].value["spec"]
+    path = ("spec", "model", "servedName") if "servedName" in spec["model"] else ("metadata", "name")
+    message = f"clients and metrics know the model of {other} by {name} already; give it another servedName"
+    return Problem(project.at(blueprint.file, *path), f"{'.'.join(path)}: {message}")

@@ -52,6 +52,7 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
         ("spec", "model", "architecture"): architecture(),
         ("spec", "scaling", "signal"): "upstream",
         ("spec", "scaling", "upstream"): {"query": "vector(1)", "target": 8},
+        ("spec", "storage", "cache", "kind"): None,
         ("spec", "storage", "cache", "size"): None,
         ("spec", "storage", "download"): False,
         ("spec", "shapes", "h100", "model", "architecture"): architecture(),

@@ -44,8 +44,3 @@
 {{- $needs := or (eq .Values.model.source "bucket") (not (include "vllm.offline" .)) }}
 {{- if or (eq .Values.networkPolicy.internet "always") (and $needs (eq .Values.networkPolicy.internet "auto")) }}true{{ end }}
 {{- end }}
-
-{{- /* Written by the download Job when the weights are whole. */}}
-{{- define "vllm.downloadMarker" -}}
-{{- printf "/cache/ready/%s" (printf "%s@%s" .Values.model.id .Values.model.revision | sha256sum | trunc 16) }}
-{{- end }}

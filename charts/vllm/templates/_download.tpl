@@ -1,7 +1,16 @@
-{{- /* A Job can't be changed: its name carries the hash of its pod. */}}
+{{- /* A Job's template can't be changed: the name carries its hash. */}}
 {{- define "vllm.downloadName" -}}
 {{- $name := include "vllm.fullname" . | trunc 45 | trimSuffix "-" }}
-{{- printf "%s-download-%s" $name (include "vllm.downloadPod" . | sha256sum | trunc 8) }}
+{{- printf "%s-download-%s" $name (include "vllm.downloadTemplate" . | sha256sum | trunc 8) }}
+{{- end }}
+
+{{- define "vllm.downloadTemplate" -}}
+metadata:
+  labels:
+    {{- include "vllm.downloadSelectorLabels" . | nindent 4 }}
+    {{- include "vllm.moreLabels" (dict "root" . "component" "download") | nindent 4 }}
+spec:
+  {{- include "vllm.downloadPod" . | nindent 2 }}
 {{- end }}
 
 {{- define "vllm.downloadPod" -}}
@@ -26,8 +35,7 @@ containers:
       - |
         {{- include "vllm.downloadScript" . | nindent 8 }}
     args:
-      - {{ .Values.model.id | quote }}
-      - {{ .Values.model.revision | quote }}
+      - {{ include "vllm.downloadList" . | quote }}
       - {{ .Values.download.ignore | toRawJson | quote }}
       - {{ include "vllm.downloadMarker" . | quote }}
     env:

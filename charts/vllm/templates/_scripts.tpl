@@ -21,13 +21,15 @@ os.replace(target + ".new", target)
 {{- define "vllm.downloadScript" -}}
 import json, os, sys
 from huggingface_hub import snapshot_download
-model, revision, ignore, marker = sys.argv[1:]
-path = snapshot_download(model, revision=revision or None, ignore_patterns=json.loads(ignore))
+wanted, ignore, marker = sys.argv[1:]
+paths = []
+for name, revision in json.loads(wanted):
+    paths.append(snapshot_download(name, revision=revision or None, ignore_patterns=json.loads(ignore)))
+    print(paths[-1], flush=True)
 os.makedirs(os.path.dirname(marker), exist_ok=True)
 with open(marker + ".new", "w", encoding="utf-8") as file:
-    file.write(path + "\n")
+    file.write("\n".join(paths) + "\n")
 os.replace(marker + ".new", marker)
-print(path)
 {{- end }}
 
 {{- define "vllm.awaitScript" -}}

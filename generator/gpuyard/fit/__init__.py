@@ -4,7 +4,7 @@ Per GPU: budget = utilization x usable; KV cache = budget - weights - activation
 """
 
 from gpuyard.fit.choose import Choice, Refusal, choose
-from gpuyard.fit.memory import Settings
+from gpuyard.fit.settings import Settings
 from gpuyard.fit.verdict import MARGIN_GIB, TYPICAL_TOKENS, Fit, Verdict, defaults_for, fit
 from gpuyard.fit.words import explain
 

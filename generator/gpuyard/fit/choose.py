@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gpuyard.fit.memory import Settings
+from gpuyard.fit.settings import Settings
 from gpuyard.fit.verdict import Fit, Verdict, defaults_for, fit
 from gpuyard.models import Model, variants
 from gpuyard.shapes import Node
@@ -90,6 +90,8 @@ def choose(
     batched_tokens: int | None = None,
     utilization: float | None = None,
     kv_dtype: str | None = None,
+    adapters: int = 0,
+    adapter_rank: int = 0,
     version: str | None = None,
 ) -> Choice | Refusal:
     """The smallest tensor parallelism with room on every node, else enough on every one, else on some."""
@@ -101,6 +103,7 @@ def choose(
         "version": version,
     }
     given = {name: value for name, value in optional.items() if value is not None}
+    given |= {"adapters": adapters, "adapter_rank": adapter_rank}
     wish = _Wish(context, concurrency, tensor, pipeline, given)
     return _choice(model, nodes, wish) or _refusal(model, nodes, wish)
 

@@ -4,16 +4,15 @@ Everything is for the fullest GPU of one replica. Constants are measured: they c
 vLLM 0.9 to 0.28 on L4, L40S, H100 and H200 that their authors published; tests/test_fit.py has some.
 """
 
-from dataclasses import dataclass
 from math import ceil
 
 from gpuyard.fit.accounting import accounting
+from gpuyard.fit.settings import GIB, Settings
 from gpuyard.models import Model
 from gpuyard.shapes import Node
 
-__all__ = ["BLOCK", "GIB", "Settings", "activation", "buffers", "graphs", "kv_bytes", "weights"]
+__all__ = ["BLOCK", "activation", "buffers", "graphs", "kv_bytes", "weights"]
 
-GIB = 2**30
 BLOCK = 16
 """Tokens of one block of the KV cache."""
 _VISION_GIB = 2.3
@@ -22,26 +21,6 @@ _EXPERTS_GIB = 0.6
 """What a mixture of experts adds to the peak at 8192 batched tokens."""
 _PIPELINE_GIB = 1.3
 """What pipeline parallelism takes more of each GPU than tensor parallelism."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What vLLM is told, as far as it decides about memory."""
-
-    context: int
-    """max-model-len, tokens."""
-    max_num_seqs: int
-    batched_tokens: int
-    utilization: float
-    tensor: int = 1
-    pipeline: int = 1
-    kv_dtype: str = "auto"
-    version: str = "0.32.0"
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of one replica."""
-        return self.tensor * self.pipeline
 
 
 def weights(model: Model, settings: Settings) -> float:
@@ -81,7 +60,8 @@ def graphs(model: Model, node: Node, settings: Settings) -> float:
     sizes = 3 + min(largest, 256) // 8 + max(0, largest - 256) // 16
     layers = ceil(model.attention.layers / settings.pipeline)
     joined = 1.0 if settings.tensor == 1 or node.gpu.nvlink else 1.7
-    return max(0.2, 0.018 * layers * joined * sizes / 51 + (0.4 if model.experts else 0.0))
+    kinds = 2 if settings.adapters else 1  # with and without an adapter: --cudagraph-specialize-lora
+    return max(0.2, 0.018 * layers * joined * sizes / 51 + (0.4 if model.experts else 0.0)) * kinds
 
 
 def kv_bytes(model: Model, settings: Settings, tokens: int) -> int:

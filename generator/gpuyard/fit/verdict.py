@@ -5,7 +5,9 @@ from enum import StrEnum
 
 from gpuyard.fit import memory
 from gpuyard.fit.accounting import accounting
-from gpuyard.fit.memory import BLOCK, GIB, Settings
+from gpuyard.fit.lora import adapters
+from gpuyard.fit.memory import BLOCK
+from gpuyard.fit.settings import GIB, Settings
 from gpuyard.models import Model, Quantization
 from gpuyard.shapes import Node
 
@@ -44,6 +46,7 @@ class Fit:
     activation: float
     buffers: float
     graphs: float
+    adapters: float
     kv: float
     kv_token_bytes: int
     kv_tokens: int
@@ -57,7 +60,7 @@ class Fit:
     @property
     def other(self) -> float:
         """Everything beside weights and KV cache, GiB."""
-        return self.activation + self.buffers + self.graphs
+        return self.activation + self.buffers + self.graphs + self.adapters
 
 
 def defaults_for(node: Node, context: int, *, concurrency: int = 1) -> Settings:
@@ -98,9 +101,10 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
     activation = memory.activation(model, settings)
     buffers = memory.buffers(node, settings)
     graphs = memory.graphs(model, node, settings)
+    slots = adapters(model, settings)
     on_top = 0.0 if accounting(settings.version).graphs_inside else graphs
     budget = min(settings.utilization * node.usable_gib, node.usable_gib - on_top - _DRIVER_GIB)
-    kv = max(0.0, budget - weights - activation - buffers - graphs + on_top)
+    kv = max(0.0, budget - weights - activation - buffers - slots - graphs + on_top)
     needed = memory.kv_bytes(model, settings, settings.context)
     typical = memory.kv_bytes(model, settings, min(settings.context, TYPICAL_TOKENS))
     result = Fit(
@@ -114,6 +118,7 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
         activation=activation,
         buffers=buffers,
         graphs=graphs - on_top,
+        adapters=slots,
         kv=kv,
         kv_token_bytes=needed // settings.context,
         kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK,
@@ -168,6 +173,8 @@ def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...
         found.append(f"{model.attention.window.layers} layers keep {model.attention.window.tokens} tokens only")
     if model.attention.state:
         found.append("linear attention: the state of a sequence is counted, its alignment to blocks isn't")
+    if settings.adapters:
+        found.append(f"{settings.adapters} adapters of rank {settings.adapter_rank}, on every layer")
     if model.vision:
         found.append("one image of the largest size is encoded at a time")
     if model.quantization in {Quantization.FP8, Quantization.NVFP4} and not node.gpu.fp8:

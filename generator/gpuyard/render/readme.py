@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 import jinja2
 
-from gpuyard.resolve import Resolved
+from gpuyard.blueprint import SecretKey
+from gpuyard.resolve import Resolved, Workload
 from gpuyard.tree import Tree
 
 __all__ = ["files"]
@@ -45,22 +46,24 @@ def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
             "key": "identity, known_hosts" if stack.repository.url.startswith("ssh") else "username, password",
             "purpose": "reading this repository",
         }
-    seen = set()
+    purposes: dict[tuple[str, str], list[str]] = {}
     for placement in resolved.placements:
-        blueprint, source = placement.workload.blueprint, placement.workload.source
+        for secret, purpose in _wanted(placement.workload):
+            known = purposes.setdefault((secret.secret, secret.key), [])
+            if purpose not in known:
+                known.append(purpose)
+    for (name, key), known in purposes.items():
+        yield {"namespace": stack.namespace, "name": name, "key": key, "purpose": "; ".join(known)}
+
+
+def _wanted(workload: Workload) -> Iterator[tuple[SecretKey, str]]:
+    """The Secrets of a workload, and what each is for."""
+    source, expose = workload.source, workload.blueprint.expose
+    if source.credentials:
         reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
-        wanted = [(source.credentials, reading)]
-        wanted += [(blueprint.expose.api_key, "API key of the clients")] if blueprint.expose else []
-        for secret, purpose in wanted:
-            if secret and (secret, blueprint.name) not in seen:
-                seen.add((secret, blueprint.name))
-                purpose = f"{blueprint.name}: {purpose}"
-                yield {
-                    "namespace": stack.namespace,
-                    "name": secret.secret,
-                    "key": secret.key,
-                    "purpose": purpose,
-                }
+        yield source.credentials, f"{workload.name}: {reading}"
+    if expose and expose.api_key:
+        yield expose.api_key, f"{workload.name}: API key of the clients"
 
 
 @cache

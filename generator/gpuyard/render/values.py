@@ -93,8 +93,11 @@ def _cache(resolved: Resolved, workload: Workload) -> Values:
 
 
 def _download(workload: Workload) -> Values:
-    seconds = workload.download_seconds
-    return {"download": {"enabled": True, "timeoutSeconds": seconds}} if seconds else {}
+    if not workload.download_seconds:
+        return {}
+    copied = [{"id": repository, "revision": commit} for repository, commit in workload.copied_adapters]
+    adapters = {"adapters": copied} if copied else {}
+    return {"download": {"enabled": True, "timeoutSeconds": workload.download_seconds, **adapters}}
 
 
 def _scaling(workload: Workload) -> Values:
@@ -106,6 +109,8 @@ def _scaling(workload: Workload) -> Values:
         "max": workload.max_replicas,
         "signal": scaling.signal,
         "concurrency": {"target": workload.concurrency},
+        **({"queue": {"target": scaling.queue}} if scaling.queue else {}),
+        **({"kv": {"target": scaling.kv}} if scaling.kv else {}),
         **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
         **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
         "prometheus": {"address": _PROMETHEUS},

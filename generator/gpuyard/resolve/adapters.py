@@ -9,10 +9,12 @@ from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.storage import downloads
 from gpuyard.resolve.workload import Source
 
-__all__ = ["check", "check_source", "flags", "notes"]
+__all__ = ["check", "check_source", "copied", "flags", "largest_rank", "notes"]
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What max-lora-rank may be (vllm/config/lora.py, MaxLoRARanks); it sets memory aside for the largest."""
+_HUB = "/cache/hf/hub"
+"""Where a download Job leaves what it copies; huggingface_hub names the folders by repository and commit."""
 _FLAGS = ("enable-lora", "lora-modules", "max-lora-rank", "max-loras")
 
 
@@ -49,21 +51,33 @@ def flags(blueprint: Blueprint, source: Source) -> Mapping[str, Any]:
     adapters = blueprint.serving.adapters
     if not adapters:
         return {}
-    largest = max(adapter.rank for adapter in adapters)
     return {
         "enable-lora": True,
         "max-loras": len(adapters),
-        "max-lora-rank": next(rank for rank in _RANKS if rank >= largest),
+        "max-lora-rank": largest_rank(blueprint),
         "lora-modules": [f"{adapter.name}={_place(blueprint, source, adapter)}" for adapter in adapters],
     }
 
 
-def notes(blueprint: Blueprint) -> Iterator[str]:
-    """What the arithmetic leaves out, and what isn't pinned."""
-    if blueprint.serving.adapters:
-        yield f"{blueprint.file}: adapters take GPU memory that the fit doesn't count"
+def largest_rank(blueprint: Blueprint) -> int:
+    """The smallest max-lora-rank that holds all; 0 without adapters."""
+    largest = max((adapter.rank for adapter in blueprint.serving.adapters), default=0)
+    return next(rank for rank in (0, *_RANKS) if rank >= largest)
+
+
+def copied(blueprint: Blueprint) -> Iterator[tuple[str, str]]:
+    """Repository and commit of each that the download Job copies beside the weights."""
     for adapter in blueprint.serving.adapters:
-        if adapter.source.startswith("hf://"):
+        scheme, _, rest = adapter.source.partition("://")
+        if scheme == "hf":
+            repository, _, commit = rest.partition("@")
+            yield repository, commit
+
+
+def notes(blueprint: Blueprint) -> Iterator[str]:
+    """What isn't pinned."""
+    for adapter in blueprint.serving.adapters:
+        if adapter.source.startswith("hf://") and "@" not in adapter.source:
             yield f"{blueprint.file}: adapter {adapter.name} is whatever {adapter.source} holds when a server starts"
 
 
@@ -77,12 +91,15 @@ def _unreachable(blueprint: Blueprint, source: Source, adapter: Adapter) -> str 
         return (
             f"its claim isn't mounted; put it on the claim of the weights or the cache ({', '.join(mounted) or 'none'})"
         )
-    if "@" in rest:
-        return "vLLM takes adapters from Hugging Face by name alone, so a commit can't be held; copy it onto a claim"
-    if source.kind is not Kind.HF or downloads(blueprint, source):
+    commit = "@" in rest
+    if downloads(blueprint, source):
+        return None if commit else "the Job that copies the weights copies adapters of a commit; add @<40-digit commit>"
+    if source.kind is not Kind.HF:
+        return "the server doesn't reach Hugging Face: its weights come from elsewhere; copy the adapter onto a claim"
+    if commit:
         return (
-            "the server doesn't reach Hugging Face: its weights come from a cache or a claim; "
-            "copy the adapter onto a claim, or set storage.download: false"
+            "a server that downloads for itself takes an adapter by name alone, so a commit can't be held; "
+            "remove it, or set storage.download: true"
         )
     return None
 
@@ -91,6 +108,7 @@ def _place(blueprint: Blueprint, source: Source, adapter: Adapter) -> str:
     """A folder in the pod, or a name on Hugging Face."""
     scheme, _, rest = adapter.source.partition("://")
     if scheme == "hf":
-        return rest
+        repository, _, commit = rest.partition("@")
+        return f"{_HUB}/models--{repository.replace('/', '--')}/snapshots/{commit}" if commit else rest
     claim, _, folder = rest.partition("/")
     return f"/models/{folder}" if claim == source.claim else f"/cache/{folder}"

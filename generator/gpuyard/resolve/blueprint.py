@@ -69,9 +69,6 @@ def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
 
 def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems: Problems) -> Iterator[_Target]:
     whole = find(blueprint, blueprint.model, ("spec", "model"), stack, problems)
-    if whole:
-        storage.check_source(blueprint, whole[1], problems)
-        adapters.check_source(blueprint, whole[1], problems)
     for name in available if blueprint.shapes is None else blueprint.shapes:
         override = _NOTHING if blueprint.shapes is None else blueprint.shapes[name]
         path = ("spec", "shapes", name)
@@ -89,6 +86,8 @@ def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems:
             if override.model is not None:
                 form = find(blueprint, override.model, (*path, "model"), stack, problems)
             if form:
+                storage.check_source(blueprint, form[1], problems)
+                adapters.check_source(blueprint, form[1], problems)
                 yield _Target(shape, chosen, override, *form)
 
 
@@ -125,6 +124,8 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
         tensor=override.tensor_parallel,
         utilization=override.gpu_memory_utilization or serving.gpu_memory_utilization,
         kv_dtype=serving.args.get("kv-cache-dtype"),
+        adapters=len(serving.adapters),
+        adapter_rank=adapters.largest_rank(blueprint),
         version=stack.vllm_version,
     )
     if isinstance(choice, fit.Refusal):
@@ -150,6 +151,7 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
         cache_gib=cache_gib,
         args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
         download_seconds=storage.download_seconds(blueprint, model, target.source),
+        copied_adapters=tuple(adapters.copied(blueprint)),
     )
 
 

@@ -14,8 +14,10 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, file: str, path: tuple[str | int, ...], message: str, *, key: bool = False) -> None:
-        """Note what is wrong with a value, or with its key."""
-        self.found.append(Problem(self._project.at(file, *path, key=key), f"{_dotted(path)}: {message}"))
+        """Note what is wrong with a value, or with its key; once, though several shapes may show it."""
+        problem = Problem(self._project.at(file, *path, key=key), f"{_dotted(path)}: {message}")
+        if problem not in self.found:
+            self.found.append(problem)
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

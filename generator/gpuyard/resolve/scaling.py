@@ -7,6 +7,8 @@ from gpuyard.stack import Stack
 __all__ = ["check"]
 
 _OF_TTFT = ("ttft", "composite")
+_READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
+"""Keys below scaling, and the signals that read them."""
 
 
 def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
@@ -66,8 +68,9 @@ def _signal(blueprint: Blueprint, problems: Problems) -> None:
                 "scale to zero needs a signal that exists without pods, and metrics of vLLM end with the last one; "
                 "ask a gateway or a queue, or use min: 1",
             )
-    elif scaling.upstream is not None:
-        message = f"is read by signal upstream alone, and the signal is {scaling.signal}"
-        problems.add(blueprint.file, (*path, "upstream"), message, key=True)
+    for key, signals in _READ_BY.items():
+        if getattr(scaling, key) is not None and scaling.signal not in signals:
+            message = f"is read by signal {' and '.join(signals)} alone, and the signal is {scaling.signal}"
+            problems.add(blueprint.file, (*path, key), message, key=True)
     if scaling.signal in _OF_TTFT and blueprint.ttft_seconds is None:
         problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")

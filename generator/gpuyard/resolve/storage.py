@@ -21,8 +21,9 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     """What is wrong wherever it runs."""
     cache, path = blueprint.cache, ("spec", "storage", "cache")
     if cache.claim:
-        if cache.size:
-            problems.add(blueprint.file, (*path, "size"), f"claim {cache.claim} has its own size; remove it", key=True)
+        for key, given in (("kind", cache.kind != "claim"), ("size", cache.size is not None)):
+            if given:
+                problems.add(blueprint.file, (*path, key), f"claim {cache.claim} has its own; remove it", key=True)
         return
     if cache.kind == "block" and blueprint.scaling.max > 1:
         message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
@@ -52,7 +53,7 @@ def downloads(blueprint: Blueprint, source: Source) -> bool:
     """Whether a Job fills the cache: when asked to, else where replicas share a cache that is ours."""
     if blueprint.download is not None:
         return blueprint.download
-    return source.kind is Kind.HF and blueprint.cache.kind == "fss" and not blueprint.cache.claim
+    return source.kind is Kind.HF and blueprint.cache.kind == "fss"
 
 
 def download_seconds(blueprint: Blueprint, model: Model, source: Source) -> int:
@@ -72,7 +73,7 @@ def load_kind(blueprint: Blueprint, source: Source) -> Kind:
 
 def with_drives(blueprint: Blueprint, nodes: Sequence[Node], named: Sequence[str], size: int) -> tuple[Node, ...] | str:
     """The nodes with room for the cache on drives of their own, or why that isn't so; `size` in GiB."""
-    if blueprint.cache.kind != "nvme" or blueprint.cache.claim:
+    if blueprint.cache.kind != "nvme":
         return tuple(nodes)
     without = [node.name for node in nodes if not node.bare_metal or not node.local_nvme_tb]
     if without and (len(without) == len(nodes) or set(without) & set(named)):

@@ -73,6 +73,8 @@ class Workload:
     args: Mapping[str, Any]
     download_seconds: int
     """How long the Job may take that copies the weights into the cache; 0: there is none."""
+    copied_adapters: tuple[tuple[str, str], ...]
+    """Repository and commit of each that the same Job copies."""
 
     @property
     def sync_timeout(self) -> int:

@@ -1,0 +1,13 @@
+{{- /* What is copied: Hugging Face id and revision of each, the weights first. */}}
+{{- define "vllm.downloadList" -}}
+{{- $list := list (list .Values.model.id .Values.model.revision) }}
+{{- range .Values.download.adapters }}
+{{- $list = append $list (list .id .revision) }}
+{{- end }}
+{{- toRawJson $list }}
+{{- end }}
+
+{{- /* Written by the download Job when everything is there. */}}
+{{- define "vllm.downloadMarker" -}}
+{{- printf "/cache/ready/%s" (include "vllm.downloadList" . | sha256sum | trunc 16) }}
+{{- end }}
