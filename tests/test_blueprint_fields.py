@@ -137,9 +137,11 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.expose.apiKey.key": Case(
         {"expose": {"apiKey": {"key": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY
     ),
+    "spec.clientNamespaces": Case({"clientNamespaces": ["apps"]}),
     "spec.slo.ttft": Case({"slo": {"ttft": "10s"}}),
 }
 
+ELSEWHERE = {"address": "http://prometheus.observability.svc:9090"}
 STACK_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "spec.version": Case({"version": "1.2.3"}),
@@ -155,6 +157,7 @@ STACK_KEYS: dict[str, Case] = {
     "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
     "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
     "spec.images.mirrors.*": Case({"images": {"mirrors": {"docker.io": "registry.example.com"}}}),
+    "spec.images.pullSecrets": Case({"images": {"pullSecrets": ["ocir"]}}),
     "spec.clusters[].name": Case({"clusters": [{**CLUSTER, "name": "iad"}]}),
     "spec.clusters[].region": Case({"clusters": [{**CLUSTER, "region": "us-ashburn-1"}]}, blueprint={"model": BUCKET}),
     "spec.clusters[].kubernetes": Case({"clusters": [{**CLUSTER, "kubernetes": "1.29"}]}, refused="1.29 is too old"),
@@ -169,7 +172,12 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
-    "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False}}}),
+    "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}}),
+    "spec.platform.prometheus.address": Case(
+        {"platform": {"prometheus": {"address": "https://other:9090/prom"}}},
+        {"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}},
+    ),
+    "spec.platform.prometheus.namespace": Case({"platform": {"prometheus": {"namespace": "observability"}}}),
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
     "spec.platform.kuberay.version": Case(
@@ -177,6 +185,8 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.gateway.name": Case({"gateway": {"name": "private"}}, GATEWAY, blueprint=EXPOSED),
     "spec.gateway.namespace": Case({"gateway": {"namespace": "other"}}, GATEWAY, blueprint=EXPOSED),
+    "spec.gateway.listener": Case({"gateway": {"listener": "https"}}, GATEWAY, blueprint=EXPOSED),
+    "spec.gateway.proxyNamespace": Case({"gateway": {"proxyNamespace": "envoy"}}, GATEWAY, blueprint=EXPOSED),
     "spec.storage.fss": Case({"storage": {"fss": "other"}}),
     "spec.storage.block": Case(
         {"storage": {"block": "other"}},

@@ -7,36 +7,22 @@ from hypothesis import strategies as st
 from gpuyard.budget import Kind, load_budget
 from gpuyard.models import catalogue
 
-SMALL, LARGE = catalogue()["llama-3.1-8b-instruct"], catalogue()["llama-3.3-70b-instruct"]
+SMALL = catalogue()["llama-3.1-8b-instruct"]
 
 
 def test_a_small_model_from_the_hub() -> None:
     budget = load_budget(SMALL)
     assert (budget.download, budget.load, budget.floor) == (161, 17, 300)
     assert budget.start == 720
-    assert budget.probe_failures * budget.probe_period == 720
     assert budget.grace == 150
-    assert budget.progress_deadline == 150 + 900 + 720
     assert budget.sync_timeout == 900 + (150 + 720) + 60
-    assert budget.scale_up_period == 720
-    assert budget.engine_ready_timeout == 720
     assert budget.assumptions[0] == "16.1 GB from hf at 100 MB/s, once for all GPUs: 161 s"
-
-
-def test_a_large_one_takes_longer_than_an_hpa_may_wait() -> None:
-    budget = load_budget(LARGE)
-    assert budget.start == 2820
-    assert budget.scale_up_period == 1800
 
 
 def test_what_the_author_says_wins() -> None:
     budget = load_budget(SMALL, start=1000, schedule=60)
     assert (budget.start, budget.schedule) == (1000, 60)
     assert budget.assumptions[-1] == "the blueprint says 1000 s instead"
-
-
-def test_vllm_never_waits_less_than_by_itself() -> None:
-    assert load_budget(SMALL, kind="nvme").engine_ready_timeout == 600
 
 
 def test_an_unknown_source_is_a_bug() -> None:
@@ -58,8 +44,5 @@ def test_more_bytes_never_get_less_time(first: int, second: int, kind: Kind, rep
 def test_every_timeout_holds_what_it_waits_for(size: int, kind: Kind, rate: int, replicas: int) -> None:
     budget = load_budget(replace(SMALL, weights_bytes=size), kind=kind, mb_per_second=rate, replicas=replicas)
     assert budget.start >= budget.download + budget.load + budget.floor
-    assert budget.probe_failures * budget.probe_period >= budget.start
-    assert budget.engine_ready_timeout >= budget.start
-    assert budget.progress_deadline >= budget.grace + budget.schedule + budget.start
-    assert budget.sync_timeout > budget.progress_deadline - 1
+    assert budget.sync_timeout >= budget.grace + budget.schedule + budget.start
     assert budget.sync_timeout >= 30

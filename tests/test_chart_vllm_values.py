@@ -12,6 +12,7 @@ import helm_python
 import pytest
 import yaml
 
+from gpuyard import vllm
 from tests.chart import docs, places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place
@@ -108,10 +109,25 @@ def _map_entry(place: Place) -> bool:
     [
         "model", "served-model-name", "served", "revision", "port", "host", "shutdown-timeout", "shutdown",
         "api-key", "api", "hf-token", "config", "download-dir", "served_model_name", "Model", "--model", "no",
+        "max-model-lenght", "Max-model-len", "disable-log-requests", "tp", "compilation-config.level",
     ],
 )  # fmt: skip
-def test_what_the_chart_sets_is_refused_in_args(argument: str) -> None:
+def test_in_args_only_flags_that_vllm_has_and_the_chart_does_not_set(argument: str) -> None:
     assert refused(case("default", args={argument: "x"}))
+
+
+def test_every_flag_of_a_blueprint_is_one_of_the_chart() -> None:
+    """Where `gpuyard check` takes it, the chart does."""
+    taken = schema()["properties"]["args"]["properties"]
+    for release in vllm.versions():
+        for name in vllm.catalogue(release).flags:  # type: ignore[union-attr]
+            findings = vllm.check_args({name: "x"}, {}, [name], release)
+            assert name in taken or findings, (release, name)
+
+
+def test_every_variable_of_a_blueprint_is_one_of_the_chart() -> None:
+    denied = schema()["properties"]["env"]["propertyNames"]["not"]["enum"]
+    assert [name for name in denied if not vllm.check_args({}, {name: "x"}, [name], "0.32.0")] == []
 
 
 @pytest.mark.parametrize("value", ["--trust-remote-code", ["x", "--trust-remote-code"], "-x", None, [None], [{}]])
@@ -267,9 +283,7 @@ def test_the_templates_need_no_schema_to_keep_the_structure(place: str, unchecke
         assert shape(rendered(payload)) == expected, payload[:80]
 
 
-@pytest.mark.parametrize(
-    "path", [("args",), ("env",), ("commonLabels",), ("podAnnotations",), ("prometheusRule", "alertLabels")]
-)
+@pytest.mark.parametrize("path", [("env",), ("commonLabels",), ("podAnnotations",), ("prometheusRule", "alertLabels")])
 def test_no_key_changes_the_structure(path: places.Path) -> None:
     def rendered(key: str) -> Any:
         values = case("shared-cache")

@@ -47,6 +47,7 @@ PAYLOADS = [
     *("\u202etxt.exe", "x\u200by", "x\u00a0y", "x\u0301", "\x7f", "../x", "/etc/passwd", "..", ".", "-", "--x"),
     *("x | y", "<script>alert(1)</script>", "[x](javascript:x)", "**x**", "12:30", "1.0", "0", "NaN", "on", "Y", "x,y"),
 ]
+APART = frozenset({"shapes", "clientNamespaces", "proxyNamespace"})
 Contents = Mapping[str, dict[str, Any]]
 
 
@@ -80,8 +81,9 @@ def test_at_all_places_at_once(variant: str, number: int) -> None:
                 return  # a file can't even be read
             left = [leaf for leaf in left if leaf not in refused]
             continue
-        if named := [leaf for leaf in left if leaf not in tokens or "shapes" in leaf.path]:
-            # What must exist elsewhere; and what is part of the base only while it is the same on all shapes.
+        if named := [leaf for leaf in left if leaf not in tokens or APART & set(leaf.path)]:
+            # What must exist elsewhere; what is part of the base only while it is the same on all shapes; and what
+            # is one with another place where the same text stands.
             late += named
             left = [leaf for leaf in left if leaf not in named]
             continue

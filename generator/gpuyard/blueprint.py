@@ -136,6 +136,8 @@ class Blueprint:
     schedule_seconds: int | None
     shutdown_seconds: int
     expose: Expose | None
+    client_namespaces: tuple[str, ...]
+    """Whose pods may call the Service."""
     ttft_seconds: float | None
 
 
@@ -159,6 +161,7 @@ def blueprint_from(value: Mapping[str, Any], file: str) -> Blueprint:
         schedule_seconds=spec["budget"].get("scheduleSeconds"),
         shutdown_seconds=spec["budget"]["shutdownSeconds"],
         expose=_expose(spec.get("expose")),
+        client_namespaces=tuple(spec["clientNamespaces"]),
         ttft_seconds=_seconds(spec.get("slo", {}).get("ttft")),
     )
 

@@ -1,4 +1,4 @@
-"""The load budget: seconds from a pod's creation to ready, and every timeout that follows from them."""
+"""The load budget: seconds from a pod's creation to ready; the chart computes its timeouts from them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,9 +33,6 @@ _FLOOR_SECONDS = 300
 _SAFETY = 1.5
 _SCHEDULE_SECONDS = 900
 """A new node, volumes, an image of 10 GB unpacked."""
-_PROBE_SECONDS = 10
-_LONGEST_HPA_PERIOD = 1800
-_VLLM_READY_TIMEOUT = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +55,14 @@ class Budget:
     assumptions: tuple[str, ...]
 
     @property
-    def probe_period(self) -> int:
-        """Of the startup probe."""
-        return _PROBE_SECONDS
-
-    @property
-    def probe_failures(self) -> int:
-        """Of the startup probe: times its period is at least `start`."""
-        return ceil(self.start / _PROBE_SECONDS)
-
-    @property
     def grace(self) -> int:
         """The pod's terminationGracePeriodSeconds."""
         return self.pre_stop + self.shutdown_timeout + self.shutdown_margin
 
     @property
-    def progress_deadline(self) -> int:
-        """The Deployment's progressDeadlineSeconds: an old pod leaves its GPU, a new one gets ready."""
-        return self.grace + self.schedule + self.start
-
-    @property
     def sync_timeout(self) -> int:
         """How long an engine waits for a rollout, one replica after the other; the last minute is its own."""
         return max(30, self.schedule + self.replicas * (self.grace + self.start) + 60)
-
-    @property
-    def scale_up_period(self) -> int:
-        """Of the HPA's policy: more pods make sense once the last could be ready; 1800 is its limit."""
-        return min(self.start, _LONGEST_HPA_PERIOD)
-
-    @property
-    def engine_ready_timeout(self) -> int:
-        """VLLM_ENGINE_READY_TIMEOUT_S: the front end waits for its engines; never below vLLM's own."""
-        return max(self.start, _VLLM_READY_TIMEOUT)
 
 
 def load_budget(

@@ -6,7 +6,7 @@ The only place that sees dicts from users. All problems of all files are reporte
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -156,12 +156,24 @@ def _duplicates(project: Project) -> list[Problem]:
             problems.append(_served_twice(project, blueprint, served[blueprint.served_name]))
         seen.setdefault(blueprint.name, blueprint.file)
         served.setdefault(blueprint.served_name, blueprint.file)
+    problems += _hosts(project)
     names = [cluster.name for cluster in project.stack.clusters]
     for index, name in enumerate(names):
         if name in names[:index]:
             where = project.at(STACK_FILE, "spec", "clusters", index, "name")
             problems.append(Problem(where, f"spec.clusters: two clusters are called {name}"))
     return problems
+
+
+def _hosts(project: Project) -> Iterator[Problem]:
+    """Two routes for all paths of one host: one of the models would get no request."""
+    seen: dict[str, str] = {}
+    for blueprint in project.blueprints:
+        if blueprint.expose and blueprint.expose.host in seen:
+            message = f"{blueprint.expose.host} leads to {seen[blueprint.expose.host]} already; give it another host"
+            yield Problem(project.at(blueprint.file, "spec", "expose", "host"), f"spec.expose.host: {message}")
+        elif blueprint.expose:
+            seen[blueprint.expose.host] = blueprint.name
 
 
 def _served_twice(project: Project, blueprint: Blueprint, other: str) -> Problem:

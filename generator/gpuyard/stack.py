@@ -61,14 +61,19 @@ class Platform:
     registry: str | None
     insecure: bool
     components: Mapping[str, Component]
+    prometheus_address: str | None
+    """None: that of the Prometheus which is installed."""
+    prometheus_namespace: str
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The Gateway that exposes models."""
+    """The Gateway that exposes models; listener None: all of its."""
 
     name: str
     namespace: str
+    listener: str | None
+    proxy_namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Stack:
     vllm_version: str
     image: str
     mirrors: Mapping[str, str]
+    pull_secrets: tuple[str, ...]
     clusters: tuple[Cluster, ...]
     platform: Platform
     gateway: Gateway | None
@@ -116,6 +122,7 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
         vllm_version=spec["vllm"]["version"],
         image=spec["vllm"]["image"],
         mirrors=dict(spec["images"]["mirrors"]),
+        pull_secrets=tuple(spec["images"]["pullSecrets"]),
         clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
         platform=Platform(
             registry=platform.get("registry"),
@@ -124,11 +131,18 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
                 name: Component(platform[name]["enabled"], platform[name].get("version"))
                 for name in ("keda", "prometheus", "kuberay")
             },
+            prometheus_address=platform["prometheus"].get("address"),
+            prometheus_namespace=platform["prometheus"]["namespace"],
         ),
-        gateway=None if gateway is None else Gateway(gateway["name"], gateway["namespace"]),
+        gateway=None if gateway is None else _gateway(gateway),
         storage_classes=dict(spec["storage"]),
         policy=Policy(spec["policy"]["maxGpus"], spec["policy"]["maxReplicas"], tuple(spec["policy"]["registries"])),
     )
+
+
+def _gateway(value: Mapping[str, str]) -> Gateway:
+    namespace = value["namespace"]
+    return Gateway(value["name"], namespace, value.get("listener"), value.get("proxyNamespace", namespace))
 
 
 def _cluster(value: Mapping[str, Any]) -> Cluster:

@@ -1,6 +1,7 @@
 """Writes what follows from charts/vllm/values.schema.json: its layout, values.yaml and README.md's tables.
 
-The schema is the one source of every key, type, default and description. Run this file after a change:
+The schema is the one source of every key, type, default and description; the flags in it are those of the vLLM
+versions that the catalogue has. Run this file after a change:
 
     python tests/chart/docs.py
 """
@@ -13,10 +14,16 @@ from typing import Any
 
 import yaml
 
+from gpuyard import vllm
+
 CHART = Path(__file__).resolve().parents[2] / "charts" / "vllm"
 BEGIN = "<!-- values: generated from values.schema.json by tests/chart/docs.py -->\n"
 END = "<!-- /values -->\n"
 WIDTH = 110
+SET_BY_THE_CHART = {
+    *("model", "served-model-name", "revision", "port", "host", "uds", "shutdown-timeout", "api-key", "hf-token"),
+    *("config", "download-dir", "headless", "grpc"),
+}
 HEADER = """\
 # Generated from values.schema.json by tests/chart/docs.py: change that file, not this one.
 """
@@ -46,11 +53,11 @@ def values_yaml(schema: dict[str, Any]) -> str:
 
 def readme_tables(schema: dict[str, Any]) -> str:
     """The tables of README.md: one row a key, one table a group; keys without a group come first."""
-    single = {key: node for key, node in schema["properties"].items() if "properties" not in node}
+    single = {key: node for key, node in schema["properties"].items() if not _is_group(node)}
     single = {key: node for key, node in single.items() if _has_default(node)}
     tables = [_table(single, "")]
     for key, node in schema["properties"].items():
-        if "properties" in node:
+        if _is_group(node):
             tables.append(f"### {key}\n\n{node['description']}\n\n" + _table(node["properties"], f"{key}."))
     return "\n".join(tables)
 
@@ -82,19 +89,42 @@ def _escape(line: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
 
+def with_flags(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with the flags that `args` takes."""
+    schema["properties"]["args"]["properties"] = {name: {"$ref": "#/definitions/argument"} for name in _flags()}
+    return schema
+
+
+def _flags() -> list[str]:
+    """Flags of every supported vLLM and the negations of the boolean ones, without those that the chart sets."""
+    names = set()
+    for release in vllm.versions():
+        known = vllm.catalogue(release)
+        assert known
+        for name, flag in known.flags.items():
+            if name not in SET_BY_THE_CHART and flag.alias not in SET_BY_THE_CHART:
+                names |= {name, f"no-{name}"} if flag.type == "boolean" else {name}
+    return sorted(names)
+
+
+def _is_group(node: dict[str, Any]) -> bool:
+    """Keys with defaults of their own; the flags of `args` have none."""
+    return "properties" in node and "default" not in node
+
+
 def _has_default(node: dict[str, Any]) -> bool:
     return "default" in node or "properties" in node
 
 
 def _default(node: dict[str, Any]) -> Any:
-    return defaults(node) if "properties" in node else node["default"]
+    return defaults(node) if _is_group(node) else node["default"]
 
 
 def _lines(key: str, node: dict[str, Any], indent: int) -> Iterator[str]:
     pad = " " * indent
     comment = textwrap.wrap("-- " + node["description"], WIDTH - indent - 2, break_on_hyphens=False)
     yield from (f"{pad}# {line}" for line in comment)
-    if "properties" in node:
+    if _is_group(node):
         yield f"{pad}{key}:"
         for name, child in node["properties"].items():
             yield from _lines(name, child, indent + 2)
@@ -111,7 +141,7 @@ def _table(properties: dict[str, Any], prefix: str) -> str:
 
 def _rows(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
     for key, node in properties.items():
-        if "properties" in node:
+        if _is_group(node):
             yield from _rows(node["properties"], f"{prefix}{key}.")
         else:
             text = node["description"].replace("|", "\\|").replace("<", "&lt;")
@@ -120,7 +150,7 @@ def _rows(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, s
 
 def outputs() -> dict[Path, str]:
     """Every generated file and what it should hold."""
-    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
+    schema = with_flags(json.loads((CHART / "values.schema.json").read_text("utf-8")))
     page = CHART / "README.md"
     return {
         CHART / "values.schema.json": layout(schema),

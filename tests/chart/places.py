@@ -52,7 +52,7 @@ def put(values: Any, path: Path, value: Any) -> None:
 
 def _leaves(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     node = resolved(node)
-    if "properties" in node:
+    if "properties" in node and path != ("args",):
         for key, child in node["properties"].items():
             yield from _leaves(child, (*path, key))
     elif node.get("type") == "array":
@@ -66,6 +66,8 @@ def _leaves(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, 
 
 def _groups(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     node = resolved(node)
+    if path == ("args",):
+        return  # flags of vLLM, without descriptions and defaults of their own
     if "properties" in node:
         yield path, node
         for key, child in node["properties"].items():

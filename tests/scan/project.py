@@ -85,6 +85,8 @@ def base(variant: str = "catalogue") -> Contents:
     stack["spec"]["clusters"][0]["shapes"] = {"a10": ["VM.GPU.A10.2"], "h100": ["BM.GPU.H100.8"]}
     stack["spec"]["policy"] = {"registries": ["docker.io"]}
     stack["spec"]["gateway"] = {"name": "public", "namespace": "gateways"}
+    if variant == "bucket":
+        stack["spec"]["platform"] = {"prometheus": {"enabled": False, "address": "http://prometheus:9090"}}
     blueprint = yamlio.read(sources["blueprints/chat.yaml"], "chat.yaml").value
     blueprint["spec"]["shapes"] = {"a10": {}, "h100": {}}
     blueprint["spec"]["serving"]["args"]["trust-remote-code"] = True

@@ -23,5 +23,4 @@ def command(directory: Path, as_json: bool) -> None:
         return
     for line in as_lines(resolved):
         click.echo(line)
-    for note in resolved.notes:
-        click.echo(f"note: {note}", err=True)
+    options.emit_notes(resolved.notes)

@@ -7,6 +7,7 @@ import click
 
 from gpuyard.changes import changes
 from gpuyard.chart import shipped_chart
+from gpuyard.claims import VALUES, refusals
 from gpuyard.commands import options
 from gpuyard.digest import input_digest
 from gpuyard.helm import engine
@@ -63,14 +64,18 @@ def command(
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
         change[LOCK] = write_lock(new)
+        ours = [path for path in ids if path.parent == VALUES and path in lock.files]
+        refused = list(refusals(snapshot.read(*ours), tree))
         progress("committing")
         commit = repo.commit(snapshot, change, message=_message(project, digest), push=push)
     if commit is None:
         _unchanged(snapshot, as_json)
     elif as_json:
-        options.emit_json({**as_data(resolved), "commit": commit.id, "branch": commit.branch})
+        notes = [*resolved.notes, *refused]
+        options.emit_json({**as_data(resolved), "commit": commit.id, "branch": commit.branch, "notes": notes})
     else:
         click.echo("\n".join([*folders(tree), "", *as_lines(resolved), "", _summary(commit)]))
+        options.emit_notes([*resolved.notes, *refused])
 
 
 def _listing(snapshot: "Snapshot", lock: Lock) -> str:

@@ -43,13 +43,19 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
 
 def _blueprints(folder: Path | None) -> dict[str, str]:
     if folder is None:
-        return {"chat.yaml": (shipped("blueprints") / "chat.yaml").read_text(encoding="utf-8")}
+        return {"chat.yaml": _for_users((shipped("blueprints") / "chat.yaml").read_text(encoding="utf-8"))}
     if not folder.is_dir():
         raise MissingError(f"{folder}: no such directory")
-    found = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))}
+    found = {file.name: _for_users(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.yaml"))}
     if not found:
         raise MissingError(f"{folder}: no blueprints (*.yaml) here")
     return found
+
+
+def _for_users(text: str) -> str:
+    """Without the editors' pointer to a schema that lies in our repository, not in theirs."""
+    first, _, rest = text.partition("\n")
+    return rest if first.startswith("# yaml-language-server: $schema=../generator/") else text
 
 
 def _slug(directory: Path) -> str:

@@ -1,6 +1,7 @@
 """Arguments that several commands share."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gpuyard.load import Project
 from gpuyard.names import nearest
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["directory", "emit_json", "output", "workload"]
+__all__ = ["directory", "emit_json", "emit_notes", "output", "workload"]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
@@ -35,6 +36,12 @@ output = click.option(
 def emit_json(data: Any) -> None:
     """Print data for a machine."""
     click.echo(json.dumps(data, indent=2))
+
+
+def emit_notes(notes: Iterable[str]) -> None:
+    """What is allowed and still worth saying, apart from the results."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def workload(resolved: Resolved, project: Project, name: str, shape: str) -> Workload:

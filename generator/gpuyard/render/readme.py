@@ -46,6 +46,8 @@ def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
             "key": "identity, known_hosts" if stack.repository.url.startswith("ssh") else "username, password",
             "purpose": "reading this repository",
         }
+    for name in stack.pull_secrets:
+        yield {"namespace": stack.namespace, "name": name, "key": ".dockerconfigjson", "purpose": "pulling images"}
     purposes: dict[tuple[str, str], list[str]] = {}
     for placement in resolved.placements:
         for secret, purpose in _wanted(placement.workload):

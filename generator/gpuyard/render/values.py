@@ -8,7 +8,7 @@ __all__ = ["values"]
 
 Values = dict[str, Any]
 
-_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
+_INSTALLED_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
 
 
 def values(resolved: Resolved, workload: Workload) -> Values:
@@ -23,6 +23,7 @@ def values(resolved: Resolved, workload: Workload) -> Values:
             "repository": image.repository,
             "tag": image.tag,
             **({"digest": image.digest} if image.digest else {}),
+            **({"pullSecrets": list(stack.pull_secrets)} if stack.pull_secrets else {}),
         },
         "model": _model(workload),
         "args": dict(workload.args),
@@ -41,7 +42,7 @@ def values(resolved: Resolved, workload: Workload) -> Values:
         "rollout": {"spareGpus": blueprint.spare_gpus},
         "placement": {"instanceTypes": list(workload.nodes)},
         "securityContext": {"readOnlyRootFilesystem": workload.shape.read_only_root_filesystem},
-        "scaling": _scaling(workload),
+        "scaling": _scaling(resolved, workload),
         **_monitoring(workload),
         **_exposure(resolved, workload),
     }
@@ -100,7 +101,7 @@ def _download(workload: Workload) -> Values:
     return {"download": {"enabled": True, "timeoutSeconds": workload.download_seconds, **adapters}}
 
 
-def _scaling(workload: Workload) -> Values:
+def _scaling(resolved: Resolved, workload: Workload) -> Values:
     scaling, ttft = workload.blueprint.scaling, workload.blueprint.ttft_seconds
     upstream = scaling.upstream
     return {
@@ -113,7 +114,7 @@ def _scaling(workload: Workload) -> Values:
         **({"kv": {"target": scaling.kv}} if scaling.kv else {}),
         **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
         **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-        "prometheus": {"address": _PROMETHEUS},
+        "prometheus": {"address": resolved.stack.platform.prometheus_address or _INSTALLED_PROMETHEUS},
     }
 
 
@@ -128,15 +129,17 @@ def _monitoring(workload: Workload) -> Values:
 def _exposure(resolved: Resolved, workload: Workload) -> Values:
     """The route through the stack's Gateway, and who may reach the pods."""
     expose, gateway = workload.blueprint.expose, resolved.stack.gateway
-    network: Values = {"prometheusNamespaces": ["monitoring"]}
+    clients = list(workload.blueprint.client_namespaces)
+    network: Values = {"prometheusNamespaces": [resolved.stack.platform.prometheus_namespace]}
     if expose is None or gateway is None:
-        return {"networkPolicy": network}
+        return {"networkPolicy": {**network, **({"clientNamespaces": clients} if clients else {})}}
+    listener = {"sectionName": gateway.listener} if gateway.listener else {}
     return {
-        "networkPolicy": {**network, "clientNamespaces": [gateway.namespace]},
+        "networkPolicy": {**network, "clientNamespaces": list(dict.fromkeys([gateway.proxy_namespace, *clients]))},
         "httpRoute": {
             "enabled": True,
             "hostnames": [expose.host],
-            "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace}],
+            "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace, **listener}],
         },
         **({"apiKey": {"secret": expose.api_key.secret, "key": expose.api_key.key}} if expose.api_key else {}),
     }

@@ -1,14 +1,14 @@
 """Stage 2, resolve: fills every default, chooses parallelism and placement, refuses what can't work. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from gpuyard.errors import InputError
-from gpuyard.images import LOCK as IMAGES_LOCK
 from gpuyard.images import Image, image
 from gpuyard.load import Project
 from gpuyard.platform import releases
-from gpuyard.resolve import adapters, clusters, stack
+from gpuyard.resolve import clusters, stack
 from gpuyard.resolve.blueprint import Available, workloads
+from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload
 from gpuyard.shapes import Shape, catalogue
@@ -35,14 +35,15 @@ def resolve(project: Project) -> Resolved:
     if problems.found:
         raise InputError(problems.found)
     server = _image(project)
+    runnable = tuple(result for result in results if isinstance(result, Workload))
     return Resolved(
         stack=project.stack,
         image=server,
-        workloads=tuple(result for result in results if isinstance(result, Workload)),
+        workloads=runnable,
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placements,
         releases=releases(project.stack.platform),
-        notes=(*_notes(project, server), *(note for each in project.blueprints for note in adapters.notes(each))),
+        notes=tuple(notes(project, server, runnable)),
     )
 
 
@@ -60,11 +61,3 @@ def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:
         if nodes := tuple(node for node in shape.nodes.values() if node.name in wanted):
             available[name] = (shape, nodes)
     return available
-
-
-def _notes(project: Project, server: Image) -> Iterator[str]:
-    """Images that aren't pinned, and pins that are for nothing."""
-    if server.digest is None:
-        yield f"{server} isn't pinned: {server.reason}; `gpuyard images lock` asks the registry"
-    for name in sorted(set(project.digests) - {server.upstream}):
-        yield f"{IMAGES_LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"

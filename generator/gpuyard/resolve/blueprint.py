@@ -8,7 +8,7 @@ from gpuyard.blueprint import Blueprint, ShapeOverride
 from gpuyard.budget import Budget, load_budget
 from gpuyard.models import Model
 from gpuyard.names import nearest
-from gpuyard.resolve import adapters, pod, scaling, storage
+from gpuyard.resolve import adapters, offline, pod, scaling, storage
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.sources import find
 from gpuyard.resolve.workload import Refusal, Source, Workload
@@ -57,7 +57,7 @@ def workloads(
 def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     """What is wrong wherever it runs."""
     file, serving = blueprint.file, blueprint.serving
-    if stack.vllm_version in vllm.versions():
+    if vllm.catalogue(stack.vllm_version):
         for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm_version):
             problems.add(file, ("spec", "serving", *key), message, key=True)
     scaling.check(blueprint, stack, problems)
@@ -88,6 +88,7 @@ def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems:
             if form:
                 storage.check_source(blueprint, form[1], problems)
                 adapters.check_source(blueprint, form[1], problems)
+                offline.check(blueprint, form[1], problems)
                 yield _Target(shape, chosen, override, *form)
 
 
@@ -112,7 +113,7 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     override, serving, model = target.override, blueprint.serving, target.model
     context = override.context_length or serving.context_length or min(_CONTEXT, model.max_context)
     concurrency = override.concurrency or serving.concurrency
-    cache_gib = pod.cache_gib(blueprint, model)
+    cache_gib = pod.cache_gib(blueprint, model, target.source)
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
         return Refusal(blueprint.name, target.shape.name, candidates)

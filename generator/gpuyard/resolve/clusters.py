@@ -54,8 +54,11 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
 
 
 def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: Problems) -> None:
-    """The most that all blueprints may take together; a pull request must not buy a data centre."""
-    most = {workload.name: workload.max_replicas * workload.gpus for workload in chosen}
+    """The most that all blueprints may take together, while they are rolled out, too.
+
+    A pull request must not buy a data centre, and the quota of this limit must not stop a rollout for ever.
+    """
+    most = {workload.name: (workload.max_replicas + workload.surge) * workload.gpus for workload in chosen}
     limit = project.stack.policy.max_gpus
     if sum(most.values()) > limit:
         parts = ", ".join(f"{name} {gpus}" for name, gpus in most.items())
@@ -63,5 +66,5 @@ def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: 
             project.stack.file,
             ("spec", "clusters", index),
             f"its blueprints may take {sum(most.values())} GPUs at their most ({parts}), "
-            f"and spec.policy.maxGpus is {limit}; lower scaling.max or raise the limit",
+            f"and spec.policy.maxGpus is {limit}; lower scaling.max or rollout.spareGpus, or raise the limit",
         )

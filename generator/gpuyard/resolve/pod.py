@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gpuyard.blueprint import Blueprint
+from gpuyard.budget import Kind
 from gpuyard.fit import Choice
 from gpuyard.models import Model
-from gpuyard.resolve.workload import Resources
+from gpuyard.resolve.workload import Resources, Source
 from gpuyard.shapes import Node
 
 __all__ = ["args", "cache_gib", "resources"]
@@ -44,12 +45,13 @@ def _shared_memory(model: Model, gpus: int) -> int:
     return by_gpus + (4 if model.multimodal else 0)
 
 
-def cache_gib(blueprint: Blueprint, model: Model) -> int:
-    """GiB of the cache: the author's size, or two versions of the weights and room for kernels, by steps of 50."""
+def cache_gib(blueprint: Blueprint, model: Model, source: Source) -> int:
+    """GiB of the cache: the author's size, or room for kernels and two versions of what is downloaded, by 50."""
     if blueprint.cache.size is not None:
         number, unit = blueprint.cache.size[:-2], blueprint.cache.size[-2:]
         return int(number) * (1024 if unit == "Ti" else 1)
-    return 50 * math.ceil((2 * model.weights_gib + 20) / 50)
+    downloaded = 2 * model.weights_gib if source.kind is Kind.HF else 0
+    return 50 * math.ceil((downloaded + 20) / 50)
 
 
 def args(choice: Choice, context: int, blueprint: Blueprint) -> Mapping[str, Any]:

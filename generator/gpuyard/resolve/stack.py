@@ -11,6 +11,8 @@ from gpuyard.stack import Cluster, Stack
 __all__ = ["check"]
 
 _OLDEST_KUBERNETES = 30
+_TAKEN = ("default", "flux-system", "keda", "monitoring")
+"""Namespaces of others: the model servers' quota and security level would hold for them too."""
 
 
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
@@ -28,7 +30,7 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
             ("spec", "repository", "url"),
             "ssh needs a key; name its Secret in spec.repository.secret",
         )
-    if stack.vllm_version not in vllm.versions():
+    if vllm.catalogue(stack.vllm_version) is None:
         known = nearest(stack.vllm_version, vllm.versions())
         problems.add(stack.file, ("spec", "vllm", "version"), f"{stack.vllm_version} is not known; {known}")
     if not _allowed(stack.image, stack.policy.registries):
@@ -38,8 +40,22 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
             ("spec", "vllm", "image"),
             f"{stack.image} comes from a registry that spec.policy.registries doesn't list ({listed})",
         )
+    if stack.namespace in _TAKEN or stack.namespace.startswith("kube-"):
+        message = f"{stack.namespace} is not the model servers' own; use another, such as inference"
+        problems.add(stack.file, ("spec", "namespace"), message)
+    _check_prometheus(stack, problems)
     for index, cluster in enumerate(stack.clusters):
         _check_cluster(stack.file, index, cluster, shapes, problems)
+
+
+def _check_prometheus(stack: Stack, problems: Problems) -> None:
+    path = ("spec", "platform", "prometheus")
+    installed, address = stack.platform.components["prometheus"].enabled, stack.platform.prometheus_address
+    if not installed and address is None:
+        message = "false: where is the cluster's own? Models scale by it; add address: http://host:port"
+        problems.add(stack.file, (*path, "enabled"), message)
+    if installed and address is not None:
+        problems.add(stack.file, (*path, "address"), "is read where enabled is false; remove it", key=True)
 
 
 def _allowed(image: str, registries: tuple[str, ...]) -> bool:

@@ -82,6 +82,11 @@ class Workload:
         return self.budget.sync_timeout + self.download_seconds
 
     @property
+    def surge(self) -> int:
+        """Replicas that a rollout may add, as the chart computes it."""
+        return 0 if self.blueprint.cache.kind == "block" else self.blueprint.spare_gpus // self.gpus
+
+    @property
     def name(self) -> str:
         """The blueprint's name, from which every object's name derives."""
         return self.blueprint.name

@@ -1,0 +1,51 @@
+"""What is allowed and still worth saying."""
+
+from collections.abc import Iterator, Sequence
+
+from gpuyard.blueprint import Blueprint
+from gpuyard.images import LOCK, Image
+from gpuyard.load import Project
+from gpuyard.resolve import adapters, offline
+from gpuyard.resolve.workload import Workload
+from gpuyard.vllm import catalogue, versions
+
+__all__ = ["notes"]
+
+
+def notes(project: Project, server: Image, workloads: Sequence[Workload]) -> Iterator[str]:
+    """One line each: of the stack, then of each blueprint."""
+    yield from _of_images(project, server)
+    stack = project.stack
+    if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
+        yield f"{stack.file}: flags and metrics of vLLM {stack.vllm_version} are checked as those of {known.release}"
+    exposed = [blueprint for blueprint in project.blueprints if blueprint.expose]
+    if stack.gateway and stack.gateway.listener is None and exposed:
+        yield (
+            f"{stack.file}: routes attach to every listener of Gateway {stack.gateway.name}, one without TLS too; "
+            "name the one with TLS as spec.gateway.listener"
+        )
+    for blueprint in project.blueprints:
+        yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
+        yield from adapters.notes(blueprint)
+
+
+def _of_images(project: Project, server: Image) -> Iterator[str]:
+    """Images that aren't pinned, and pins that are for nothing."""
+    if server.digest is None:
+        yield f"{server} isn't pinned: {server.reason}; `gpuyard images lock` asks the registry"
+    for name in sorted(set(project.digests) - {server.upstream}):
+        yield f"{LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"
+
+
+def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:
+    if blueprint.expose and blueprint.expose.api_key is None:
+        yield f"{blueprint.file}: {blueprint.expose.host} answers everybody; expose.apiKey asks for a key"
+    for workload in workloads:
+        if blueprint.spare_gpus and not workload.surge:
+            yield (
+                f"{blueprint.file}: {blueprint.spare_gpus} spare GPUs are too few for a replica on "
+                f"{workload.shape.name} ({workload.gpus} GPUs), so an old one stops before a new one starts"
+            )
+    for path, name in offline.named(blueprint):
+        if path[0] == "speculative-config":
+            yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"

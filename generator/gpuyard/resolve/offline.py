@@ -1,0 +1,43 @@
+"""Models that flags name beside the one that is served: who downloads them?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gpuyard.blueprint import Blueprint
+from gpuyard.budget import Kind
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.storage import downloads
+from gpuyard.resolve.workload import Source
+
+__all__ = ["check", "named"]
+
+_FLAGS = ("tokenizer", "hf-config-path")
+
+
+def check(blueprint: Blueprint, source: Source, problems: Problems) -> None:
+    """A server without the internet finds only what is on its volumes."""
+    if source.kind is Kind.HF and not downloads(blueprint, source):
+        return
+    for path, name in named(blueprint):
+        if not name.startswith("/"):
+            problems.add(
+                blueprint.file,
+                ("spec", "serving", "args", *path),
+                f"the server doesn't reach Hugging Face, and nobody copies {name}; "
+                "give a path on a claim that it mounts (/models/… or /cache/…), or set storage.download: false",
+            )
+
+
+def named(blueprint: Blueprint) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a flag names a model, and the name."""
+    args = blueprint.serving.args
+    for flag in _FLAGS:
+        if isinstance(args.get(flag), str):
+            yield (flag,), args[flag]
+    draft = _draft(args.get("speculative-config"))
+    if isinstance(draft, str):
+        yield ("speculative-config", "model"), draft
+
+
+def _draft(config: object) -> Any:
+    return config.get("model") if isinstance(config, dict) else None
