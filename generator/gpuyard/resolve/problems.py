@@ -2,6 +2,7 @@
 
 from gpuyard.errors import Problem
 from gpuyard.load import Project
+from gpuyard.yamlio import show_path
 
 __all__ = ["Problems"]
 
@@ -15,14 +16,6 @@ class Problems:
 
     def add(self, file: str, path: tuple[str | int, ...], message: str, *, key: bool = False) -> None:
         """Note what is wrong with a value, or with its key; once, though several shapes may show it."""
-        problem = Problem(self._project.at(file, *path, key=key), f"{_dotted(path)}: {message}")
+        problem = Problem(self._project.at(file, *path, key=key), f"{show_path(path)}: {message}")
         if problem not in self.found:
             self.found.append(problem)
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    """A path as people write it: spec.clusters[0].name."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.removeprefix(".")
