@@ -16,11 +16,11 @@ from gpuyard.helm import Embedded
 from gpuyard.load import load, read
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
-from tests.fakeregistry import fake_registry
+from tests.fakeregistry import FakeRegistry, fake_registry
 
 UPSTREAM = "docker.io/vllm/vllm-openai:v0.32.0"
 DIGEST = "sha256:" + "ab" * 32
-MIRRORS = "  images: {mirrors: {docker.io: registry.example.com/hub}}\n"
+REGISTRIES = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
 
 
 def run(*args: str | Path) -> Result:
@@ -30,6 +30,26 @@ def run(*args: str | Path) -> Result:
 def edit(project: Path, more: str) -> None:
     with (project / "stack.yaml").open("a", encoding="utf-8") as stream:
         stream.write(more)
+
+
+def mirror(project: Path, to: str, *registries: str) -> None:
+    """Everything of these registries (docker.io) comes from there, and may."""
+    names = ", ".join(f'{name}: "{to}"' for name in registries or ("docker.io",))
+    edit(project, f'  images: {{mirrors: {{{names}}}}}\n  policy: {{registries: ["{to.partition("/")[0]}"]}}\n')
+
+
+def known(project: Path) -> list[str]:
+    """Every image of the stack."""
+    return [image.upstream for image in resolve(load(project)).images]
+
+
+def filled(fake: FakeRegistry, project: Path) -> dict[str, str]:
+    """Digest by image, once the registry has all of them under hub/."""
+    digests = {}
+    for name in known(project):
+        repository, _, tag = name.rpartition(":")
+        digests[name] = fake.put(f"hub/{repository.partition('/')[2]}", tag, f'{{"of":"{name}"}}'.encode())
+    return digests
 
 
 def lock(project: Path, entries: dict[str, str]) -> None:
@@ -58,21 +78,26 @@ def rendered(project: Path) -> set[str]:
 @pytest.mark.parametrize("pinned", [False, True])
 def test_what_is_listed_is_what_is_rendered(project: Path, mirrored: bool, pinned: bool) -> None:
     if mirrored:
-        edit(project, MIRRORS)
+        mirror(project, "registry.example.com/hub")
     if pinned:
         lock(project, {UPSTREAM: DIGEST})
     wanted = ("registry.example.com/hub" if mirrored else "docker.io") + "/vllm/vllm-openai:v0.32.0"
     wanted += f"@{DIGEST}" if pinned else ""
     data = json.loads(run("images", project, "-o", "json").stdout)
-    assert [image["image"] for image in data["images"]] == [wanted]
+    assert [image["image"] for image in data["images"] if image["chart"] is None] == [wanted]
     assert rendered(project) == {wanted}
 
 
-def test_charts_are_listed_and_what_isnt_known_is_said(project: Path) -> None:
-    result = run("images", project)
-    assert f"{UPSTREAM.rpartition(':')[0]}:v0.32.0  none" in result.output
-    assert "kube-prometheus-stack" in result.output
-    assert "The images of these charts are named by the charts themselves" in result.output
+def test_images_and_charts_as_text(project: Path) -> None:
+    lines = [line.split() for line in run("images", project).output.splitlines()]
+    assert lines[0] == ["IMAGE", "DIGEST", "MIRROR", "OF"]
+    assert lines[1][:5] == [UPSTREAM, "none", "none", "model", "servers,"]
+    assert ["ghcr.io/kedacore/keda:2.20.2", "none", "none", "keda", "2.20.2"] in lines
+    assert ["kube-prometheus-stack", "88.5.3", "oci://ghcr.io/prometheus-community/charts"] in lines
+    mirror(project, "registry.example.com/hub", "ghcr.io", "docker.io")
+    lines = [line.split() for line in run("images", project).output.splitlines()]
+    assert lines[1][2] == "registry.example.com/hub/vllm/vllm-openai"
+    assert ["ghcr.io/kedacore/keda:2.20.2", "none", "registry.example.com/hub/kedacore/keda", "keda", "2.20.2"] in lines
 
 
 def test_a_tag_alone_is_noted(project: Path) -> None:
@@ -80,7 +105,12 @@ def test_a_tag_alone_is_noted(project: Path) -> None:
     result = run("check", project)
     assert (result.exit_code, note in result.output) == (0, True), result.output
     assert note in json.loads(run("check", project, "-o", "json").stdout)["notes"][0]
-    lock(project, {UPSTREAM: DIGEST})
+    platform = "10 of 10 images of the platform's charts aren't pinned: their tags alone; `gpuyard images lock` asks"
+    assert platform in result.output
+    lock(project, {UPSTREAM: DIGEST, "ghcr.io/kedacore/keda:2.20.2": DIGEST})
+    result = run("check", project)
+    assert (note in result.output, "9 of 10 images of the platform's" in result.output) == (False, True)
+    lock(project, dict.fromkeys(known(project), DIGEST))
     assert "note:" not in run("check", project).output
 
 
@@ -117,44 +147,54 @@ def test_a_lock_that_is_a_link_out(project: Path) -> None:
     assert (result.exit_code, "is a link that leads out of the directory" in result.output) == (65, True)
 
 
-def test_lock_asks_the_mirror_and_pins_what_compile_emits(project: Path) -> None:
+def test_lock_asks_the_mirrors_and_pins_what_compile_emits(project: Path) -> None:
     with fake_registry() as fake:
-        edit(project, f'  images: {{mirrors: {{docker.io: "{fake.host}/hub"}}}}\n')
-        digest = fake.put("hub/vllm/vllm-openai", "v0.32.0")
+        mirror(project, f"{fake.host}/hub", *REGISTRIES)
+        digests = filled(fake, project)
+        assert len(digests) == 11
         first = run("images", "lock", project)
         assert first.exit_code == 0, first.output
-        assert f"{UPSTREAM}: {digest}\n" in first.output
-        written = (project / "images.lock").read_text(encoding="utf-8")
-        assert written.endswith(f"images:\n  {UPSTREAM}: {digest}\n")
+        for name, digest in digests.items():
+            assert f"{name}: {digest}\n" in first.output
+        assert load(project).digests == digests
         assert run("images", "lock", project).output == f"up to date: {project / 'images.lock'}\n"
-        assert rendered(project) == {f"{fake.host}/hub/vllm/vllm-openai:v0.32.0@{digest}"}
+        pinned = f"{fake.host}/hub/vllm/vllm-openai:v0.32.0@{digests[UPSTREAM]}"
+        assert rendered(project) == {pinned}
+        data = json.loads(run("images", project, "-o", "json").stdout)["images"]
+        assert {image["upstream"]: image["digest"] for image in data} == digests
+        assert all(image["image"].startswith(f"{fake.host}/hub/") for image in data)
         # A tag that has moved: the change is shown.
         moved = fake.put("hub/vllm/vllm-openai", "v0.32.0", b'{"schemaVersion": 2}')
-        assert f"{UPSTREAM}: {moved} (was {digest})" in run("images", "lock", project).output
+        assert f"{UPSTREAM}: {moved} (was {digests[UPSTREAM]})" in run("images", "lock", project).output
     assert [path.name for path in project.iterdir() if path.name.startswith("tmp")] == []
 
 
-def test_a_registry_that_fails_leaves_the_lock_alone(project: Path) -> None:
+def test_what_a_mirror_lacks_is_said_at_once_and_leaves_the_lock_alone(project: Path) -> None:
     lock(project, {UPSTREAM: DIGEST})
     before = (project / "images.lock").read_text(encoding="utf-8")
     with fake_registry() as fake:
-        edit(project, f'  images: {{mirrors: {{docker.io: "{fake.host}"}}}}\n')
+        mirror(project, f"{fake.host}/hub", *REGISTRIES)
+        filled(fake, project)
+        del fake.manifests["/v2/hub/vllm/vllm-openai/manifests/v0.32.0"]
+        del fake.manifests["/v2/hub/thanos/thanos/manifests/v0.42.4"]
         result = run("images", "lock", project)
     assert result.exit_code == 66, result.output
+    for missing in ("vllm/vllm-openai:v0.32.0", "thanos/thanos:v0.42.4"):
+        assert f"{fake.host}/hub/{missing}: the registry doesn't have it\n" in result.output
     assert (project / "images.lock").read_text(encoding="utf-8") == before
 
 
 @pytest.mark.parametrize(
-    ("name", "pulled"),
+    ("name", "pulled", "by"),
     [
-        ("docker.io/vllm/vllm-openai", "b.example/x/vllm-openai"),
-        ("docker.io/vllmx/a", "a.example/vllmx/a"),
-        ("ghcr.io/vllm/a", "ghcr.io/vllm/a"),
-        ("docker.io.example/vllm/a", "docker.io.example/vllm/a"),
+        ("docker.io/vllm/vllm-openai", "b.example/x/vllm-openai", "docker.io/vllm"),
+        ("docker.io/vllmx/a", "a.example/vllmx/a", "docker.io"),
+        ("ghcr.io/vllm/a", "ghcr.io/vllm/a", ""),
+        ("docker.io.example/vllm/a", "docker.io.example/vllm/a", ""),
     ],
 )
-def test_the_longest_mirror_decides(name: str, pulled: str) -> None:
-    assert images.mirrored(name, {"docker.io": "a.example", "docker.io/vllm": "b.example/x"}) == pulled
+def test_the_longest_mirror_decides(name: str, pulled: str, by: str) -> None:
+    assert images.mirrored(name, {"docker.io": "a.example", "docker.io/vllm": "b.example/x"}) == (pulled, by)
 
 
 def test_catalogue_has_a_line_for_every_known_vllm() -> None:

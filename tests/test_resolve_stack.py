@@ -12,8 +12,8 @@ EXPOSED = {"expose": {"host": "chat.example.com", "apiKey": {"secret": "chat", "
 
 
 def notes(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
-    """Beside the one that says that the image isn't pinned."""
-    return list(resolved(spec, stack).notes[1:])
+    """Beside those that say which images aren't pinned."""
+    return [note for note in resolved(spec, stack).notes if "pinned" not in note]
 
 
 # --- limits --------------------------------------------------------------------------------------------------

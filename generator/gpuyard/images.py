@@ -1,4 +1,4 @@
-"""Images that our objects name: which digest pins them, and which mirror they are pulled from."""
+"""Images that clusters pull: which digest pins them, and which mirror they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ class Image:
     """Its name and tag before mirrors apply; the key in the lock."""
     reason: str
     """Why there is no digest; empty when there is one."""
+    mirror: str
+    """The stack's mirror that it is pulled from, by what it stands for; empty: none."""
 
     def __str__(self) -> str:
         return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
@@ -39,15 +41,16 @@ def image(repository: str, tag: str, *, mirrors: Mapping[str, str], locked: Mapp
     upstream = f"{repository}:{tag}"
     ours, reason = _catalogue().get(upstream, (None, "nobody has looked its digest up: tag only"))
     digest = locked.get(upstream, ours)
-    return Image(mirrored(repository, mirrors), tag, digest, upstream, "" if digest else reason)
+    pulled, mirror = mirrored(repository, mirrors)
+    return Image(pulled, tag, digest, upstream, "" if digest else reason, mirror)
 
 
-def mirrored(repository: str, mirrors: Mapping[str, str]) -> str:
-    """The repository under its mirror; the longest prefix that ends at a slash decides."""
+def mirrored(repository: str, mirrors: Mapping[str, str]) -> tuple[str, str]:
+    """The repository under its mirror, and which one; the longest prefix that ends at a slash decides."""
     for prefix in sorted(mirrors, key=len, reverse=True):
         if repository == prefix or repository.startswith(f"{prefix}/"):
-            return mirrors[prefix] + repository[len(prefix) :]
-    return repository
+            return mirrors[prefix] + repository[len(prefix) :], prefix
+    return repository, ""
 
 
 def write_lock(digests: Mapping[str, str]) -> str:

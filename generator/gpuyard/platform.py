@@ -8,6 +8,8 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue import read
+from gpuyard.chartimages import ChartImages, with_images
+from gpuyard.images import Image, image
 from gpuyard.stack import Platform
 
 __all__ = ["Layer", "Release", "releases"]
@@ -37,10 +39,13 @@ class Release:
     health: tuple[Mapping[str, str], ...]
     """Objects that show that it works, beside its release."""
     values: Mapping[str, Any]
+    known: ChartImages
+    images: tuple[Image, ...] | None
+    """As clusters pull them; None: of this version of the chart they aren't known."""
 
 
-def releases(platform: Platform) -> tuple[Release, ...]:
-    """The releases that a stack wants, in the order of their layers and names."""
+def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> tuple[Release, ...]:
+    """The releases that a stack wants, in the order of their layers and names; their values pull its images."""
     wanted = []
     for release in _catalogue():
         component = platform.components[release.component]
@@ -51,8 +56,18 @@ def releases(platform: Platform) -> tuple[Release, ...]:
             release = replace(release, version=component.version)
         if platform.registry:
             release = replace(release, repository=platform.registry, insecure=platform.insecure)
-        wanted.append(release)
+        wanted.append(_with_images(release, mirrors, locked))
     return tuple(wanted)
+
+
+def _with_images(release: Release, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Release:
+    """Mirrors hold for every version of a chart, digests for the one whose images are known."""
+    known = release.version == release.known.version
+    pulled = [image(each.repository, each.tag, mirrors=mirrors, locked=locked) for each in release.known.images]
+    if not known:
+        pulled = [replace(each, digest=None) for each in pulled]
+    values = with_images(release.values, zip(release.known.images, pulled, strict=True))
+    return replace(release, values=values, images=tuple(pulled) if known else None)
 
 
 @cache
@@ -74,4 +89,6 @@ def _release(data: Mapping[str, Any]) -> Release:
         pod_security=data.get("podSecurity"),
         health=tuple(data.get("health", ())),
         values=data["values"],
+        known=ChartImages.of(data["images"]),
+        images=None,
     )

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,14 @@ import click
 
 from gpuyard import images, registry
 from gpuyard.commands import options
-from gpuyard.errors import OutputError
+from gpuyard.errors import MissingError, OutputError
+from gpuyard.images import Image
 from gpuyard.load import load
 from gpuyard.progress import progress
 from gpuyard.report import table
 from gpuyard.resolve import Resolved, resolve
 
 __all__ = ["command"]
-
-_CHARTS = "The images of these charts are named by the charts themselves; `helm template` shows them."
 
 
 class _Images(click.Group):
@@ -38,17 +38,16 @@ def command() -> None:
 @options.directory
 @options.output
 def listing(directory: Path, as_json: bool) -> None:
-    """List the images of our objects and the charts of the platform in DIR (default: here); asks no network."""
+    """List the images and charts of the stack in DIR (default: here), and their mirrors; asks no network."""
     resolved = resolve(load(directory))
     if as_json:
         options.emit_json(_data(resolved))
         return
-    image = resolved.image
-    rows = [("IMAGE", "DIGEST", "OF"), (f"{image.repository}:{image.tag}", image.digest or "none", _users(resolved))]
-    lines = table(rows)
+    rows = [(each.upstream, each.digest or "none", _mirror(each) or "none", of) for each, of in _users(resolved)]
+    lines = table([("IMAGE", "DIGEST", "MIRROR", "OF"), *rows])
     if resolved.releases:
         charts = [(each.chart, each.version, each.repository) for each in resolved.releases]
-        lines += ["", *table([("CHART", "VERSION", "FROM"), *charts]), "", _CHARTS]
+        lines += ["", *table([("CHART", "VERSION", "FROM"), *charts])]
     click.echo("\n".join(lines))
     for note in resolved.notes:
         click.echo(f"note: {note}", err=True)
@@ -59,43 +58,79 @@ def listing(directory: Path, as_json: bool) -> None:
 @click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain http.")
 def lock(directory: Path, plain: tuple[str, ...]) -> None:
     """Ask the registries for the digests of the images in DIR (default: here) and write them to images.lock."""
-    image = resolve(load(directory)).image
-    progress(f"asking for {image.repository}:{image.tag}")
-    digests = {image.upstream: registry.digest(image.repository, image.tag, plain=plain)}
+    wanted = resolve(load(directory)).images
+    digests = _ask(wanted, plain)
     text, file = images.write_lock(digests), directory / images.LOCK
     before = file.read_text(encoding="utf-8") if file.is_file() else None
     if text == before:
         click.echo(f"up to date: {file}")
         return
     _write(file, text)
-    for name, digest in digests.items():
+    for image in wanted:
+        digest = digests[image.upstream]
         was = f" (was {image.digest})" if image.digest not in (None, digest) else ""
-        click.echo(f"{name}: {digest}{was}")
+        click.echo(f"{image.upstream}: {digest}{was}")
     click.echo(f"{file}: commit it, then run gpuyard compile")
 
 
-def _users(resolved: Resolved) -> str:
-    names = sorted({workload.name for workload in resolved.workloads})
-    return f"model servers, their init containers and download Jobs: {', '.join(names)}"
+def _ask(wanted: Iterable[Image], plain: Collection[str]) -> dict[str, str]:
+    """Digest by name; what a mirror lacks is said of all images at once, a registry that fails ends it."""
+    digests, missing = {}, []
+    for image in wanted:
+        progress(f"asking for {image.repository}:{image.tag}")
+        try:
+            digests[image.upstream] = registry.digest(image.repository, image.tag, plain=plain)
+        except MissingError as error:
+            missing.append(str(error))
+    if missing:
+        raise MissingError("\n".join(missing))
+    return digests
+
+
+def _users(resolved: Resolved) -> Iterator[tuple[Image, str]]:
+    """Each image, and what uses it."""
+    names = ", ".join(_blueprints(resolved))
+    yield resolved.image, f"model servers, their init containers and download Jobs: {names}"
+    for release in resolved.releases:
+        for image in release.images or ():
+            yield image, f"{release.chart} {release.version}"
+
+
+def _blueprints(resolved: Resolved) -> list[str]:
+    return sorted({workload.name for workload in resolved.workloads})
+
+
+def _mirror(image: Image) -> str | None:
+    """Where it is pulled from, if a mirror stands for its registry."""
+    return image.repository if image.mirror else None
 
 
 def _data(resolved: Resolved) -> dict[str, Any]:
-    image = resolved.image
+    ours = {**_image(resolved.image), "blueprints": _blueprints(resolved), "chart": None}
+    platform = [
+        {**_image(image), "blueprints": [], "chart": release.chart}
+        for release in resolved.releases
+        for image in release.images or ()
+    ]
+    charts = [
+        {
+            "chart": each.chart,
+            "version": each.version,
+            "repository": each.repository,
+            "images": None if each.images is None else [image.upstream for image in each.images],
+        }
+        for each in resolved.releases
+    ]
+    return {"images": [ours, *platform], "charts": charts, "notes": list(resolved.notes)}
+
+
+def _image(image: Image) -> dict[str, Any]:
     return {
-        "images": [
-            {
-                "image": str(image),
-                "upstream": image.upstream,
-                "digest": image.digest,
-                "reason": image.reason,
-                "blueprints": sorted({workload.name for workload in resolved.workloads}),
-            }
-        ],
-        "charts": [
-            {"chart": each.chart, "version": each.version, "repository": each.repository, "images": None}
-            for each in resolved.releases
-        ],
-        "notes": [*resolved.notes, *([_CHARTS] if resolved.releases else [])],
+        "image": str(image),
+        "upstream": image.upstream,
+        "mirror": _mirror(image),
+        "digest": image.digest,
+        "reason": image.reason,
     }
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from gpuyard.errors import InputError
-from gpuyard.images import Image, image
+from gpuyard.images import image
 from gpuyard.load import Project
 from gpuyard.platform import releases
-from gpuyard.resolve import clusters, stack
+from gpuyard.resolve import clusters, images, stack
 from gpuyard.resolve.blueprint import Available, workloads
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -21,6 +21,10 @@ def resolve(project: Project) -> Resolved:
     """Everything that follows from the user's files; InputError with every problem found."""
     shapes, problems = catalogue(), Problems(project)
     stack.check(project.stack, shapes, problems)
+    mirrors, locked = project.stack.mirrors, project.digests
+    server = image(project.stack.image, f"v{project.stack.vllm_version}", mirrors=mirrors, locked=locked)
+    platform = releases(project.stack.platform, mirrors=mirrors, locked=locked)
+    images.check(project.stack, server, platform, problems)
     available = _available(project.stack, shapes)
     results = [
         result
@@ -34,7 +38,6 @@ def resolve(project: Project) -> Resolved:
     placements = clusters.place(project, found, problems)
     if problems.found:
         raise InputError(problems.found)
-    server = _image(project)
     runnable = tuple(result for result in results if isinstance(result, Workload))
     return Resolved(
         stack=project.stack,
@@ -42,15 +45,9 @@ def resolve(project: Project) -> Resolved:
         workloads=runnable,
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placements,
-        releases=releases(project.stack.platform),
-        notes=tuple(notes(project, server, runnable)),
+        releases=platform,
+        notes=(*images.notes(locked, server, platform), *notes(project, runnable)),
     )
-
-
-def _image(project: Project) -> Image:
-    """The model server's image."""
-    stack = project.stack
-    return image(stack.image, f"v{stack.vllm_version}", mirrors=stack.mirrors, locked=project.digests)
 
 
 def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from gpuyard.blueprint import Blueprint
-from gpuyard.images import LOCK, Image
 from gpuyard.load import Project
 from gpuyard.resolve import adapters, offline
 from gpuyard.resolve.workload import Workload
@@ -12,9 +11,8 @@ from gpuyard.vllm import catalogue, versions
 __all__ = ["notes"]
 
 
-def notes(project: Project, server: Image, workloads: Sequence[Workload]) -> Iterator[str]:
+def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
     """One line each: of the stack, then of each blueprint."""
-    yield from _of_images(project, server)
     stack = project.stack
     if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
         yield f"{stack.file}: flags and metrics of vLLM {stack.vllm_version} are checked as those of {known.release}"
@@ -27,14 +25,6 @@ def notes(project: Project, server: Image, workloads: Sequence[Workload]) -> Ite
     for blueprint in project.blueprints:
         yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
         yield from adapters.notes(blueprint)
-
-
-def _of_images(project: Project, server: Image) -> Iterator[str]:
-    """Images that aren't pinned, and pins that are for nothing."""
-    if server.digest is None:
-        yield f"{server} isn't pinned: {server.reason}; `gpuyard images lock` asks the registry"
-    for name in sorted(set(project.digests) - {server.upstream}):
-        yield f"{LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"
 
 
 def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:

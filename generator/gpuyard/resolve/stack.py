@@ -33,13 +33,6 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
     if vllm.catalogue(stack.vllm_version) is None:
         known = nearest(stack.vllm_version, vllm.versions())
         problems.add(stack.file, ("spec", "vllm", "version"), f"{stack.vllm_version} is not known; {known}")
-    if not _allowed(stack.image, stack.policy.registries):
-        listed = ", ".join(stack.policy.registries)
-        problems.add(
-            stack.file,
-            ("spec", "vllm", "image"),
-            f"{stack.image} comes from a registry that spec.policy.registries doesn't list ({listed})",
-        )
     if stack.namespace in _TAKEN or stack.namespace.startswith("kube-"):
         message = f"{stack.namespace} is not the model servers' own; use another, such as inference"
         problems.add(stack.file, ("spec", "namespace"), message)
@@ -56,10 +49,6 @@ def _check_prometheus(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, (*path, "enabled"), message)
     if installed and address is not None:
         problems.add(stack.file, (*path, "address"), "is read where enabled is false; remove it", key=True)
-
-
-def _allowed(image: str, registries: tuple[str, ...]) -> bool:
-    return any(image.startswith(f"{registry}/") for registry in registries)
 
 
 def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:

@@ -122,3 +122,8 @@ class Resolved:
     releases: tuple[Release, ...]
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """Every image that clusters pull, as far as known; ours first."""
+        return (self.image, *(image for release in self.releases for image in release.images or ()))
