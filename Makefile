@@ -26,7 +26,7 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@ $(VENV)/.demo
 
-tools: $(VENV)/.dev ## helm and promtool, built once and kept in the cache
+tools: $(VENV)/.dev ## helm, promtool and ct, built once and kept in the cache
 	@$(BIN)/python -m tests.cluster.programs --group tools promtool --to .tools
 
 test: tools lint

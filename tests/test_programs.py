@@ -172,7 +172,7 @@ def test_program_that_cannot_tell_its_version_is_not_taken_from_path(
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(SetupError, match=r"^no program is called 'helmet'; there are: etcd, .*kwok"):
+    with pytest.raises(SetupError, match=r"^no program is called 'helmet'; there are: ct, etcd, .*kwok"):
         programs.path("helmet")
 
 
@@ -306,15 +306,17 @@ def test_two_at_once_build_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_command_says_what_it_builds_then_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = PROGRAMS["helm"].version
-    monkeypatch.setenv("FAKE_SAYS", f"v{version}")
+    tools = catalogue.select([], ["tools"])
+    says = " ".join(f"v{each.version}" for each in tools)
+    monkeypatch.setenv("FAKE_SAYS", says)
     code, err = run("--group", "tools", "--to", str(tmp_path / "tools"))
     assert code == 0
-    assert re.fullmatch(rf"building helm {version} \(about \d+ (s|min on 2 cores), once\) \.\.\. \d+ s\n", err)
-    linked = tmp_path / "tools" / "helm"
-    assert subprocess.run([linked], capture_output=True, text=True).stdout == f"v{version}\n"
+    about = r"\(about \d+ (s|min on 2 cores), once\) \.\.\. \d+ s\n"
+    assert re.fullmatch("".join(f"building {each.name} {each.version} {about}" for each in tools), err)
+    assert sorted(file.name for file in (tmp_path / "tools").iterdir()) == ["ct", "helm"]
+    for linked in (tmp_path / "tools").iterdir():
+        assert subprocess.run([linked], capture_output=True, text=True).stdout == f"{says}\n"
     assert run("--group", "tools", "--to", str(tmp_path / "tools")) == (0, "")
-    assert [file.name for file in (tmp_path / "tools").iterdir()] == ["helm"]
 
 
 def test_command_fails_with_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
