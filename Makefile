@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 HELM := .tools/helm
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools lint scan bench e2e e2e-up e2e-down golden clean
+.PHONY: demo test tools lint chart scan bench e2e e2e-up e2e-down golden clean
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+chart: tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml
 
 scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and others over all that is generated
 	$(BIN)/python -m tests.scan

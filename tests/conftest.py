@@ -104,6 +104,13 @@ def helm_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def chart_testing_path() -> str:
+    """A PATH with ct, and with what it runs."""
+    folders = {str(_program(name).parent): None for name in ("ct", "helm", "yamale", "yamllint", "git")}
+    return os.pathsep.join([*folders, os.environ["PATH"]])
+
+
+@pytest.fixture(scope="session")
 def kubectl() -> Path:
     return _program("kubectl")
 
