@@ -1,12 +1,14 @@
 """From every release to what is made of the same files now: nothing that an API server would refuse, nothing lost."""
 
 import copy
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import pytest
 
+from tests.chart.rendering import CHART
 from tests.releases.immutable import MOVED, breaks
 from tests.releases.stored import RELEASES, Made, load, make, sources, version
 
@@ -22,6 +24,16 @@ def now(release: str) -> Made:
 def test_the_first_release_is_stored() -> None:
     assert STORED[0] == "0.1.0"
     assert {"stack", "a10", "a100", "h100"} <= set(load("0.1.0"))
+
+
+def test_every_kind_that_the_chart_makes_is_stored() -> None:
+    """Some that no blueprint leads to: test values of the chart do."""
+    stored = [obj for found in load("0.1.0").values() for obj in found]
+    kinds = {obj["kind"] for obj in stored}
+    templates = [path.read_text("utf-8") for path in (CHART / "templates").glob("*.yaml")]
+    assert {kind for text in templates for kind in re.findall(r"^kind: (\w+)$", text, re.M)} <= kinds
+    claims = [obj["spec"] for obj in stored if obj["kind"] == "PersistentVolumeClaim"]
+    assert {mode for spec in claims for mode in spec["accessModes"]} == {"ReadWriteOnce", "ReadWriteMany"}
 
 
 @pytest.mark.parametrize("release", STORED)
@@ -87,6 +99,18 @@ FAULTS: dict[str, tuple[str, Callable[[Object], None], str]] = {
     "other name": ("Deployment", lambda obj: put(obj, "metadata", "name", value="other"), "vanishes"),
     "other group": ("ScaledObject", lambda obj: put(obj, "apiVersion", value="other.sh/v1"), "vanishes"),
     "namespace not kept": ("Namespace", lambda obj: put(obj, "metadata", "annotations", value={}), "which keeps it"),
+    "route renamed": ("HTTPRoute", lambda obj: put(obj, "metadata", "name", value="other"), "vanishes"),
+    "route elsewhere": ("HTTPRoute", lambda obj: put(obj, "spec", "parentRefs", value=[]), "spec.parentRefs changes"),
+    "other ingress class": (
+        "Ingress",
+        lambda obj: put(obj, "spec", "ingressClassName", value="other"),
+        "spec.ingressClassName changes",
+    ),
+    "other secret": (
+        "TriggerAuthentication",
+        lambda obj: put(obj, "spec", "secretTargetRef", value=[]),
+        "spec.secretTargetRef changes",
+    ),
     "Flux object renamed": ("Kustomization", lambda obj: put(obj, "metadata", "name", value="other"), "vanishes"),
     "Flux folder moved": ("Kustomization", lambda obj: put(obj, "spec", "path", value="./other"), "spec.path changes"),
     "release renamed": (

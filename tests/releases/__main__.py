@@ -7,11 +7,11 @@ import shutil
 import subprocess
 
 from tests.conftest import demo_sources
-from tests.releases.stored import RELEASES, store, version
+from tests.releases.stored import RELEASES, store, values, version
 
 if __name__ == "__main__":
     tags = subprocess.run(["git", "tag", "--list", f"v{version()}"], capture_output=True, text=True, check=True).stdout
     if tags.strip():
         raise SystemExit(f"{version()} is released; raise the version of charts/vllm first")
     shutil.rmtree(RELEASES / version(), ignore_errors=True)
-    store(version(), demo_sources())
+    store(version(), {**demo_sources(), **values()})

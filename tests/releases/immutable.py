@@ -39,6 +39,10 @@ _FIELDS: Mapping[str, Sequence[tuple[str, ...]]] = {
         *(("spec", "scaleTargetRef", key) for key in ("apiVersion", "kind", "name")),
         ("spec", "advanced", "horizontalPodAutoscalerConfig", "name"),
     ),
+    # Nor these, but requests would come another way or not at all, or KEDA ask for a key that the Secret lacks.
+    "HTTPRoute": (("spec", "parentRefs"), ("spec", "hostnames")),
+    "Ingress": (("spec", "ingressClassName"),),
+    "TriggerAuthentication": (("spec", "secretTargetRef"),),
     "HelmRelease": tuple(("spec", key) for key in ("releaseName", "targetNamespace", "storageNamespace")),
     "Kustomization": (("spec", "targetNamespace"), ("spec", "path")),
 }

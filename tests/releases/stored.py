@@ -1,8 +1,10 @@
-"""A release on disk: its stack and blueprints as written, and per shape what it made of them.
+"""A release on disk: its stack, blueprints and values as written, and what it made of them, per shape.
 
 0.1.0/sources/stack.yaml, 0.1.0/sources/blueprints/*.yaml
+0.1.0/sources/values/*.yaml: the chart's test values, for those who install the chart alone
 0.1.0/a10.json: one object a line, in the order of blueprint, kind and name
 0.1.0/stack.json: what clusters/ and platform/ hold
+0.1.0/values-bucket.json: what the chart makes of values/bucket.yaml
 """
 
 import json
@@ -17,12 +19,15 @@ from gpuyard.load import Sources, parse
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
+from tests.chart.rendering import CASES, CHART
 
-__all__ = ["RELEASES", "Made", "load", "make", "sources", "store", "version"]
+__all__ = ["RELEASES", "Made", "load", "make", "sources", "store", "values", "version"]
 
 RELEASES = Path(__file__).parent
 Made = Mapping[str, list[dict[str, Any]]]
-"""Objects by shape, and those of clusters/ and platform/ as `stack`."""
+"""Objects by shape, those of clusters/ and platform/ as `stack`, those of a file of values as `values-<name>`."""
+
+_VALUES = "values/"
 
 
 def version() -> str:
@@ -33,16 +38,28 @@ def version() -> str:
 
 def make(files: Sources) -> Made:
     """What today's gpuyard makes of a release's files."""
-    resolved, helm = resolve(parse(files)), Embedded(shipped_chart())
+    helm = Embedded(shipped_chart())
+    resolved = resolve(parse({name: data for name, data in files.items() if not name.startswith(_VALUES)}))
+    namespace = resolved.stack.namespace
     made: dict[str, list[dict[str, Any]]] = {}
     for workload in resolved.workloads:
-        for obj in objects(resolved, workload, helm):
-            metadata = {"namespace": resolved.stack.namespace, **obj["metadata"]}
-            made.setdefault(workload.shape.name, []).append({**obj, "metadata": metadata})
+        made.setdefault(workload.shape.name, []).extend(_placed(objects(resolved, workload, helm), namespace))
+    for name in sorted(name for name in files if name.startswith(_VALUES)):
+        rendered = helm.render(yamlio.load_data(files[name].decode()), release="release", namespace=namespace)
+        made[f"values-{PurePosixPath(name).stem}"] = _placed(rendered, namespace)
     for path, text in render(resolved, shipped_chart(), helm).items():
         if path.parts[0] in {"platform", "clusters"} and path.name != "kustomization.yaml":
             made.setdefault("stack", []).extend(yamlio.parse_manifests(text))
     return made
+
+
+def _placed(found: list[dict[str, Any]], namespace: str) -> list[dict[str, Any]]:
+    return [{**obj, "metadata": {"namespace": namespace, **obj["metadata"]}} for obj in found]
+
+
+def values() -> Sources:
+    """The chart's test values now, as a release's files."""
+    return {f"{_VALUES}{case}.yaml": (CHART / "ci" / f"{case}-values.yaml").read_bytes() for case in CASES}
 
 
 def sources(release: str) -> Sources:
