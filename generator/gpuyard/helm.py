@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from gpuyard import yamlio
+from gpuyard.chartvalues import SCHEMA, Values
 from gpuyard.errors import ToolError
 
 __all__ = ["Binary", "Embedded", "Helm", "archive", "engine"]
@@ -56,11 +57,16 @@ class Embedded:
         import helm_python  # 80 MB of shared library: only where it renders
 
         self._error = helm_python.HelmError
-        self._chart = helm_python.Chart.load_archive(archive(chart))
+        self._values = Values(chart)
+        self._chart = helm_python.Chart.load_archive(
+            archive({path: text for path, text in chart.items() if path != SCHEMA})
+        )
         self._parsed: dict[str, Objects] = {}
 
     def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
+        if refused := list(self._values.problems(values)):
+            raise ToolError("the chart doesn't take these values:\n" + "\n".join(refused))
         try:
             texts = self._chart.render(dict(values), name=release, namespace=namespace)
         except self._error as error:

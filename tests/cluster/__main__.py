@@ -1,6 +1,7 @@
 """The command line: up, down, status, run."""
 
 import argparse
+import hashlib
 import os
 import signal
 import subprocess
@@ -99,7 +100,9 @@ def _run(arguments: Sequence[str]) -> int:
     with _world() as world:
         # The tests run inside: every address and name of the world is theirs, and nothing else is.
         named = any(argument.startswith(_TESTS) for argument in arguments)
-        command = [sys.executable, "-m", "pytest", *([] if named else [_TESTS]), *arguments]
+        # A whole run has two workers, one for each group of conftest.py; who names tests sees one after the other.
+        workers = [] if arguments else ["-n", "2", "--dist", "loadscope"]
+        command = [sys.executable, "-m", "pytest", *workers, *([] if named else [_TESTS]), *arguments]
         env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
         code = subprocess.run(namespaces.command(world, *command), env=env, cwd=_ROOT).returncode
@@ -115,6 +118,8 @@ def _run(arguments: Sequence[str]) -> int:
 def _world() -> Iterator[State]:
     """The kept world, or one that lives for this run: however the run ends, the pipe breaks and the world with it."""
     if state.is_alive(state.kept()) and state.kept().ready.exists():
+        if state.kept().code.read_text() != _code():
+            _say("note: the kept world runs older code of tests/cluster; make e2e-down ends it")
         yield state.kept()
         return
     facts = _prepare()
@@ -155,11 +160,18 @@ def _built(name: str) -> Path | None:
 def _start(world: State, lock: int, facts: Facts, *, lifeline: int = -1) -> None:
     namespaces.start(world, lock, lifeline=lifeline)
     write(world, facts)
+    world.code.write_text(_code())
     command = namespaces.command(world, sys.executable, "-m", "tests.cluster.world", str(world.root))
     if subprocess.run(command, env=namespaces.environment(world), cwd=_ROOT).returncode:
         namespaces.end(world)
         state.reduce(world)
         raise WorldError(f"the world didn't come up; its logs are in {world.logs}")
+
+
+def _code() -> str:
+    """A digest of what a world is made from, to tell whether a kept one is of today's."""
+    files = [*(_ROOT / "tests/cluster").rglob("*.py"), *(_ROOT / "overlays").rglob("shape.yaml")]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
 
 
 def _entry(world: State) -> str:

@@ -72,6 +72,11 @@ class State:
         return self.root / "facts.json"
 
     @property
+    def code(self) -> Path:
+        """A digest of the code that the world runs."""
+        return self.root / "code"
+
+    @property
     def ready(self) -> Path:
         """Written when the world is up; its text is the summary that `status` shows."""
         return self.root / "ready"

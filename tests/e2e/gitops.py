@@ -21,6 +21,8 @@ class Gitops:
 
     def __init__(self, repo: Repository) -> None:
         self.repo, self.root = repo, repo.directory
+        self.ready_after = 0.0
+        """Seconds from the apply of the entry point to everything Ready."""
         files = {name: data.decode() for name, data in demo_sources().items()}
         files["stack.yaml"] = _stack(files["stack.yaml"], repo.url)
         for name in list(files):

@@ -4,9 +4,8 @@ The tests follow each other: each leaves the cluster in step with the repository
 """
 
 import json
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.cluster.repository import Repository
 from tests.e2e.gitops import CLUSTER, Gitops
 from tests.e2e.scaler import Scaler
 
+Record = Callable[[str, object], None]
 BLUEPRINTS = {"chat": "a10", "docs": "a100", "assistant": "h100"}
 LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
 FLUX = "-n flux-system"
@@ -35,7 +35,7 @@ def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
     cluster.kubectl("apply", "-f", str(gitops.entry))
     try:
         arrive(cluster, gitops.repo.revision, *everything(gitops), within=180)
-        sys.stderr.write(f"\nfrom one apply to everything Ready: {time.monotonic() - began:.1f} s\n")
+        gitops.ready_after = time.monotonic() - began
         yield gitops
     finally:
         scaler.stop()
@@ -92,8 +92,9 @@ def node_shape(cluster: Cluster, pod: Object) -> str:
     return str(node["metadata"]["labels"]["node.kubernetes.io/instance-type"])
 
 
-def test_one_apply_on_an_empty_cluster(cluster: Cluster, gitops: Gitops) -> None:
+def test_one_apply_on_an_empty_cluster(cluster: Cluster, gitops: Gitops, record_property: Record) -> None:
     """`kubectl apply -f clusters/<cluster>` alone: every Kustomization and release Ready, no step by hand."""
+    record_property("from one apply to everything Ready", f"{gitops.ready_after:.1f} s")
     for release in cluster.objects("helmrelease"):
         assert condition(release, "Ready")["status"] == "True", release["metadata"]["name"]
     assert {release["metadata"]["name"] for release in cluster.objects("helmrelease")} == {
@@ -255,7 +256,9 @@ def test_a_blueprint_that_asks_for_more_than_the_fleet_has_blocks_no_other(clust
     arrive(cluster, revision, *everything(gitops), within=180)
 
 
-def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(cluster: Cluster, gitops: Gitops) -> None:
+def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(
+    cluster: Cluster, gitops: Gitops, record_property: Record
+) -> None:
     cluster.pods.ready_after("docs", "never")
     gitops.change("blueprints/docs.yaml", "contextLength: 16384", "contextLength: 4096")
     fetch(cluster)
@@ -274,7 +277,7 @@ def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(clus
     waited = time.monotonic() - began
     assert "docs" in condition(item, "Ready")["message"]
     assert waited >= deadline / 2
-    sys.stderr.write(f"\nfailed after {waited:.0f} s; its progress deadline is {deadline} s\n")
+    record_property("a model that is never ready failed", f"after {waited:.0f} s; its deadline is {deadline} s")
     for other in ("chat", "assistant"):
         assert condition(cluster.get(f"kustomization/inference-{other} {FLUX}"), "Ready")["status"] == "True"
     cluster.pods.ready_after("docs", 0)

@@ -66,8 +66,11 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         server.close()
 
 
-def test_it_takes_every_key_that_the_chart_wrote(served: Served) -> None:
+def test_it_takes_every_key_that_the_chart_wrote(
+    served: Served, record_property: Callable[[str, object], None]
+) -> None:
     """An unknown one would have ended it; it tells which of its defaults the others have changed."""
+    record_property(f"vLLM with the configuration of {served.name} was ready", f"after {served.seconds:.1f} s")
     [line] = [line for line in served.server.log().splitlines() if "non-default args: " in line]
     understood = ast.literal_eval(line.partition("non-default args: ")[2])
     known = catalogue(install.VERSION)
@@ -87,8 +90,11 @@ def test_it_answers_those_who_have_a_key(served: Served) -> None:
     assert (status, answer["usage"]["completion_tokens"]) == (200, 5)
 
 
-def test_it_shows_every_metric_that_queries_and_alerts_name(served: Served) -> None:
+def test_it_shows_every_metric_that_queries_alerts_and_dashboards_name(served: Served) -> None:
     wanted = _metrics(workloads.rendered(served.name, shape=CASES[served.name][0], scaling={"signal": "composite"}))
+    on_dashboards = _metrics(workloads.dashboards())
+    assert "vllm:prompt_tokens_total" in on_dashboards - wanted
+    wanted |= on_dashboards
     assert {"vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"} <= wanted
     status, text = served.server.get("/metrics")
     shown = {line.partition("{")[0]: line for line in text.splitlines() if line.startswith("vllm:")}
@@ -121,7 +127,7 @@ def test_after_sigterm_it_finishes_what_it_has_accepted_and_takes_nothing_new(se
     assert server.process.returncode == 0
 
 
-def _metrics(objects: Mapping[str, Any]) -> set[str]:
+def _metrics(objects: object) -> set[str]:
     """The names of series in a text; those of a histogram's parts as they stand."""
     return set(re.findall(r"vllm:[a-z0-9_]+", json.dumps(objects)))
 

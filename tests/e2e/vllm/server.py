@@ -21,6 +21,7 @@ from tests.e2e.vllm import install
 
 __all__ = ["ADDED", "ENVIRONMENT", "REPLACED", "Pod", "Server", "configuration"]
 
+_ADDRESS: Final = "127.0.0.1"
 REPLACED: Final[Mapping[str, str]] = {
     "model": "a folder with a tiny model: there are neither weights nor a network",
     "tensor-parallel-size": "1: there is one processor, and no GPU to share the model with",
@@ -28,6 +29,7 @@ REPLACED: Final[Mapping[str, str]] = {
 ADDED: Final[Mapping[str, Any]] = {
     "load-format": "dummy",  # random weights
     "enforce-eager": True,  # nothing to compile for
+    "host": _ADDRESS,  # on every other address of the world the Services of other tests have the same port
 }
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "HF_HUB_OFFLINE": "1",
@@ -35,7 +37,6 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 _START_SECONDS: Final = 240
-_ADDRESS: Final = "127.0.0.1"
 _PORT: Final = 8000
 
 

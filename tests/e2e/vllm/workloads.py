@@ -6,12 +6,13 @@ from typing import Any
 import yaml
 
 from gpuyard.load import parse
+from gpuyard.render import dashboard
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve
 from tests.chart.rendering import merged, objects
 from tests.conftest import demo_sources
 
-__all__ = ["API_KEY", "BLUEPRINTS", "rendered", "workload"]
+__all__ = ["API_KEY", "BLUEPRINTS", "dashboards", "rendered", "workload"]
 
 API_KEY = {"secret": "vllm-api-key", "key": "api-key"}
 """The Secret that every blueprint names here; the shipped ones are served inside the cluster only."""
@@ -26,6 +27,11 @@ def rendered(name: str, *, shape: str, namespace: str = "inference", **changes: 
 def workload(name: str, shape: str) -> Workload:
     """The blueprint on the shape, with every default filled."""
     return next(each for each in _resolved().workloads if (each.name, each.shape.name) == (name, shape))
+
+
+def dashboards() -> list[dict[str, Any]]:
+    """The Grafana dashboards of the stack."""
+    return dashboard.objects(_resolved())
 
 
 @cache

@@ -1,0 +1,40 @@
+"""Values of a chart against its schema, once: Helm reads and compiles the schema anew for each rendering."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard import yamlio
+from gpuyard.schema import StrictValidator
+
+__all__ = ["SCHEMA", "Values"]
+
+SCHEMA = PurePosixPath("values.schema.json")
+
+
+class Values:
+    """The defaults of a chart and the rules for its values."""
+
+    def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
+        self._defaults: Mapping[str, Any] = yamlio.load_data(chart[PurePosixPath("values.yaml")]) or {}
+        self._rules = StrictValidator(json.loads(chart[SCHEMA])) if SCHEMA in chart else None
+
+    def problems(self, values: Mapping[str, Any]) -> Iterator[str]:
+        """What the chart doesn't take, with its place; defaults filled in as Helm does it."""
+        if self._rules:
+            for error in self._rules.iter_errors(_coalesced(self._defaults, values)):
+                yield f"{error.json_path}: {error.message or 'not as the schema says'}"
+
+
+def _coalesced(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps are merged, null takes a default away, everything else replaces it."""
+    result = dict(defaults)
+    for key, value in values.items():
+        if value is None and key in result:
+            del result[key]
+        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = _coalesced(result[key], value)
+        else:
+            result[key] = value
+    return result
