@@ -18,6 +18,7 @@ from gpuyard.stack import Component, Platform
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources
 
+ELSEWHERE = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
 COMPONENTS = ("keda", "prometheus", "kuberay")
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 MIRRORS = {
@@ -37,7 +38,9 @@ def catalogue() -> dict[str, Any]:
 
 
 def stack(more: Mapping[str, Any] | None = None, **enabled: bool) -> dict[str, Any]:
-    components = {name: {"enabled": enabled.get(name, True)} for name in COMPONENTS}
+    components: dict[str, Any] = {name: {"enabled": enabled.get(name, True)} for name in COMPONENTS}
+    if not enabled.get("prometheus", True):
+        components["prometheus"] = ELSEWHERE
     return {"platform": components, "policy": POLICY, **(more or {})}
 
 
@@ -69,7 +72,7 @@ def at(values: Any, path: str) -> Any:
 def test_every_chart_has_the_images_of_its_version() -> None:
     for chart, data in catalogue().items():
         assert data["images"]["version"] == data["version"], f"{chart}: run .github/scripts/platform_images.py"
-    everything = Platform(None, False, {name: Component(True, None) for name in COMPONENTS})
+    everything = Platform(None, False, {name: Component(True, None) for name in COMPONENTS}, None, "monitoring")
     assert all(release.images is not None for release in releases(everything, mirrors={}, locked={}))
 
 
@@ -141,7 +144,7 @@ def test_a_locked_digest_pins_in_the_charts_own_words() -> None:
 
 def test_of_another_version_nothing_is_claimed() -> None:
     spec = {
-        "platform": {"keda": {"version": "2.20.3"}, "prometheus": {"enabled": False}},
+        "platform": {"keda": {"version": "2.20.3"}, "prometheus": ELSEWHERE},
         "images": {"mirrors": {"ghcr.io": "registry.example.com"}},
     }
     lock = {"docker.io/vllm/vllm-openai:v0.32.0": DIGEST, "ghcr.io/kedacore/keda:2.20.2": DIGEST}

@@ -6,7 +6,7 @@ import pytest
 
 from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
-from gpuyard.claims import refusals
+from gpuyard.claims import VALUES, refusals
 from gpuyard.helm import Embedded
 from gpuyard.render import render
 from gpuyard.tree import Tree
@@ -45,6 +45,14 @@ def test_what_a_claim_refuses(old: Values, new: Values, said: list[str]) -> None
 def test_another_storage_class() -> None:
     [line] = refusals(values({}), values({}, {"storage": {"fss": "other"}}))
     assert line.startswith("a claim can't change from oci-fss to other: set spec.storage of the stack back, or delete")
+
+
+def test_many_blueprints() -> None:
+    """More text than a user's file may have: it is our own."""
+    values = "".join(f"b{number}: {{cache: {{kind: fss, size: 1Ti}}, text: {'x' * 100}}}\n" for number in range(3000))
+    old = {VALUES / "values.yaml": values, VALUES / "values-a10.yaml": values}
+    new = {path: text.replace("1Ti", "9Gi") for path, text in old.items()}
+    assert len(list(refusals(old, new))) == 3000
 
 
 def test_compile_says_it(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ _GIB = {"Gi": 1, "Ti": 1024}
 
 def refusals(old: Mapping[PurePosixPath, str], new: Tree) -> Iterator[str]:
     """What to do before the clusters get the new tree; `old` has the files of VALUES in the commit before."""
-    before, after = _caches(old), _caches(new)
+    before = _caches(old)
+    after = _caches(new) if before else {}
     said = set()
     for (shape, name), cache in before.items():
         line = _refusal(name, cache, after.get((shape, name), {}))
@@ -53,7 +54,7 @@ def _caches(files: Mapping[PurePosixPath, str]) -> dict[tuple[str, str], dict[st
 
 def _values(files: Mapping[PurePosixPath, str], name: str) -> dict[str, Any]:
     text = files.get(VALUES / name)
-    return yamlio.read(text.encode(), name).value or {} if text else {}
+    return yamlio.load_data(text) or {} if text else {}
 
 
 def _gib(size: str) -> int:

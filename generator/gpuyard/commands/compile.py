@@ -12,7 +12,7 @@ from gpuyard.commands import options
 from gpuyard.digest import input_digest
 from gpuyard.helm import engine
 from gpuyard.load import Project, parse, parse_stack, read
-from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, write_lock
+from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.progress import progress
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
@@ -64,8 +64,9 @@ def command(
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
         change[LOCK] = write_lock(new)
-        ours = [path for path in ids if path.parent == VALUES and path in lock.files]
-        refused = list(refusals(snapshot.read(*ours), tree))
+        before = snapshot.read(*(path for path in ids if path.parent == VALUES))
+        unedited = {path: text for path, text in before.items() if lock.files.get(path) == sha256(text)}
+        refused = list(refusals(unedited, tree))
         progress("committing")
         commit = repo.commit(snapshot, change, message=_message(project, digest), push=push)
     if commit is None:
