@@ -2,10 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HELM := .tools/helm
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools lint chart scan bench e2e e2e-up e2e-down golden clean
+.PHONY: demo test tools test-tools lint chart scan bench e2e e2e-up e2e-down golden clean
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -26,10 +25,13 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
 	@touch $@ $(VENV)/.demo
 
-tools: $(VENV)/.dev ## helm, promtool and ct, built once and kept in the cache
+test-tools: $(VENV)/.dev ## helm, promtool and ct, built once and kept in the cache
 	@$(BIN)/python -m tests.cluster.programs --group tools promtool --to .tools
 
-test: tools lint
+tools: test-tools ## every program of every test, built ahead
+	@$(BIN)/python -m tests.cluster.programs --group core
+
+test: test-tools lint
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto $(if $(T),-k '$(T)')
 
 lint: $(VENV)/.dev
@@ -37,7 +39,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-chart: tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
+chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml
 
 scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and others over all that is generated
@@ -48,15 +50,15 @@ scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and other
 	.tools/scan/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-golden: tools ## rewrite tests/golden; read the diff like code
+golden: test-tools ## rewrite tests/golden; read the diff like code
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/test_golden.py --update-golden
 
-bench: tools
+bench: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench
 
 # --- the true test: a real API server, a real Flux, simulated GPUs -------------------------------------------
 
-e2e: $(VENV)/.dev
+e2e: tools # and then the largest, which is installed and not built
 	@$(BIN)/python -m tests.e2e.vllm.install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.cluster run $(if $(T),-k '$(T)')
 

@@ -21,7 +21,8 @@ from gpuyard.stack import Component, Platform
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"
 )
-EVERYTHING = Platform(None, False, {name: Component(True, None) for name in ("keda", "prometheus", "kuberay")}, None, "monitoring")
+COMPONENTS = {name: Component(True, None) for name in ("keda", "prometheus", "kuberay")}
+EVERYTHING = Platform(None, False, COMPONENTS, None, "monitoring")
 MIRRORS = {name: f"mirror.example.com:5000/{name}" for name in ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")}
 
 
