@@ -1,10 +1,11 @@
 """Tiny models with random weights: a folder that vLLM loads as it loads a real one, some kilobytes of JSON."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["llama", "qwen_vl"]
+__all__ = ["adapter", "llama", "qwen_vl"]
 
 _BYTES: Final = 256
 _DECODER: Final[dict[str, Any]] = {
@@ -33,6 +34,25 @@ def llama(folder: Path) -> Path:
         "rope_theta": 500000.0,
     }
     _write(folder / "config.json", _DECODER | config)
+    return folder
+
+
+def adapter(folder: Path, rank: int) -> Path:
+    """A LoRA adapter for the Llama, on the queries of its layers."""
+    folder.mkdir(parents=True)
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": rank, "bias": "none"}
+    _write(folder / "adapter_config.json", config | {"target_modules": ["q_proj"]})
+    hidden = _DECODER["hidden_size"]
+    shapes = {"lora_A": [rank, hidden], "lora_B": [hidden, rank]}
+    header, end = {}, 0
+    for layer in range(_DECODER["num_hidden_layers"]):
+        for matrix, shape in shapes.items():
+            name = f"base_model.model.model.layers.{layer}.self_attn.q_proj.{matrix}.weight"
+            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + 4 * rank * hidden]}
+            end += 4 * rank * hidden
+    text = json.dumps(header).encode()
+    numbers = struct.pack("<f", 0.5) * (end // 4)
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + numbers)
     return folder
 
 

@@ -149,11 +149,14 @@ class Server:
             connection.close()
 
 
-def configuration(path: Path, model: Path) -> dict[str, Any]:
-    """Replace and add in config.yaml what a machine without a GPU needs; returns what is in it then."""
+def configuration(path: Path, model: Path, **moved: Any) -> dict[str, Any]:
+    """Replace and add in config.yaml what a machine without a GPU needs; returns what is in it then.
+
+    `moved` are flags that name paths of the pod, with where these lie here.
+    """
     config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert config.keys() >= REPLACED.keys()
     assert not config.keys() & ADDED.keys()
-    config |= {"model": str(model), "tensor-parallel-size": 1, **ADDED}
+    config |= {"model": str(model), "tensor-parallel-size": 1, **ADDED, **moved}
     path.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in config.items()), encoding="utf-8")
     return config

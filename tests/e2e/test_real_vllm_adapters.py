@@ -1,0 +1,39 @@
+"""The real vLLM with an adapter of a commit: found where the download Job leaves it, served by its name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.chart.rendering import objects
+from tests.e2e.vllm import install, model
+from tests.e2e.vllm.server import Pod, Server, configuration
+from tests.projects import chart_values
+
+pytestmark = pytest.mark.skipif(
+    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
+)
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+ADAPTER = {"name": "sql", "source": f"hf://acme/sql-lora@{COMMIT}", "rank": 8}
+SNAPSHOT = f"/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"
+
+
+def test_an_adapter_that_was_copied_with_the_weights(tmp_path: Path) -> None:
+    found = objects(chart_values({"serving": {"adapters": [ADAPTER]}}, shape="a10"), name="chat")
+    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], tmp_path / "pod")
+    pod.mount("config", found["ConfigMap"]["data"], container="vllm")
+    here = model.adapter(pod.inside(SNAPSHOT), ADAPTER["rank"])
+    path = pod.inside("/etc/vllm/config.yaml")
+    assert f'"sql={SNAPSHOT}"' in path.read_text(encoding="utf-8")
+    configuration(path, model.llama(tmp_path / "model"), **{"lora-modules": [f"sql={here}"]})
+    server = Server(pod, "", tmp_path / "vllm.log")
+    try:
+        server.wait()
+        models = json.loads(server.get("/v1/models")[1])["data"]
+        assert {(each["id"], each["parent"]) for each in models} == {("chat", None), ("sql", "chat")}
+        for name in ("chat", "sql"):
+            status, answer = server.complete(name, 5)
+            assert (status, answer["model"], answer["usage"]["completion_tokens"]) == (200, name, 5)
+    finally:
+        server.close()
