@@ -19,15 +19,21 @@ ADAPTER = {"name": "sql", "source": f"hf://acme/sql-lora@{COMMIT}", "rank": 8}
 SNAPSHOT = f"/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"
 
 
-def test_an_adapter_that_was_copied_with_the_weights(tmp_path: Path) -> None:
+@pytest.fixture
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short: vLLM makes sockets in the pod's /tmp, and their paths have 107 characters at the most."""
+    return tmp_path_factory.mktemp("lora")
+
+
+def test_an_adapter_that_was_copied_with_the_weights(root: Path) -> None:
     found = objects(chart_values({"serving": {"adapters": [ADAPTER]}}, shape="a10"), name="chat")
-    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], tmp_path / "pod")
+    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], root / "pod")
     pod.mount("config", found["ConfigMap"]["data"], container="vllm")
     here = model.adapter(pod.inside(SNAPSHOT), ADAPTER["rank"])
     path = pod.inside("/etc/vllm/config.yaml")
     assert f'"sql={SNAPSHOT}"' in path.read_text(encoding="utf-8")
-    configuration(path, model.llama(tmp_path / "model"), **{"lora-modules": [f"sql={here}"]})
-    server = Server(pod, "", tmp_path / "vllm.log")
+    configuration(path, model.llama(root / "model"), **{"lora-modules": [f"sql={here}"]})
+    server = Server(pod, "", root / "vllm.log")
     try:
         server.wait()
         models = json.loads(server.get("/v1/models")[1])["data"]
