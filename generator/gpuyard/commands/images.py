@@ -49,8 +49,7 @@ def listing(directory: Path, as_json: bool) -> None:
         charts = [(each.chart, each.version, each.repository) for each in resolved.releases]
         lines += ["", *table([("CHART", "VERSION", "FROM"), *charts])]
     click.echo("\n".join(lines))
-    for note in resolved.notes:
-        click.echo(f"note: {note}", err=True)
+    options.emit_notes(resolved.notes)
 
 
 @command.command("lock", epilog="Example: gpuyard images lock gitops")
