@@ -1,6 +1,7 @@
 """The command line: up, down, status, run."""
 
 import argparse
+import errno
 import hashlib
 import os
 import signal
@@ -10,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import charts, flux, namespaces, state
-from tests.cluster.errors import WorldError
+from tests.cluster import charts, flux, inside, namespaces, state
+from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.facts import Facts, write
 from tests.cluster.processes import ended, running
 from tests.cluster.programs import path, store, toolchain
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         "run", help="run the end-to-end tests, in the kept world if there is one; takes pytest's options"
     )
     command = parser.parse_args(arguments[:1]).command
+    _open_standard_streams()
     if arguments[1:] and command != "run":
         parser.error(f"{command} takes no arguments")
     # A terminal that goes away and a job that is cancelled end a world as Ctrl-C does.
@@ -57,6 +59,10 @@ def main(arguments: Sequence[str]) -> int:
     except WorldError as error:
         _say(f"error: {error}")
         return 1
+    except OSError as error:
+        full = "; XDG_RUNTIME_DIR and GPUYARD_CACHE name other places" if error.errno == errno.ENOSPC else ""
+        _say(f"error: {error}{full}")
+        return 1
     except KeyboardInterrupt:
         _say("interrupted; everything of this run has ended")
         return 130
@@ -65,6 +71,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up() -> None:
     if state.is_alive(state.kept()):
+        if not state.kept().ready.exists():
+            raise SetupError(f"a world is coming up, or was left half up: {state.kept().root}; make e2e-down ends it")
         _say(f"a world is up already: {state.kept().root}")
         return
     facts = _prepare()
@@ -105,7 +113,7 @@ def _run(arguments: Sequence[str]) -> int:
         command = [sys.executable, "-m", "pytest", *workers, *([] if named else [_TESTS]), *arguments]
         env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
-        code = subprocess.run(namespaces.command(world, *command), env=env, cwd=_ROOT).returncode
+        code = inside.run(world, command, env, cwd=_ROOT, patience=60 if world == state.kept() else 0)
     if code and not state.is_alive(world):
         state.reduce(world)
         _say(f"the logs are in {world.logs}; the next run removes them")
@@ -120,7 +128,8 @@ def _world() -> Iterator[State]:
     if state.is_alive(state.kept()) and state.kept().ready.exists():
         if state.kept().code.read_text() != _code():
             _say("note: the kept world runs older code of tests/cluster; make e2e-down ends it")
-        yield state.kept()
+        with inside.alone(state.kept()):
+            yield state.kept()
         return
     facts = _prepare()
     reading, writing = os.pipe()
@@ -170,8 +179,9 @@ def _start(world: State, lock: int, facts: Facts, *, lifeline: int = -1) -> None
 
 def _code() -> str:
     """A digest of what a world is made from, to tell whether a kept one is of today's."""
-    files = [*(_ROOT / "tests/cluster").rglob("*.py"), *(_ROOT / "overlays").rglob("shape.yaml")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()
+    ours = (path for path in (_ROOT / "tests/cluster").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    files = sorted([*ours, *(_ROOT / "overlays").rglob("shape.yaml")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _entry(world: State) -> str:
@@ -179,8 +189,17 @@ def _entry(world: State) -> str:
     return f"nsenter -t {world.pid.read_text()} -n -m -p{user}"
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number))
+
+
+def _open_standard_streams() -> None:
+    """Whoever starts us without one of them would find the lifeline in its place, and a child puts /dev/null there."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _say(text: str) -> None:

@@ -22,6 +22,8 @@ Event: TypeAlias = tuple[str, Object]
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
+_BUSY = frozenset({429, 503, 504})
+_PATIENCE_SECONDS = 10
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -85,7 +87,7 @@ class Api:
         data = None if body is None else json.dumps(body).encode()
         target = f"{path}?{urlencode(query)}" if query else path
         headers = {"Content-Type": content_type, "Accept": accept}
-        response, text = self._exchange(method, target, data, headers)
+        response, text = self._patiently(method, target, data, headers)
         if response.status >= 400:
             error = NotFoundError if response.status == 404 else ApiError
             raise error(response.status, f"{method} {path}: {_message(text)}")
@@ -121,7 +123,7 @@ class Api:
         """Every object and every change, for ever; after a break the list is read anew and the gone are reported."""
         known: dict[str, Object] = {}
         while True:
-            with suppress(OSError, ApiError, http.client.HTTPException):
+            with suppress(OSError, ApiError, http.client.HTTPException, json.JSONDecodeError):  # of a line cut short
                 listed = self.get(path, query)
                 found = {item["metadata"]["uid"]: item for item in listed["items"]}
                 for uid in known.keys() - found.keys():
@@ -160,6 +162,21 @@ class Api:
             answers = [self.send("GET", path, accept=_DISCOVERY).body for path in ("/api", "/apis")]
             self._resources = [found for answer in answers for group in answer["items"] for found in _resources(group)]
         return self._resources
+
+    def _patiently(
+        self, method: str, target: str, data: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """Ask again for a while when a loaded server has no time, or isn't there: a pod must not die of it."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                response, text = self._exchange(method, target, data, headers)
+                if response.status not in _BUSY or time.monotonic() > deadline:
+                    return response, text
+            except (OSError, http.client.HTTPException):
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def _exchange(
         self, method: str, target: str, data: bytes | None, headers: Mapping[str, str]

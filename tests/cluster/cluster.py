@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import HTTPException
 from uuid import uuid4
 
 from tests.cluster import conditions
@@ -104,8 +105,12 @@ class Cluster:
                 last, met = self._watch(wanted, self.api.resource(wanted.kind), check, left)
                 if met:
                     return last or {}
-            except (NotFoundError, OSError):
-                time.sleep(0.2)  # the kind isn't there yet, or the API server is away: either may come
+            except (OSError, HTTPException):
+                time.sleep(0.2)  # the API server is away, which ends
+            except ApiError as error:
+                if not error.is_passing:
+                    raise
+                time.sleep(0.2)
             if left <= 0:
                 break
         said = conditions.name(condition)

@@ -22,6 +22,11 @@ class ApiError(WorldError):
         self.status = status
         super().__init__(message)
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may be answered a moment later: the kind isn't there yet, the server is busy."""
+        return self.status in {404, 429} or self.status >= 500
+
 
 class NotFoundError(ApiError):
     """The API server has no such object, or doesn't know the kind."""

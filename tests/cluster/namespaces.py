@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.cluster.errors import SetupError
+from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.state import State, is_alive
 
 __all__ = ["check_machine", "command", "end", "environment", "start"]
@@ -24,6 +24,8 @@ _TOOLS = {
     "ip": "iproute2",
     "openssl": "openssl",
 }
+_SECONDS = 60
+_started: list[subprocess.Popen[bytes]] = []  # they outlive the functions that start them
 _REFUSED = """\
 this machine doesn't let you make namespaces ({error})
 - Ubuntu 23.10 and later forbid it to ordinary users; until the next boot
@@ -60,11 +62,22 @@ def start(state: State, lock: int, *, lifeline: int = -1) -> None:
             pass_fds=inherited,
             start_new_session=True,
         )
-    deadline = time.monotonic() + 10
+    _started.append(process)
+    try:
+        _wait_for_first(state, process)
+    except BaseException:
+        process.kill()  # and with it the world's first process, which may not have written its number yet
+        process.wait()
+        raise
+
+
+def _wait_for_first(state: State, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _SECONDS
     while not state.pid.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
+        if process.poll() is not None:
             raise SetupError(f"the namespaces can't be made:\n{(state.logs / 'init.log').read_text()}")
+        if time.monotonic() > deadline:
+            raise SetupError(f"the namespaces aren't there after {_SECONDS} s: this machine has too much to do")
         time.sleep(0.01)
 
 
@@ -93,12 +106,21 @@ def end(state: State) -> None:
     if not is_alive(state):
         return
     with suppress(FileNotFoundError, ProcessLookupError):
-        first = os.pidfd_open(int(state.pid.read_text()))
+        first = int(state.pid.read_text())
+        # Its parent, unshare, holds the lock as well, and ends a moment later.
+        both = [os.pidfd_open(pid) for pid in (first, _parent(first))]
         try:
-            signal.pidfd_send_signal(first, signal.SIGKILL)
-            select.select([first], [], [], 30)
+            signal.pidfd_send_signal(both[0], signal.SIGKILL)
+            for process in both:
+                if not select.select([process], [], [], _SECONDS)[0]:
+                    raise WorldError(f"{state.root}: its processes don't end")
         finally:
-            os.close(first)
+            for process in both:
+                os.close(process)
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _unshare() -> list[str]:

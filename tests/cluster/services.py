@@ -122,7 +122,11 @@ class _Proxy:
         except (OSError, IndexError):
             writer.transport.abort()
             return
-        await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+        try:
+            await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+        finally:
+            there[1].close()
+            writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

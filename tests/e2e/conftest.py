@@ -1,7 +1,7 @@
 """Fixtures of the end-to-end tests; they run inside a world, so plain `pytest` leaves them alone."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,10 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
 from tests.cluster.state import State
+from tests.e2e.samples import release
+
+# A platform chart, and a kind that it brings.
+CRDS = {"keda": "scaledobjects.keda.sh", "prometheus-operator-crds": "podmonitors.monitoring.coreos.com"}
 
 collect_ignore_glob = [] if os.environ.get("GPUYARD_E2E") else ["test_*.py"]
 
@@ -52,6 +56,7 @@ def world() -> State:
 @pytest.fixture(scope="session")
 def cluster(world: State) -> Iterator[Cluster]:
     cluster = Cluster(world)
+    cluster.pods.reset()  # a run that was broken off leaves its own
     yield cluster
     cluster.pods.reset()
     cluster.close()
@@ -71,3 +76,37 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.wait(f"serviceaccount/default -n {name}", "exists", within=10)
     yield name
     cluster.discard(f"namespace/{name}")
+
+
+@pytest.fixture
+def installed(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Installs platform charts, tells their namespaces and takes them away again.
+
+    What a synced repository has installed is that one's. CRDs stay, as gpuyard's values have it; a CRD that is
+    deleted within seconds of its creation can hang in its finalizer ("storage is (re)initializing").
+    """
+    ours: list[str] = []
+
+    def install(component: str) -> str:
+        namespace, objects = release(component)
+        if not cluster.exists(f"helmrelease/{component} -n {namespace}"):
+            cluster.apply(objects)
+            ours.append(f"{component} -n {namespace}")
+        return namespace
+
+    yield install
+    for named in reversed(ours):
+        cluster.delete(f"helmrelease/{named}", within=180)
+        cluster.delete(f"ocirepository/{named}", within=30)
+
+
+@pytest.fixture
+def crds(cluster: Cluster, installed: Callable[[str], str]) -> None:
+    """The kinds of KEDA and of the Prometheus operator, unless an earlier test has left them."""
+    for component, kind in {
+        "keda": "scaledobjects.keda.sh",
+        "prometheus-operator-crds": "podmonitors.monitoring.coreos.com",
+    }.items():
+        if not cluster.exists(f"crd/{kind}"):
+            cluster.wait(f"helmrelease/{component} -n {installed(component)}", within=180)
+        cluster.wait(f"crd/{kind}", "Established", within=30)

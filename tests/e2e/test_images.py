@@ -4,6 +4,7 @@ import hashlib
 import json
 import urllib.request
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -36,19 +37,20 @@ def run(*args: str | Path) -> Result:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A stack that pulls everything from the world's registry."""
+    """A stack that pulls everything from the world's registry, which has none of it yet."""
+    mirror = f"mirror-{uuid4().hex[:6]}"
     assert run("init", tmp_path / "gitops").exit_code == 0
     file = tmp_path / "gitops/stack.yaml"
     stack = yaml.safe_load(file.read_text(encoding="utf-8"))
-    stack["spec"]["images"] = {"mirrors": {host: f"{REGISTRY_HOST}/{host}" for host in MIRRORS}}
+    stack["spec"]["images"] = {"mirrors": {host: f"{REGISTRY_HOST}/{mirror}/{host}" for host in MIRRORS}}
     stack["spec"]["policy"] = {"registries": [REGISTRY_HOST]}
     file.write_text(yaml.safe_dump(stack), encoding="utf-8")
     return tmp_path / "gitops"
 
 
 def test_digest_of_a_real_registry() -> None:
-    stored = put("images/vllm-openai", "v0.32.0")
-    name = f"{REGISTRY_HOST}/images/vllm-openai"
+    repository = f"images-{uuid4().hex[:6]}/vllm-openai"
+    stored, name = put(repository, "v0.32.0"), f"{REGISTRY_HOST}/{repository}"
     assert registry.digest(name, "v0.32.0", plain=(REGISTRY_HOST,)) == stored
     with pytest.raises(MissingError):
         registry.digest(name, "v0.33.0", plain=(REGISTRY_HOST,))

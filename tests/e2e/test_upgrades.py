@@ -16,6 +16,7 @@ def objects(made: Made, part: str, namespace: str) -> list[dict[str, object]]:
     return [{**obj, "metadata": {**obj["metadata"], "namespace": namespace}} for obj in found]
 
 
+@pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("release", STORED)
 def test_a_release_can_be_replaced_by_what_is_made_now(cluster: Cluster, namespace: str, release: str) -> None:
     old, new = load(release), make(sources(release))

@@ -1,8 +1,10 @@
 """The world's own tests: the machine, nodes, simulated pods, volumes, Git, registry and Services."""
 
+import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -25,9 +27,18 @@ from tests.e2e.samples import NO_IMAGE, ROOT, pod
 OVERLAYS = ROOT / "overlays"
 
 
-def since(item: Object, kind: str) -> timedelta:
-    started = datetime.fromisoformat(item["status"]["startTime"])
-    return datetime.fromisoformat(condition(item, kind)["lastTransitionTime"]) - started
+def decided(item: Object, what: str) -> datetime:
+    """A point in time that the node agent has set for a simulated pod."""
+    return datetime.fromisoformat(item["metadata"]["annotations"][f"world.gpuyard.dev/{what}"])
+
+
+def became_ready(item: Object) -> datetime:
+    """In whole seconds, rounded down: up to one more may have passed."""
+    return datetime.fromisoformat(condition(item, "Ready")["lastTransitionTime"]) + timedelta(seconds=1)
+
+
+def started(item: Object) -> datetime:
+    return datetime.fromisoformat(item["status"]["startTime"])
 
 
 # The machine
@@ -70,17 +81,19 @@ def test_every_shape_has_ready_nodes_that_look_like_those_of_oke(cluster: Cluste
 def test_a_pod_is_ready_after_the_delay_that_the_table_sets(cluster: Cluster, namespace: str) -> None:
     cluster.pods.ready_after("slow", 4)
     cluster.apply(pod("slow", namespace, labels={"app.kubernetes.io/instance": "slow"}))
-    ready = cluster.wait(f"pod/slow -n {namespace}", within=15)
-    assert timedelta(seconds=3) <= since(ready, "Ready") <= timedelta(seconds=6)
+    ready = cluster.wait(f"pod/slow -n {namespace}", within=60)
+    assert decided(ready, "ready-at") - started(ready) == timedelta(seconds=4)
+    assert became_ready(ready) >= decided(ready, "ready-at")
 
 
 def test_a_pod_is_ready_after_the_delay_that_its_annotation_sets(cluster: Cluster, namespace: str) -> None:
     cluster.apply(pod("slow", namespace, annotations={"world.gpuyard.dev/ready-after": "3"}))
     # A change to a waiting pod must not start its delay anew.
-    cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=10)
+    cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=30)
     cluster.patch(f"pod/slow -n {namespace}", {"metadata": {"labels": {"touched": "yes"}}})
-    ready = cluster.wait(f"pod/slow -n {namespace}", within=15)
-    assert timedelta(seconds=2) <= since(ready, "Ready") <= timedelta(seconds=5)
+    ready = cluster.wait(f"pod/slow -n {namespace}", within=60)
+    assert decided(ready, "ready-at") - started(ready) == timedelta(seconds=3)
+    assert became_ready(ready) >= decided(ready, "ready-at")
 
 
 def test_a_pod_that_never_becomes_ready_does_so_once_the_table_allows_it(cluster: Cluster, namespace: str) -> None:
@@ -90,7 +103,7 @@ def test_a_pod_that_never_becomes_ready_does_so_once_the_table_allows_it(cluster
     with pytest.raises(WaitError, match="not Ready within 1 s"):
         cluster.wait(f"pod/stuck -n {namespace}", within=1)
     cluster.pods.ready_after("stuck", 0)
-    cluster.wait(f"pod/stuck -n {namespace}", within=5)
+    cluster.wait(f"pod/stuck -n {namespace}", within=30)
 
 
 def test_a_pod_can_crash(cluster: Cluster, namespace: str) -> None:
@@ -109,16 +122,29 @@ def test_a_pod_ends_when_the_table_says_and_at_the_latest_with_its_grace_period(
     cluster: Cluster, namespace: str
 ) -> None:
     cluster.pods.ends_after("graceful", "grace")
-    graceful = pod("graceful", namespace, labels={"app.kubernetes.io/instance": "graceful"})
+    cluster.pods.ends_after("quick", 4)
+    graceful, quick = (pod(name, namespace, labels={"app": name}) for name in ("graceful", "quick"))
     graceful["spec"]["terminationGracePeriodSeconds"] = 4
-    cluster.apply([graceful, pod("quick", namespace)])
-    for name in ("graceful", "quick"):
-        cluster.wait(f"pod/{name} -n {namespace}", within=10)
-    began = time.monotonic()
-    cluster.discard(f"pod/graceful -n {namespace}")
-    cluster.delete(f"pod/quick -n {namespace}", within=3)
-    cluster.wait(f"pod/graceful -n {namespace}", "deleted", within=10)
-    assert 3 <= time.monotonic() - began <= 6
+    cluster.apply([graceful, quick])
+    assert time_left_at_its_end(cluster, f"pod/graceful -n {namespace}") == timedelta(0)
+    assert timedelta(seconds=20) < time_left_at_its_end(cluster, f"pod/quick -n {namespace}") <= timedelta(seconds=26)
+
+
+def time_left_at_its_end(cluster: Cluster, named: str) -> timedelta:
+    """Delete the pod; what is left of its grace period when it is to end."""
+
+    def has_an_end(item: Object | None) -> bool:
+        """Told when to end."""
+        return "world.gpuyard.dev/ends-at" in (item or {})["metadata"]["annotations"]
+
+    cluster.wait(named, within=30)
+    cluster.patch(named, {"metadata": {"finalizers": ["example.com/look"]}})  # or it may be gone before we look
+    cluster.discard(named)
+    told = cluster.wait(named, has_an_end, within=30)
+    cluster.patch(named, {"metadata": {"finalizers": None}})
+    cluster.wait(named, "deleted", within=30)
+    # A deletion's time has the grace period in it.
+    return datetime.fromisoformat(told["metadata"]["deletionTimestamp"]) - decided(told, "ends-at")
 
 
 def test_a_job_completes(cluster: Cluster, namespace: str) -> None:
@@ -192,8 +218,10 @@ def test_a_file_system_is_bound_at_once(cluster: Cluster, namespace: str) -> Non
 # Git, registry, Services
 
 
-def test_git_serves_what_was_pushed(repo: Repository, tmp_path: Path) -> None:
-    commit = repo.commit({"docs/large.txt": "0123456789abcdef\n" * 200_000, "README.md": "one\n"}, "first")
+def test_git_serves_what_was_pushed(world: State, tmp_path: Path) -> None:
+    repo = Repository(world, f"large-{uuid4().hex[:6]}")
+    large = os.urandom(2**20).hex()  # git sends more than 1 MiB in chunks, and this can't be compressed to less
+    commit = repo.commit({"docs/large.txt": large, "README.md": "one\n"}, "first")
     subprocess.run(["git", "clone", "--quiet", repo.url, tmp_path / "clone"], check=True)
     assert (tmp_path / "clone/README.md").read_text() == "one\n"
     repo.commit({"README.md": "two\n", "docs/large.txt": None}, "second")
@@ -236,10 +264,30 @@ def test_a_service_resolves_and_reaches_its_pod_while_that_is_ready(cluster: Clu
         socket.create_connection((name, 81), 5)
 
 
-def test_a_service_without_an_endpoint_refuses(cluster: Cluster, namespace: str) -> None:
-    metadata = {"name": "nobody", "namespace": namespace}
-    spec = {"selector": {"app": "nobody"}, "ports": [{"port": 80}]}
+def test_a_service_refuses_while_it_has_no_endpoint(cluster: Cluster, namespace: str) -> None:
+    metadata = {"name": "one", "namespace": namespace}
+    spec = {"selector": {"app": "one"}, "ports": [{"port": 80}]}
     cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
-    address = cluster.get(f"service/nobody -n {namespace}")["spec"]["clusterIP"]
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address, 80), 5)
+    name = f"one.{namespace}.svc.cluster.local"
+
+    def answer() -> str:
+        try:
+            socket.create_connection((name, 80), 5).close()
+        except socket.gaierror:
+            return "unknown"
+        except ConnectionRefusedError:
+            return "refused"
+        return "taken"
+
+    until(lambda: answer() == "refused")
+    cluster.apply(pod("one", namespace, labels={"app": "one"}))
+    until(lambda: answer() == "taken")
+    cluster.delete(f"pod/one -n {namespace}", within=30)
+    until(lambda: answer() == "refused")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,7 +1,7 @@
 """The world's own tests: pods that really run, Flux, the platform's charts, and what a failed wait says."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from tests.cluster.errors import ApiError, NotFoundError, WaitError
 from tests.cluster.flux import COMPONENTS
 from tests.cluster.repository import Repository
 from tests.cluster.state import State
-from tests.e2e.samples import config, pod, release, sync
+from tests.e2e.samples import config, pod, sync
 
 # Pods that really run
 
@@ -55,8 +55,17 @@ def test_flux_runs_from_its_own_manifests_with_its_own_rights(cluster: Cluster) 
 
 def test_a_real_pod_has_only_its_own_token(cluster: Cluster) -> None:
     [running] = cluster.objects("pod", namespace="flux-system", labels={"app": "source-controller"})
-    account = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
     user = f"system:serviceaccount:flux-system:{running['spec']['serviceAccountName']}"
+    [process] = _pids("/source-controller")
+    # As the process sees it; no other way in was given to it.
+    token = Path(f"/proc/{process}/root/var/run/secrets/kubernetes.io/serviceaccount/token").read_text()
+    assert b"KUBECONFIG=" not in Path(f"/proc/{process}/environ").read_bytes()
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+    status = cluster.api.send("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review).body["status"]
+    assert status["user"]["username"] == user
+    assert status["user"]["extra"]["authentication.kubernetes.io/pod-uid"] == [running["metadata"]["uid"]]
+
+    account = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
     wanted = {
         "user": user,
         "resourceAttributes": {"verb": "create", "group": "apps", "resource": "deployments"},
@@ -65,10 +74,19 @@ def test_a_real_pod_has_only_its_own_token(cluster: Cluster) -> None:
     assert not cluster.api.send("POST", path, {**account, "spec": wanted}).body["status"]["allowed"]
 
 
-def test_flux_syncs_a_repository_and_every_commit_to_it(cluster: Cluster, world: State, namespace: str) -> None:
+def unsync(cluster: Cluster, name: str) -> None:
+    """Whether the test passed or not: what it leaves would be taken for a synced repository."""
+    cluster.delete(f"kustomization/{name} -n flux-system", within=60)
+    cluster.delete(f"gitrepository/{name} -n flux-system", within=60)
+
+
+def test_flux_syncs_a_repository_and_every_commit_to_it(
+    cluster: Cluster, world: State, namespace: str, request: pytest.FixtureRequest
+) -> None:
     name = f"tiny-{uuid4().hex[:6]}"
     tiny = Repository(world, name)
     first = tiny.commit({"app/config.yaml": config(namespace, "one")}, "first")
+    request.addfinalizer(lambda: unsync(cluster, name))
     cluster.apply(sync(name, tiny.url))
     synced = cluster.wait(f"kustomization/{name} -n flux-system", within=60)
     assert synced["status"]["lastAppliedRevision"] == f"main@sha1:{first}"
@@ -83,34 +101,11 @@ def test_flux_syncs_a_repository_and_every_commit_to_it(cluster: Cluster, world:
     cluster.reconcile(f"kustomization/{name} -n flux-system")
     assert cluster.get(f"configmap/app -n {namespace}")["data"] == {"value": "two"}
 
-    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
-    cluster.wait(f"configmap/app -n {namespace}", "deleted", within=10)
-    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
+    cluster.delete(f"kustomization/{name} -n flux-system", within=60)
+    cluster.wait(f"configmap/app -n {namespace}", "deleted", within=30)
 
 
 # The platform's charts
-
-
-@pytest.fixture
-def installed(cluster: Cluster) -> Iterator[Callable[[str], str]]:
-    """Installs platform charts, tells their namespaces and takes them away again.
-
-    What a synced repository has installed is that one's. CRDs stay, as gpuyard's values have it; a CRD that is
-    deleted within seconds of its creation can hang in its finalizer ("storage is (re)initializing").
-    """
-    ours: list[str] = []
-
-    def install(component: str) -> str:
-        namespace, objects = release(component)
-        if not cluster.exists(f"helmrelease/{component} -n {namespace}"):
-            cluster.apply(objects)
-            ours.append(f"{component} -n {namespace}")
-        return namespace
-
-    yield install
-    for named in reversed(ours):
-        cluster.delete(f"helmrelease/{named}", within=180)
-        cluster.delete(f"ocirepository/{named}", within=30)
 
 
 def test_flux_installs_keda_and_its_metrics_api_becomes_available(
@@ -135,8 +130,11 @@ def test_flux_installs_kube_prometheus_stack_over_its_crds(cluster: Cluster, ins
 # The language
 
 
-def test_a_failed_wait_shows_what_a_person_would_look_at(cluster: Cluster, namespace: str) -> None:
+def test_a_failed_wait_shows_what_a_person_would_look_at(
+    cluster: Cluster, namespace: str, request: pytest.FixtureRequest
+) -> None:
     name = f"broken-{uuid4().hex[:6]}"
+    request.addfinalizer(lambda: unsync(cluster, name))
     cluster.apply(sync(name, f"http://{GIT_HOST}/none.git"))
     cluster.apply(pod("greedy", namespace, gpus=3, shape="VM.GPU.A10.2"))
     cluster.wait(f"gitrepository/{name} -n flux-system", "Ready=False", within=30)
@@ -150,8 +148,6 @@ def test_a_failed_wait_shows_what_a_person_would_look_at(cluster: Cluster, names
         "source-controller",
     ):
         assert expected in str(caught.value)
-    cluster.delete(f"kustomization/{name} -n flux-system", within=30)
-    cluster.delete(f"gitrepository/{name} -n flux-system", within=30)
 
 
 def test_apply_hands_on_refusals_and_warnings(cluster: Cluster, namespace: str) -> None:
@@ -170,11 +166,20 @@ def test_apply_hands_on_refusals_and_warnings(cluster: Cluster, namespace: str) 
 
 
 def _processes(program: str) -> list[list[str]]:
-    found = []
+    return list(_running(program).values())
+
+
+def _pids(program: str) -> list[int]:
+    return list(_running(program))
+
+
+def _running(program: str) -> dict[int, list[str]]:
+    """The command lines of this program's processes, by their numbers."""
+    found = {}
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         arguments = path.read_bytes().decode().split("\0")[:-1] if os.access(path, os.R_OK) else []
         if arguments and arguments[0].endswith(program):
-            found.append(arguments)
+            found[int(path.parent.name)] = arguments
     return found
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.cluster.api import Api, Object
@@ -21,7 +22,7 @@ def main(root: str) -> None:
     agent = _Agent(state, read(state))
     for kind, pod in agent.api.follow("/api/v1/pods"):
         if pod["spec"].get("nodeName"):
-            with suppress(ApiError):
+            with suppress(ApiError, OSError, HTTPException):  # one pod's trouble must not end all others
                 agent.handle(kind, pod)
 
 

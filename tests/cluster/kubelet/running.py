@@ -41,6 +41,7 @@ class RunningPod:
         self._stop = threading.Event()
         self._told: Object = {}
         self._since: dict[str, tuple[bool, str]] = {}
+        self._containers: list[Container] = []
         threading.Thread(target=self._live, name=metadata["name"], daemon=True).start()
 
     def delete(self, grace: float) -> None:
@@ -64,6 +65,8 @@ class RunningPod:
                 status = {"phase": "Failed", "reason": "NodeAgentError", "message": reason}
                 self._api.send("PATCH", f"{self._path}/status", {"status": status}, content_type=_STRATEGIC)
         finally:
+            for each in self._containers:
+                each.signal(signal.SIGKILL)
             network.detach(self._directory / "network", self._device)
             shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -76,6 +79,7 @@ class RunningPod:
         until_done: RestartPolicy = "Never" if policy == "Never" else "OnFailure"
         first = [Container(each, place, restart=until_done) for each in spec.get("initContainers", [])]
         rest = [Container(each, place, restart=policy) for each in spec["containers"]]
+        self._containers = [*first, *rest]
         refreshed = time.monotonic()
         while not self._stop.is_set():
             if all(each.is_done for each in first):
@@ -121,7 +125,7 @@ class RunningPod:
                 each.signal(signal.SIGTERM)
             waiting -= due
             time.sleep(_TICK)
-        for each in (*first, *rest):
+        for each in self._containers:
             each.signal(signal.SIGKILL)
         if not self._gone.is_set():
             options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._pod["metadata"]["uid"]}}

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import pwd
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ def root() -> Path:
     """The folder of all that is downloaded and built."""
     if own := os.environ.get("GPUYARD_CACHE"):
         return Path(own).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "gpuyard"
+    home = os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir  # set but empty, where a service starts us
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path(home, ".cache")).absolute() / "gpuyard"
 
 
 def built(program: Program, go: str) -> Path:

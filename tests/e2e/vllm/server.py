@@ -6,11 +6,15 @@ Every path of the pod (/etc/vllm, /cache, …) lies below one folder here; that 
 import http.client
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,9 +39,11 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; there is no GPU memory to take a share of
 }
+# Besides these VLLM_RPC_BASE_PATH: sockets in the pod's /tmp, which lies deep here, would have too long a path (107).
 
 _START_SECONDS: Final = 240
 _PORT: Final = 8000
+_COMPLETIONS: Final = "/v1/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,12 @@ class Server:
     """The running server; ended by `close` at the latest."""
 
     def __init__(self, pod: Pod, key: str, log: Path) -> None:
+        with socket.socket() as other:
+            assert other.connect_ex((_ADDRESS, _PORT)), f"another server answers on {_ADDRESS}:{_PORT}"
         self._log, self._key = log, key
+        self._sockets = tempfile.mkdtemp(prefix="vllm-", dir="/tmp")
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {**inherited, **pod.environment(), **ENVIRONMENT}
+        env = {**inherited, **pod.environment(), **ENVIRONMENT, "VLLM_RPC_BASE_PATH": self._sockets}
         for name in ("HOME", "TMPDIR"):
             Path(env[name]).mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
@@ -121,11 +130,23 @@ class Server:
 
     def complete(self, model: str, tokens: int, *, key: str | None = None) -> tuple[int, dict[str, Any]]:
         """Status and answer of a completion of so many tokens; the empty key sends none."""
-        body = {"model": model, "prompt": "Hello", "max_tokens": tokens, "ignore_eos": True}
-        sent = self._key if key is None else key
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {sent}"} if sent else {})}
-        status, text = self._ask("POST", "/v1/completions", json.dumps(body), headers)
+        status, text = self._ask("POST", _COMPLETIONS, _body(model, tokens), self._headers(key))
         return status, json.loads(text)
+
+    def stream(self, model: str, tokens: int) -> Iterator[int]:
+        """A completion of so many tokens as it is made: what vLLM has counted so far; raises ValueError if refused."""
+        body = _body(model, tokens, stream=True, stream_options={"include_usage": True, "continuous_usage_stats": True})
+        connection = http.client.HTTPConnection(_ADDRESS, _PORT, timeout=180)
+        try:
+            connection.request("POST", _COMPLETIONS, body, self._headers(None))
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise ValueError(f"HTTP {answer.status}: {answer.read().decode()}")
+            for line in answer:
+                if line.startswith(b"data: {"):
+                    yield int(json.loads(line.removeprefix(b"data: "))["usage"]["completion_tokens"])
+        finally:
+            connection.close()
 
     def log(self) -> str:
         """What it has written."""
@@ -133,11 +154,14 @@ class Server:
 
     def close(self) -> None:
         """End it and what it has started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
         self.process.wait()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _headers(self, key: str | None) -> dict[str, str]:
+        sent = self._key if key is None else key
+        return {"Content-Type": "application/json", **({"Authorization": f"Bearer {sent}"} if sent else {})}
 
     def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> tuple[int, str]:
         connection = http.client.HTTPConnection(_ADDRESS, _PORT, timeout=180)
@@ -147,6 +171,10 @@ class Server:
             return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+
+def _body(model: str, tokens: int, **more: Any) -> str:
+    return json.dumps({"model": model, "prompt": "Hello", "max_tokens": tokens, "ignore_eos": True, **more})
 
 
 def configuration(path: Path, model: Path, **moved: Any) -> dict[str, Any]:
