@@ -20,7 +20,7 @@ from tests.cluster.programs.catalogue import PROGRAMS, Program
 
 ROOT = Path(__file__).parent.parent
 
-# Builds a script that says $FAKE_SAYS; $FAKE_GO makes it fail or dawdle instead.
+# Builds a script that says $FAKE_SAYS; $FAKE_GO makes it fail, or dawdle until it may go on.
 FAKE_GO = f"""#!{sys.executable}
 import os, pathlib, sys, time
 if sys.argv[1] == "version":
@@ -33,8 +33,9 @@ if mode == "fail":
 output = pathlib.Path(sys.argv[sys.argv.index("-o") + 1])
 output.write_text("#!/bin/sh\\necho " + os.environ["FAKE_SAYS"])
 output.chmod(0o755)
-if mode == "dawdle":
-    time.sleep(float(os.environ["FAKE_GO_SECONDS"]))
+gate, deadline = pathlib.Path(os.environ["FAKE_GO_LOG"] + ".gate"), time.monotonic() + 60
+while mode == "dawdle" and not gate.exists() and time.monotonic() < deadline:
+    time.sleep(0.01)
 """
 
 
@@ -95,6 +96,11 @@ def builds() -> list[str]:
     return log.read_text().splitlines() if log.exists() else []
 
 
+def go_on() -> None:
+    """Let a build that dawdles come to its end."""
+    Path(f"{os.environ['FAKE_GO_LOG']}.gate").touch()
+
+
 def left_behind() -> list[str]:
     """All files of the cache that could be taken for a program, or fill the disk."""
     return [
@@ -136,16 +142,23 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def test_own_folder_comes_before_path_and_cache(
-    tool: Program, machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tool: Program,
+    machine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     cached = programs.path("tool")
     on_path = says(machine / "tool", "tool 1.37.2")
-    own = says(tmp_path / "own" / "tool", "whatever version")
+    own = says(tmp_path / "own" / "tool", "tool 1.37.2")
     assert programs.path("tool") == on_path
     monkeypatch.setenv("GPUYARD_E2E_BIN", str(own.parent))
     assert programs.path("tool") == own
     own.chmod(0o644)
     assert programs.path("tool") == on_path
+    says(own, "tool 1.37.1")
+    assert programs.path("tool") == on_path
+    assert f"{own} isn't used: it should be 1.37.2, but says: tool 1.37.1" in capsys.readouterr().err
     on_path.unlink()
     assert programs.path("tool") == cached
     assert builds() == ["example.com/tool"]
@@ -246,7 +259,6 @@ def test_killed_build_leaves_nothing_that_counts(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FAKE_SAYS", f"v{PROGRAMS['helm'].version}")
     with monkeypatch.context() as patch:
         patch.setenv("FAKE_GO", "dawdle")
-        patch.setenv("FAKE_GO_SECONDS", "2")
         process = start("helm")
         wait_until(lambda: [file for file in left_behind() if file.endswith("/helm")])
         if whom == "all":
@@ -257,6 +269,7 @@ def test_killed_build_leaves_nothing_that_counts(monkeypatch: pytest.MonkeyPatch
         for pipe in (process.stdout, process.stderr):
             assert pipe is not None
             pipe.close()
+        go_on()
     assert not list((store.root() / "programs").glob("*"))
     code, err = run("helm")
     assert (code, len(builds())) == (0, 2), err
@@ -265,11 +278,10 @@ def test_killed_build_leaves_nothing_that_counts(monkeypatch: pytest.MonkeyPatch
 
 def test_ctrl_c_ends_with_130_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_GO", "dawdle")
-    monkeypatch.setenv("FAKE_GO_SECONDS", "30")
     process = start("helm")
     wait_until(lambda: [file for file in left_behind() if file.endswith("/helm")])
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.endswith("\ninterrupted; what was being built is not kept\n")
     assert left_behind() == []
@@ -277,11 +289,10 @@ def test_ctrl_c_ends_with_130_and_keeps_nothing(monkeypatch: pytest.MonkeyPatch)
 
 def test_sigterm_ends_the_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_GO", "dawdle")
-    monkeypatch.setenv("FAKE_GO_SECONDS", "30")
     process = start("helm")
     wait_until(lambda: [file for file in left_behind() if file.endswith("/helm")])
     process.terminate()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     assert process.returncode == 143
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
@@ -291,13 +302,15 @@ def test_sigterm_ends_the_compiler_too(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_at_once_build_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_SAYS", f"v{PROGRAMS['helm'].version}")
     monkeypatch.setenv("FAKE_GO", "dawdle")
-    monkeypatch.setenv("FAKE_GO_SECONDS", "1.5")
     first = start("helm")
     wait_until(builds)
-    code, second_said = run("helm")
-    _, first_said = first.communicate(timeout=30)
-    assert (code, first.returncode) == (0, 0)
-    assert second_said == "waiting for another process that is getting helm\n"
+    second = start("helm")
+    assert second.stderr is not None
+    waits = second.stderr.readline()
+    go_on()
+    first_said, second_said = first.communicate(timeout=60)[1], second.communicate(timeout=60)[1]
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (waits, second_said) == ("waiting for another process that is getting helm\n", "")
     assert first_said.startswith("building helm ")
     assert len(builds()) == 1
 

@@ -76,9 +76,14 @@ def _package(chart: _StandIn, helm: Path) -> Path:
     """The packaged stand-in, from the cache if nothing of it has changed."""
     module = of_program(chart.program, chart.module)
     place = store.root() / "charts" / _key(chart, module) / _file(chart)
-    if place.exists():
-        return place
     place.parent.parent.mkdir(parents=True, exist_ok=True)
+    with store.lock(f"chart-{chart.name}"):
+        if not place.exists():
+            _make(chart, module, helm, place)
+    return place
+
+
+def _make(chart: _StandIn, module: Module, helm: Path, place: Path) -> None:
     with tempfile.TemporaryDirectory(dir=place.parent.parent) as directory:
         source, target = Path(directory) / chart.name, Path(directory) / "package"
         shutil.copytree(_STAND_INS / chart.name, source)
@@ -90,7 +95,6 @@ def _package(chart: _StandIn, helm: Path) -> Path:
             raise SetupError(f"helm package {chart.name}: {done.stderr.strip()}")
         shutil.rmtree(place.parent, ignore_errors=True)
         target.rename(place.parent)
-    return place
 
 
 def _key(chart: _StandIn, module: Module) -> str:

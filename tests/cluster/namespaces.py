@@ -23,6 +23,7 @@ _TOOLS = {
     "mount": "mount",
     "ip": "iproute2",
     "openssl": "openssl",
+    "git": "git",
 }
 _SECONDS = 60
 _started: list[subprocess.Popen[bytes]] = []  # they outlive the functions that start them

@@ -67,13 +67,16 @@ def _events(api: Api, wanted: Reference) -> Iterator[str]:
     events = api.get("/api/v1/events")["items"]
     events.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
     told = [
-        event for event in events if event["type"] == "Warning" or event["involvedObject"].get("name") == wanted.name
+        event
+        for event in events
+        if event.get("type") == "Warning" or event["involvedObject"].get("name") == wanted.name
     ]
     for event in told[-_EVENTS:]:
         about = event["involvedObject"]
-        name = f"{about['kind']}/{about.get('namespace', '')}/{about['name']}"
+        name = f"{about.get('kind')}/{about.get('namespace', '')}/{about.get('name')}"
         when = (event.get("lastTimestamp") or event.get("eventTime") or "")[11:19]
-        yield f"{when} {event['type']} {name} {event['reason']}: {' '.join(event['message'].split())[:300]}"
+        said = " ".join(event.get("message", "").split())[:300]
+        yield f"{when} {event.get('type')} {name} {event.get('reason')}: {said}"
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

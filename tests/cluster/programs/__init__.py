@@ -14,7 +14,7 @@ __all__ = ["path"]
 def path(name: str) -> Path:
     """The executable of that name, built first if there is none; SetupError tells why it can't be had.
 
-    Looked for in $GPUYARD_E2E_BIN, on PATH (only the very version), then in the cache.
+    Looked for in $GPUYARD_E2E_BIN and on PATH (only the very version), then in the cache.
     """
     wanted = program(name)
     return store.installed(wanted) or build.build(wanted)

@@ -38,11 +38,17 @@ def built(program: Program, go: str) -> Path:
 
 
 def installed(program: Program) -> Path | None:
-    """The program outside the cache: in $GPUYARD_E2E_BIN as it is, on PATH if its version is ours."""
+    """The program outside the cache, in $GPUYARD_E2E_BIN or on PATH, if its version is ours.
+
+    One in $GPUYARD_E2E_BIN that can't be asked is taken as it is.
+    """
     if folder := os.environ.get("GPUYARD_E2E_BIN"):
         own = Path(folder).absolute() / program.name
         if own.is_file() and os.access(own, os.X_OK):
-            return own
+            said = reports(own, program) if program.asks else None
+            if said is None:
+                return own
+            sys.stderr.write(f"{own} isn't used: it should be {program.version}, but says: {said}\n")
     found = shutil.which(program.name)
     if found and program.asks and reports(Path(found), program) is None:
         return Path(found).absolute()

@@ -101,7 +101,7 @@ def _install(place: Path) -> None:
     finally:
         shutil.rmtree(new, ignore_errors=True)
     for former in store.root().glob("vllm-*"):
-        if former != place:
+        if not former.name.startswith(f"vllm-{VERSION}-"):  # of this version another Python may have its own
             shutil.rmtree(former)
 
 
