@@ -1,8 +1,9 @@
 """Brings a world up, from inside its namespaces.
 
 etcd and API server first; git server, registry and charts beside them; then what watches the API server: controller
-manager, scheduler, kwok (kubelet for the simulated pods), the node agent (kubelet for those that really run), the
-services' proxy; last Flux, from its own manifests. Everything stays when this program ends: init.py holds it.
+manager, scheduler, kwok (kubelet for the simulated pods) and who answers for them, the node agent (kubelet for those
+that really run), the services' proxy; last Flux, from its own manifests. Everything stays when this program ends:
+init.py holds it.
 """
 
 import os
@@ -74,6 +75,7 @@ def _controllers(state: State, facts: Facts, env: dict[str, str], cluster: Clust
     controlplane.start_kwok(state, facts.programs, env)
     _module(state, "node-agent", "tests.cluster.kubelet", str(state.root), env=env)
     _module(state, "services", "tests.cluster.services", str(state.root), env=env)
+    _module(state, "answers", "tests.cluster.answers", str(state.root), env=env)
     machines = fleet.fleet(fleet.shapes(facts.overlays))
     cluster.create([*fleet.storage_classes(), *machines])
     for process, url in waits:

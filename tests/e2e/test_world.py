@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -152,6 +153,33 @@ def test_a_job_completes(cluster: Cluster, namespace: str) -> None:
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once", "namespace": namespace}}
     cluster.apply({**job, "spec": {"template": template}})
     cluster.wait(f"job/once -n {namespace}", "Complete", within=15)
+
+
+def test_one_process_answers_for_every_simulated_pod(cluster: Cluster, namespace: str) -> None:
+    labels = {"app": "model", "app.kubernetes.io/name": "chat"}
+    cluster.apply([pod(name, namespace, labels=labels) for name in ("one", "two")])
+    cluster.apply(pod("slow", namespace, labels=labels, annotations={"world.gpuyard.dev/ready-after": "never"}))
+    spec = {"selector": {"app": "model"}, "ports": [{"port": 80, "targetPort": 8000}]}
+    metadata = {"name": "model", "namespace": namespace}
+    cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    for name in ("one", "two"):
+        cluster.wait(f"pod/{name} -n {namespace}", within=30)
+    slow = cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=30)
+
+    def answering() -> str | None:
+        try:
+            with urllib.request.urlopen(f"http://model.{namespace}.svc/metrics", timeout=5) as answer:
+                assert b'vllm:num_requests_running{engine="0",model_name="chat"} 0.0' in answer.read()
+                return str(answer.headers["X-Pod"])
+        except OSError:
+            return None  # the endpoint, or the pod, isn't known everywhere yet
+
+    seen: set[str | None] = set()
+    until(lambda: seen.add(answering()) or {"one", "two"} <= seen)
+    assert seen <= {None, "one", "two"}
+    with socket.create_connection((slow["status"]["podIP"], 8000), 5) as connection, pytest.raises(ConnectionError):
+        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        connection.recv(100)
 
 
 # Placement and volumes

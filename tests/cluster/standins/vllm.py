@@ -76,18 +76,23 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "Server"
 
+    @property
+    def engine(self) -> Engine:
+        """The engine that answers here."""
+        return self.server.engine
+
     def do_GET(self) -> None:
         """Health and metrics, for everybody."""
         if self.path == "/health":
             self._answer(200, "")
         elif self.path == "/metrics":
-            self._answer(200, self.server.engine.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+            self._answer(200, self.engine.metrics(), "text/plain; version=0.0.4; charset=utf-8")
         else:
             self._answer(404, json.dumps({"detail": "Not Found"}))
 
     def do_POST(self) -> None:
         """A completion, for those who have a key."""
-        engine = self.server.engine
+        engine = self.engine
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.path != "/v1/completions":

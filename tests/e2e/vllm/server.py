@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from tests.e2e.vllm import install
@@ -99,8 +99,8 @@ class Server:
     """The running server; ended by `close` at the latest."""
 
     def __init__(self, pod: Pod, key: str, log: Path) -> None:
-        with socket.socket() as other:
-            assert other.connect_ex((_ADDRESS, _PORT)), f"another server answers on {_ADDRESS}:{_PORT}"
+        with pytest.raises(OSError, match=r"refused|reset"):  # another server would answer in this one's place
+            self.get("/health")
         self._log, self._key = log, key
         self._sockets = tempfile.mkdtemp(prefix="vllm-", dir="/tmp")
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
