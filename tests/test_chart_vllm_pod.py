@@ -119,7 +119,7 @@ def test_the_configuration_is_whole() -> None:
         "gpu-memory-utilization": 0.9,
         "enable-auto-tool-choice": True,
         "tool-call-parser": "llama3_json",
-        "allowed-origins": ["https://chat.example.com"],
+        "allowed-origins": '["https://chat.example.com"]',
         "limit-mm-per-prompt": {"image": 0},
         "model": "meta-llama/Llama-3.1-8B-Instruct",
         "revision": "0e9e39f249a16976918f6564b8830bc894c89659",
@@ -128,6 +128,42 @@ def test_the_configuration_is_whole() -> None:
         "shutdown-timeout": 120,
         "tensor-parallel-size": 2,
     }
+
+
+def test_a_list_is_written_as_the_flag_takes_it() -> None:
+    """Some as one JSON text; of a flag that vLLM takes once for each entry, the file can hold one."""
+    origins = ["https://a.example.com", 'x"y']
+    args = {"allowed-origins": origins, "allowed-methods": [], "middleware": ["a.b"], "lora-modules": ["a=b", "c=d"]}
+    found = config(case("default", args=args, unsafe=["middleware"]))
+    assert [json.loads(found[name]) for name in ("allowed-origins", "allowed-methods")] == [origins, []]
+    assert (found["middleware"], found["lora-modules"]) == (["a.b"], ["a=b", "c=d"])
+
+
+def test_what_is_switched_off_is_written_as_vllm_hears_it() -> None:
+    """Of `flag: false` it hears nothing, so a flag that is on by default would stay on."""
+    args = {
+        "enable-flash-late-interaction": False,
+        "no-enable-prefix-caching": False,
+        "aggregate-engine-logging": False,
+    }
+    found = config(case("default", args=args))
+    assert found["no-enable-flash-late-interaction"] is True
+    assert found["enable-prefix-caching"] is True
+    assert found["aggregate-engine-logging"] is False  # it has no other spelling, and is off by default
+    assert {"enable-flash-late-interaction", "no-enable-prefix-caching"}.isdisjoint(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("allowed-origins", "https://a.example.com", "args.allowed-origins: needs a list"),
+        ("middleware", ["a.b", "c.d"], "args.middleware: may have one entry; vLLM takes more only by repeating"),
+    ],
+)
+def test_a_list_that_the_file_cannot_hold_is_refused(name: str, value: object, words: str) -> None:
+    with pytest.raises(helm_python.HelmError) as refusal:
+        text(case("default", args={name: value}))
+    assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,53 @@ def test_every_variable_of_a_blueprint_is_one_of_the_chart() -> None:
     assert [name for name in denied if not vllm.check_args({}, {name: "x"}, [name], "0.32.0")] == []
 
 
+def refusal(**changes: Any) -> str:
+    """What the chart says; empty where it takes the values."""
+    try:
+        text(case("default", **changes))
+    except helm_python.HelmError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", [name for name in vllm.rules()["unsafe"] | vllm.rules()["breaks"]])
+def test_what_breaks_or_opens_the_pod_needs_an_entry(name: str) -> None:
+    """The reasons are those of the catalogue, as `gpuyard check` gives them."""
+    reason = (vllm.rules()["unsafe"] | vllm.rules()["breaks"])[name]
+    given = name.replace("*", "S3")
+    flag = known_flag(name)
+    values: dict[str, Any] = {"args": {given: flag}} if flag is not None else {"env": {given: "x"}}
+    assert f"{given}: {reason}; if that is wanted, add {given} to unsafe" in refusal(**values)
+    assert refusal(**values, unsafe=[given]) == ""
+
+
+def known_flag(name: str) -> Any:
+    """A value of the flag's type; None for a variable."""
+    known = [vllm.catalogue(release).flags for release in vllm.versions()]  # type: ignore[union-attr]
+    flag = next((flags[name] for flags in known if name in flags), None)
+    samples = {"boolean": True, "integer": 2, "array": ["x"], "object": {"x": 1}}
+    return None if flag is None else samples.get(flag.type, "x")
+
+
+def test_every_computed_flag_that_args_take_is_a_size_or_breaks_the_pod() -> None:
+    taken = schema()["properties"]["args"]["properties"].keys() & vllm.rules()["computed"].keys()
+    assert taken - vllm.rules()["breaks"].keys() == {
+        *("max-model-len", "max-num-seqs", "max-num-batched-tokens", "gpu-memory-utilization"),
+        *("kv-cache-memory-bytes", "num-gpu-blocks-override"),
+        *("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"),
+    }
+    assert vllm.rules()["breaks"].keys() <= vllm.rules()["computed"].keys()
+
+
+def test_what_is_switched_off_needs_no_entry() -> None:
+    assert refusal(args={"trust-remote-code": False, "no-enable-prompt-embeds": True, "disable-log-stats": False}) == ""
+    assert refusal(args={"no-trust-remote-code": True}, unsafe=["trust-remote-code"]) == ""
+
+
+def test_an_entry_that_allows_nothing_is_refused() -> None:
+    assert "unsafe: middleware is neither in args nor in env" in refusal(unsafe=["middleware"])
+
+
 @pytest.mark.parametrize("value", ["--trust-remote-code", ["x", "--trust-remote-code"], "-x", None, [None], [{}]])
 def test_an_argument_brings_no_second_flag(value: Any) -> None:
     assert refused(case("default", args={"chat-template": value}))
@@ -228,12 +275,12 @@ def test_no_text_changes_the_structure(place: Place) -> None:
 ARGUMENTS: dict[str, Any] = {
     "text": {"chat-template": "x"},
     "list": {"lora-modules": ["x"]},
-    "map": {"hf-overrides": {"x": "x"}},
+    "map": {"override-generation-config": {"x": "x"}},
 }
 PATHS: dict[str, places.Path] = {
     "text": ("chat-template",),
     "list": ("lora-modules", 0),
-    "map": ("hf-overrides", "x"),
+    "map": ("override-generation-config", "x"),
 }
 
 
@@ -262,7 +309,7 @@ def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Any:
 FREE: dict[str, places.Path] = {
     "text": ("args", "chat-template"),
     "list": ("args", "lora-modules", 0),
-    "map": ("args", "hf-overrides", "x"),
+    "map": ("args", "override-generation-config", "x"),
     "variable": ("env", "NAME"),
     "annotation": ("podAnnotations", "name"),
     "label": ("commonLabels", "name"),
@@ -274,7 +321,7 @@ FREE: dict[str, places.Path] = {
 @pytest.mark.parametrize("place", FREE)
 def test_the_templates_need_no_schema_to_keep_the_structure(place: str, unchecked: Any) -> None:
     def rendered(payload: str) -> list[Any]:
-        values = case("default", args={"lora-modules": ["x"], "hf-overrides": {"x": "x"}})
+        values = case("default", args={"lora-modules": ["x"], "override-generation-config": {"x": "x"}})
         places.put(values, FREE[place], payload)
         return parsed(values, unchecked)
 

@@ -167,3 +167,13 @@ def test_nvme_on_virtual_machines_is_refused_with_the_reason() -> None:
 def test_a_cache_larger_than_the_drives() -> None:
     spec = {**NVME, "storage": {"cache": {"kind": "nvme", "size": "9Ti"}}, "shapes": {"a10": {}}}
     assert "a cache of 9216 GiB doesn't fit on the local drives of BM.GPU.A10.4" in problems(spec, DRIVES)[0]
+
+
+def test_what_a_blueprint_allows_is_allowed_by_the_chart() -> None:
+    serving = {
+        "args": {"trust-remote-code": True},
+        "env": {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"},
+        "unsafe": ["trust-remote-code", "LD_PRELOAD"],
+    }
+    assert chart_values({"serving": serving})["unsafe"] == serving["unsafe"]
+    assert "unsafe" not in chart_values({})

@@ -83,6 +83,13 @@ def test_what_a_later_version_removes_is_still_there() -> None:
         ("max-log-len", "16k", None),
         ("no-enable-prefix-caching", True, None),
         ("limit-mm-per-prompt", {"image": 2}, None),
+        (
+            "no-aggregate-engine-logging",
+            True,
+            "vLLM 0.32.0 has no flag --no-aggregate-engine-logging; did you mean aggregate-engine-logging?",
+        ),
+        ("allowed-origins", ["https://a.example.com"], None),
+        ("allowed-origins", "https://a.example.com", "must be an array"),
         ("no-trust-remote-code", True, None),
         ("trust-remote-code", False, None),
     ],
@@ -97,6 +104,13 @@ def test_unsafe_ones_need_an_entry() -> None:
     assert message.startswith("lets requests read files of the pod; if that is wanted, add allowed-local-media-path")
     assert found({"allowed-local-media-path": "/data"}, unsafe=("allowed-local-media-path",)) == []
     assert found({}, {"VLLM_SERVER_DEV_MODE": "1"}, ("VLLM_SERVER_DEV_MODE",)) == []
+    assert found({}, {"LD_AUDIT": "x"}) != []
+
+
+def test_a_flag_that_is_repeated_has_one_entry() -> None:
+    assert found({"middleware": ["a.b"]}, unsafe=("middleware",)) == []
+    [(_, message)] = found({"middleware": ["a.b", "c.d"]}, unsafe=("middleware",))
+    assert message.startswith("may have one entry: vLLM takes more only by repeating the flag")
 
 
 def test_an_entry_that_allows_nothing_is_refused() -> None:
@@ -115,6 +129,18 @@ def test_variables_of_others_pass_and_ours_do_not() -> None:
             "vLLM 0.32.0 has no variable VLLM_LOGING_LEVEL; did you mean VLLM_LOGGING_LEVEL?",
         ),
     ]
+
+
+def test_a_variable_of_one_service_is_an_endpoint_too() -> None:
+    [(key, message)] = found({}, {"AWS_ENDPOINT_URL_S3": "https://example.com"})
+    assert (key, message) == (("env", "AWS_ENDPOINT_URL_S3"), "gpuyard sets it itself: it comes from model.source")
+
+
+def test_bounds_that_alerts_read_stay() -> None:
+    [(_, message)] = found({"custom-histogram-buckets": {"time_to_first_token": [1]}})
+    assert message == (
+        "gpuyard sets it itself: it comes from the chart, whose alerts on time to first token read vLLM's own bounds"
+    )
 
 
 def test_deprecated_ones_are_only_mentioned() -> None:
@@ -185,6 +211,7 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "        parser.add_argument('--size', '--extent', **kwargs['size'])\n"
             "        parser.add_argument('--kind', **{**kwargs['kind'], 'default': None})\n"
             "        parser.add_argument('--rank', '-r', **kwargs['rank'])\n"
+            "        parser.add_argument('--quiet', action='store_true')\n"
             "        parser.add_argument('--old', action=argparse.BooleanOptionalAction, help=_GOING)\n"
         ),
         "vllm/entrypoints/common/cli_args.py": (
@@ -192,6 +219,11 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "    chat_template: str | None = None\n"
             "class FrontendArgs(BaseFrontendArgs):\n"
             "    allowed_origins: list[str] = field(default_factory=list)\n"
+            "    middleware: list[str] = field(default_factory=lambda: [])\n"
+            "    def _customize_cli_kwargs(cls, given):\n"
+            "        given['chat_template']['type'] = json.loads\n"
+            "        given['allowed_origins']['type'] = json.loads\n"
+            "        given['middleware']['action'] = 'append'\n"
         ),
         "vllm/envs.py": "environment_variables: dict = {'VLLM_B': lambda: 1, 'VLLM_A': lambda: 2}\n",
         "vllm/metrics.py": (
@@ -209,11 +241,13 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
         "version": "0.40",
         "release": "0.40.1",
         "flags": {
-            "allowed-origins": {"type": "array", "default": []},
+            "allowed-origins": {"type": "array", "default": [], "list": "json"},
             "chat-template": {"type": "string", "default": None},
             "extent": {"alias": "size"},
             "kind": {"type": "string", "default": None},
+            "middleware": {"type": "array", "list": "repeat"},
             "old": {"type": "boolean", "deprecated": "--old is deprecated. Use --new."},
+            "quiet": {"type": "boolean", "switch": True},
             "rank": {"type": "integer", "default": 8},
             "size": {"type": "integer", "default": None},
         },

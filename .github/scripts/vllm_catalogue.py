@@ -120,7 +120,24 @@ def flags(source: Source) -> Table:
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef) and function.name in {"add_cli_args", "make_arg_parser"}:
                 found |= declared(source, function)
+    for name, form in list_forms(ast.parse(source.frontend.read_text("utf-8"))):
+        if found.get(name, {}).get("type") == "array":
+            found[name]["list"] = form
     return found
+
+
+def list_forms(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Flags whose list isn't given as `--flag one two`, by what vLLM changes in their add_argument keywords.
+
+    json: the list as one JSON text (`kwargs["flag"]["type"] = json.loads`); repeat: the flag once for each entry
+    (`kwargs["flag"]["action"] = "append"`).
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Subscript):
+            owner, change = target.value, (getattr(target.slice, "value", None), ast.unparse(node.value))
+            form = {("type", "json.loads"): "json", ("action", "'append'"): "repeat"}.get(change)
+            if form and isinstance(owner, ast.Subscript) and isinstance(owner.slice, ast.Constant):
+                yield str(owner.slice.value).replace("_", "-"), form
 
 
 def declared(source: Source, function: ast.FunctionDef) -> Table:
@@ -154,7 +171,7 @@ def argument(source: Source, call: ast.Call, names: dict[str, ast.expr]) -> Fact
     facts = describe(source, annotation, given.get("default", default))
     action = ast.dump(given.get("action", ast.Constant("")))
     if "store_true" in action or "BooleanOptionalAction" in action:
-        facts["type"] = "boolean"
+        facts |= {"type": "boolean"} | ({"switch": True} if "store_true" in action else {})
     elif annotation is None:
         facts["type"] = TYPES.get(getattr(given.get("type"), "id", ""), "any" if "action" in given else "string")
     message = source.aliases.get(getattr(given.get("help"), "id", ""))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,6 +13,7 @@ from gpuyard.names import nearest
 
 __all__ = [
     "Flag",
+    "ListForm",
     "Metric",
     "Version",
     "catalogue",
@@ -37,6 +39,15 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
 }
 
 
+class ListForm(StrEnum):
+    """How a flag takes a list where it isn't `--flag one two`."""
+
+    JSON = "json"
+    """As one JSON text."""
+    REPEAT = "repeat"
+    """The flag once for each entry; a configuration file can hold one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """A flag of `vllm serve`; `type` is JSON's, or any."""
@@ -45,6 +56,14 @@ class Flag:
     default: object
     alias: str | None
     deprecated: str | None
+    list_form: ListForm | None = None
+    switch: bool = False
+    """Boolean, and there is no --no-flag."""
+
+    @property
+    def negatable(self) -> bool:
+        """Whether there is a --no-flag."""
+        return self.type == "boolean" and not self.switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +101,18 @@ def _versions() -> Mapping[tuple[int, ...], Version]:
 
 
 def _version(data: Mapping[str, Any]) -> Version:
-    flags = {
-        name: Flag(row.get("type", "any"), row.get("default"), row.get("alias"), row.get("deprecated"))
-        for name, row in data["flags"].items()
-    }
+    flags = {name: _read_flag(row) for name, row in data["flags"].items()}
     metrics = {
         name: Metric(row["type"], frozenset(row["labels"]) if "labels" in row else None)
         for name, row in data["metrics"].items()
     }
     return Version(data["release"], flags, frozenset(data["environment"]), metrics)
+
+
+def _read_flag(row: Mapping[str, Any]) -> Flag:
+    form = ListForm(row["list"]) if "list" in row else None
+    texts = (row.get("alias"), row.get("deprecated"))
+    return Flag(row.get("type", "any"), row.get("default"), *texts, form, switch="switch" in row)
 
 
 def versions() -> tuple[str, ...]:
@@ -105,7 +127,7 @@ def catalogue(version: str) -> Version | None:
 
 @cache
 def rules() -> Mapping[str, Any]:
-    """Which flags and variables are removed, unsafe, computed or deprecated, whatever the version."""
+    """Which flags and variables are removed, unsafe, computed, breaking or deprecated, whatever the version."""
     return read(_FOLDER / "rules.yaml", "vllm-rules")
 
 
@@ -121,7 +143,7 @@ def check_args(args: Mapping[str, Any], env: Mapping[str, str], unsafe: Collecti
     for index, name in enumerate(unsafe):
         if name not in given:
             found.append((("unsafe", index), f"{name} is neither in args nor in env; remove it here too"))
-        elif name not in rules()["unsafe"]:
+        elif not _rule("unsafe", name):
             found.append((("unsafe", index), f"{name} needs no entry here"))
     return found
 
@@ -136,9 +158,9 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
     canonical = (flag.alias if flag else None) or (_positive(name) if negated else name)
     if gone := _gone(name, known):
         yield gone
-    elif flag is None or (negated and flag.type != "boolean"):
+    elif flag is None or (negated and not flag.negatable):
         yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
-    elif by := rules()["computed"].get(canonical):
+    elif by := _rule("computed", canonical):
         yield f"gpuyard sets it itself: it comes from {by}"
     else:
         if not negated and value is not False:
@@ -150,7 +172,7 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
 def _variable(name: str, unsafe: Collection[str], known: Version) -> Iterator[str]:
     if gone := _gone(name, known):
         yield gone
-    elif by := rules()["computed"].get(name):
+    elif by := _rule("computed", name):
         yield f"gpuyard sets it itself: it comes from {by}"
     elif name.startswith("VLLM_") and name not in known.environment:
         yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment)}"
@@ -168,8 +190,15 @@ def _gone(name: str, known: Version) -> str | None:
     return None
 
 
+def _rule(kind: str, name: str) -> str | None:
+    """What a kind of rules says of a name; a * at a rule's end stands for anything."""
+    table: Mapping[str, str] = rules()[kind]
+    patterns = (rule for rule in table if rule.endswith("*") and name.startswith(rule[:-1]))
+    return table.get(name) or next((table[rule] for rule in patterns), None)
+
+
 def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
-    reason = rules()["unsafe"].get(name)
+    reason = _rule("unsafe", name)
     if reason and name not in unsafe:
         yield f"{reason}; if that is wanted, add {name} to serving.unsafe"
 
@@ -179,6 +208,10 @@ def _type(value: object, flag: Flag) -> Iterator[str]:
     wrong_bool = isinstance(value, bool) and flag.type != "boolean"
     if expected and (wrong_bool or not isinstance(value, expected)):
         yield f"must be {'an' if flag.type[0] in 'aeio' else 'a'} {flag.type}"
+    elif flag.list_form is ListForm.JSON and isinstance(value, str):
+        yield "must be an array"  # the chart writes it as the JSON text that vLLM reads
+    elif flag.list_form is ListForm.REPEAT and isinstance(value, list) and len(value) > 1:
+        yield "may have one entry: vLLM takes more only by repeating the flag, which its configuration file can't"
 
 
 def _texts(value: object) -> Iterator[str]:

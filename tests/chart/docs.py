@@ -1,5 +1,7 @@
 """Writes what follows from charts/vllm/values.schema.json: its layout, values.yaml and README.md's tables.
 
+The templates can read neither the schema nor the catalogue: what they need of vLLM's flags is templates/_vllm.tpl.
+
 The schema is the one source of every key, type, default and description; the flags in it are those of the vLLM
 versions that the catalogue has. Run this file after a change:
 
@@ -24,6 +26,28 @@ SET_BY_THE_CHART = {
     *("model", "served-model-name", "revision", "port", "host", "uds", "shutdown-timeout", "api-key", "hf-token"),
     *("config", "download-dir", "headless", "grpc"),
 }
+FLAGS = """\
+{{- /* Generated from the catalogue of vLLM by tests/chart/docs.py: change that, not this file. */}}
+
+{{- /* Flags whose list isn't given as `--flag one two`: as one JSON text (json), or once for each entry (repeat). */}}
+{{- define "vllm.listForms" -}}
+%s
+{{- end }}
+
+{{- /* Boolean flags without --no-flag. */}}
+{{- define "vllm.switches" -}}
+%s
+{{- end }}
+
+{{- /* What breaks or opens the pod, and why; a * at the end stands for anything. */}}
+{{- define "vllm.refusedFlags" -}}
+%s
+{{- end }}
+
+{{- define "vllm.refusedVariables" -}}
+%s
+{{- end }}
+"""
 HEADER = """\
 # Generated from values.schema.json by tests/chart/docs.py: change that file, not this one.
 """
@@ -95,15 +119,32 @@ def with_flags(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _flags() -> list[str]:
-    """Flags of every supported vLLM and the negations of the boolean ones, without those that the chart sets."""
-    names = set()
+def flags_template() -> str:
+    """templates/_vllm.tpl: what the templates must know about flags and variables."""
+    forms = {name: flag.list_form for name, flag in _every_flag() if flag.list_form}
+    switches = sorted({name for name, flag in _every_flag() if flag.switch})
+    reasons = vllm.rules()["unsafe"] | vllm.rules()["breaks"]
+    names = {name: flag.alias or name for name, flag in _every_flag()}
+    flags = {name: reasons[rule] for name, rule in names.items() if rule in reasons}
+    variables = {name: reason for name, reason in reasons.items() if name.isupper()}
+    return FLAGS % tuple(json.dumps(each, indent=2, sort_keys=True) for each in (forms, switches, flags, variables))
+
+
+def _every_flag() -> Iterator[tuple[str, vllm.Flag]]:
+    """Flags of every supported vLLM that `args` may hold, an older version's first."""
     for release in vllm.versions():
         known = vllm.catalogue(release)
         assert known
         for name, flag in known.flags.items():
             if name not in SET_BY_THE_CHART and flag.alias not in SET_BY_THE_CHART:
-                names |= {name, f"no-{name}"} if flag.type == "boolean" else {name}
+                yield name, flag
+
+
+def _flags() -> list[str]:
+    """Flags of every supported vLLM and the negations of the boolean ones, without those that the chart sets."""
+    names = set()
+    for name, flag in _every_flag():
+        names |= {name, f"no-{name}"} if flag.negatable else {name}
     return sorted(names)
 
 
@@ -156,6 +197,7 @@ def outputs() -> dict[Path, str]:
         CHART / "values.schema.json": layout(schema),
         CHART / "values.yaml": values_yaml(schema),
         page: readme(page.read_text("utf-8"), schema),
+        CHART / "templates" / "_vllm.tpl": flags_template(),
     }
 
 

@@ -1,7 +1,7 @@
 {{- /* What the schema can't say: rules that join two values. Every problem is reported at once. */}}
 {{- define "vllm.check" -}}
 {{- $problems := list }}
-{{- range list "Names" "Args" "Model" "Sizes" "Cache" "Rollout" "Scaling" "Expose" }}
+{{- range list "Names" "Args" "Unsafe" "Lists" "Model" "Sizes" "Cache" "Rollout" "Scaling" "Expose" }}
 {{- with include (printf "vllm.check%s" .) $ | trim }}
 {{- $problems = append $problems . }}
 {{- end }}

@@ -27,8 +27,21 @@
 {{- $_ := set $args "served-model-name" (include "vllm.servedName" .) }}
 {{- $_ := set $args "port" 8000 }}
 {{- $_ := set $args "shutdown-timeout" (int64 .Values.drain.shutdownSeconds) }}
+{{- include "vllm.configLines" $args }}
+{{- end }}
+
+{{- /* Takes flags. vLLM passes over `flag: false` in silence: it hears `no-flag: true`, or that a switch isn't there. */}}
+{{- define "vllm.configLines" -}}
+{{- $forms := include "vllm.listForms" . | fromJson }}
+{{- $switches := include "vllm.switches" . | fromJsonArray }}
 {{- $lines := list }}
-{{- range $flag, $value := $args }}
+{{- range $flag, $value := . }}
+{{- if and (kindIs "bool" $value) (not $value) (not (has $flag $switches)) }}
+{{- $flag = ternary (trimPrefix "no-" $flag) (printf "no-%s" $flag) (hasPrefix "no-" $flag) }}
+{{- $value = true }}
+{{- else if and (kindIs "slice" $value) (eq (get $forms $flag) "json") }}
+{{- $value = toRawJson $value }}
+{{- end }}
 {{- $lines = append $lines (printf "%s: %s" $flag (toRawJson $value | replace "\u0085" "\\u0085")) }}
 {{- end }}
 {{- join "\n" $lines }}

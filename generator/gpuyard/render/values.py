@@ -28,6 +28,7 @@ def values(resolved: Resolved, workload: Workload) -> Values:
         "model": _model(workload),
         "args": dict(workload.args),
         **({"env": dict(blueprint.serving.env)} if blueprint.serving.env else {}),
+        **({"unsafe": list(blueprint.serving.unsafe)} if blueprint.serving.unsafe else {}),
         "gpu": {"count": workload.gpus},
         "resources": _resources(workload),
         "sharedMemory": {"size": f"{workload.resources.shared_memory}Gi"},
