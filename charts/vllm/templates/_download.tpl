@@ -38,6 +38,7 @@ containers:
       - {{ include "vllm.downloadList" . | quote }}
       - {{ .Values.download.ignore | toRawJson | quote }}
       - {{ include "vllm.downloadMarker" . | quote }}
+      - {{ .Values.download.timeoutSeconds | int64 | quote }}
     env:
       {{- include "vllm.downloadEnvironment" . | nindent 6 }}
     resources:

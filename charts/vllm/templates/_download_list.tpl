@@ -9,5 +9,6 @@
 
 {{- /* Written by the download Job when everything is there. */}}
 {{- define "vllm.downloadMarker" -}}
-{{- printf "/cache/ready/%s" (include "vllm.downloadList" . | sha256sum | trunc 16) }}
+{{- $what := printf "%s %s" (include "vllm.downloadList" .) (toRawJson .Values.download.ignore) }}
+{{- printf "/cache/ready/%s" ($what | sha256sum | trunc 16) }}
 {{- end }}

@@ -4,12 +4,16 @@
   "HF_HUB_DISABLE_TELEMETRY" "1" | toJson }}
 {{- end }}
 
-{{- /* Everything that writes a cache writes it to the cache volume. */}}
+{{- /* What is compiled belongs to the pod: Triton and torch lose files when replicas write one folder over NFS
+       (triton-lang/triton#11512, pytorch/pytorch#173679). Only HF_HOME is on the cache volume. */}}
 {{- define "vllm.cacheEnvironment" -}}
-{{- dict "VLLM_CACHE_ROOT" "/cache/vllm" "TRITON_CACHE_DIR" "/cache/triton" "TORCHINDUCTOR_CACHE_DIR" "/cache/inductor"
-  "FLASHINFER_WORKSPACE_BASE" "/cache/flashinfer" "NUMBA_CACHE_DIR" "/cache/numba" "OUTLINES_CACHE_DIR" "/cache/outlines"
-  "CUDA_CACHE_PATH" "/cache/cuda" "XDG_CACHE_HOME" "/cache/xdg" "XDG_CONFIG_HOME" "/home/vllm/.config"
-  "VLLM_CONFIG_ROOT" "/home/vllm/.config/vllm" | toJson }}
+{{- $caches := dict "XDG_CACHE_HOME" "" "VLLM_CACHE_ROOT" "/vllm" "TRITON_CACHE_DIR" "/triton"
+  "TORCHINDUCTOR_CACHE_DIR" "/inductor" "NUMBA_CACHE_DIR" "/numba" "OUTLINES_CACHE_DIR" "/outlines"
+  "CUDA_CACHE_PATH" "/cuda" "FLASHINFER_WORKSPACE_BASE" "/flashinfer" }}
+{{- range $name, $folder := $caches }}
+{{- $_ := set $caches $name (printf "/home/vllm/.cache%s" $folder) }}
+{{- end }}
+{{- merge $caches (dict "XDG_CONFIG_HOME" "/home/vllm/.config" "VLLM_CONFIG_ROOT" "/home/vllm/.config/vllm") | toJson }}
 {{- end }}
 
 {{- define "vllm.environment" -}}

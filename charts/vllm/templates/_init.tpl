@@ -1,11 +1,10 @@
 {{- /* What must be there before vLLM starts: the weights, and the configuration with its API keys. */}}
 {{- define "vllm.initContainers" -}}
 {{- if .Values.download.enabled }}
-{{- $seconds := add .Values.budget.scheduleSeconds .Values.download.timeoutSeconds }}
 - name: await-weights
   args:
     - {{ include "vllm.downloadMarker" . | quote }}
-    - {{ $seconds | quote }}
+    - "300"
   volumeMounts:
     - name: cache
       mountPath: /cache

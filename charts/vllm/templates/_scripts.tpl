@@ -18,26 +18,15 @@ with open(target + ".new", "w", encoding="utf-8") as file:
 os.replace(target + ".new", target)
 {{- end }}
 
-{{- define "vllm.downloadScript" -}}
-import json, os, sys
-from huggingface_hub import snapshot_download
-wanted, ignore, marker = sys.argv[1:]
-paths = []
-for name, revision in json.loads(wanted):
-    paths.append(snapshot_download(name, revision=revision or None, ignore_patterns=json.loads(ignore)))
-    print(paths[-1], flush=True)
-os.makedirs(os.path.dirname(marker), exist_ok=True)
-with open(marker + ".new", "w", encoding="utf-8") as file:
-    file.write("\n".join(paths) + "\n")
-os.replace(marker + ".new", marker)
-{{- end }}
-
+{{- /* Without an end: a Job that is mended late still finds its pods waiting, and the rollout's deadline reports it. */}}
 {{- define "vllm.awaitScript" -}}
 import os, sys, time
-marker, seconds = sys.argv[1], int(sys.argv[2])
-end = time.monotonic() + seconds
+marker, every = sys.argv[1], int(sys.argv[2])
+said = time.monotonic() - every
 while not os.path.exists(marker):
-    if time.monotonic() > end:
-        sys.exit(f"the weights aren't in the cache after {seconds} s: look at the download Job")
+    if time.monotonic() - said >= every:
+        said = time.monotonic()
+        print("the weights aren't in the cache yet: look at the download Job; if it is complete, the cache was"
+              " emptied since: delete the Job, so that it is made again", file=sys.stderr, flush=True)
     time.sleep(2)
 {{- end }}

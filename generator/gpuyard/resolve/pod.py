@@ -17,7 +17,7 @@ __all__ = ["args", "cache_gib", "resources"]
 _SHARE = 0.8
 _VCPUS_PER_OCPU = 2
 _SCRATCH_GIB = 12
-"""Temporary files, home folder and logs."""
+"""Temporary files, home folder with what is compiled, and logs."""
 
 
 def resources(model: Model, nodes: Sequence[Node], *, gpus: int, cache: str, cache_size: int) -> Resources:
@@ -46,7 +46,7 @@ def _shared_memory(model: Model, gpus: int) -> int:
 
 
 def cache_gib(blueprint: Blueprint, model: Model, source: Source) -> int:
-    """GiB of the cache: the author's size, or room for kernels and two versions of what is downloaded, by 50."""
+    """GiB of the cache: the author's size, or room for two versions of what is downloaded and for adapters, by 50."""
     if blueprint.cache.size is not None:
         number, unit = blueprint.cache.size[:-2], blueprint.cache.size[-2:]
         return int(number) * (1024 if unit == "Ti" else 1)

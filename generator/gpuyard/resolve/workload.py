@@ -72,7 +72,7 @@ class Workload:
     cache_gib: int
     args: Mapping[str, Any]
     download_seconds: int
-    """How long the Job may take that copies the weights into the cache; 0: there is none."""
+    """How long one try of the Job may take that copies the weights into the cache; 0: there is none."""
     copied_adapters: tuple[tuple[str, str], ...]
     """Repository and commit of each that the same Job copies."""
 
