@@ -129,7 +129,7 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.rollout.spareGpus": Case({"rollout": {"spareGpus": 8}}),
     "spec.budget.startSeconds": Case({"budget": {"startSeconds": 3000}}),
     "spec.budget.scheduleSeconds": Case({"budget": {"scheduleSeconds": 30}}),
-    "spec.budget.shutdownSeconds": Case({"budget": {"shutdownSeconds": 300}}),
+    "spec.budget.shutdownSeconds": Case({"budget": {"shutdownSeconds": 600}}),
     "spec.expose.host": Case({"expose": {"host": "other.example.com"}}, EXPOSED, GATEWAY),
     "spec.expose.apiKey.secret": Case(
         {"expose": {"apiKey": {"secret": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY

@@ -14,8 +14,8 @@ def test_a_small_model_from_the_hub() -> None:
     budget = load_budget(SMALL)
     assert (budget.download, budget.load, budget.floor) == (161, 17, 300)
     assert budget.start == 720
-    assert budget.grace == 150
-    assert budget.sync_timeout == 900 + (150 + 720) + 60
+    assert budget.grace == 330
+    assert budget.sync_timeout == 900 + (330 + 720) + 60
     assert budget.assumptions[0] == "16.1 GB from hf at 100 MB/s, once for all GPUs: 161 s"
 
 

@@ -117,7 +117,7 @@ def test_the_route_lets_only_the_api_and_health_through() -> None:
         {"type": "Exact", "value": "/health"},
     ]
     assert rule["backendRefs"] == [{"group": "", "kind": "Service", "name": "chat", "port": 80, "weight": 1}]
-    assert rule["timeouts"] == {"request": "600s"}
+    assert rule["timeouts"] == {"request": "300s"}
 
 
 def test_the_ingress_lets_only_the_api_and_health_through() -> None:
@@ -132,11 +132,26 @@ def test_the_ingress_lets_only_the_api_and_health_through() -> None:
     assert spec["ingressClassName"] == "nginx"
 
 
+ROUTE = {"enabled": True, "hostnames": ["a.example.com"], "parentRefs": [{"name": "public"}]}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"httpRoute": {"enabled": True, "hostnames": ["a.example.com"]}}, "a Gateway in parentRefs"),
         ({"httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}]}}, "a name in hostnames"),
+        (
+            {"ingress": {"enabled": True, "host": "a.example.com", "tlsSecret": "tls"}},
+            "networkPolicy.clientNamespaces: the policy would keep every request of the ingress out",
+        ),
+        ({"httpRoute": ROUTE}, "every request of the httpRoute out; name the namespace of the gateway's pods"),
+        (
+            {"httpRoute": {**ROUTE, "timeoutSeconds": 301}},
+            "httpRoute.timeoutSeconds: a request may take 301 s, and a pod that ends cuts it after "
+            "drain.shutdownSeconds, 300 s",
+        ),
+        ({"httpRoute": ROUTE, "drain": {"shutdownSeconds": 299}}, "a request may take 300 s"),
+        ({"httpRoute": {"timeoutSeconds": 0}}, "minimum"),
         ({"ingress": {"enabled": True, "tlsSecret": "tls"}}, "ingress.host: needs a host name"),
         ({"ingress": {"enabled": True, "host": "a.example.com"}}, "ingress.tlsSecret: needs a certificate"),
     ],
@@ -149,7 +164,8 @@ def test_half_a_route_is_refused(changes: Spec, words: str) -> None:
 
 def test_plain_http_only_when_asked_for() -> None:
     ingress = {"enabled": True, "host": "a.example.com", "plainHttp": True}
-    assert "tls" not in objects(case("default", ingress=ingress))["Ingress"]["spec"]
+    values = case("default", ingress=ingress, networkPolicy={"enabled": False})
+    assert "tls" not in objects(values)["Ingress"]["spec"]
 
 
 def test_a_drain_takes_one_pod_at_a_time_and_never_waits_for_a_broken_one() -> None:

@@ -177,3 +177,11 @@ def test_what_a_blueprint_allows_is_allowed_by_the_chart() -> None:
     }
     assert chart_values({"serving": serving})["unsafe"] == serving["unsafe"]
     assert "unsafe" not in chart_values({})
+
+
+@pytest.mark.parametrize("source", ["pvc://weights/llama", "fss://weights"])
+def test_one_claim_is_not_both_weights_and_cache(source: str) -> None:
+    spec = {"model": {"source": source}, "storage": {"cache": {"claim": "weights"}}}
+    [problem] = problems(spec)
+    assert problem.startswith("spec.storage.cache.claim: weights holds the weights, and a pod can't mount one claim")
+    assert problems({**spec, "storage": {"cache": {"claim": "kernels"}}}) == []

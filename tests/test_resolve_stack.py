@@ -128,3 +128,9 @@ def test_on_a_claim_they_are_there() -> None:
 def test_without_a_model_of_their_own() -> None:
     args = {"speculative-config": {"method": "ngram", "num_speculative_tokens": 3}}
     assert notes({"serving": {"args": args}}) == []
+
+
+def test_the_route_allows_what_a_replica_that_ends_lets_finish() -> None:
+    for spec, seconds in (({}, 300), ({"budget": {"shutdownSeconds": 1800}}, 1800)):
+        found = chart_values({**EXPOSED, **spec}, GATEWAY)
+        assert found["httpRoute"]["timeoutSeconds"] == found["drain"]["shutdownSeconds"] == seconds

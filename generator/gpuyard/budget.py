@@ -74,7 +74,7 @@ def load_budget(
     start: int | None = None,
     schedule: int | None = None,
     pre_stop: int = 15,
-    shutdown_timeout: int = 120,
+    shutdown_timeout: int = 300,
     shutdown_margin: int = 15,
 ) -> Budget:
     """The budget of a model from a kind of source; `start` and `schedule` replace what would be computed."""

@@ -14,6 +14,10 @@ download.enabled: a copy for all pods needs model.source hf and a cache that the
 {{- end }}
 
 {{- define "vllm.checkCache" }}
+{{- $claims := has .Values.cache.kind (list "fss" "block" "claim") }}
+{{- if and $claims (eq .Values.model.source "volume") (eq .Values.model.volume.claim (include "vllm.cacheClaim" .)) .Values.model.volume.claim }}
+model.volume.claim: is the cache's claim, too, and a pod can't mount one claim as two volumes; give the cache another, or none (cache.kind emptyDir)
+{{- end }}
 {{- $pods := ternary .Values.scaling.max .Values.replicas .Values.scaling.enabled | int64 }}
 {{- if and (eq .Values.cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir

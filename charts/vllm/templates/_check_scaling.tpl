@@ -24,6 +24,14 @@ scaling.prometheus.auth.secret: mode {{ .prometheus.auth.mode }} needs the Secre
 {{- if and .Values.httpRoute.enabled (not (and .Values.httpRoute.parentRefs .Values.httpRoute.hostnames)) }}
 httpRoute: needs a Gateway in parentRefs and a name in hostnames
 {{- end }}
+{{- $route := .Values.httpRoute }}
+{{- if and $route.enabled (gt (int64 $route.timeoutSeconds) (int64 .Values.drain.shutdownSeconds)) }}
+httpRoute.timeoutSeconds: a request may take {{ $route.timeoutSeconds }} s, and a pod that ends cuts it after drain.shutdownSeconds, {{ .Values.drain.shutdownSeconds }} s; raise that, or lower this
+{{- end }}
+{{- $open := or (not .Values.networkPolicy.enabled) .Values.networkPolicy.clientNamespaces }}
+{{- if and (or $route.enabled .Values.ingress.enabled) (not $open) }}
+networkPolicy.clientNamespaces: the policy would keep every request of the {{ ternary "httpRoute" "ingress" $route.enabled }} out; name the namespace of the gateway's pods
+{{- end }}
 {{- if .Values.ingress.enabled }}
 {{- if not .Values.ingress.host }}
 ingress.host: needs a host name

@@ -140,6 +140,7 @@ def _exposure(resolved: Resolved, workload: Workload) -> Values:
         "httpRoute": {
             "enabled": True,
             "hostnames": [expose.host],
+            "timeoutSeconds": workload.budget.shutdown_timeout,
             "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace, **listener}],
         },
         **({"apiKey": {"secret": expose.api_key.secret, "key": expose.api_key.key}} if expose.api_key else {}),

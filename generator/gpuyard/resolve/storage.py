@@ -40,7 +40,14 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
 
 
 def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> None:
-    """A Job that copies what isn't on Hugging Face would have nothing to do."""
+    """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once."""
+    if source.claim and source.claim == blueprint.cache.claim:
+        problems.add(
+            blueprint.file,
+            ("spec", "storage", "cache", "claim"),
+            f"{source.claim} holds the weights, and a pod can't mount one claim as two volumes; "
+            "give the cache another, or none (cache.kind ephemeral)",
+        )
     if blueprint.download and source.kind is not Kind.HF:
         problems.add(
             blueprint.file,
@@ -57,7 +64,7 @@ def downloads(blueprint: Blueprint, source: Source) -> bool:
 
 
 def download_seconds(blueprint: Blueprint, model: Model, source: Source) -> int:
-    """How long the Job may take, three times what is expected; 0: there is none."""
+    """How long one try of the Job may take, three times what is expected; 0: there is none."""
     if not downloads(blueprint, source):
         return 0
     expected = load_budget(model, kind=Kind.HF).download
