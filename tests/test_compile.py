@@ -24,6 +24,12 @@ def git(path: Path, *args: str) -> str:
     return done.stdout.strip()
 
 
+def save(repository: Path, message: str = "by hand") -> None:
+    """The user commits everything that is there."""
+    git(repository, "add", "-A")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """A fresh repository with the shipped blueprints."""
@@ -109,7 +115,7 @@ def test_a_generated_file_that_was_edited_stops_compile(repository: Path) -> Non
     run("compile", repository)
     service = repository / "base" / "chat" / "service.yaml"
     service.write_text(service.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
-    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "by hand")
+    save(repository)
     result = run("compile", repository)
     assert result.exit_code == 76
     assert "base/chat/service.yaml: was edited by hand; put the change into its blueprint" in result.output
@@ -122,21 +128,47 @@ def test_a_file_of_the_users_in_our_place_stops_compile(repository: Path) -> Non
     (repository / "base" / "chat").write_text("mine", encoding="utf-8")
     (repository / "platform" / "crds").mkdir(parents=True)
     (repository / "platform" / "crds" / "kustomization.yaml").write_text("mine", encoding="utf-8")
-    git(repository, "add", "-A")
-    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "mine")
+    save(repository, "mine")
     head = git(repository, "rev-parse", "HEAD")
     result = run("compile", repository)
     assert result.exit_code == 76
     assert "platform/crds/kustomization.yaml: isn't gpuyard's and stands in the way" in result.output
+    # What nobody generated isn't ours to replace, whatever is asked for.
+    forced = run("compile", repository, "--overwrite")
+    assert (forced.exit_code, forced.output) == (76, result.output)
     assert git(repository, "rev-parse", "HEAD") == head
+
+
+def test_overwrite_is_for_edited_files_and_says_which_others_are_in_the_way(repository: Path) -> None:
+    run("compile", repository)
+    service = repository / "base" / "chat" / "service.yaml"
+    service.write_text("edited", encoding="utf-8")
+    (repository / "base" / "talk").mkdir()
+    (repository / "base" / "talk" / "service.yaml").write_text("mine", encoding="utf-8")
+    text = (repository / "blueprints" / "chat.yaml").read_text(encoding="utf-8")
+    (repository / "blueprints" / "talk.yaml").write_text(text.replace("name: chat", "name: talk"), encoding="utf-8")
+    save(repository, "mine")
+    result = run("compile", repository, "--overwrite")
+    assert result.exit_code == 76
+    assert result.output == "error: base/talk/service.yaml: isn't gpuyard's and stands in the way; move it away\n"
+    assert (repository / "base" / "talk" / "service.yaml").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_generated_file_that_became_a_link_was_edited(repository: Path) -> None:
+    run("compile", repository)
+    (repository / "README.md").unlink()
+    (repository / "README.md").symlink_to("stack.yaml")
+    (repository / "blueprints" / "docs.yaml").unlink()
+    save(repository, "a link")
+    result = run("compile", repository)
+    assert (result.exit_code, "README.md: was edited by hand" in result.output) == (76, True), result.output
 
 
 def test_removing_a_blueprint_removes_its_files_and_no_others(repository: Path) -> None:
     run("compile", repository)
     (repository / "base" / "docs" / "mine.md").write_text("mine", encoding="utf-8")
     (repository / "blueprints" / "docs.yaml").unlink()
-    git(repository, "add", "-A")
-    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "no docs")
+    save(repository, "no docs")
     assert run("compile", repository).exit_code == 0
     left = [name for name in git(repository, "ls-files").splitlines() if "/docs/" in name]
     assert left == ["base/docs/mine.md"]

@@ -22,19 +22,21 @@ def changes(
     new = {path: text for path, text in tree.items() if ids.get(path) != blob_id(text)}
     gone = [path for path in lock.files if path not in tree and path in ids]
     present = [path for path in [*new, *gone] if path in ids]
-    if not overwrite:
-        _check_owned(present, lock, read(present))
+    _check_owned(present, lock, read(present), overwrite=overwrite)
     return {**new, **dict.fromkeys(gone)}
 
 
-def _check_owned(present: Iterable[PurePosixPath], lock: Lock, texts: Mapping[PurePosixPath, str]) -> None:
+def _check_owned(
+    present: Iterable[PurePosixPath], lock: Lock, texts: Mapping[PurePosixPath, str], *, overwrite: bool
+) -> None:
+    """Files that somebody edited may be lost where that is wanted; files that were never ours never."""
     foreign, edited = [], []
     for path in present:
         if path == LOCK:
             continue
         if path not in lock.files:
             foreign.append(path)
-        elif sha256(texts[path]) != lock.files[path]:
+        elif not overwrite and (path not in texts or sha256(texts[path]) != lock.files[path]):
             edited.append(path)
     lines = [f"{path}: isn't gpuyard's and stands in the way; move it away" for path in sorted(foreign)]
     lines += [
