@@ -119,8 +119,40 @@ def test_all_problems_at_once(project: Path) -> None:
         (project / file).write_text(text.replace(old, new, 1), encoding="utf-8")
     result = run("check", project)
     assert result.exit_code == 65
-    # What the schema refuses is said before what only a whole stack can show.
-    assert "contextLenght" in result.output
+    # `plain http` is the stack's own, which is wrong in a way that only `resolve` sees.
+    for name in ("unknown key", "plain http"):
+        assert EDITS[name][4] in result.output
+
+
+def test_problems_of_all_stages_at_once(project: Path) -> None:
+    folder = project / "blueprints"
+    chat = (folder / "chat.yaml").read_text(encoding="utf-8")
+    (folder / "again.yaml").write_text(chat.replace("token}", "token} # again"), encoding="utf-8")
+    (folder / "bounds.yaml").write_text(
+        chat.replace("name: chat", "name: bounds").replace("min: 1", "min: 9"), encoding="utf-8"
+    )
+    (folder / "model.yaml").write_text(
+        chat.replace("name: chat", "name: model").replace("llama-3.1", "lama-3.1"), encoding="utf-8"
+    )
+    (folder / "syntax.yaml").write_text("a: [", encoding="utf-8")
+    (folder / "typo.yaml").write_text(
+        chat.replace("name: chat", "name: talk").replace("    name: llama", "    nam: llama"), encoding="utf-8"
+    )
+    stack = (project / "stack.yaml").read_text(encoding="utf-8")
+    # What is wrong with a file says nothing about who names its blueprint.
+    places = "    blueprints: {talk: a10, syntax: a10, nobody: a10}\n"
+    (project / "stack.yaml").write_text(stack + places, encoding="utf-8")
+    result = run("check", project)
+    assert result.exit_code == 65
+    found = [line.split(":")[0] + ":" + line.partition(" ")[2] for line in result.output.splitlines()]
+    assert [line[: line.index(";") if ";" in line else None] for line in found] == [
+        "blueprints/bounds.yaml:spec.scaling.min: 9 is more than scaling.max, 4",
+        "blueprints/chat.yaml:metadata.name chat is blueprints/again.yaml's name already",
+        "blueprints/model.yaml:spec.model.name: lama-3.1-8b-instruct is not in the catalogue",
+        "blueprints/syntax.yaml:the file ends inside a [ or {",
+        "blueprints/typo.yaml:spec.model.nam is not known",
+        "stack.yaml:spec.clusters[0].blueprints.nobody: there is no blueprint nobody",
+    ]
 
 
 def test_json_problems(project: Path) -> None:
@@ -157,6 +189,27 @@ def unreadable_name(project: Path) -> None:
     (project / "blueprints" / "dir.yaml").mkdir()
 
 
+def pipe(project: Path) -> None:
+    os.mkfifo(project / "blueprints" / "pipe.yaml")
+
+
+def dangling(project: Path) -> None:
+    (project / "blueprints" / "gone.yaml").symlink_to("nowhere")
+
+
+def sub_folder(project: Path) -> None:
+    (project / "blueprints" / "team").mkdir()
+    (project / "blueprints" / "chat.yaml").rename(project / "blueprints" / "team" / "search.yaml")
+
+
+def capitals(project: Path) -> None:
+    (project / "blueprints" / "chat.yaml").rename(project / "blueprints" / "search.YAML")
+
+
+def other_ending(project: Path) -> None:
+    (project / "blueprints" / "chat.yaml").rename(project / "blueprints" / "search.yaaaml")
+
+
 def same_name(project: Path) -> None:
     text = (project / "blueprints" / "chat.yaml").read_text(encoding="utf-8")
     (project / "blueprints" / "other.yaml").write_text(text, encoding="utf-8")
@@ -173,7 +226,20 @@ FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no blueprints": (remove_blueprints, 66, "no blueprints here; write one as blueprints/<name>.yaml"),
     "huge file": (huge, 65, "blueprints/chat.yaml: "),
     "link out of the directory": (link_outside, 65, "is a link that leads out of the directory"),
-    "folder as a file": (unreadable_name, 1, "dir.yaml: can't be read"),
+    "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: isn't a plain file; move it away"),
+    "pipe": (pipe, 65, "blueprints/pipe.yaml: isn't a plain file; move it away"),
+    "link to nothing": (dangling, 65, "blueprints/gone.yaml: isn't a plain file; move it away"),
+    "file in a sub-folder": (
+        sub_folder,
+        65,
+        "blueprints: 'blueprints/team/search.yaml': sub-folders aren't read; move it to blueprints/",
+    ),
+    "ending in capitals": (
+        capitals,
+        65,
+        "blueprints: 'blueprints/search.YAML': isn't read; call it search.yaml",
+    ),
+    "another ending": (other_ending, 65, "blueprints: 'blueprints/search.yaaaml': isn't read; call it search.yaml"),
     "one served name twice": (
         same_served_name,
         65,
@@ -189,6 +255,15 @@ def test_files(name: str, project: Path) -> None:
     spoil(project)
     result = run("check", project)
     assert (result.exit_code, message in result.output) == (code, True), result.output
+
+
+def test_what_editors_leave_beside_a_file_is_not_read(project: Path) -> None:
+    before = run("check", project).output
+    for name in (".#chat.yaml", "chat.yaml~", ".chat.yaml.swp", "#chat.yaml#", ".draft.yaml", "README.md"):
+        (project / "blueprints" / name).symlink_to("nowhere")
+    (project / "blueprints" / "chat.yaml").rename(project / "blueprints" / "chat.yml")
+    result = run("check", project)
+    assert (result.exit_code, result.output) == (0, before.replace("chat.yaml", "chat.yml"))
 
 
 def test_missing_directory(tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ def test_at_all_places_at_once(variant: str, number: int) -> None:
         files = data(_with(variant, left, payload))
         try:
             project = parse(files)
+            if project.problems:
+                raise InputError(project.problems)
         except InputError as error:
             check_problems(error)
             refused = _named(files, left, error)

@@ -13,9 +13,10 @@ from gpuyard.chart import shipped_chart
 from gpuyard.cli import cli
 from gpuyard.digest import input_digest
 from gpuyard.helm import Embedded
-from gpuyard.load import load, read
+from gpuyard.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
+from gpuyard.userfiles import read
 from tests.fakeregistry import FakeRegistry, fake_registry
 
 UPSTREAM = "docker.io/vllm/vllm-openai:v0.32.0"
@@ -122,9 +123,9 @@ def test_a_pin_for_nothing_is_noted(project: Path) -> None:
 
 
 def test_the_lock_is_part_of_the_input(project: Path) -> None:
-    before = input_digest(read(project))
+    before = input_digest(read(project)[0])
     lock(project, {UPSTREAM: DIGEST})
-    assert input_digest(read(project)) != before
+    assert input_digest(read(project)[0]) != before
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 
 from gpuyard import __version__
 from gpuyard.data import shipped
-from gpuyard.load import Sources
+from gpuyard.userfiles import Sources
 
 __all__ = ["input_digest"]
 

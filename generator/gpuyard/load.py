@@ -1,38 +1,28 @@
 """Stage 1, load: a directory with stack.yaml and blueprints/ in, checked dataclasses out.
 
-The only place that sees dicts from users. All problems of all files are reported at once.
+The only place that sees dicts from users. Problems of all files are collected; files without any go on to `resolve`,
+which reports them beside its own.
 """
 
 import json
-import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gpuyard import yamlio
 from gpuyard.blueprint import Blueprint, blueprint_from
-from gpuyard.errors import GpuyardError, InputError, Location, MissingError, Problem
+from gpuyard.errors import InputError, Location, Problem
 from gpuyard.images import LOCK as IMAGES_LOCK
 from gpuyard.schema import validate, with_defaults
 from gpuyard.secrets import find_secrets
 from gpuyard.stack import Stack, stack_from
+from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 from gpuyard.yamlio import Document
 
-__all__ = ["Project", "Sources", "load", "parse", "parse_stack", "read", "schema"]
-
-Sources = Mapping[str, bytes]
-"""The user's files by the name that errors show."""
-
-STACK_FILE = "stack.yaml"
-BLUEPRINTS = "blueprints"
-_FILE = re.compile(r"blueprints/[A-Za-z0-9][-A-Za-z0-9._]*")
-"""Names that may stand in headers and in the README as they are: they come with a pull request, too."""
-_ENOUGH = 1 << 20
-"""Bytes; more than the reader accepts, less than a memory full."""
+__all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +34,10 @@ class Project:
     digests: Mapping[str, str]
     """Of images, by name and tag: images.lock."""
     documents: Mapping[str, Document]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with other files, and between files; `resolve` goes on with those that are right."""
+    broken: frozenset[str] = frozenset()
+    """Blueprints that can't be asked about: names as far as they are known, and names of files."""
 
     def at(self, file: str, *path: str | int, key: bool = False) -> Location:
         """Where a value of a user's file stands, or its key."""
@@ -51,25 +45,27 @@ class Project:
 
 
 def load(directory: Path) -> Project:
-    """The project in a directory; raises InputError with every problem found."""
-    return parse(read(directory))
+    """The project in a directory; raises InputError where the stack is wrong, and keeps other problems."""
+    return parse(*read(directory))
 
 
 def parse_stack(sources: Sources) -> Stack:
     """The stack alone; where it is wrong, the problems of all files are raised."""
     documents, problems = _parse({STACK_FILE: sources[STACK_FILE]})
-    if problems or _validate(documents):
+    if problems or _breaches(STACK_FILE, documents[STACK_FILE]):
         return parse(sources).stack
     return stack_from(with_defaults(documents[STACK_FILE].value, schema("stack")), STACK_FILE)
 
 
-def parse(sources: Sources) -> Project:
-    """The project in the files that `read` found; raises InputError with every problem found."""
-    documents, problems = _parse(sources)
-    problems += _validate(documents)
-    if problems:
-        raise InputError(problems)
-    values = {name: with_defaults(doc.value, schema(_kind(name))) for name, doc in documents.items()}
+def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
+    """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
+    documents, found = _parse(sources)
+    breaches = {name: _breaches(name, document) for name, document in documents.items()}
+    found += [*problems, *(problem for each in breaches.values() for problem in each)]
+    right = {name: document for name, document in documents.items() if not breaches[name]}
+    if STACK_FILE not in right:
+        raise InputError(found)
+    values = {name: with_defaults(doc.value, schema(_kind(name))) for name, doc in right.items()}
     blueprints = tuple(
         sorted(
             (blueprint_from(value, name) for name, value in values.items() if _kind(name) == "blueprint"),
@@ -77,10 +73,10 @@ def parse(sources: Sources) -> Project:
         )
     )
     digests = values[IMAGES_LOCK]["images"] if IMAGES_LOCK in values else {}
-    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, digests, documents)
-    if problems := _duplicates(project):
-        raise InputError(problems)
-    return project
+    unread = (problem.location.file for problem in problems)
+    broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
+    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, digests, right, broken=broken)
+    return replace(project, problems=(*found, *_duplicates(project)))
 
 
 @cache
@@ -95,37 +91,11 @@ def _kind(name: str) -> str:
     return {STACK_FILE: "stack", IMAGES_LOCK: "images-lock"}.get(name, "blueprint")
 
 
-def read(directory: Path) -> Sources:
-    """stack.yaml, blueprints/*.yaml and images.lock as bytes, by the name that errors show."""
-    if not directory.is_dir():
-        raise MissingError(f"{directory}: no such directory")
-    if not (directory / STACK_FILE).is_file():
-        raise MissingError(f"{directory}: no {STACK_FILE} here; `gpuyard init DIR` makes a new repository")
-    files = [directory / STACK_FILE, *sorted((directory / BLUEPRINTS).glob("*.y*ml"))]
-    if len(files) == 1:
-        raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
-    if os.path.lexists(directory / IMAGES_LOCK):
-        files.append(directory / IMAGES_LOCK)
-    return {file.relative_to(directory).as_posix(): _bytes(file, directory) for file in files}
-
-
-def _bytes(file: Path, directory: Path) -> bytes:
-    """A file's bytes; a link that leads out of the directory would show other people's files in errors."""
-    if not file.resolve().is_relative_to(directory.resolve()):
-        raise InputError([Problem(Location(str(file)), "is a link that leads out of the directory; use a plain file")])
-    try:
-        with file.open("rb") as stream:
-            return stream.read(_ENOUGH)
-    except OSError as error:
-        raise GpuyardError(f"{file}: can't be read: {error.strerror}") from error
-
-
 def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
     documents: dict[str, Document] = {}
     problems: list[Problem] = []
     for name, data in sources.items():
-        if _kind(name) == "blueprint" and not _FILE.fullmatch(name):
-            message = f"{name!a}: name the file with letters, digits, dashes, dots and underscores alone"
+        if _kind(name) == "blueprint" and (message := misplaced(name)):
             problems.append(Problem(Location(BLUEPRINTS), message))
             continue
         try:
@@ -135,12 +105,19 @@ def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
     return documents, problems
 
 
-def _validate(documents: Mapping[str, Document]) -> list[Problem]:
-    return [
-        problem
-        for name, document in documents.items()
-        for problem in [*validate(document, schema(_kind(name))), *find_secrets(document)]
-    ]
+def _breaches(name: str, document: Document) -> list[Problem]:
+    return [*validate(document, schema(_kind(name))), *find_secrets(document)]
+
+
+def _broken(files: Iterable[str], documents: Mapping[str, Document]) -> Iterator[str]:
+    """What others may call the blueprints in files with problems."""
+    for file in files:
+        yield PurePosixPath(file).stem
+        value = documents[file].value if file in documents else None
+        metadata = value.get("metadata") if isinstance(value, dict) else None
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if isinstance(name, str):
+            yield name
 
 
 def _duplicates(project: Project) -> list[Problem]:

@@ -11,12 +11,13 @@ from gpuyard.claims import VALUES, refusals
 from gpuyard.commands import options
 from gpuyard.digest import input_digest
 from gpuyard.helm import engine
-from gpuyard.load import Project, parse, parse_stack, read
+from gpuyard.load import Project, parse, parse_stack
 from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.progress import progress
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
 from gpuyard.resolve import resolve
+from gpuyard.userfiles import read
 
 if TYPE_CHECKING:
     from gpuyard.repo import Commit, Snapshot
@@ -45,7 +46,9 @@ def command(
     """
     from gpuyard import repo  # GitPython is slow to import
 
-    sources = read(directory)
+    sources, unread = read(directory)
+    if unread:
+        resolve(parse(sources, unread))  # raises, with whatever else is wrong
     digest = input_digest(sources)
     place, branch = target or str(directory), branch or parse_stack(sources).repository.branch
     progress(f"reading {place}")

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from gpuyard.data import shipped
-from gpuyard.errors import MissingError, OutputError
+from gpuyard.errors import InputError, MissingError, OutputError
 from gpuyard.load import parse
 from gpuyard.shapes import catalogue
 from gpuyard.starter import starter
 from gpuyard.tree import Tree
+from gpuyard.userfiles import is_source
 
 __all__ = ["command"]
 
@@ -66,12 +67,8 @@ def _slug(directory: Path) -> str:
 
 def _check(tree: Tree, directory: Path) -> None:
     """What was asked for must compile: an option with a bad value is found here."""
-    parse(
-        {
-            str(path): text.encode()
-            for path, text in tree.items()
-            if path.suffix == ".yaml" and path.parts[0] != ".github"
-        }
-    )
+    project = parse({str(path): text.encode() for path, text in tree.items() if is_source(str(path))})
+    if project.problems:
+        raise InputError(project.problems)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise OutputError(f"{directory}: is there already and not empty; init makes a new repository")

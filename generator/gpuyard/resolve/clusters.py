@@ -40,6 +40,8 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
     chosen = []
     for name, shape in (cluster.blueprints or {}).items():
         path = ("spec", "clusters", index, "blueprints", name)
+        if name in project.broken and name not in found:
+            continue  # its file has problems of its own
         if name not in found:
             problems.add(project.stack.file, path, f"there is no blueprint {name}; {nearest(name, found)}", key=True)
         elif shape not in cluster.shapes:

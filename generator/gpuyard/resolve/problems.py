@@ -12,7 +12,7 @@ class Problems:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self.found: list[Problem] = []
+        self.found: list[Problem] = list(project.problems)
 
     def add(self, file: str, path: tuple[str | int, ...], message: str, *, key: bool = False) -> None:
         """Note what is wrong with a value, or with its key; once, though several shapes may show it."""

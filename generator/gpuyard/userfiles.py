@@ -1,0 +1,100 @@
+"""Which files of a directory are the user's: stack.yaml, images.lock and blueprints/*.yaml.
+
+What looks like a blueprint and isn't read would silently not be deployed, so it is a problem with a name.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gpuyard.errors import Location, MissingError, Problem
+from gpuyard.images import LOCK as IMAGES_LOCK
+
+__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read"]
+
+Sources = Mapping[str, bytes]
+"""The user's files by the name that errors show."""
+
+STACK_FILE = "stack.yaml"
+BLUEPRINTS = "blueprints"
+_ENDINGS = (".yaml", ".yml")
+_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
+"""Names that may stand in headers and in the README as they are: they come with a pull request, too."""
+_PATH = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._/]*")
+_YAML = re.compile(r".*\.y\w*ml", re.IGNORECASE | re.DOTALL)
+_EDITORS = re.compile(r"[.#].*|.*~", re.DOTALL)
+"""Drafts, locks and swap files that stand beside what somebody edits."""
+_ENOUGH = 1 << 20
+"""Bytes; more than the reader accepts, less than a memory full."""
+
+
+def read(directory: Path) -> tuple[Sources, list[Problem]]:
+    """The files as bytes, and why others can't be read."""
+    if not directory.is_dir():
+        raise MissingError(f"{directory}: no such directory")
+    if not (directory / STACK_FILE).is_file():
+        raise MissingError(f"{directory}: no {STACK_FILE} here; `gpuyard init DIR` makes a new repository")
+    names = [STACK_FILE, *_blueprints(directory)]
+    if len(names) == 1:
+        raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
+    if os.path.lexists(directory / IMAGES_LOCK):
+        names.append(IMAGES_LOCK)
+    files, problems = {}, []
+    for name in names:
+        try:
+            files[name] = _bytes(directory, name)
+        except _NotPlainError as error:
+            problems.append(Problem(Location(name if _PATH.fullmatch(name) else ascii(name)), str(error)))
+    return files, problems
+
+
+def is_source(name: str) -> bool:
+    """Whether a file of a repository is one that `read` reads."""
+    folder, _, last = name.rpartition("/")
+    if folder == BLUEPRINTS:
+        return last.endswith(_ENDINGS) and not _EDITORS.fullmatch(last)
+    return name in (STACK_FILE, IMAGES_LOCK)
+
+
+def _blueprints(directory: Path) -> Iterator[str]:
+    """What looks like a blueprint, in sub-folders too; by its path with slashes."""
+    for folder, folders, files in os.walk(directory / BLUEPRINTS):
+        kept = [name for name in sorted(folders) if not _EDITORS.fullmatch(name)]
+        # What is called like a file is reported as what it is; walked into, it would say nothing.
+        yaml = [name for name in kept if _YAML.fullmatch(name)]
+        folders[:] = [name for name in kept if name not in yaml]
+        for name in [*yaml, *sorted(files)]:
+            if _YAML.fullmatch(name) and not _EDITORS.fullmatch(name):
+                yield (Path(folder) / name).relative_to(directory).as_posix()
+
+
+def misplaced(path: str) -> str | None:
+    """What is wrong with the place or the name of a blueprint's file."""
+    folder, _, name = path.rpartition("/")
+    if folder != BLUEPRINTS:
+        return f"{path!a}: sub-folders aren't read; move it to {BLUEPRINTS}/"
+    if not _NAME.fullmatch(name):
+        return f"{path!a}: name the file with letters, digits, dashes, dots and underscores alone"
+    if not name.endswith(_ENDINGS):
+        return f"{path!a}: isn't read; call it {name.rpartition('.')[0]}.yaml"
+    return None
+
+
+class _NotPlainError(Exception):
+    """Why a file isn't read."""
+
+
+def _bytes(directory: Path, name: str) -> bytes:
+    """A plain file's bytes; a link that leads out of the directory would show other people's files in errors."""
+    file = directory / name
+    # realpath and not resolve(): a link to itself is then an error of open()
+    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(directory)):
+        raise _NotPlainError("is a link that leads out of the directory; use a plain file")
+    try:
+        if not file.is_file():  # a folder, or a pipe, which would keep us waiting
+            raise _NotPlainError("isn't a plain file; move it away")
+        with file.open("rb") as stream:
+            return stream.read(_ENOUGH)
+    except OSError as error:
+        raise _NotPlainError(f"can't be read: {error.strerror}") from error
