@@ -225,10 +225,10 @@ FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
     "no blueprints": (remove_blueprints, 66, "no blueprints here; write one as blueprints/<name>.yaml"),
     "huge file": (huge, 65, "blueprints/chat.yaml: "),
-    "link out of the directory": (link_outside, 65, "is a link that leads out of the directory"),
+    "link out of the directory": (link_outside, 65, "secret.yaml: is a link, or its folder is one; use a plain file"),
     "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: isn't a plain file; move it away"),
     "pipe": (pipe, 65, "blueprints/pipe.yaml: isn't a plain file; move it away"),
-    "link to nothing": (dangling, 65, "blueprints/gone.yaml: isn't a plain file; move it away"),
+    "link to nothing": (dangling, 65, "blueprints/gone.yaml: is a link, or its folder is one; use a plain file"),
     "file in a sub-folder": (
         sub_folder,
         65,

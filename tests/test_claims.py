@@ -11,7 +11,7 @@ from gpuyard.helm import Embedded
 from gpuyard.render import render
 from gpuyard.tree import Tree
 from tests.projects import Values, resolved
-from tests.test_compile import git, run
+from tests.test_compile import git, run, save
 
 LARGE = {"model": {"name": "llama-3.3-70b-instruct"}}
 
@@ -62,6 +62,7 @@ def test_compile_says_it(tmp_path: Path) -> None:
     document = yamlio.read(blueprint.read_bytes(), "chat.yaml").value
     document["spec"].setdefault("storage", {}).setdefault("cache", {})["size"] = "50Gi"
     blueprint.write_text(yamlio.dump(document), encoding="utf-8")
+    save(tmp_path)
     result = run("compile", tmp_path)
     assert "note: a claim can't shrink from 100Gi to 50Gi" in result.stderr
-    assert git(tmp_path, "log", "--oneline").count("\n") == 2
+    assert git(tmp_path, "log", "--oneline").count("\n") == 3

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gpuyard.cli import cli
+from gpuyard.images import write_lock
 from tests.conftest import ROOT
 
 
@@ -28,6 +29,12 @@ def save(repository: Path, message: str = "by hand") -> None:
     """The user commits everything that is there."""
     git(repository, "add", "-A")
     git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", message)
+
+
+def lower_context(repository: Path) -> None:
+    """An edit of a blueprint, not committed."""
+    chat = repository / "blueprints" / "chat.yaml"
+    chat.write_text(chat.read_text(encoding="utf-8").replace("16384", "8192"), encoding="utf-8")
 
 
 @pytest.fixture
@@ -91,10 +98,8 @@ def test_json_names_the_commit(repository: Path) -> None:
 
 
 def test_the_users_work_is_not_committed_and_not_lost(repository: Path) -> None:
-    (repository / "blueprints" / "chat.yaml").write_text(
-        (repository / "blueprints" / "chat.yaml").read_text(encoding="utf-8").replace("16384", "8192"),
-        encoding="utf-8",
-    )
+    lower_context(repository)
+    save(repository, "shorter")
     (repository / "notes.txt").write_text("untracked", encoding="utf-8")
     (repository / "staged.txt").write_text("staged", encoding="utf-8")
     git(repository, "add", "staged.txt")
@@ -103,10 +108,9 @@ def test_the_users_work_is_not_committed_and_not_lost(repository: Path) -> None:
     assert sorted(line.strip() for line in status) == [
         "?? notes.txt",
         "A  staged.txt",
-        "M blueprints/chat.yaml",
     ]
     committed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
-    assert not {"notes.txt", "staged.txt", "blueprints/chat.yaml"} & set(committed)
+    assert not {"notes.txt", "staged.txt"} & set(committed)
     overlay = repository / "overlays" / "a10" / "chat" / "configmap.yaml"
     assert "max-model-len: 8192" in overlay.read_text(encoding="utf-8")
 
@@ -173,6 +177,82 @@ def test_removing_a_blueprint_removes_its_files_and_no_others(repository: Path) 
     left = [name for name in git(repository, "ls-files").splitlines() if "/docs/" in name]
     assert left == ["base/docs/mine.md"]
     assert "docs" not in (repository / "clusters" / "phx" / "inference.yaml").read_text(encoding="utf-8")
+
+
+def test_what_isnt_committed_isnt_compiled(repository: Path) -> None:
+    lower_context(repository)
+    (repository / "blueprints" / "docs.yaml").unlink()
+    text = (repository / "blueprints" / "assistant.yaml").read_text(encoding="utf-8")
+    (repository / "blueprints" / "talk.yaml").write_text(text.replace("assistant", "talk"), encoding="utf-8")
+    (repository / "images.lock").write_text(write_lock({}), encoding="utf-8")
+    head = git(repository, "rev-parse", "HEAD")
+    result = run("compile", repository)
+    assert result.exit_code == 73
+    assert result.output.splitlines() == [
+        f"error: the generated commit would follow main at {head[:12]}, which has other files than are compiled:",
+        "  blueprints/chat.yaml (differs)",
+        "  blueprints/docs.yaml (not here)",
+        "  blueprints/talk.yaml (not in the commit)",
+        "  images.lock (not in the commit)",
+        "commit them first (`git add`, `git commit`), or take them back (`git restore`); "
+        "`gpuyard check` and `gpuyard render` show what follows from them as they are",
+    ]
+    assert git(repository, "rev-parse", "HEAD") == head
+    git(repository, "rm", "-q", "--cached", "blueprints/docs.yaml")
+    save(repository, "all of it")
+    assert run("compile", repository).exit_code == 0
+
+
+def test_another_branch_is_not_compiled_to_the_stacks(repository: Path) -> None:
+    main = git(repository, "rev-parse", "main")
+    git(repository, "switch", "-qc", "feature")
+    hint = "`git switch main` first, or commit to another with `--branch feature`"
+    for edit in (None, lower_context):
+        if edit:
+            edit(repository)
+            save(repository, "shorter")
+        result = run("compile", repository)
+        assert result.exit_code == 73
+        assert (
+            f"has branch feature checked out, and what is compiled is committed to main, the stack's branch; {hint}"
+            in (result.output)
+        )
+    result = run("compile", repository, "--branch", "main")
+    assert (result.exit_code, "blueprints/chat.yaml (differs)\n`git switch main`" in result.output) == (73, True)
+    assert run("compile", repository, "--branch", "feature").exit_code == 0
+    assert git(repository, "rev-parse", "main") == main
+    assert "max-model-len: 8192" in (repository / "overlays/a10/chat/configmap.yaml").read_text(encoding="utf-8")
+    # What a merge brings is compiled where it was: nothing is left to do.
+    git(repository, "switch", "-q", "main")
+    git(repository, "merge", "-q", "feature")
+    assert run("compile", repository).output.startswith("up to date: main")
+
+
+def test_no_branch_checked_out(repository: Path) -> None:
+    git(repository, "switch", "-q", "--detach")
+    result = run("compile", repository)
+    assert (result.exit_code, "has no branch checked out" in result.output) == (73, True), result.output
+    # As some CI systems do it; main has the same files.
+    assert run("compile", repository, "--branch", "main").exit_code == 0
+
+
+def test_a_first_commit_is_not_without_its_files(project: Path) -> None:
+    git(project, "init", "-q", "-b", "master")
+    assert "has branch master checked out" in run("compile", project).output
+    result = run("compile", project, "--branch", "master")
+    assert (result.exit_code, "master has no commit yet" in result.output) == (73, True), result.output
+
+
+def test_the_same_repository_by_another_path(repository: Path, tmp_path: Path) -> None:
+    """Behind a remote's name, too: what it has not got isn't compiled for it."""
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(repository), str(remote)], check=True)
+    lower_context(repository)
+    save(repository, "shorter, not pushed")
+    result = run("compile", repository, "--repo", remote)
+    assert (result.exit_code, "blueprints/chat.yaml (differs)\nbring them to main there" in result.output) == (73, True)
+    git(repository, "push", "-q", str(remote), "main")
+    assert run("compile", repository, "--repo", remote).exit_code == 0
 
 
 def test_compile_into_another_repository_by_path(repository: Path, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_the_snapshot_tells_what_is_there(tree: Path) -> None:
         assert sorted(snapshot.files) == git(tree, "ls-files").splitlines()
         entry = snapshot.files["deploy/a.yaml"]
         assert entry == ("100644", git(tree, "rev-parse", "main:deploy/a.yaml"))
-        assert snapshot.blob_id("a: 1\n") == entry.blob
+        assert snapshot.blob_id(b"a: 1\n") == entry.blob
 
 
 def test_an_empty_repository_has_no_commit(bare: Path) -> None:

@@ -50,6 +50,11 @@ class Local:
         """What messages call it."""
         return str(self.root)
 
+    @property
+    def head(self) -> str | None:
+        """The branch that is checked out here, though it may have no commit yet."""
+        return None if self.bare else self._head().removeprefix("refs/heads/") or None
+
     def store(self, directory: Path) -> Store:
         """Where the commit is made, next to the objects that are here."""
         shallow = self.common_dir / "shallow"

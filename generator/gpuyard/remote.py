@@ -67,6 +67,16 @@ class Remote:
         """What messages call it."""
         return redact(self.url)
 
+    @property
+    def root(self) -> None:
+        """Nowhere on this disk."""
+        return None
+
+    @property
+    def head(self) -> None:
+        """Nothing is checked out."""
+        return None
+
     def store(self, directory: Path) -> Store:
         """Where its branch is fetched to and the commit is made."""
         return Store.create(directory)

@@ -50,6 +50,14 @@ class Target(Protocol):
     def label(self) -> str:
         """What messages call it."""
 
+    @property
+    def root(self) -> Path | None:
+        """Where it is on disk; None behind a URL."""
+
+    @property
+    def head(self) -> str | None:
+        """The branch that is checked out there; None for none."""
+
     def store(self, directory: Path) -> Store:
         """A store that has or can read its objects."""
 
@@ -82,6 +90,16 @@ class Snapshot:
     target: Target = field(repr=False)
     store: Store = field(repr=False)
 
+    @property
+    def root(self) -> Path | None:
+        """Where it is on disk."""
+        return self.target.root
+
+    @property
+    def head(self) -> str | None:
+        """The branch that is checked out there; None for none."""
+        return self.target.head
+
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[str(path)] for path in paths if str(path) in self.files}
@@ -89,9 +107,9 @@ class Snapshot:
         blobs = self.store.blobs(entry.blob for entry in found.values())
         return {path: blobs[entry.blob].decode("utf-8", "replace") for path, entry in found.items()}
 
-    def blob_id(self, text: str) -> str:
-        """The id that a file with this text has in the repository."""
-        return self.store.blob_id(text.encode())
+    def blob_id(self, data: bytes) -> str:
+        """The id that a file with these bytes has in the repository."""
+        return self.store.blob_id(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,11 +86,11 @@ class _NotPlainError(Exception):
 
 
 def _bytes(directory: Path, name: str) -> bytes:
-    """A plain file's bytes; a link that leads out of the directory would show other people's files in errors."""
+    """A plain file's bytes; a link would show other people's files in errors, and commits hold where it leads."""
     file = directory / name
-    # realpath and not resolve(): a link to itself is then an error of open()
-    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(directory)):
-        raise _NotPlainError("is a link that leads out of the directory; use a plain file")
+    # realpath and not resolve(), which fails for a link to itself
+    if os.path.realpath(file) != os.path.join(os.path.realpath(directory), name):  # noqa: PTH118 - as realpath has it
+        raise _NotPlainError("is a link, or its folder is one; use a plain file")
     try:
         if not file.is_file():  # a folder, or a pipe, which would keep us waiting
             raise _NotPlainError("isn't a plain file; move it away")

@@ -14,6 +14,7 @@ from gpuyard import registry
 from gpuyard.cli import cli
 from gpuyard.errors import MissingError, ToolError
 from tests.cluster.addresses import REGISTRY_HOST
+from tests.test_compile import save
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MIRRORS = ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")
@@ -76,6 +77,7 @@ def test_every_image_of_a_stack_is_locked_and_pinned(project: Path) -> None:
     assert locked == stored
     assert "pinned" not in run("check", project).output
 
+    save(project)
     assert run("compile", project).exit_code == 0
     text = run("render", "chat", project, "--shape", "a10").stdout
     assert all(digest in stored.values() for digest in set(_digests(text)))

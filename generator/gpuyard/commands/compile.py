@@ -13,6 +13,7 @@ from gpuyard.digest import input_digest
 from gpuyard.helm import engine
 from gpuyard.load import Project, parse, parse_stack
 from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
+from gpuyard.parent import check_parent
 from gpuyard.progress import progress
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
@@ -50,9 +51,10 @@ def command(
     if unread:
         resolve(parse(sources, unread))  # raises, with whatever else is wrong
     digest = input_digest(sources)
-    place, branch = target or str(directory), branch or parse_stack(sources).repository.branch
+    place = target or str(directory)
     progress(f"reading {place}")
-    with repo.read_tree(place, branch) as snapshot:
+    with repo.read_tree(place, branch or parse_stack(sources).repository.branch) as snapshot:
+        check_parent(snapshot, sources, directory, named=branch is not None)
         lock = read_lock(snapshot.read(LOCK).get(LOCK))
         if lock.input == digest and lock.listing == _listing(snapshot, lock):
             # A push that failed the last time is made good now.

@@ -39,7 +39,7 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
     for path in sorted(tree):
         click.echo(f"{directory / path}")
     click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'},")
-    click.echo(f"then: gpuyard compile {directory}")
+    click.echo(f"commit that, then: gpuyard compile {directory}")
 
 
 def _blueprints(folder: Path | None) -> dict[str, str]:

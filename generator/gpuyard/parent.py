@@ -1,0 +1,69 @@
+"""Are the files that are compiled those of the commit that the generated one will follow?
+
+If they weren't, what runs would follow from files that nobody has committed, or from those of another branch, and the
+next compile of the branch itself would take it back.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpuyard.errors import OutputError
+from gpuyard.userfiles import STACK_FILE, Sources, is_source
+
+if TYPE_CHECKING:
+    from gpuyard.repo import Snapshot
+
+__all__ = ["check_parent"]
+
+_SHORT = 12
+"""Digits of a commit that people read."""
+
+
+def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, named: bool) -> None:
+    """OutputError with what to do if the generated commit would follow other files; `named`: the branch was asked for.
+
+    A repository or branch that holds what is generated alone, without a stack, can be told nothing about its files.
+    """
+    branch, here = snapshot.branch, snapshot.root is not None and snapshot.root == directory.resolve()
+    checked_out = here and snapshot.head == branch
+    if here and not checked_out and not named:
+        found = f"branch {snapshot.head}" if snapshot.head else "no branch"
+        other = snapshot.head or "<branch>"
+        raise OutputError(
+            f"{directory} has {found} checked out, and what is compiled is committed to {branch}, the stack's branch; "
+            f"`git switch {branch}` first, or commit to another with `--branch {other}`"
+        )
+    if not checked_out and STACK_FILE not in snapshot.files:
+        return
+    if lines := sorted(_differences(snapshot, sources)):
+        raise OutputError("\n  ".join([f"{_reason(snapshot)}:", *lines]) + f"\n{_advice(branch, here, checked_out)}")
+
+
+def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
+    committed = {name: entry for name, entry in snapshot.files.items() if is_source(name)}
+    for name, data in sources.items():
+        if name not in committed:
+            yield f"{name} (not in the commit)"
+        elif committed[name].blob != snapshot.blob_id(data):
+            yield f"{name} (differs)"
+    for name in committed.keys() - sources.keys():
+        yield f"{name if name.isprintable() else ascii(name)} (not here)"
+
+
+def _reason(snapshot: "Snapshot") -> str:
+    if snapshot.commit is None:
+        return f"{snapshot.branch} has no commit yet, and the generated commit would begin it without these files"
+    place = f"{snapshot.branch} at {snapshot.commit[:_SHORT]}"
+    return f"the generated commit would follow {place}, which has other files than are compiled"
+
+
+def _advice(branch: str, here: bool, checked_out: bool) -> str:
+    if checked_out:
+        return (
+            "commit them first (`git add`, `git commit`), or take them back (`git restore`); "
+            "`gpuyard check` and `gpuyard render` show what follows from them as they are"
+        )
+    if here:
+        return f"`git switch {branch}` first, or commit to the branch that is checked out with --branch"
+    return f"bring them to {branch} there first, as by a push, or compile in a checkout of it"
