@@ -9,6 +9,7 @@ from gpuyard.chart import shipped_chart
 from gpuyard.errors import InputError
 from gpuyard.helm import Embedded
 from gpuyard.load import parse
+from gpuyard.models import catalogue
 from gpuyard.render.kustomize import objects
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve
@@ -51,11 +52,20 @@ def merged(base: Values, more: Mapping[str, Any]) -> Values:
     return result
 
 
+def with_token(blueprint: Values) -> Values:
+    """With the credentials that a gated model's own repository asks for; most tests are about something else."""
+    model = blueprint["spec"]["model"]
+    known = catalogue().get(model.get("name"))
+    if not known or not known.gated or "source" in model or "credentials" in model:
+        return blueprint
+    return merged(blueprint, {"spec": {"model": {"credentials": {"secret": "hf-token", "key": "token"}}}})
+
+
 def sources(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> dict[str, bytes]:
     """The files, with what differs in the two specs."""
     return {
         "stack.yaml": yamlio.dump(merged(STACK, {"spec": stack or {}})).encode(),
-        "blueprints/chat.yaml": yamlio.dump(merged(BLUEPRINT, {"spec": spec})).encode(),
+        "blueprints/chat.yaml": yamlio.dump(with_token(merged(BLUEPRINT, {"spec": spec}))).encode(),
     }
 
 

@@ -17,7 +17,7 @@ from gpuyard.load import parse, schema
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
-from tests.projects import BLUEPRINT, STACK, Values, merged
+from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
 
 Spec = Mapping[str, Any]
 HELM = Embedded(shipped_chart())
@@ -247,7 +247,8 @@ def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
 
 
 def tree(blueprint: Values, stack: Values) -> Tree:
-    sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": yamlio.dump(blueprint).encode()}
+    text = yamlio.dump(with_token(blueprint))
+    sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": text.encode()}
     return render(resolve(parse(sources)), shipped_chart(), HELM)
 
 

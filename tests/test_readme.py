@@ -28,5 +28,5 @@ def test_two_keys_of_a_secret_are_two_rows() -> None:
 
 
 def test_without_any() -> None:
-    [row] = secrets({})
+    [row] = secrets({"model": {"name": "qwen3-8b"}})
     assert row.endswith("| none is needed |")

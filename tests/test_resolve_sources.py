@@ -4,8 +4,12 @@ from typing import Any
 
 import pytest
 
+from gpuyard import yamlio
 from gpuyard.budget import Kind
-from tests.projects import chart_values, problems, resolved, workload
+from gpuyard.errors import InputError
+from gpuyard.load import parse
+from gpuyard.resolve import resolve
+from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload
 
 KEY = {"secret": "weights", "key": "credentials"}
 BUCKET = {"model": {"source": "oci://models@acmens/llama/8b", "credentials": KEY}}
@@ -185,3 +189,90 @@ def test_one_claim_is_not_both_weights_and_cache(source: str) -> None:
     [problem] = problems(spec)
     assert problem.startswith("spec.storage.cache.claim: weights holds the weights, and a pod can't mount one claim")
     assert problems({**spec, "storage": {"cache": {"claim": "kernels"}}}) == []
+
+
+LARGE = {"model": {"name": "llama-3.3-70b-instruct"}, "scaling": {"max": 1}, "shapes": {"h100": {}}}
+
+
+@pytest.mark.parametrize(
+    ("cache", "needed"),
+    [
+        ({"kind": "ephemeral", "size": "1Gi"}, 137),
+        ({"kind": "block", "size": "50Gi"}, 137),
+        ({"kind": "nvme", "size": "136Gi"}, 137),
+        ({"kind": "block", "size": "137Gi"}, None),
+        ({"kind": "ephemeral", "size": "137Gi"}, None),
+        ({"kind": "fss", "size": "1Gi"}, None),
+    ],
+)
+def test_a_cache_must_hold_the_weights(cache: dict[str, str], needed: int | None) -> None:
+    message = (
+        f"spec.storage.cache.size: {cache['size']} is too small for 132 GiB of weights (llama-3.3-70b-instruct) "
+        f"and 5 GiB of compiled kernels; {needed}Gi at least"
+    )
+    assert problems({**LARGE, "storage": {"cache": cache}}, DRIVES) == ([message] if needed else [])
+
+
+def test_weights_on_a_claim_need_no_cache() -> None:
+    spec = merged(LARGE, {"model": {"source": "pvc://weights", "credentials": None}})
+    assert problems({**spec, "storage": {"cache": {"kind": "block", "size": "5Gi"}}}) == []
+    (message,) = problems({**spec, "storage": {"cache": {"kind": "block", "size": "4Gi"}}})
+    assert message.startswith("spec.storage.cache.size: 4Gi is too small for 5 GiB of compiled kernels")
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "reason"),
+    [
+        ("900Gi", 1, "BM.GPU.H100.8: a pod needs 912 GiB of disk, its boot volume leaves 409"),
+        ("60Gi", 8, "BM.GPU.H100.8: 8 pods need 576 GiB of disk, its boot volume leaves 409"),
+        ("60Gi", 5, ""),
+    ],
+)
+def test_a_cache_on_the_boot_volume_must_fit_as_often_as_its_node_has_pods(size: str, most: int, reason: str) -> None:
+    cache = {"kind": "ephemeral", "size": size}
+    found = problems({"storage": {"cache": cache}, "scaling": {"max": most}, "shapes": {"h100": {}}})
+    whole = f"spec.shapes.h100: a cache on the boot volume is too large; {reason}; lower storage.cache.size, "
+    assert found == ([f"{whole}or use cache.kind fss"] if reason else [])
+
+
+HUB = {"secret": "hf-token", "key": "token"}
+
+
+def bare(**spec: object) -> list[str]:
+    """Notes or problems of a blueprint as it is, without a token that the other tests have."""
+    blueprint = merged(BLUEPRINT, {"spec": spec})
+    files = {"stack.yaml": yamlio.dump(STACK).encode(), "blueprints/chat.yaml": yamlio.dump(blueprint).encode()}
+    try:
+        return [note for note in resolve(parse(files)).notes if "gated" in note]
+    except InputError as error:
+        return [problem.message for problem in error.problems]
+
+
+GATED = (
+    "llama-3.1-8b-instruct is gated: Hugging Face gives it to those alone who accepted its licence; "
+    "add credentials: {secret: …, key: …}, the Secret that holds your token"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        ({}, [f"spec.model: {GATED}"]),
+        ({"model": {"credentials": HUB}}, []),
+        ({"model": {"source": "hf://acme/copy-of-llama"}}, []),
+        ({"model": {"source": "pvc://weights"}}, []),
+        (
+            {"model": {"name": "qwen3-8b"}, "shapes": {"h100": {"model": {"name": "llama-3.1-8b-instruct"}}}},
+            [f"spec.shapes.h100.model: {GATED}"],
+        ),
+        (
+            {"serving": {"env": {"HF_ENDPOINT": "https://hub.example.com"}, "unsafe": ["HF_ENDPOINT"]}},
+            [
+                "blueprints/chat.yaml: llama-3.1-8b-instruct is gated, and nothing says how the mirror of HF_ENDPOINT "
+                "gives it: where it asks for a token, add model.credentials"
+            ],
+        ),
+    ],
+)
+def test_a_gated_model_needs_a_token(spec: dict[str, object], found: list[str]) -> None:
+    assert bare(**spec) == found

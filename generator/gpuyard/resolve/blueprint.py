@@ -1,6 +1,6 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpuyard import fit, vllm
@@ -87,6 +87,7 @@ def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems:
                 form = find(blueprint, override.model, (*path, "model"), stack, problems)
             if form:
                 storage.check_source(blueprint, form[1], problems)
+                storage.check_size(blueprint, *form, problems)
                 adapters.check_source(blueprint, form[1], problems)
                 offline.check(blueprint, form[1], problems)
                 yield _Target(shape, chosen, override, *form)
@@ -117,9 +118,44 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
         return Refusal(blueprint.name, target.shape.name, candidates)
-    choice = fit.choose(
-        model,
-        candidates,
+    choice = _choice(blueprint, stack, target, candidates, context, concurrency)
+    if isinstance(choice, fit.Refusal):
+        return Refusal(blueprint.name, target.shape.name, choice.reason)
+    nodes = tuple(node for node in candidates if node.name in choice.nodes)
+    replicas = override.max_replicas or blueprint.scaling.max
+    gpus = choice.settings.gpus
+    resources = pod.resources(model, nodes, gpus=gpus, cache=blueprint.cache.kind, cache_size=cache_gib)
+    disk = resources.disk_request
+    if reason := storage.beyond_boot_volume(blueprint, nodes, gpus=gpus, replicas=replicas, disk=disk):
+        return Refusal(blueprint.name, target.shape.name, reason)
+    return Workload(
+        blueprint=blueprint,
+        shape=target.shape,
+        nodes=choice.nodes,
+        model=model,
+        source=target.source,
+        gpus=gpus,
+        context=context,
+        concurrency=concurrency,
+        min_replicas=blueprint.scaling.min if override.min_replicas is None else override.min_replicas,
+        max_replicas=replicas,
+        fit=choice.fit,
+        budget=_budget(blueprint, target, replicas),
+        resources=resources,
+        cache_gib=cache_gib,
+        args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
+        download_seconds=storage.download_seconds(blueprint, model, target.source),
+        copied_adapters=tuple(adapters.copied(blueprint)),
+    )
+
+
+def _choice(
+    blueprint: Blueprint, stack: Stack, target: _Target, nodes: Sequence[Node], context: int, concurrency: int
+) -> fit.Choice | fit.Refusal:
+    override, serving = target.override, blueprint.serving
+    return fit.choose(
+        target.model,
+        nodes,
         context=context,
         concurrency=concurrency,
         tensor=override.tensor_parallel,
@@ -128,31 +164,6 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
         adapters=len(serving.adapters),
         adapter_rank=adapters.largest_rank(blueprint),
         version=stack.vllm_version,
-    )
-    if isinstance(choice, fit.Refusal):
-        return Refusal(blueprint.name, target.shape.name, choice.reason)
-    nodes = tuple(node for node in candidates if node.name in choice.nodes)
-    replicas = override.max_replicas or blueprint.scaling.max
-    return Workload(
-        blueprint=blueprint,
-        shape=target.shape,
-        nodes=choice.nodes,
-        model=model,
-        source=target.source,
-        gpus=choice.settings.gpus,
-        context=context,
-        concurrency=concurrency,
-        min_replicas=blueprint.scaling.min if override.min_replicas is None else override.min_replicas,
-        max_replicas=replicas,
-        fit=choice.fit,
-        budget=_budget(blueprint, target, replicas),
-        resources=pod.resources(
-            model, nodes, gpus=choice.settings.gpus, cache=blueprint.cache.kind, cache_size=cache_gib
-        ),
-        cache_gib=cache_gib,
-        args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
-        download_seconds=storage.download_seconds(blueprint, model, target.source),
-        copied_adapters=tuple(adapters.copied(blueprint)),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gpuyard.blueprint import Blueprint
 from gpuyard.load import Project
-from gpuyard.resolve import adapters, offline
+from gpuyard.resolve import adapters, offline, sources
 from gpuyard.resolve.workload import Workload
 from gpuyard.vllm import catalogue, versions
 
@@ -36,6 +36,7 @@ def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterat
                 f"{blueprint.file}: {blueprint.spare_gpus} spare GPUs are too few for a replica on "
                 f"{workload.shape.name} ({workload.gpus} GPUs), so an old one stops before a new one starts"
             )
+    yield from sources.notes(blueprint, ((each.model, each.source) for each in workloads))
     for path, name in offline.named(blueprint):
         if path[0] == "speculative-config":
             yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"

@@ -8,6 +8,7 @@ from gpuyard.blueprint import Blueprint
 from gpuyard.budget import Kind
 from gpuyard.fit import Choice
 from gpuyard.models import Model
+from gpuyard.resolve.storage import gib
 from gpuyard.resolve.workload import Resources, Source
 from gpuyard.shapes import Node
 
@@ -48,8 +49,7 @@ def _shared_memory(model: Model, gpus: int) -> int:
 def cache_gib(blueprint: Blueprint, model: Model, source: Source) -> int:
     """GiB of the cache: the author's size, or room for two versions of what is downloaded and for adapters, by 50."""
     if blueprint.cache.size is not None:
-        number, unit = blueprint.cache.size[:-2], blueprint.cache.size[-2:]
-        return int(number) * (1024 if unit == "Ti" else 1)
+        return gib(blueprint.cache.size)
     downloaded = 2 * model.weights_gib if source.kind is Kind.HF else 0
     return 50 * math.ceil((downloaded + 20) / 50)
 

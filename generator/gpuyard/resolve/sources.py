@@ -1,6 +1,7 @@
 """Which model a blueprint means, and where its weights are."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from gpuyard import models
 from gpuyard.blueprint import Blueprint, ModelRef, SecretKey
@@ -12,10 +13,11 @@ from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Bucket, Source
 from gpuyard.stack import Stack
 
-__all__ = ["find"]
+__all__ = ["find", "notes"]
 
 Path = tuple[str | int, ...]
 
+_MIRROR = "HF_ENDPOINT"
 _READ_WITH_CREDENTIALS = (Kind.HF, Kind.OCI)
 
 
@@ -37,10 +39,34 @@ def find(
     kind = Kind(address.partition("://")[0])
     before = len(problems.found)
     _check(blueprint, reference, path, kind, problems)
+    if _needs_token(model, address, _credentials(blueprint, reference, kind)) and _MIRROR not in blueprint.serving.env:
+        problems.add(
+            blueprint.file,
+            path,
+            f"{model.name} is gated: Hugging Face gives it to those alone who accepted its licence; "
+            "add credentials: {secret: …, key: …}, the Secret that holds your token",
+        )
     bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Kind.OCI else None
     if len(problems.found) > before:
         return None
     return model, _source(address, kind, bucket, _credentials(blueprint, reference, kind))
+
+
+def notes(blueprint: Blueprint, models: Iterable[tuple[Model, Source]]) -> Iterator[str]:
+    """A mirror may ask for no token."""
+    for model, source in models:
+        if source.kind is Kind.HF and _needs_token(model, f"hf://{source.repository}", source.credentials):
+            yield (
+                f"{blueprint.file}: {model.name} is gated, and nothing says how the mirror of {_MIRROR} gives it: "
+                "where it asks for a token, add model.credentials"
+            )
+            return
+
+
+def _needs_token(model: Model, address: str, credentials: SecretKey | None) -> bool:
+    """Whether nobody gets the weights like that: a gated model's own repository, without a token."""
+    home = f"hf://{model.repository}"
+    return model.gated and credentials is None and address.partition("@")[0] == home
 
 
 def _model(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Problems) -> Model | None:

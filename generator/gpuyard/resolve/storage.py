@@ -11,9 +11,15 @@ from gpuyard.resolve.workload import Source
 from gpuyard.shapes import Node
 from gpuyard.stack import Stack
 
-__all__ = ["check", "check_source", "download_seconds", "downloads", "load_kind", "with_drives"]
+__all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads", "gib"]
+__all__ += ["load_kind", "with_drives"]
 
 _GIB_PER_TB = 10**12 / 2**30
+_OF_BOOT_VOLUME = 0.8
+"""The system and images have their part, and the kubelet evicts pods when a tenth is left."""
+_BOUNDED = ("block", "nvme", "ephemeral")
+_KERNELS_GIB = 5
+"""For the caches of torch.compile, Triton and FlashInfer; an estimate."""
 _LEAST_DOWNLOAD_SECONDS, _MOST_DOWNLOAD_SECONDS = 1800, 86400
 
 
@@ -56,6 +62,26 @@ def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> No
         )
 
 
+def check_size(blueprint: Blueprint, model: Model, source: Source, problems: Problems) -> None:
+    """A cache of its author's size must hold what is downloaded into it; file storage and other claims grow."""
+    cache = blueprint.cache
+    if cache.size is None or cache.kind not in _BOUNDED:
+        return
+    weights = math.ceil(model.weights_bytes / 2**30) if source.kind is Kind.HF else 0
+    if gib(cache.size) < weights + _KERNELS_GIB:
+        held = f"{weights} GiB of weights ({model.name}) and " if weights else ""
+        message = (
+            f"{cache.size} is too small for {held}{_KERNELS_GIB} GiB of compiled kernels; "
+            f"{weights + _KERNELS_GIB}Gi at least"
+        )
+        problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
+
+
+def gib(size: str) -> int:
+    """GiB of a size as users write it."""
+    return int(size[:-2]) * (1024 if size.endswith("Ti") else 1)
+
+
 def downloads(blueprint: Blueprint, source: Source) -> bool:
     """Whether a Job fills the cache: when asked to, else where replicas share a cache that is ours."""
     if blueprint.download is not None:
@@ -92,3 +118,19 @@ def with_drives(blueprint: Blueprint, nodes: Sequence[Node], named: Sequence[str
     if small:
         return f"a cache of {size} GiB doesn't fit on the local drives of {', '.join(small)}"
     return tuple(node for node in nodes if node.name not in without)
+
+
+def beyond_boot_volume(blueprint: Blueprint, nodes: Sequence[Node], *, gpus: int, replicas: int, disk: int) -> str:
+    """Why the disk that pods ask for isn't there, once a node has as many as its GPUs allow; `disk` in GiB of one."""
+    if blueprint.cache.kind != "ephemeral":
+        return ""
+    reasons = []
+    for node in nodes:
+        pods, room = min(replicas, node.gpus // gpus), int(node.boot_volume_gb * _OF_BOOT_VOLUME)
+        if pods * disk > room:
+            each = "a pod needs" if pods == 1 else f"{pods} pods need"
+            reasons.append(f"{node.name}: {each} {pods * disk} GiB of disk, its boot volume leaves {room}")
+    if not reasons:
+        return ""
+    numbers = "; ".join(reasons)
+    return f"a cache on the boot volume is too large; {numbers}; lower storage.cache.size, or use cache.kind fss"
