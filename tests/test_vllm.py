@@ -98,6 +98,25 @@ def test_flags(name: str, value: object, message: str | None) -> None:
     assert found({name: value}) == ([] if message is None else [(("args", name), message)])
 
 
+@pytest.mark.parametrize(
+    ("args", "name", "message"),
+    [
+        ({"enable-auto-tool-choice": True}, "enable-auto-tool-choice", "needs tool-call-parser, the form in which"),
+        ({"enable-auto-tool-choice": True, "tool-call-parser": "llama3_json"}, "", ""),
+        ({"enable-auto-tool-choice": False}, "", ""),
+        (
+            {"enable-prefix-caching": True, "no-enable-prefix-caching": True},
+            "no-enable-prefix-caching",
+            "stands beside enable-prefix-caching; keep one",
+        ),
+        ({"dtype": "float32"}, "dtype", "float32 doubles weights and KV cache, which the fit counts with two bytes"),
+        ({"dtype": "half"}, "", ""),
+    ],
+)
+def test_flags_that_do_not_go_together(args: dict[str, object], name: str, message: str) -> None:
+    assert [(key[1], text[: len(message)]) for key, text in found(args)] == ([(name, message)] if name else [])
+
+
 def test_unsafe_ones_need_an_entry() -> None:
     [(key, message)] = found({"allowed-local-media-path": "/data"})
     assert key == ("args", "allowed-local-media-path")

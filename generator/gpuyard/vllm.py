@@ -28,6 +28,7 @@ Finding = tuple[tuple[str | int, ...], str]
 """Where below `serving` (`args` or `env` and the name, `unsafe` and the index), and what is wrong."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_FOUR_BYTES = ("float", "float32")
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -137,6 +138,7 @@ def check_args(args: Mapping[str, Any], env: Mapping[str, str], unsafe: Collecti
     found: list[Finding] = []
     for name, value in args.items():
         found += [(("args", name), message) for message in _flag(name, value, unsafe, known)]
+    found += [(("args", name), message) for name, message in _together(args)]
     for name in env:
         found += [(("env", name), message) for message in _variable(name, unsafe, known)]
     given = {*map(_positive, args), *args, *env}
@@ -167,6 +169,18 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
             yield from _unsafe(canonical, unsafe)
         yield from _type(value, flag if flag.alias is None else known.flags[flag.alias])
         yield from _texts(value)
+
+
+def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What each flag may be and all of them, or the arithmetic, may not."""
+    for name in args:
+        if name.startswith("no-") and _positive(name) in args:
+            yield name, f"stands beside {_positive(name)}; keep one"
+    if args.get("enable-auto-tool-choice") is True and "tool-call-parser" not in args:
+        yield "enable-auto-tool-choice", "needs tool-call-parser, the form in which the model writes its calls"
+    if args.get("dtype") in _FOUR_BYTES:
+        message = f"{args['dtype']} doubles weights and KV cache, which the fit counts with two bytes; use bfloat16"
+        yield "dtype", message
 
 
 def _variable(name: str, unsafe: Collection[str], known: Version) -> Iterator[str]:
