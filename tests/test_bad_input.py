@@ -307,6 +307,20 @@ def test_the_process_ends_with_the_code(arguments: list[str], code: int, tmp_pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [["schema"], ["shapes"], ["check", "."], ["check", ".", "-o", "json"]])
+def test_a_full_disk_behind_stdout(arguments: list[str], project: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gpuyard", *arguments],
+            cwd=project,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (74, "error: the results can't be written: No space left on device\n")
+
+
 def test_a_bug_keeps_its_traceback(project: Path) -> None:
     """Ours, not the user's: nothing may hide it."""
     done = subprocess.run(

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,57 @@ def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
     result = run("init", tmp_path / "gitops", "--url", "git@host:repo")
     assert (result.exit_code, "must be https://host/path" in result.output) == (65, True), result.output
     assert not (tmp_path / "gitops").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "a.yaml").write_bytes(b"\xff\xfe\x00"), "a.yaml: isn't text in UTF-8"),
+        (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: isn't a plain file; move it away"),
+        (
+            lambda folder: (folder / "a.YAML").write_text("a: 1", encoding="utf-8"),
+            "blueprints: 'blueprints/a.YAML': isn't read; call it a.yaml",
+        ),
+    ],
+)
+def test_init_names_blueprints_that_it_cannot_take(
+    spoil: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "blueprints", tmp_path / "mine")
+    spoil(tmp_path / "mine")
+    result = run("init", tmp_path / "gitops", "--blueprints", tmp_path / "mine")
+    assert (result.exit_code, result.output) == (65, f"{message}\n")
+    assert not (tmp_path / "gitops").exists()
+
+
+def test_init_takes_both_endings(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "blueprints", tmp_path / "mine")
+    (tmp_path / "mine" / "docs.yaml").rename(tmp_path / "mine" / "docs.yml")
+    assert run("init", tmp_path / "gitops", "--blueprints", tmp_path / "mine").exit_code == 0
+    assert (tmp_path / "gitops" / "blueprints" / "docs.yml").is_file()
+
+
+def test_init_names_the_option_of_a_name_that_cannot_be(tmp_path: Path) -> None:
+    result = run("init", tmp_path / ("n" * 100))
+    assert (result.exit_code, result.output) == (65, "--name: has 100 characters; must have at most 40\n")
+
+
+def test_init_in_a_clone_without_commits(tmp_path: Path) -> None:
+    for branch in ("main", "master"):
+        subprocess.run(["git", "init", "-q", "-b", branch, str(tmp_path / branch)], check=True)
+    result = run("init", tmp_path / "main")
+    assert result.exit_code == 0, result.output
+    assert git(tmp_path / "main", "status", "--porcelain") == ""
+    result = run("init", tmp_path / "master")
+    change = result.output.partition("`")[2].removesuffix("`\n")
+    assert (result.exit_code, "has branch master checked out, not main" in result.output) == (73, True), result.output
+    subprocess.run(change.split(), check=True)
+    assert run("init", tmp_path / "master").exit_code == 0
+    (tmp_path / "main" / ".git").rename(tmp_path / ".git")
+    shutil.rmtree(tmp_path / "main")
+    (tmp_path / "main").mkdir()
+    (tmp_path / ".git").rename(tmp_path / "main" / ".git")
+    assert "has commits already" in run("init", tmp_path / "main").output
 
 
 def test_second_compile_is_up_to_date(repository: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: options in, exit code out; the one place where errors become a message."""
 
+import errno
 import json
 import os
 import sys
@@ -18,6 +19,8 @@ JSON = "gpuyard.json"
 """Key in click's context: errors are printed for a machine too."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_UNWRITTEN = 74
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Cli(click.Group):
@@ -84,5 +87,17 @@ def main() -> None:
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # `gpuyard … | head`: the reader has what it wanted.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         sys.exit(_BROKEN_PIPE)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        # Files that we write have names: this is where the results go.
+        click.echo(f"error: the results can't be written: {error.strerror}", err=True)
+        _silence()
+        sys.exit(_UNWRITTEN)
+
+
+def _silence() -> None:
+    """What is still in the buffer would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

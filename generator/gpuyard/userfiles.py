@@ -5,13 +5,13 @@ What looks like a blueprint and isn't read would silently not be deployed, so it
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpuyard.errors import Location, MissingError, Problem
 from gpuyard.images import LOCK as IMAGES_LOCK
 
-__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read"]
+__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_folder"]
 
 Sources = Mapping[str, bytes]
 """The user's files by the name that errors show."""
@@ -40,6 +40,20 @@ def read(directory: Path) -> tuple[Sources, list[Problem]]:
         raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
     if os.path.lexists(directory / IMAGES_LOCK):
         names.append(IMAGES_LOCK)
+    return _read(directory, names)
+
+
+def read_folder(folder: Path) -> tuple[Sources, list[Problem]]:
+    """What looks like a blueprint in a folder that isn't a repository's, by its name."""
+    if not folder.is_dir():
+        raise MissingError(f"{folder}: no such directory")
+    names = [path.name for path in sorted(folder.iterdir()) if _like_blueprint(path.name)]
+    if not names:
+        raise MissingError(f"{folder}: no blueprints (*.yaml) here")
+    return _read(folder, names)
+
+
+def _read(directory: Path, names: Iterable[str]) -> tuple[Sources, list[Problem]]:
     files, problems = {}, []
     for name in names:
         try:
@@ -65,8 +79,12 @@ def _blueprints(directory: Path) -> Iterator[str]:
         yaml = [name for name in kept if _YAML.fullmatch(name)]
         folders[:] = [name for name in kept if name not in yaml]
         for name in [*yaml, *sorted(files)]:
-            if _YAML.fullmatch(name) and not _EDITORS.fullmatch(name):
+            if _like_blueprint(name):
                 yield (Path(folder) / name).relative_to(directory).as_posix()
+
+
+def _like_blueprint(name: str) -> bool:
+    return bool(_YAML.fullmatch(name)) and not _EDITORS.fullmatch(name)
 
 
 def misplaced(path: str) -> str | None:

@@ -2,18 +2,25 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gpuyard.data import shipped
-from gpuyard.errors import InputError, MissingError, OutputError
+from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.load import parse
 from gpuyard.shapes import catalogue
 from gpuyard.starter import starter
 from gpuyard.tree import Tree
-from gpuyard.userfiles import is_source
+from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, read_folder
+
+if TYPE_CHECKING:
+    from gpuyard.repo import Snapshot
 
 __all__ = ["command"]
+
+_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url"}
+_PARSED = (STACK_FILE, BLUEPRINTS)
 
 
 @click.command("init", epilog="Example: gpuyard init gitops --url https://git.example.com/acme/gitops")
@@ -35,6 +42,7 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
     _check(tree, directory)
     repo.create_repository(directory)
     with repo.read_tree(directory, "main") as snapshot:
+        _check_new(snapshot, directory)
         repo.commit(snapshot, dict(tree), message="Start with gpuyard")
     for path in sorted(tree):
         click.echo(f"{directory / path}")
@@ -45,12 +53,16 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
 def _blueprints(folder: Path | None) -> dict[str, str]:
     if folder is None:
         return {"chat.yaml": _for_users((shipped("blueprints") / "chat.yaml").read_text(encoding="utf-8"))}
-    if not folder.is_dir():
-        raise MissingError(f"{folder}: no such directory")
-    found = {file.name: _for_users(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.yaml"))}
-    if not found:
-        raise MissingError(f"{folder}: no blueprints (*.yaml) here")
-    return found
+    files, problems = read_folder(folder)
+    texts = {}
+    for name, data in files.items():
+        try:
+            texts[name] = _for_users(data.decode())
+        except UnicodeDecodeError:
+            problems.append(Problem(Location(name if name.isprintable() else ascii(name)), "isn't text in UTF-8"))
+    if problems:
+        raise InputError(problems)
+    return texts
 
 
 def _for_users(text: str) -> str:
@@ -67,8 +79,31 @@ def _slug(directory: Path) -> str:
 
 def _check(tree: Tree, directory: Path) -> None:
     """What was asked for must compile: an option with a bad value is found here."""
-    project = parse({str(path): text.encode() for path, text in tree.items() if is_source(str(path))})
-    if project.problems:
-        raise InputError(project.problems)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    try:
+        project = parse({str(path): text.encode() for path, text in tree.items() if path.parts[0] in _PARSED})
+        problems = project.problems
+    except InputError as error:
+        problems = tuple(map(_of_option, error.problems))
+    if problems:
+        raise InputError(problems)
+    inside = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    # A clone of a repository without commits is as good as nothing.
+    if directory.exists() and (not directory.is_dir() or inside - {".git"}):
         raise OutputError(f"{directory}: is there already and not empty; init makes a new repository")
+
+
+def _of_option(problem: Problem) -> Problem:
+    """The stack isn't there yet: what is wrong in it came from an option."""
+    for path, option in _OPTIONS.items():
+        if problem.location.file == STACK_FILE and problem.message.startswith(path):
+            return Problem(Location(option), problem.message.removeprefix(path))
+    return problem
+
+
+def _check_new(snapshot: "Snapshot", directory: Path) -> None:
+    """Of a repository that was there."""
+    if snapshot.commit:
+        raise OutputError(f"{directory}: has commits already; init makes a new repository")
+    if snapshot.head != snapshot.branch:
+        change = f"git -C {directory} symbolic-ref HEAD refs/heads/{snapshot.branch}"
+        raise OutputError(f"{directory}: has branch {snapshot.head} checked out, not {snapshot.branch}; `{change}`")
