@@ -142,6 +142,31 @@ def test_second_compile_is_up_to_date(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
+def test_json_has_the_same_keys_whatever_happens(repository: Path, tmp_path: Path) -> None:
+    git(repository, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
+    pushed = run("compile", repository, "--push", "-o", "json")
+    head = git(repository, "rev-parse", "HEAD")
+    results = [json.loads(pushed.stdout)]
+    assert (pushed.exit_code, results[0]["ok"], results[0]["commit"]) == (69, False, head)
+    results.append(json.loads(run("compile", repository, "-o", "json").stdout))
+    assert (results[1]["ok"], results[1]["commit"], results[1]["base"]) == (True, None, head)
+    lower_context(repository)
+    results.append(json.loads(run("compile", repository, "-o", "json").stdout))
+    assert (results[2]["ok"], results[2]["branch"]) == (False, "main")
+    save(repository)
+    results.append(json.loads(run("compile", repository, "-o", "json").stdout))
+    assert results[3]["commit"] == git(repository, "rev-parse", "HEAD")
+    (repository / "blueprints" / "chat.yaml").write_text("a: [", encoding="utf-8")
+    results.append(json.loads(run("compile", repository, "--branch", "main", "-o", "json").stdout))
+    assert {frozenset(result) for result in results} == {frozenset(results[0])}
+
+
+@pytest.mark.parametrize("option", ["--repo", "--branch"])
+def test_an_empty_option_is_not_one_left_out(repository: Path, option: str) -> None:
+    result = run("compile", repository, option, "")
+    assert (result.exit_code, "is empty; give a value, or leave the option out" in result.output) == (2, True)
+
+
 def test_json_names_the_commit(repository: Path) -> None:
     data = json.loads(run("compile", repository, "--output", "json").stdout)
     assert data["commit"] == git(repository, "rev-parse", "HEAD")
@@ -325,6 +350,100 @@ def test_a_push_that_failed_is_made_good_without_a_new_commit(repository: Path, 
     result = run("compile", repository, "--push")
     assert result.output.startswith("up to date"), result.output
     assert git(remote, "rev-parse", "main") == git(repository, "rev-parse", "main")
+
+
+def shell(where: Path, command: str) -> None:
+    """As the user pastes it."""
+    name = {f"GIT_{who}_{what}": "t@t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(["bash", "-ec", command], cwd=where, check=True, capture_output=True, env={**os.environ, **name})
+
+
+def test_what_a_refused_push_advises_works(repository: Path, tmp_path: Path) -> None:
+    run("compile", repository)
+    clones = [tmp_path / "one", tmp_path / "two"]
+    subprocess.run(["git", "clone", "-q", "--bare", str(repository), str(tmp_path / "o.git")], check=True)
+    for clone in clones:
+        subprocess.run(["git", "clone", "-q", str(tmp_path / "o.git"), str(clone)], check=True)
+    one, two = clones
+    (one / "blueprints" / "docs.yaml").unlink()
+    save(one, "no docs")
+    assert run("compile", one, "--push").exit_code == 0
+    lower_context(two)
+    save(two, "shorter")
+    own = git(two, "rev-parse", "HEAD")
+    (two / "notes.txt").write_text("mine", encoding="utf-8")
+    for _ in range(2):  # with a new commit, and with one that is there
+        result = run("compile", two, "--push")
+        assert result.exit_code == 75
+        assert (
+            f"lacks: `git reset --keep {own}`, `git pull --no-rebase --no-edit`, then run this again" in result.output
+        )
+    for command in result.output.split("`")[1::2]:
+        shell(two, command)
+    result = run("compile", two, "--push")
+    assert result.exit_code == 0, result.output
+    assert git(tmp_path / "o.git", "rev-parse", "main") == git(two, "rev-parse", "HEAD")
+    assert not (two / "base" / "docs").exists()
+    assert git(two, "status", "--porcelain") == "?? notes.txt"
+
+
+def test_a_push_refused_for_the_users_own_commits(repository: Path, tmp_path: Path) -> None:
+    """Nothing generated is in the way, so a plain pull does."""
+    run("compile", repository)
+    subprocess.run(["git", "clone", "-q", "--bare", str(repository), str(tmp_path / "o.git")], check=True)
+    subprocess.run(["git", "clone", "-q", str(tmp_path / "o.git"), str(tmp_path / "one")], check=True)
+    git(repository, "remote", "add", "origin", str(tmp_path / "o.git"))
+    for clone in (tmp_path / "one", repository):
+        (clone / "notes.txt").write_text(str(clone), encoding="utf-8")
+        save(clone, "notes")
+    git(tmp_path / "one", "push", "-q")
+    result = run("compile", repository, "--push")
+    assert (result.exit_code, "lacks: pull them, then run this again" in result.output) == (75, True), result.output
+
+
+def test_what_a_damaged_lock_advises_works(repository: Path) -> None:
+    run("compile", repository)
+    (repository / ".gpuyard.lock").write_text("junk", encoding="utf-8")
+    lower_context(repository)
+    save(repository, "junk")
+    (repository / "notes.txt").write_text("later", encoding="utf-8")
+    save(repository, "notes")
+    result = run("compile", repository)
+    assert (result.exit_code, ".gpuyard.lock: damaged" in result.output) == (1, True), result.output
+    for command in result.output.split("`")[1::2]:
+        shell(repository, command)
+    assert run("compile", repository).exit_code == 0
+
+
+def test_a_folder_of_a_repository(repository: Path) -> None:
+    (repository / "team").mkdir()
+    git(repository, "mv", "stack.yaml", "blueprints", "team")
+    save(repository, "moved")
+    result = run("compile", repository / "team")
+    assert result.exit_code == 73
+    assert f"is a folder of the repository {repository}; its top is where stack.yaml has to be" in result.output
+
+
+def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
+    """Renamed, removed, placed elsewhere; and a cluster that isn't named any more."""
+    stack = (repository / "stack.yaml").read_text(encoding="utf-8")
+    more = stack[stack.index("  - name: phx") :].replace("phx", "iad")
+    (repository / "stack.yaml").write_text(stack + more, encoding="utf-8")
+    save(repository, "two clusters")
+    assert "leaves" not in run("compile", repository).stderr
+    chat = repository / "blueprints" / "chat.yaml"
+    chat.write_text(chat.read_text(encoding="utf-8").replace("name: chat", "name: talk"), encoding="utf-8")
+    docs = repository / "blueprints" / "docs.yaml"
+    text = docs.read_text(encoding="utf-8")
+    docs.write_text(text.replace("storage:", "storage:\n    download: false"), encoding="utf-8")
+    (repository / "stack.yaml").write_text(stack, encoding="utf-8")
+    save(repository, "changes")
+    notes = [line for line in run("compile", repository).stderr.splitlines() if "pinned" not in line]
+    assert notes == [
+        "note: iad leaves the stack: nothing is deleted there, what runs goes on until you end it",
+        "note: chat is deleted from phx; its claim chat-cache stays, and costs: "
+        "`kubectl delete pvc chat-cache -n inference`",
+    ]
 
 
 def test_not_a_repository(project: Path) -> None:

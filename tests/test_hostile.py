@@ -214,21 +214,14 @@ def _named(files: Mapping[str, bytes], places: list[Leaf], error: InputError) ->
         documents = {kind: yamlio.read(files[file], file) for kind, file in FILES.items()}
     except InputError:
         return None
-    # A model's own problems stand at `architecture` and name the key.
-    where = {problem.location for problem in error.problems if ".architecture: $" not in problem.message}
-    inside = {(each.location, _model_key(each)) for each in error.problems if ".architecture: $" in each.message}
+    where = {problem.location for problem in error.problems}
     found = [
         leaf
         for leaf in places
         if {documents[leaf.kind].at(leaf.path), documents[leaf.kind].at(leaf.path, key=True)} & where
-        or (documents[leaf.kind].at(leaf.path[:-1]), leaf.path[-1]) in inside
     ]
     assert found, f"problems that name no place: {error}"
     return found
-
-
-def _model_key(problem: Problem) -> str:
-    return problem.message.partition(": $.")[2].partition(":")[0]
 
 
 # --- keys ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from gpuyard.errors import InputError
 from gpuyard.load import parse
 from gpuyard.resolve import resolve
 from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload
+from tests.test_blueprint_fields import FACTS, HERE
 
 KEY = {"secret": "weights", "key": "credentials"}
 BUCKET = {"model": {"source": "oci://models@acmens/llama/8b", "credentials": KEY}}
@@ -233,6 +234,20 @@ def test_a_cache_on_the_boot_volume_must_fit_as_often_as_its_node_has_pods(size:
     found = problems({"storage": {"cache": cache}, "scaling": {"max": most}, "shapes": {"h100": {}}})
     whole = f"spec.shapes.h100: a cache on the boot volume is too large; {reason}; lower storage.cache.size, "
     assert found == ([f"{whole}or use cache.kind fss"] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ({}, ["attention is missing", "name is missing", "parameters is missing", "weightsBytes is missing"]),
+        ({**FACTS, "paramaters": 1}, ["paramaters is not known; did you mean parameters?"]),
+        ({**FACTS, "attention": {**FACTS["attention"], "layers": "x"}}, ['attention.layers is the text "x"; must be']),
+    ],
+)
+def test_wrong_facts_in_plain_words(facts: dict[str, object], found: list[str]) -> None:
+    said = problems({"model": {"name": None, "architecture": facts, "source": HERE}})
+    found = [f"spec.model.architecture.{text}" for text in found]
+    assert [text[: len(start)] for text, start in zip(said, found, strict=True)] == found
 
 
 HUB = {"secret": "hf-token", "key": "token"}

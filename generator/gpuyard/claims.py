@@ -7,7 +7,7 @@ from typing import Any
 from gpuyard import yamlio
 from gpuyard.tree import Tree
 
-__all__ = ["VALUES", "refusals"]
+__all__ = ["VALUES", "claimed", "refusals"]
 
 VALUES = PurePosixPath("charts/inference")
 """Where the values of each shape stand, in the tree and in the commit before."""
@@ -24,6 +24,11 @@ def refusals(old: Mapping[PurePosixPath, str], new: Tree) -> Iterator[str]:
         if line and line not in said:
             said.add(line)
             yield line
+
+
+def claimed(files: Mapping[PurePosixPath, str]) -> set[str]:
+    """Blueprints whose caches are claims, which outlive them."""
+    return {name for (_, name), cache in _caches(files).items() if cache.get("kind") in _CLAIMED}
 
 
 def _refusal(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:

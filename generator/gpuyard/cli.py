@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,11 +13,13 @@ import click
 from gpuyard import __version__
 from gpuyard.errors import GpuyardError, InputError
 
-__all__ = ["JSON", "cli", "main"]
+__all__ = ["JSON", "RESULT", "cli", "main"]
 
 _COMMANDS = ("init", "check", "compile", "render", "images", "shapes", "schema")
 JSON = "gpuyard.json"
 """Key in click's context: errors are printed for a machine too."""
+RESULT = "gpuyard.result"
+"""What the command's data has beside an error."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _UNWRITTEN = 74
@@ -50,17 +53,19 @@ class _Cli(click.Group):
         try:
             return super().invoke(ctx)
         except GpuyardError as error:
-            _report(error, for_machine=ctx.meta.get(JSON, False))
+            _report(error, ctx.meta.get(RESULT, {}), for_machine=ctx.meta.get(JSON, False))
             ctx.exit(error.exit_code)
 
 
-def _report(error: GpuyardError, *, for_machine: bool) -> None:
+def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool) -> None:
     """An error for people on stderr, and as data on stdout where a machine reads."""
     problems = error.problems if isinstance(error, InputError) else ()
     click.echo("\n".join(map(str, problems)) or f"error: {error}", err=True)
     if for_machine:
         listed = [{**asdict(problem.location), "message": problem.message} for problem in problems]
-        click.echo(json.dumps({"ok": False, "error": str(error), "problems": listed}, indent=2))
+        landed = {"commit": error.landed} if error.landed else {}
+        data = {**result, **landed, "ok": False, "error": str(error), "problems": listed}
+        click.echo(json.dumps(data, indent=2))
 
 
 @click.command(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

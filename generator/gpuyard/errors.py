@@ -65,6 +65,8 @@ class GpuyardError(Exception):
     """Something failed that we can explain; the text is all that the user needs."""
 
     exit_code = 1
+    landed: str | None = None
+    """The commit that was made all the same."""
 
 
 class InputError(GpuyardError):

@@ -16,6 +16,8 @@ from gpuyard.remote import Remote, is_url, no_branch, parse_url
 
 __all__ = ["Local", "open_local"]
 
+_GENERATED = "%(trailers:key=Input-Digest,valueonly,separator=%x2C)"
+"""In `git log`: empty for a commit that isn't ours."""
 _HOLD_WAIT = 60.0  # s, for another gpuyard on the same repository
 _LOOSE = 100  # objects; git's own limit for keeping them one by one rather than in a pack
 _UNDER_WAY = {
@@ -127,9 +129,19 @@ class Local:
         commit = self._branch(ref).commit
         theirs = config.get(f"branch.{name}.merge", ref)
         if commit and not there.push(store, commit, theirs):
+            way = self._way_to_pull(store, ref, commit)
             raise ConflictError(
-                f"{there.label} has commits that {name} in {self.label} lacks: pull them, then run this again"
+                f"{there.label} has commits that {name} in {self.label} lacks: {way}, then run this again"
             )
+
+    def _way_to_pull(self, store: Store, ref: str, commit: str) -> str:
+        """Generated commits of both sides always conflict, and ours is made anew once the others' are here."""
+        result = store.run("log", "--first-parent", f"--format=%H {_GENERATED}", commit)
+        lines = os.fsdecode(checked(result, f"reading {self.label}")).splitlines()
+        kept = next((line.strip() for line in lines if line.endswith(" ")), None)
+        if kept in (None, commit) or not self._branch(ref).here:
+            return "pull them"
+        return f"`git reset --keep {kept}`, `git pull --no-rebase --no-edit`"
 
     def _branches(self) -> dict[str, _Branch]:
         form = "%(refname)%00%(objectname)%00%(symref)%00%(HEAD)"
@@ -234,6 +246,10 @@ def open_local(path: Path) -> Local:
         user_config=True,  # safe.directory
     )
     if "not a git repository" in result.err:
+        above = run("rev-parse", "--show-toplevel", cwd=root, user_config=True)
+        if above.status == 0:
+            top = os.fsdecode(above.out).removesuffix("\n")
+            raise OutputError(f"{path} is a folder of the repository {top}; its top is where stack.yaml has to be")
         raise OutputError(f"{path} isn't a Git repository; make it one with `git init -b main {path}`")
     if "dubious ownership" in result.err:
         raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")

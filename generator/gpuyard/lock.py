@@ -42,7 +42,8 @@ def read_lock(text: str | None) -> Lock:
         return Lock(str(data["input"]), str(data["listing"]), files)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GpuyardError(
-            f"{LOCK}: damaged ({error!r}); restore it from Git (`git checkout HEAD~1 -- {LOCK}`)"
+            f"{LOCK}: damaged ({error!r}); restore the version before and commit it: "
+            f"`git checkout $(git log -1 --skip=1 --format=%H -- {LOCK}) -- {LOCK}`, `git commit -m 'Restore {LOCK}'`"
         ) from error
 
 

@@ -155,8 +155,9 @@ def commit(
         if push:
             try:
                 target.publish(store, _ref(snapshot.branch))
-            except GpuyardError:
+            except GpuyardError as error:
                 if landed:
+                    error.landed = landed.id
                     _log.warning("%s is committed to %s, and not pushed", landed.id, target.label)
                 raise
     return landed

@@ -1,7 +1,8 @@
 """`gpuyard compile`: write and commit everything that follows from the stack and its blueprints."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +10,7 @@ from gpuyard.changes import changes
 from gpuyard.chart import shipped_chart
 from gpuyard.claims import VALUES, refusals
 from gpuyard.commands import options
+from gpuyard.departures import departures, is_entry
 from gpuyard.digest import input_digest
 from gpuyard.helm import engine
 from gpuyard.load import Project, parse, parse_stack
@@ -18,6 +20,7 @@ from gpuyard.progress import progress
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
 from gpuyard.resolve import resolve
+from gpuyard.tree import Tree
 from gpuyard.userfiles import read
 
 if TYPE_CHECKING:
@@ -33,8 +36,12 @@ _SHORT = 12
 
 @click.command("compile", epilog="Example: gpuyard compile gitops --push")
 @options.directory
-@click.option("--repo", "target", metavar="PATH|URL", help="Repository to commit to. Default: DIR.")
-@click.option("--branch", help="Branch to commit to. Default: spec.repository.branch of the stack.")
+@click.option(
+    "--repo", "target", metavar="PATH|URL", callback=options.given, help="Repository to commit to. Default: DIR."
+)
+@click.option(
+    "--branch", callback=options.given, help="Branch to commit to. Default: spec.repository.branch of the stack."
+)
 @click.option("--push", is_flag=True, help="Push a local repository's branch to the remote that it follows.")
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
@@ -47,14 +54,17 @@ def command(
     """
     from gpuyard import repo  # GitPython is slow to import
 
+    options.on_error(_result(branch or ""))
     sources, unread = read(directory)
     if unread:
         resolve(parse(sources, unread))  # raises, with whatever else is wrong
     digest = input_digest(sources)
-    place = target or str(directory)
+    place, named = target or str(directory), branch is not None
+    branch = branch or parse_stack(sources).repository.branch
+    options.on_error(_result(branch))
     progress(f"reading {place}")
-    with repo.read_tree(place, branch or parse_stack(sources).repository.branch) as snapshot:
-        check_parent(snapshot, sources, directory, named=branch is not None)
+    with repo.read_tree(place, branch) as snapshot:
+        check_parent(snapshot, sources, directory, named=named)
         lock = read_lock(snapshot.read(LOCK).get(LOCK))
         if lock.input == digest and lock.listing == _listing(snapshot, lock):
             # A push that failed the last time is made good now.
@@ -69,19 +79,38 @@ def command(
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
         change[LOCK] = write_lock(new)
-        before = snapshot.read(*(path for path in ids if path.parent == VALUES))
-        unedited = {path: text for path, text in before.items() if lock.files.get(path) == sha256(text)}
-        refused = list(refusals(unedited, tree))
+        notes = [*resolved.notes, *_consequences(snapshot, lock, tree, resolved.stack.namespace)]
         progress("committing")
         commit = repo.commit(snapshot, change, message=_message(project, digest), push=push)
     if commit is None:
         _unchanged(snapshot, as_json)
     elif as_json:
-        notes = [*resolved.notes, *refused]
-        options.emit_json({**as_data(resolved), "commit": commit.id, "branch": commit.branch, "notes": notes})
+        options.emit_json(_result(commit.branch, resolved=as_data(resolved), commit=commit.id, notes=notes))
     else:
         click.echo("\n".join([*folders(tree), "", *as_lines(resolved), "", _summary(commit)]))
-        options.emit_notes([*resolved.notes, *refused])
+        options.emit_notes(notes)
+
+
+def _consequences(snapshot: "Snapshot", lock: Lock, tree: Tree, namespace: str) -> list[str]:
+    """What the change means in the clusters, beyond what Flux will do by itself."""
+    wanted = [path for path in lock.files if path.parent == VALUES or is_entry(path)]
+    before = snapshot.read(*wanted)
+    unedited = {path: text for path, text in before.items() if lock.files[path] == sha256(text)}
+    return [*departures(unedited, tree, namespace), *refusals(unedited, tree)]
+
+
+def _result(
+    branch: str,
+    *,
+    resolved: Mapping[str, Any] | None = None,
+    commit: str | None = None,
+    base: str | None = None,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The same keys whatever happened; an error has them, too."""
+    data = resolved or {"workloads": [], "refused": [], "placements": []}
+    whole = {**data, "commit": commit, "branch": branch, "base": base, "notes": list(notes)}
+    return {"ok": True, "error": None, "problems": [], **whole}
 
 
 def _listing(snapshot: "Snapshot", lock: Lock) -> str:
@@ -100,7 +129,7 @@ def _message(project: Project, digest: str) -> str:
 
 def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
     if as_json:
-        options.emit_json({"commit": None, "branch": snapshot.branch, "base": snapshot.commit})
+        options.emit_json(_result(snapshot.branch, base=snapshot.commit))
     else:
         click.echo(f"up to date: {snapshot.branch} at {(snapshot.commit or '')[:_SHORT]}")
 

@@ -1,24 +1,31 @@
 """Arguments that several commands share."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gpuyard.cli import JSON
+from gpuyard.cli import JSON, RESULT
 from gpuyard.errors import MissingError
 from gpuyard.load import Project
 from gpuyard.names import nearest
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["directory", "emit_json", "emit_notes", "output", "workload"]
+__all__ = ["directory", "emit_json", "emit_notes", "given", "on_error", "output", "workload"]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
     ctx.meta[JSON] = value == "json"
     return bool(ctx.meta[JSON])
+
+
+def given(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A variable of CI that isn't set must not count as an option that was left out."""
+    if value == "":
+        raise click.BadParameter("is empty; give a value, or leave the option out", ctx, param)
+    return value
 
 
 directory = click.argument("directory", default=".", type=click.Path(path_type=Path), metavar="[DIR]")
@@ -36,6 +43,11 @@ output = click.option(
 def emit_json(data: Any) -> None:
     """Print data for a machine."""
     click.echo(json.dumps(data, indent=2))
+
+
+def on_error(data: Mapping[str, Any]) -> None:
+    """What an error adds for a machine, so that it finds the same keys."""
+    click.get_current_context().meta[RESULT] = data
 
 
 def emit_notes(notes: Iterable[str]) -> None:

@@ -1,7 +1,11 @@
 """Collecting what is wrong: every check adds to one list, so that all of it is reported at once."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from gpuyard.errors import Problem
 from gpuyard.load import Project
+from gpuyard.schema import validate
 from gpuyard.yamlio import show_path
 
 __all__ = ["Problems"]
@@ -19,3 +23,9 @@ class Problems:
         problem = Problem(self._project.at(file, *path, key=key), f"{show_path(path)}: {message}")
         if problem not in self.found:
             self.found.append(problem)
+
+    def validate(self, file: str, path: tuple[str | int, ...], schema: Mapping[str, Any]) -> bool:
+        """Note how a value breaks a schema of its own; False if it does."""
+        found = validate(self._project.documents[file].part(path), schema)
+        self.found += [problem for problem in found if problem not in self.found]
+        return not found

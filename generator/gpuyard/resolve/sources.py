@@ -7,6 +7,7 @@ from gpuyard import models
 from gpuyard.blueprint import Blueprint, ModelRef, SecretKey
 from gpuyard.budget import Kind
 from gpuyard.errors import InputError, Location
+from gpuyard.load import schema
 from gpuyard.models import Model
 from gpuyard.names import nearest
 from gpuyard.resolve.problems import Problems
@@ -74,11 +75,13 @@ def _model(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Prob
         if reference.name is not None:
             problems.add(blueprint.file, (*path, "name"), "stands beside architecture; give one of them")
             return None
+        if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
+            return None
         try:
             return models.model_from(reference.architecture, Location(blueprint.file))
         except InputError as error:
             for problem in error.problems:
-                problems.add(blueprint.file, (*path, "architecture"), problem.message)
+                problems.add(blueprint.file, (*path, "architecture"), problem.message.removeprefix("$."))
             return None
     if reference.name is None:
         problems.add(blueprint.file, path, "names no model; give name (a catalogue entry) or architecture (its facts)")

@@ -25,6 +25,17 @@ class Document:
     file: str
     value: Any  # dict, list, str, int, float, bool or None, all the way down
     places: Mapping[Path, Place]
+    above: Path = ()
+    """Where in the file it is, for a part of it."""
+
+    def part(self, path: Path) -> "Document":
+        """What stands at a path, as a document whose messages still name the whole path."""
+        value = self.value
+        for name in path:
+            value = value[name]
+        depth = len(path)
+        places = {each[depth:]: place for each, place in self.places.items() if each[:depth] == path}
+        return Document(self.file, value, places, (*self.above, *path))
 
     def at(self, path: Path, *, key: bool = False) -> Location:
         """Where the value at `path` begins, or its key; for a path that isn't there, its nearest ancestor."""
@@ -34,7 +45,7 @@ class Document:
 
     def problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
         """A problem with the value at `path`, or with its key: `spec.serving is ...`."""
-        return Problem(self.at(path, key=key), f"{show_path(path)} {message}")
+        return Problem(self.at(path, key=key), f"{show_path((*self.above, *path))} {message}")
 
     def scalars(self) -> Iterator[tuple[Path, Any, bool]]:
         """Every key and every value that holds no others, in file order: path, value, is it a key."""
