@@ -223,7 +223,7 @@ def same_served_name(project: Path) -> None:
 
 FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
-    "no blueprints": (remove_blueprints, 66, "no blueprints here; write one as blueprints/<name>.yaml"),
+    "no blueprints": (remove_blueprints, 0, "no blueprints here, so no models, the platform alone; write one as"),
     "huge file": (huge, 65, "blueprints/chat.yaml: "),
     "link out of the directory": (link_outside, 65, "secret.yaml: is a link, or its folder is one; use a plain file"),
     "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: isn't a plain file; move it away"),

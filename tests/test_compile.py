@@ -446,6 +446,19 @@ def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
     ]
 
 
+def test_the_last_model_can_be_taken_away(repository: Path) -> None:
+    run("compile", repository)
+    git(repository, "rm", "-rq", "blueprints")
+    save(repository, "no models")
+    result = run("compile", repository)
+    assert result.exit_code == 0, result.output
+    assert "note: docs is deleted from phx; its claim docs-cache stays" in result.stderr
+    assert git(repository, "log", "-1", "--format=%s") == "Compile the platform"
+    assert sorted(path.name for path in (repository / "clusters" / "phx").iterdir()) == ["platform.yaml", "sync.yaml"]
+    assert not (repository / "base").exists()
+    assert run("compile", repository).output.startswith("up to date")
+
+
 def test_not_a_repository(project: Path) -> None:
     result = run("compile", project)
     assert (result.exit_code, "isn't a Git repository; make it one with `git init" in result.output) == (

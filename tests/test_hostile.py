@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from gpuyard import yamlio
 from gpuyard.cli import cli
-from gpuyard.errors import InputError, Problem
+from gpuyard.errors import InputError
 from gpuyard.load import parse, schema
 from gpuyard.render.readme import _prose
 from gpuyard.resolve import resolve

@@ -23,12 +23,13 @@ def is_entry(path: PurePosixPath) -> bool:
 
 def departures(old: Files, new: Tree, namespace: str) -> Iterator[str]:
     """One line for each blueprint and cluster; `old` has our entries and values of the commit before."""
+    clusters = {path.parts[1] for path in new if path.parts[0] == _ENTRIES}
     after, claims = _placed(new), claimed(old)
     for cluster, names in _placed(old).items():
-        if cluster not in after:
+        if cluster not in clusters:
             yield f"{cluster} leaves the stack: nothing is deleted there, what runs goes on until you end it"
             continue
-        for name in sorted(names - after[cluster]):
+        for name in sorted(names - after.get(cluster, set())):
             kept = f"; its claim {name}-cache stays, and costs: `kubectl delete pvc {name}-cache -n {namespace}`"
             yield f"{name} is deleted from {cluster}{kept if name in claims else ''}"
 

@@ -36,8 +36,6 @@ def read(directory: Path) -> tuple[Sources, list[Problem]]:
     if not (directory / STACK_FILE).is_file():
         raise MissingError(f"{directory}: no {STACK_FILE} here; `gpuyard init DIR` makes a new repository")
     names = [STACK_FILE, *_blueprints(directory)]
-    if len(names) == 1:
-        raise MissingError(f"{directory / BLUEPRINTS}: no blueprints here; write one as blueprints/<name>.yaml")
     if os.path.lexists(directory / IMAGES_LOCK):
         names.append(IMAGES_LOCK)
     return _read(directory, names)

@@ -65,12 +65,13 @@ def release_objects(release: Release) -> list[Object]:
 def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `kubectl apply -f clusters/<cluster>` installs, by file name."""
     stack = resolved.stack
+    models = [
+        _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
+    ]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
         "platform.yaml": _platform(stack, resolved.releases),
-        "inference.yaml": [
-            _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
-        ],
+        **({"inference.yaml": models} if models else {}),
     }
 
 

@@ -6,6 +6,7 @@ from gpuyard.blueprint import Blueprint
 from gpuyard.load import Project
 from gpuyard.resolve import adapters, offline, sources
 from gpuyard.resolve.workload import Workload
+from gpuyard.userfiles import BLUEPRINTS
 from gpuyard.vllm import catalogue, versions
 
 __all__ = ["notes"]
@@ -16,6 +17,9 @@ def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
     stack = project.stack
     if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
         yield f"{stack.file}: flags and metrics of vLLM {stack.vllm_version} are checked as those of {known.release}"
+    if not project.blueprints:
+        example = f"{BLUEPRINTS}/<name>.yaml"
+        yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
     exposed = [blueprint for blueprint in project.blueprints if blueprint.expose]
     if stack.gateway and stack.gateway.listener is None and exposed:
         yield (
