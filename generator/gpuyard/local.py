@@ -249,7 +249,7 @@ def open_local(path: Path) -> Local:
         above = run("rev-parse", "--show-toplevel", cwd=root, user_config=True)
         if above.status == 0:
             top = os.fsdecode(above.out).removesuffix("\n")
-            raise OutputError(f"{path} is a folder of the repository {top}; its top is where stack.yaml has to be")
+            raise OutputError(f"{path} isn't the top of the repository {top}, where stack.yaml has to be")
         raise OutputError(f"{path} isn't a Git repository; make it one with `git init -b main {path}`")
     if "dubious ownership" in result.err:
         raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")
