@@ -115,7 +115,8 @@ def test_without_a_signal_nothing_shrinks(least: int) -> None:
 
 def test_zero_is_woken_from_upstream() -> None:
     spec = scaled("bucket")
-    assert (spec["minReplicaCount"], spec["fallback"]["replicas"]) == (0, 1)
+    assert spec["minReplicaCount"] == 0
+    assert "fallback" not in spec  # it would wake the model whenever Prometheus is away
     (trigger,) = spec["triggers"]
     assert trigger["metadata"]["query"] == case("bucket")["scaling"]["upstream"]["query"]
     assert trigger["metadata"]["activationThreshold"] == "0"
@@ -127,6 +128,11 @@ def test_zero_is_woken_from_upstream() -> None:
         ({"min": 0}, "0 needs scaling.signal upstream"),
         ({"min": 0, "signal": "composite"}, "0 needs scaling.signal upstream"),
         ({"signal": "upstream"}, "signal upstream needs a query"),
+        ({"signal": "upstream", "upstream": {"query": "sum(a) or vector(0)"}}, "is for scaling.min 0; with 1 pods"),
+        ({"signal": "upstream", "upstream": {"query": "sum(a) OR on () vector(0)"}}, "is for scaling.min 0"),
+        ({"cooldownSeconds": 59}, "scaling.cooldownSeconds: at least 60, or 0"),
+        ({"down": {"stabilizationSeconds": 59}}, "scaling.down.stabilizationSeconds: at least 60, or 0"),
+        ({"signal": "kv", "kv": {"target": 0.91}}, "0.9"),
         ({"min": 3, "max": 2}, "3 is more than scaling.max, 2"),
         ({"prometheus": {"auth": {"mode": "basic"}}}, "mode basic needs the Secret"),
     ],
@@ -137,26 +143,43 @@ def test_what_cannot_scale_is_refused(scaling: Spec, words: str) -> None:
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize(("start", "period"), [(60, 60), (900, 900), (1800, 1800), (21600, 1800)])
-def test_pods_are_added_as_fast_as_they_can_start(start: int, period: int) -> None:
-    behavior = scaled(budget={"startSeconds": start})["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-    assert behavior["scaleUp"]["policies"] == [{"type": "Pods", "value": 2, "periodSeconds": period}]
+@pytest.mark.parametrize("signal", ["ttft", "composite"])
+def test_a_rate_needs_some_scrapes(signal: str) -> None:
+    monitor = {"enabled": True, "intervalSeconds": 30}
+    with pytest.raises(helm_python.HelmError, match="119 is less than four times podMonitor.intervalSeconds, 30"):
+        scaled(scaling={"signal": signal, "ttft": {"windowSeconds": 119}}, podMonitor=monitor)
+    assert scaled(scaling={"signal": signal}, podMonitor=monitor)
+    assert scaled(scaling={"ttft": {"windowSeconds": 119}}, podMonitor=monitor)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "up", "down", "cooldown"),
+    [
+        (0, 60, 60, 300, 600),
+        (300, 400, 700, 400, 700),
+        (900, 660, 1560, 660, 1560),
+        (900, 2100, 1800, 2100, 3000),
+        (900, 21600, 1800, 3600, 22500),
+    ],
+)
+def test_times_follow_from_the_start(schedule: int, start: int, up: int, down: int, cooldown: int) -> None:
+    """No pod is ordered twice while the first one starts, or taken away before it serves."""
+    spec = scaled(budget={"startSeconds": start, "scheduleSeconds": schedule})
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleUp"]["policies"] == [{"type": "Pods", "value": 2, "periodSeconds": up}]
     assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
-
-
-def test_pods_are_taken_away_slowly() -> None:
-    found = objects(case("shared-cache"))
-    behavior = found["ScaledObject"]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-    scrape = found["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["interval"]
-    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 300
-    assert int(scrape.removesuffix("s")) < 300
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == down
     assert behavior["scaleDown"]["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": 60}]
+    assert spec["cooldownPeriod"] == cooldown
 
 
-def test_a_rate_of_ones_own() -> None:
-    spec = scaled(scaling={"up": {"pods": 4, "periodSeconds": 120}})
-    up = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleUp"]
-    assert up["policies"] == [{"type": "Pods", "value": 4, "periodSeconds": 120}]
+def test_times_of_ones_own() -> None:
+    scaling = {"up": {"pods": 4, "periodSeconds": 120}, "down": {"stabilizationSeconds": 90}, "cooldownSeconds": 120}
+    spec = scaled(scaling=scaling)
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleUp"]["policies"] == [{"type": "Pods", "value": 4, "periodSeconds": 120}]
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 90
+    assert spec["cooldownPeriod"] == 120
 
 
 @pytest.mark.parametrize(

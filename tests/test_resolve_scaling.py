@@ -43,10 +43,27 @@ def test_upstream_scales_to_zero() -> None:
 
 def test_a_shape_may_scale_to_zero_alone() -> None:
     spec = {
-        "scaling": {"signal": "upstream", "upstream": UPSTREAM},
+        "scaling": {"signal": "upstream", "upstream": UPSTREAM | {"query": "sum(gateway_requests_active)"}},
         "shapes": {"a10": {"scaling": {"min": 0}}, "h100": {}},
     }
     assert (workload(spec, shape="a10").min_replicas, workload(spec, shape="h100").min_replicas) == (0, 1)
+
+
+@pytest.mark.parametrize("query", ["sum(a) or vector(0)", "sum(a) OR on() vector (0)"])
+@pytest.mark.parametrize("spec", [{}, {"shapes": {"a10": {"scaling": {"min": 0}}, "h100": {"scaling": {"min": 2}}}}])
+def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any]) -> None:
+    scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}}
+    assert problems({"scaling": scaling, **spec}) == [
+        "spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would look "
+        "like no load and take them away, and without it their number is held; leave it out, or use min: 0"
+    ]
+    assert problems({"scaling": {**scaling, "min": 0}}) == []
+
+
+def test_the_cache_can_be_as_full_as_its_target_says() -> None:
+    """The HPA acts above 1.1 times the target."""
+    assert chart_values({"scaling": {"signal": "kv", "kv": {"target": 0.9}}})["scaling"]["kv"] == {"target": 0.9}
+    assert len(problems({"scaling": {"signal": "kv", "kv": {"target": 0.91}}})) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 {{- if eq .Values.cache.kind "claim" }}
 {{- .Values.cache.claim }}
 {{- else }}
-{{- printf "%s-cache" (include "vllm.fullname" . | trunc 57 | trimSuffix "-") }}
+{{- printf "%s-cache" (include "vllm.fullname" .) }}
 {{- end }}
 {{- end }}
 

@@ -13,6 +13,17 @@ scaling.min: 0 needs scaling.signal upstream; vLLM's own metrics end with the la
 {{- if and (eq .signal "upstream") (not .upstream.query) }}
 scaling.upstream.query: signal upstream needs a query
 {{- end }}
+{{- if and .min (eq .signal "upstream") (regexMatch "(?i)\\bor\\s+(on\\s*\\([^)]*\\)\\s*)?vector\\s*\\(" .upstream.query) }}
+scaling.upstream.query: "or vector(…)" is for scaling.min 0; with {{ .min }} pods a lost metric would look like no load and take pods away, without it KEDA holds their number
+{{- end }}
+{{- if and $.Values.podMonitor.enabled (has .signal (list "ttft" "composite")) (lt (int64 .ttft.windowSeconds) (mul 4 $.Values.podMonitor.intervalSeconds)) }}
+scaling.ttft.windowSeconds: {{ .ttft.windowSeconds }} is less than four times podMonitor.intervalSeconds, {{ $.Values.podMonitor.intervalSeconds }}; a rate over fewer scrapes has no value, and would be taken for no load
+{{- end }}
+{{- range $key, $seconds := dict "cooldownSeconds" .cooldownSeconds "down.stabilizationSeconds" .down.stabilizationSeconds }}
+{{- if and $seconds (lt (int64 $seconds) 60) }}
+scaling.{{ $key }}: at least 60, or 0 for the computed time
+{{- end }}
+{{- end }}
 {{- if and (ne .prometheus.auth.mode "none") (not .prometheus.auth.secret) }}
 scaling.prometheus.auth.secret: mode {{ .prometheus.auth.mode }} needs the Secret
 {{- end }}

@@ -1,7 +1,10 @@
-{{- /* A Job's template can't be changed: the name carries its hash. */}}
+{{- /* A Job's template can't be changed: the name carries its hash. It is a label, too: 63 characters at most. */}}
+{{- define "vllm.downloadPrefix" -}}
+{{- include "vllm.fullname" . | trunc 45 | trimSuffix "-" }}-download-
+{{- end }}
+
 {{- define "vllm.downloadName" -}}
-{{- $name := include "vllm.fullname" . | trunc 45 | trimSuffix "-" }}
-{{- printf "%s-download-%s" $name (include "vllm.downloadTemplate" . | sha256sum | trunc 8) }}
+{{- printf "%s%s" (include "vllm.downloadPrefix" .) (include "vllm.downloadTemplate" . | sha256sum | trunc 8) }}
 {{- end }}
 
 {{- define "vllm.downloadTemplate" -}}

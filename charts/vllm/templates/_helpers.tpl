@@ -3,16 +3,17 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 54 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* Name of every object; helm create's rule where fullnameOverride is empty. */}}
+{{- /* Name of every object; helm create's rule where fullnameOverride is empty, but 46 characters: Kubernetes cuts what
+       is before a pod's last five letters to 58, and eleven of them are the ReplicaSet's. Alerts find pods by their name. */}}
 {{- define "vllm.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- .Release.Name | trunc 46 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 46 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 {{- end }}

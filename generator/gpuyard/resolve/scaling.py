@@ -1,5 +1,7 @@
 """What decides the number of replicas, and the bounds of it."""
 
+import re
+
 from gpuyard.blueprint import Blueprint
 from gpuyard.resolve.problems import Problems
 from gpuyard.stack import Stack
@@ -9,6 +11,7 @@ __all__ = ["check"]
 _OF_TTFT = ("ttft", "composite")
 _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
 """Keys below scaling, and the signals that read them."""
+_OR_VECTOR = re.compile(r"\bor\s+(on\s*\([^)]*\)\s*)?vector\s*\(", re.IGNORECASE)
 
 
 def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
@@ -68,9 +71,24 @@ def _signal(blueprint: Blueprint, problems: Problems) -> None:
                 "scale to zero needs a signal that exists without pods, and metrics of vLLM end with the last one; "
                 "ask a gateway or a queue, or use min: 1",
             )
+        elif _OR_VECTOR.search(scaling.upstream.query) and any(_lows(blueprint)):
+            problems.add(
+                blueprint.file,
+                (*path, "upstream", "query"),
+                "`or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would look like no load and take "
+                "them away, and without it their number is held; leave it out, or use min: 0",
+            )
     for key, signals in _READ_BY.items():
         if getattr(scaling, key) is not None and scaling.signal not in signals:
             message = f"is read by signal {' and '.join(signals)} alone, and the signal is {scaling.signal}"
             problems.add(blueprint.file, (*path, key), message, key=True)
     if scaling.signal in _OF_TTFT and blueprint.ttft_seconds is None:
         problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")
+
+
+def _lows(blueprint: Blueprint) -> set[int]:
+    """The fewest replicas on every shape."""
+    least = blueprint.scaling.min
+    return {
+        least if shape.min_replicas is None else shape.min_replicas for shape in (blueprint.shapes or {}).values()
+    } or {least}
