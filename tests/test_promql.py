@@ -16,9 +16,9 @@ from gpuyard.render import monitors, platform
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
-from tests.promql import alerts, expressions, signals
+from tests.promql import alerts, board, expressions, quiet, signals
 from tests.promql.promtool import Scene, check, run
-from tests.promql.series import others
+from tests.promql.series import condition, keda, others
 
 Spec = dict[str, Any]
 
@@ -72,9 +72,23 @@ def test_alert_fires_after_its_time(case: alerts.Case, promtool: Path, tmp_path:
     assert run(promtool, tmp_path, [alerts.fires(case, RULES[case.alert])], [GROUP]) == ""
 
 
-@pytest.mark.parametrize("name", alerts.SILENT)
+@pytest.mark.parametrize("name", quiet.SCENES)
 def test_nothing_fires(name: str, promtool: Path, tmp_path: Path) -> None:
-    assert run(promtool, tmp_path, [alerts.silent(name, alerts.SILENT[name])], [GROUP]) == ""
+    assert run(promtool, tmp_path, [quiet.silent(name, quiet.SCENES[name])], [GROUP]) == ""
+
+
+def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Path) -> None:
+    """KEDA's errors end with its beginning, and its counters are remembered after its end."""
+    series = alerts.well() | {
+        condition("Fallback"): f"0x{alerts.AT - 1} 1x239 0x{alerts.END - alerts.AT - 240}",
+        keda("scaled_object_errors_total"): f"0x{alerts.AT} 3x{alerts.END - alerts.AT}",
+        keda("scaler_empty_upstream_responses_total"): f"0x{alerts.AT} 16+16x239 3840x{alerts.END - alerts.AT - 240}",
+    }
+    firing = 'count(ALERTS{alertname="VllmScalerInFallback",alertstate="firing"})'
+    during = [(firing, f"{minute}m", {"{}": 1.0}) for minute in range(alerts.AT + 10, alerts.AT + 240, 10)]
+    outside = [(firing, f"{minute}m", dict[str, float]()) for minute in (alerts.AT + 9, alerts.AT + 240)]
+    scene = Scene("hours of fallback", series, during + outside, interval="1m")
+    assert run(promtool, tmp_path, [scene], [GROUP]) == ""
 
 
 def test_nothing_fires_for_others(promtool: Path, tmp_path: Path) -> None:
@@ -83,7 +97,7 @@ def test_nothing_fires_for_others(promtool: Path, tmp_path: Path) -> None:
     for number, case in enumerate(alerts.CASES):
         series.update(others(case.series, number))
     assert len(series) > 20 * len(alerts.CASES)
-    assert run(promtool, tmp_path, [alerts.silent("others", series, alerts.END)], [GROUP]) == ""
+    assert run(promtool, tmp_path, [quiet.silent("others", series, alerts.END)], [GROUP]) == ""
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -97,7 +111,7 @@ def test_the_scenes_notice_a_wrong_alert(name: str, promtool: Path, tmp_path: Pa
     assert run(promtool, tmp_path, [alerts.fires(case, rule)], [_only(later)]) != ""
     for wrong in (anywhere, anyone):
         assert wrong != rule
-        scene = alerts.silent("others", others(case.series), case.since + 45)
+        scene = quiet.silent("others", others(case.series), case.since + 45)
         assert run(promtool, tmp_path, [scene], [_only(wrong)]) != ""
 
 
@@ -153,13 +167,56 @@ def test_what_does_not_exist_is_found(expression: str, problem: str) -> None:
 # --- the dashboard --------------------------------------------------------------------------------------------
 
 
-def test_every_panel_answers(demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
-    """Something while requests are served, and something else than an error while nothing is."""
-    asked = [expression for _, expression in expressions.panels(demo_tree)]
-    busy = [(f"count({expression}) > bool 0", "60m", {"{}": 1.0}) for expression in asked]
-    assert run(promtool, tmp_path, [Scene("busy", alerts.measured(), busy, interval="1m")]) == ""
-    blind = [(f"count({expression}) > bool 0", "60m", dict[str, float]()) for expression in asked]
-    assert run(promtool, tmp_path, [Scene("nothing there", {}, blind)]) == ""
+@pytest.mark.parametrize("state", ["busy", "idle", "blind"])
+def test_every_panel_answers(state: str, demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
+    """Exact values."""
+    asked = list(expressions.panels(demo_tree))
+    assert list(dict.fromkeys(title for title, _ in asked)) == list(board.ANSWERS)
+    assert run(promtool, tmp_path, [board.scene(state, asked)]) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "unseen"),
+    [
+        (r"\bsum\(", "max(", 3),  # one Deployment, one HPA
+        (r"\bsum by", "max by", 0),
+        ("prompt_tokens", "generation_tokens", 0),
+        ("generation_tokens", "prompt_tokens", 0),
+        ("num_requests_running", "num_requests_waiting", 0),
+        ("cache_hits", "cache_queries", 0),
+        (r"0\.95", "0.5", 0),
+        (r"0\.50", "0.95", 0),
+        ("spec_replicas", "status_replicas_available", 0),
+        ("status_replicas_available", "spec_replicas", 0),
+        ('job="inference/chat"', 'job=~".*"', 0),
+        ('namespace="inference",', "", 0),
+        ('condition="Fallback"', 'condition="Ready"', 0),
+    ],
+)
+def test_the_scenes_notice_a_wrong_panel(
+    old: str, new: str, unseen: int, demo_tree: Tree, promtool: Path, tmp_path: Path
+) -> None:
+    asked = list(expressions.panels(demo_tree))
+    wrong = [(title, re.sub(old, new, expression)) for title, expression in asked]
+    changed = {other for one, other in zip(asked, wrong, strict=True) if one != other}
+    said = run(promtool, tmp_path, [board.scene(state, wrong) for state in ("busy", "idle")])
+    assert changed
+    assert len(set(re.findall("expr: (.*), time", said))) == len(changed) - unseen
+
+
+def test_a_model_at_zero_can_be_chosen(demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
+    """Its own metrics ended with the last pod, longer ago than the dashboard looks back."""
+    variables = {each["name"]: each for each in expressions.dashboard(demo_tree)["templating"]["list"]}
+    answers = []
+    for name, value in (("namespace", "inference"), ("server", "keda-hpa-chat")):
+        query = variables[name]["query"].replace("$namespace", "inference")
+        found = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
+        assert found
+        labels = f'{{{found[2]}="{value}"}}'
+        answers.append((f"count by ({found[2]}) ({found[1]})", "60m", {labels: 1.0}))
+    assert run(promtool, tmp_path, [Scene("zero", board.ZERO, answers, interval="1m")]) == ""
+    chosen = re.fullmatch(variables["server"]["regex"].strip("/"), "keda-hpa-chat")
+    assert chosen and chosen[1] == "chat"
 
 
 def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
@@ -169,7 +226,7 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
     assert len(text.encode()) < 64 * 1024
     board = expressions.dashboard(demo_tree)
     assert [variable["name"] for variable in board["templating"]["list"]] == [
-        *("datasource", "namespace", "model", "server"),
+        *("datasource", "namespace", "server"),
     ]
     panels = board["panels"]
     assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Traffic", "Latency", "Cache", "Scaling"]
@@ -211,3 +268,25 @@ def test_keda_shows_what_the_alerts_read(demo: Resolved) -> None:
     assert keda.values["prometheus"]["operator"]["enabled"] is True
     assert monitor["metadata"]["namespace"] == keda.namespace
     assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics", "path": "/metrics", "honorLabels": True}]
+
+
+def test_the_conditions_of_a_scaledobject_become_series(demo: Resolved) -> None:
+    """The name, the labels and the values that the alerts and the dashboard read."""
+    (prometheus,) = [release for release in demo.releases if release.chart == "kube-prometheus-stack"]
+    values = prometheus.values["kube-state-metrics"]
+    (resource,) = values["customResourceState"]["config"]["spec"]["resources"]
+    (metric,) = resource["metrics"]
+    labels = {*resource["labelsFromPath"], *metric["each"]["gauge"]["labelsFromPath"]}
+    assert labels == expressions.OTHERS[f"kube_customresource_{metric['name']}"] | {"namespace"}
+    assert values["customResourceState"]["enabled"] is True
+    assert values["rbac"]["extraRules"] == [
+        {"apiGroups": ["keda.sh"], "resources": ["scaledobjects"], "verbs": ["list", "watch"]}
+    ]
+    gvk = resource["groupVersionKind"]
+    assert (gvk["group"], gvk["version"], gvk["kind"]) == ("keda.sh", "v1alpha1", "ScaledObject")
+    # A condition's status is a word; kube-state-metrics makes 1 of True, and 0 of False and Unknown.
+    assert metric["each"]["gauge"] == {
+        "path": ["status", "conditions"],
+        "labelsFromPath": {"condition": ["type"]},
+        "valueFrom": ["status"],
+    }

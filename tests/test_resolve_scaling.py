@@ -54,8 +54,8 @@ def test_a_shape_may_scale_to_zero_alone() -> None:
 def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any]) -> None:
     scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}}
     assert problems({"scaling": scaling, **spec}) == [
-        "spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would look "
-        "like no load and take them away, and without it their number is held; leave it out, or use min: 0"
+        "spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would "
+        "look like no load and take them away, and without it their number is held; leave it out, or use min: 0"
     ]
     assert problems({"scaling": {**scaling, "min": 0}}) == []
 

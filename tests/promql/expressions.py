@@ -17,23 +17,26 @@ __all__ = ["dashboard", "panels", "problems", "queries", "rules"]
 # What is read beside vLLM's own metrics, and the labels that its queries use.
 _KUBE = {"namespace"}
 OTHERS = {
-    "kube_deployment_created": _KUBE | {"deployment"},
+    "kube_customresource_scaledobject_status_condition": _KUBE | {"scaledobject", "condition"},
     "kube_deployment_spec_replicas": _KUBE | {"deployment"},
     "kube_deployment_status_replicas_available": _KUBE | {"deployment"},
     "kube_horizontalpodautoscaler_spec_max_replicas": _KUBE | {"horizontalpodautoscaler"},
     "kube_horizontalpodautoscaler_status_condition": _KUBE | {"horizontalpodautoscaler", "condition", "status"},
     "kube_horizontalpodautoscaler_status_desired_replicas": _KUBE | {"horizontalpodautoscaler"},
+    "kube_job_status_active": _KUBE | {"job_name"},
     "kube_pod_container_status_restarts_total": _KUBE | {"pod", "container"},
     "kube_pod_created": _KUBE | {"pod"},
     "kube_pod_status_phase": _KUBE | {"pod", "phase"},
     "kube_pod_status_ready": _KUBE | {"pod", "condition"},
-    "keda_scaler_detail_errors_total": _KUBE | {"exported_namespace", "scaledObject"},
+    "keda_scaled_object_errors_total": _KUBE | {"exported_namespace", "scaledObject"},
+    "keda_scaler_empty_upstream_responses_total": _KUBE | {"exported_namespace", "scaledResource"},
+    "keda_scaler_http_requests_total": _KUBE | {"exported_namespace", "scaled_resource", "status_code"},
 }
 _SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)\{((?:[a-zA-Z_]\w*(?:=~|!~|!=|=)"[^"]*",?)*)\}')
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)(?:=~|!~|!=|=)"[^"]*"')
 _GROUPING = re.compile(r"\b(?:by|on) \(([\w, ]*)\)")
 _LANGUAGE = {
-    *("sum", "avg", "max", "count", "rate", "increase", "histogram_quantile"),
+    *("sum", "avg", "max", "min", "count", "rate", "increase", "histogram_quantile"),
     *("max_over_time", "min_over_time", "time", "vector", "and", "or", "unless"),
 }
 
@@ -65,8 +68,8 @@ def panels(tree: Tree) -> Iterator[tuple[str, str]]:
     """Title and expression of every panel, with the variables as Grafana fills them in."""
     for panel in dashboard(tree)["panels"]:
         for target in panel.get("targets", ()):
-            expression = target["expr"].replace("$namespace", "inference").replace("$model", "llama-3.1-8b")
-            yield panel["title"], expression.replace("$server", "chat").replace("$__rate_interval", "5m")
+            expression = target["expr"].replace("$namespace", "inference").replace("$server", "chat")
+            yield panel["title"], expression.replace("$__rate_interval", "5m")
 
 
 def problems(expression: str, version: str) -> list[str]:
@@ -84,7 +87,7 @@ def problems(expression: str, version: str) -> list[str]:
         said = [_lacks(name, label, version) for name in sorted(names)]
         found += [text for text in said if text] if all(said) else []
     rest = _GROUPING.sub(" ", _SELECTOR.sub(" ", expression))
-    words = set(re.findall(r"[a-zA-Z_:][\w:]*", re.sub(r"\[\d+[smhd]\]", "", rest)))
+    words = set(re.findall(r"[a-zA-Z_:][\w:]*", re.sub(r"\[\d+[smhd]\]|offset \d+s", "", rest)))
     return found + [f"{word} is neither a function nor a metric with a selector" for word in sorted(words - _LANGUAGE)]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Scene", "Series", "check", "run"]
+__all__ = ["Samples", "Scene", "Series", "check", "run"]
 
 Series = dict[str, str]
 """Values in promtool's notation by series."""

@@ -11,10 +11,15 @@ _HPA = 'namespace="inference",horizontalpodautoscaler="keda-hpa-chat"'
 _NAMESPACE = {'namespace="inference"': 'namespace="elsewhere{}"'}
 _NAMES = {
     'model_name="llama-3.1-8b"': 'model_name="llama-3.1-8b-long{}"',
+    'job="inference/chat"': 'job="inference/chat-big{}"',
     'deployment="chat"': 'deployment="chat-big{}"',
     'pod="chat-': 'pod="chat-big{}-',
     "keda-hpa-chat": "keda-hpa-chat-big{}",
     'scaledObject="chat"': 'scaledObject="chat-big{}"',
+    'scaledobject="chat"': 'scaledobject="chat-big{}"',
+    'scaledResource="chat"': 'scaledResource="chat-big{}"',
+    'scaled_resource="chat"': 'scaled_resource="chat-big{}"',
+    'job_name="chat-': 'job_name="chat-big{}-',
 }
 
 
@@ -34,9 +39,30 @@ def autoscaler(metric: str, labels: str = "") -> str:
     return f"kube_horizontalpodautoscaler_{metric}{{{_HPA}{labels}}}"
 
 
-def keda_errors(namespace: str = 'namespace="inference"') -> str:
-    """KEDA's count of failed readings."""
-    return f'keda_scaler_detail_errors_total{{{namespace},scaledObject="chat",scaler="prometheus",triggerIndex="0"}}'
+def condition(kind: str) -> str:
+    """A condition of the ScaledObject, as our kube-state-metrics reads it."""
+    return (
+        "kube_customresource_scaledobject_status_condition"
+        f'{{namespace="inference",scaledobject="chat",condition="{kind}",customresource_kind="ScaledObject"}}'
+    )
+
+
+_RESOURCE = {
+    "scaled_object_errors_total": "scaledObject",
+    "scaler_empty_upstream_responses_total": "scaledResource",
+    "scaler_http_requests_total": "scaled_resource",
+}
+
+
+def keda(metric: str, namespace: str = 'namespace="inference"', **labels: str) -> str:
+    """A counter of KEDA about the ScaledObject; each has a name of its own for that label."""
+    more = "".join(f',{name}="{value}"' for name, value in labels.items())
+    return f'keda_{metric}{{{namespace},{_RESOURCE[metric]}="chat"{more}}}'
+
+
+def download() -> str:
+    """Pods of the download Job that run or wait."""
+    return 'kube_job_status_active{namespace="inference",job_name="chat-download-0a1b2c3d"}'
 
 
 def pod_series(metric: str, pod: str, **labels: str) -> str:

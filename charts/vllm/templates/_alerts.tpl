@@ -23,9 +23,9 @@
   "summary" "Requests wait too long before vLLM starts them."
   "description" "95 % of the requests start within {{ $value | humanizeDuration }}. Raise scaling.max, or lower the concurrency target.") }}
 {{ include "vllm.alert" (dict "root" . "name" "VllmPreemptions" "severity" "warning" "for" "15m"
-  "expr" (printf "sum(rate(vllm:num_preemptions_total{%s}[10m])) > 0" $series)
+  "expr" (printf "sum(increase(vllm:num_preemptions_total{%s}[10m])) / sum(increase(vllm:request_success_total{%s}[10m])) > 0.01" $series $series)
   "summary" "vLLM stops running requests and computes them again, because the KV cache is full."
-  "description" "{{ $value | humanize }} preemptions a second. Lower max-num-seqs or the concurrency target.") }}
+  "description" "{{ $value | humanizePercentage }} as many preemptions as finished requests. Lower max-num-seqs or the concurrency target.") }}
 {{ include "vllm.alert" (dict "root" . "name" "VllmKvCacheFull" "severity" "warning" "for" "10m"
   "expr" (printf "max(vllm:kv_cache_usage_perc{%s}) > %s" $series (toJson $rule.kvUsage))
   "summary" "The KV cache is nearly full."

@@ -10,9 +10,16 @@ __all__ = ["objects"]
 
 Object = dict[str, Any]
 
-_OURS = '{namespace="$namespace",model_name="$model"}'
-_DEPLOYMENT = '{namespace="$namespace",deployment=~"$server"}'
-_HPA = '{namespace="$namespace",horizontalpodautoscaler=~"keda-hpa-($server)"}'
+# A PodMonitor's job is called namespace/name, and all objects of a server have one name.
+_OURS = '{namespace="$namespace",job="$namespace/$server"}'
+_DEPLOYMENT = '{namespace="$namespace",deployment="$server"}'
+_HPA = '{namespace="$namespace",horizontalpodautoscaler="keda-hpa-$server"}'
+_FALLBACK = '{namespace="$namespace",scaledobject="$server",condition="Fallback"}'
+_COUNTERS = (
+    'keda_scaler_empty_upstream_responses_total{{scaledResource="$server",{}="$namespace"}}',
+    'keda_scaler_http_requests_total{{scaled_resource="$server",{}="$namespace",status_code!~"2.."}}',
+    'keda_scaled_object_errors_total{{scaledObject="$server",{}="$namespace"}}',
+)
 _SOURCE = {"type": "prometheus", "uid": "$datasource"}
 _HEIGHT, _WIDTH = 8, 24  # of a panel, and of Grafana's grid
 
@@ -39,8 +46,8 @@ def _quantiles(title: str, question: str, metric: str) -> _Panel:
 
 def _failures() -> str:
     """KEDA's namespace label is renamed by a scrape without honorLabels."""
-    errors = 'increase(keda_scaler_detail_errors_total{{scaledObject=~"$server",{}="$namespace"}}[5m])'
-    return f"sum({errors.format('exported_namespace')} or {errors.format('namespace')})"
+    labels = ("namespace", "exported_namespace")
+    return f"sum({' or '.join(f'increase({each.format(label)}[5m])' for label in labels for each in _COUNTERS)})"
 
 
 _ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
@@ -75,8 +82,9 @@ _ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
                (("wanted", f"sum(kube_deployment_spec_replicas{_DEPLOYMENT})"),
                 ("ready", f"sum(kube_deployment_status_replicas_available{_DEPLOYMENT})"),
                 ("most", f"sum(kube_horizontalpodautoscaler_spec_max_replicas{_HPA})"))),
-        _Panel("Fallback", "Is the scaling signal blind? Failed readings in 5 minutes.", "short",
-               (("failed readings", _failures()),)),
+        _Panel("Fallback", "Is the signal blind? 1 while KEDA says so; failed readings in 5 minutes.", "short",
+               (("fallback", f"max(kube_customresource_scaledobject_status_condition{_FALLBACK})"),
+                ("failed readings", _failures()))),
     )),
 )  # fmt: skip
 
@@ -106,14 +114,16 @@ def _dashboard(name: str, namespace: str) -> Object:
 
 
 def _variables(namespace: str) -> list[Object]:
-    running, chosen = "vllm:num_requests_running", {"current": {"text": namespace, "value": namespace}}
-    # A PodMonitor's job is called namespace/name, and it has the name of the Deployment.
-    server = {"regex": "/[^/]+\\/(.+)/", "hide": 2, "includeAll": True, "current": {"text": "All", "value": "$__all"}}
+    """Of the HPAs that KEDA makes: vLLM's own series end with the last pod, and a model at zero must be found, too."""
+    scaled, ours = "kube_horizontalpodautoscaler_spec_max_replicas", 'horizontalpodautoscaler=~"keda-hpa-.+"'
+    server = f'label_values({scaled}{{namespace="$namespace",{ours}}}, horizontalpodautoscaler)'
     return [
         {"name": "datasource", "type": "datasource", "query": "prometheus"},
-        {**_variable("namespace", f"label_values({running}, namespace)"), **chosen},
-        _variable("model", f'label_values({running}{{namespace="$namespace"}}, model_name)'),
-        {**_variable("server", f"label_values({running}{_OURS}, job)"), **server},
+        {
+            **_variable("namespace", f"label_values({scaled}{{{ours}}}, namespace)"),
+            "current": {"text": namespace, "value": namespace},
+        },
+        {**_variable("server", server), "regex": "/keda-hpa-(.+)/"},
     ]
 
 

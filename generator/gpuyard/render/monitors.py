@@ -8,7 +8,7 @@ __all__ = ["objects"]
 
 
 def objects(resolved: Resolved) -> list[dict[str, Any]]:
-    """A PodMonitor for KEDA: its failed readings are seen nowhere else, an HPA in fallback looks well.
+    """A PodMonitor for KEDA: its counters of failed readings say why a ScaledObject is in fallback.
 
     KEDA's own chart would make it too early, and without Prometheus its kind isn't known.
     """

@@ -75,8 +75,8 @@ def _signal(blueprint: Blueprint, problems: Problems) -> None:
             problems.add(
                 blueprint.file,
                 (*path, "upstream", "query"),
-                "`or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would look like no load and take "
-                "them away, and without it their number is held; leave it out, or use min: 0",
+                "`or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would look like no load "
+                "and take them away, and without it their number is held; leave it out, or use min: 0",
             )
     for key, signals in _READ_BY.items():
         if getattr(scaling, key) is not None and scaling.signal not in signals:
