@@ -1,6 +1,7 @@
 """charts/vllm: who may reach the server, by which way, and whom it may reach."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import helm_python
 import pytest
@@ -20,10 +21,14 @@ def policy(name: str, kind: str = "NetworkPolicy", **changes: Any) -> Spec:
 
 def blocks(spec: Spec) -> list[Spec]:
     """The address ranges that may be reached on port 443."""
+    return blocks_on(spec, 443)
+
+
+def blocks_on(spec: Spec, port: int) -> list[Spec]:
     return [
         peer["ipBlock"]
         for rule in spec["egress"]
-        if rule["ports"] == [{"port": 443, "protocol": "TCP"}]
+        if rule["ports"] == [{"port": port, "protocol": "TCP"}]
         for peer in rule["to"]
     ]
 
@@ -75,18 +80,31 @@ def test_the_way_out_is_what_the_weights_need(name: str, internet: str, reachabl
 
 
 def test_the_download_goes_out_instead_of_the_servers() -> None:
-    changes: Spec = {"networkPolicy": {"egressCidrs": [], "dnsCidrs": []}}
+    changes: Spec = {"networkPolicy": {"egress": [], "dnsCidrs": []}}
     assert policy("shared-cache", **changes)["egress"] == []
     assert blocks(policy("shared-cache", "download-NetworkPolicy", **changes)) == [
         {"cidr": "0.0.0.0/0", "except": NOT_PUBLIC}
     ]
 
 
-def test_private_networks_are_named() -> None:
-    spec = policy("shared-cache")
-    assert blocks(spec) == [{"cidr": "10.0.0.0/16"}]
+@pytest.mark.parametrize("kind", ["NetworkPolicy", "download-NetworkPolicy"])
+def test_private_networks_are_named_with_their_ports(kind: str) -> None:
+    spec = policy("shared-cache", kind)
+    assert [block for block in blocks(spec) if "except" not in block] == [{"cidr": "10.0.0.0/16"}]
+    assert blocks_on(spec, 3128) == [{"cidr": "10.0.7.9/32"}]
     names = next(rule for rule in spec["egress"] if rule["ports"] == DNS)
     assert {"ipBlock": {"cidr": "10.96.5.5/32"}} in names["to"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_lets_its_proxy_out(name: str) -> None:
+    """What a test value says of a proxy must work behind the policy that it makes."""
+    values = case(name)
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT"):
+        if address := values.get("env", {}).get(variable):
+            port = urlsplit(address).port
+            assert port
+            assert blocks_on(policy(name, "download-NetworkPolicy"), port)
 
 
 def test_policies_can_be_left_to_others() -> None:

@@ -198,13 +198,21 @@ def test_what_the_chart_sets_is_refused_in_env(name: str) -> None:
     ],
 )  # fmt: skip
 def test_the_way_to_the_metadata_service_is_refused(cidr: str) -> None:
-    assert refused(case("default", networkPolicy={"egressCidrs": [cidr]}))
+    assert refused(case("default", networkPolicy={"egress": [{"cidr": cidr}]}))
     assert refused(case("default", networkPolicy={"dnsCidrs": [cidr]}))
+
+
+@pytest.mark.parametrize("rule", [
+    {"cidr": "169.254.20.10/32"}, {"cidr": "169.254.128.0/17", "port": 53}, {"cidr": "168.0.0.0/7"},
+    {"cidr": "10.0.0.1/32", "port": 0}, {"cidr": "10.0.0.1/32", "port": "443"}, {"port": 443}, "10.0.0.1/32",
+])  # fmt: skip
+def test_a_way_out_is_addresses_and_a_port(rule: Any) -> None:
+    assert refused(case("default", networkPolicy={"egress": [rule]}))
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/8", "172.16.0.0/12", "192.168.1.0/24", "134.70.8.0/21", "100.64.0.0/10"])
 def test_private_networks_are_allowed(cidr: str) -> None:
-    assert cidr in text(case("default", networkPolicy={"egressCidrs": [cidr]}))
+    assert cidr in text(case("default", networkPolicy={"egress": [{"cidr": cidr}]}))
 
 
 # --- hostile texts ------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-{{- /* Names, then port 443 of public addresses and of the private networks that are listed. Never 169.254.0.0/16:
+{{- /* Names, then port 443 of public addresses and the networks and ports that are listed. Never 169.254.0.0/16:
        the instance's metadata service, and with it the node's identity, is there. */}}
 {{- define "vllm.egress" -}}
-{{- if or .internet .root.Values.networkPolicy.egressCidrs -}}
+{{- if or .internet .root.Values.networkPolicy.egress -}}
 - to:
     - namespaceSelector:
         matchLabels:
@@ -15,19 +15,23 @@
       protocol: UDP
     - port: 53
       protocol: TCP
+{{- if .internet }}
 - to:
-    {{- if .internet }}
     - ipBlock:
         cidr: 0.0.0.0/0
         except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
-    {{- end }}
-    {{- range .root.Values.networkPolicy.egressCidrs }}
-    - ipBlock:
-        cidr: {{ . | quote }}
-    {{- end }}
   ports:
     - port: 443
       protocol: TCP
+{{- end }}
+{{- range .root.Values.networkPolicy.egress }}
+- to:
+    - ipBlock:
+        cidr: {{ .cidr | quote }}
+  ports:
+    - port: {{ .port | default 443 | int64 }}
+      protocol: TCP
+{{- end }}
 {{- end }}
 {{- end }}
 
