@@ -43,6 +43,8 @@ ADAPTER = {"name": "sql", "source": "pvc://weights/sql", "rank": 8}
 WITH_ADAPTER = {"model": {"source": "pvc://weights"}, "serving": {"adapters": [ADAPTER]}}
 EXPOSED = {"expose": {"host": "chat.example.com"}}
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
+INGRESS = {"ingress": {"className": "nginx", "namespace": "ingress", "plainHttp": True}}
+PROXY = {"cidr": "10.0.7.9/32", "port": 3128}
 CLUSTER = STACK["spec"]["clusters"][0]
 
 
@@ -137,6 +139,8 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.expose.apiKey.key": Case(
         {"expose": {"apiKey": {"key": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY
     ),
+    "spec.expose.tlsSecret": Case({"expose": {"tlsSecret": "own"}}, EXPOSED, INGRESS),
+    "spec.priorityClass": Case({"priorityClass": "high"}),
     "spec.clientNamespaces": Case({"clientNamespaces": ["apps"]}),
     "spec.slo.ttft": Case({"slo": {"ttft": "10s"}}),
 }
@@ -178,6 +182,7 @@ STACK_KEYS: dict[str, Case] = {
         {"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}},
     ),
     "spec.platform.prometheus.namespace": Case({"platform": {"prometheus": {"namespace": "observability"}}}),
+    "spec.platform.prometheus.labels.*": Case({"platform": {"prometheus": {"labels": {"release": "kps"}}}}),
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
     "spec.platform.kuberay.version": Case(
@@ -187,6 +192,24 @@ STACK_KEYS: dict[str, Case] = {
     "spec.gateway.namespace": Case({"gateway": {"namespace": "other"}}, GATEWAY, blueprint=EXPOSED),
     "spec.gateway.listener": Case({"gateway": {"listener": "https"}}, GATEWAY, blueprint=EXPOSED),
     "spec.gateway.proxyNamespace": Case({"gateway": {"proxyNamespace": "envoy"}}, GATEWAY, blueprint=EXPOSED),
+    "spec.ingress.className": Case({"ingress": {"className": "other"}}, INGRESS, blueprint=EXPOSED),
+    "spec.ingress.namespace": Case({"ingress": {"namespace": "other"}}, INGRESS, blueprint=EXPOSED),
+    "spec.ingress.tlsSecret": Case({"ingress": {"tlsSecret": "wildcard"}}, INGRESS, blueprint=EXPOSED),
+    "spec.ingress.plainHttp": Case(
+        {"ingress": {"plainHttp": False}}, INGRESS, blueprint=EXPOSED, refused="chat.example.com needs a certificate"
+    ),
+    "spec.ingress.annotations.*": Case(
+        {"ingress": {"annotations": {"example.com/owner": "search"}}}, INGRESS, blueprint=EXPOSED
+    ),
+    "spec.network.egress[].cidr": Case(
+        {"network": {"egress": [{**PROXY, "cidr": "10.0.7.8/32"}]}}, {"network": {"egress": [PROXY]}}
+    ),
+    "spec.network.egress[].port": Case(
+        {"network": {"egress": [{**PROXY, "port": 8080}]}}, {"network": {"egress": [PROXY]}}
+    ),
+    "spec.network.dns": Case({"network": {"dns": ["10.96.5.5/32"]}}),
+    "spec.scheduling.priorityClass": Case({"scheduling": {"priorityClass": "high"}}),
+    "spec.scheduling.runtimeClass": Case({"scheduling": {"runtimeClass": "nvidia"}}),
     "spec.storage.fss": Case({"storage": {"fss": "other"}}),
     "spec.storage.block": Case(
         {"storage": {"block": "other"}},

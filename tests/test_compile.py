@@ -67,6 +67,12 @@ def test_init_by_default_has_one_blueprint_that_compiles(tmp_path: Path) -> None
     assert run("check", tmp_path / "Acme_Gitops").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["flux-system", "platform-gitops", "inference"])
+def test_init_takes_no_name_that_is_taken(tmp_path: Path, name: str) -> None:
+    assert run("init", tmp_path / name).exit_code == 0
+    assert "name: stack\n" in (tmp_path / name / "stack.yaml").read_text(encoding="utf-8")
+
+
 def test_init_refuses_a_directory_with_something_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     result = run("init", tmp_path)

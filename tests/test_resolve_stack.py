@@ -1,19 +1,29 @@
 """What a whole stack may get wrong, and what is allowed and still worth saying."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
+from gpuyard import yamlio
+from gpuyard.chart import shipped_chart
+from gpuyard.errors import InputError
+from gpuyard.helm import Embedded
+from gpuyard.load import parse
+from gpuyard.render.kustomize import objects
 from gpuyard.render.platform import files
-from tests.projects import chart_values, problems, resolved, workload
+from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload
 
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 EXPOSED = {"expose": {"host": "chat.example.com", "apiKey": {"secret": "chat", "key": "api"}}}
 
+CALLED = {"clientNamespaces": ["apps"]}
+INGRESS = {"ingress": {"className": "nginx", "namespace": "ingress-nginx", "tlsSecret": "wildcard"}}
+
 
 def notes(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
-    """Beside those that say which images aren't pinned."""
-    return [note for note in resolved(spec, stack).notes if "pinned" not in note]
+    """Beside those that say which images aren't pinned; somebody may call the model, if nothing else is said."""
+    return [note for note in resolved({**CALLED, **spec}, stack).notes if "pinned" not in note]
 
 
 # --- limits --------------------------------------------------------------------------------------------------
@@ -59,6 +69,34 @@ def test_a_prometheus_that_is_there_already() -> None:
     assert not [path for path in files(resolved({}, stack)) if "kube-prometheus-stack" in path.name]
 
 
+def test_a_prometheus_that_selects_by_labels() -> None:
+    there = {"enabled": False, "address": "http://prom.observability.svc:9090", "labels": {"release": "kps"}}
+    stack = {"platform": {"prometheus": there}}
+    found = chart_values({}, stack)
+    assert found["podMonitor"]["labels"] == found["prometheusRule"]["labels"] == {"release": "kps"}
+    tree = files(resolved({}, stack))
+    (monitor,) = yamlio.parse_manifests(tree[PurePosixPath("platform/configs/monitors.yaml")])
+    assert monitor["metadata"] == {"name": "keda-operator", "namespace": "keda", "labels": {"release": "kps"}}
+    (dashboard,) = yamlio.parse_manifests(tree[PurePosixPath("platform/configs/dashboard.yaml")])
+    assert dashboard["metadata"]["namespace"] == "inference"
+
+
+def test_no_monitor_of_a_keda_that_isnt_ours() -> None:
+    assert not [
+        path for path in files(resolved({}, {"platform": {"keda": {"enabled": False}}})) if "monitors" in str(path)
+    ]
+
+
+@pytest.mark.parametrize("name", ["flux-system", "platform-crds", "platform-x", "inference-chat"])
+def test_a_name_that_flux_or_gpuyard_uses(name: str) -> None:
+    """Its Kustomization would be another one's, and each would undo the other."""
+    stack = yamlio.dump(merged(STACK, {"metadata": {"name": name}})).encode()
+    with pytest.raises(InputError) as refused:
+        parse({**sources({}), "stack.yaml": stack})
+    assert "metadata.name" in str(refused.value)
+    assert "names of its other Kustomizations" in str(refused.value)
+
+
 def test_a_prometheus_without_its_address() -> None:
     assert "where is the cluster's own?" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
     stack = {"platform": {"prometheus": {"address": "http://prom:9090"}}}
@@ -81,10 +119,149 @@ def test_clients_in_the_cluster() -> None:
 
 def test_the_listener_and_the_proxies_of_a_gateway() -> None:
     stack = {"gateway": {**GATEWAY["gateway"], "listener": "https", "proxyNamespace": "envoy-gateway-system"}}
-    found = chart_values(EXPOSED, stack)
+    found = chart_values({**EXPOSED, "clientNamespaces": []}, stack)
     assert found["networkPolicy"]["clientNamespaces"] == ["envoy-gateway-system"]
     assert found["httpRoute"]["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
     assert notes(EXPOSED, stack) == []
+
+
+def test_an_ingress_in_place_of_a_gateway() -> None:
+    ingress = {**INGRESS["ingress"], "annotations": {"example.com/owner": "search"}}
+    found = chart_values(EXPOSED, {"ingress": ingress})
+    assert found["networkPolicy"]["clientNamespaces"] == ["ingress-nginx"]
+    assert found["ingress"] == {
+        "enabled": True,
+        "className": "nginx",
+        "host": "chat.example.com",
+        "tlsSecret": "wildcard",
+        "annotations": {"example.com/owner": "search"},
+    }
+    assert found["apiKey"] == EXPOSED["expose"]["apiKey"] | {"key": "api"}
+    assert "httpRoute" not in found
+    assert notes(EXPOSED, INGRESS) == []
+
+
+def test_a_certificate_of_its_own() -> None:
+    own = {"expose": {**EXPOSED["expose"], "tlsSecret": "chat-tls"}}
+    assert chart_values(own, INGRESS)["ingress"]["tlsSecret"] == "chat-tls"
+    assert "has its own certificate" in problems(own, GATEWAY)[0]
+    assert problems({"expose": {"apiKey": {"secret": "a", "key": "b"}, "tlsSecret": "x"}}) == [
+        "spec.expose.tlsSecret: is the certificate of a host; add host"
+    ]
+
+
+def test_an_ingress_without_tls_only_when_asked_for() -> None:
+    without = {"ingress": {"className": "nginx", "namespace": "ingress-nginx"}}
+    assert problems(EXPOSED, without) == [
+        "spec.expose.host: chat.example.com needs a certificate; name its Secret as expose.tlsSecret, or one for all "
+        "hosts as spec.ingress.tlsSecret in stack.yaml (spec.ingress.plainHttp: true allows to go without)"
+    ]
+    plain = {"ingress": {**without["ingress"], "plainHttp": True}}
+    assert chart_values(EXPOSED, plain)["ingress"]["plainHttp"] is True
+    assert "served without TLS" in notes(EXPOSED, plain)[0]
+
+
+def test_a_gateway_or_an_ingress() -> None:
+    assert problems({}, {**GATEWAY, **INGRESS}) == [
+        "spec.ingress: models are exposed by spec.gateway already; keep one of the two"
+    ]
+    assert problems(EXPOSED) == [
+        "spec.expose.host: needs a Gateway or an Ingress; name it in stack.yaml under spec.gateway or spec.ingress"
+    ]
+
+
+def test_a_key_inside_the_cluster() -> None:
+    """No host, no route; the key is asked for all the same."""
+    inside = {"expose": {"apiKey": {"secret": "chat", "key": "api"}}, **CALLED}
+    found = chart_values(inside, GATEWAY)
+    assert found["apiKey"] == {"secret": "chat", "key": "api"}
+    assert found["networkPolicy"]["clientNamespaces"] == ["apps"]
+    assert not {"httpRoute", "ingress"} & set(found)
+    assert notes(inside) == []
+    assert problems({"expose": {}}) == ["spec.expose has 0 keys; must have at least 1"]
+
+
+# --- what pods may connect to ---------------------------------------------------------------------------------
+
+PROXY = {"network": {"egress": [{"cidr": "10.0.7.9/32", "port": 3128}], "dns": ["10.96.5.5/32"]}}
+
+
+def test_proxies_and_names_reach_every_policy() -> None:
+    found = resolved({}, PROXY)
+    assert chart_values({}, PROXY)["networkPolicy"]["egress"] == PROXY["network"]["egress"]
+    policies = [
+        obj for obj in objects(found, found.workloads[0], Embedded(shipped_chart())) if obj["kind"] == "NetworkPolicy"
+    ]
+    assert len(policies) == 2
+    for policy in policies:
+        rules = policy["spec"]["egress"]
+        proxy = {"to": [{"ipBlock": {"cidr": "10.0.7.9/32"}}], "ports": [{"port": 3128, "protocol": "TCP"}]}
+        assert proxy in rules
+        assert {"ipBlock": {"cidr": "10.96.5.5/32"}} in rules[0]["to"]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "words"),
+    [
+        ("169.254.169.254/32", "holds addresses of 169.254.0.0/16"),
+        ("169.254.20.10/32", "holds addresses of 169.254.0.0/16"),
+        ("168.0.0.0/7", "holds addresses of 169.254.0.0/16"),
+        ("0.0.0.0/0", "holds addresses of 169.254.0.0/16"),
+        ("134.0.0.0/8", "is more than a private network"),
+        ("10.0.0.1/8", "write 10.0.0.0/8"),
+        ("10.0.0.300/32", "has a number that is too large"),
+        ("10.0.0.0", "must be IPv4 addresses such as"),
+    ],
+)
+def test_what_must_not_be_let_out(cidr: str, words: str) -> None:
+    [message] = problems({}, {"network": {"egress": [{"cidr": cidr}]}})
+    assert message.startswith("spec.network.egress[0].cidr")
+    assert words in message
+
+
+@pytest.mark.parametrize("cidr", ["10.96.0.0/16", "169.254.169.254/32"])
+def test_a_dns_server_is_one_address(cidr: str) -> None:
+    assert "is not a DNS server" in problems({}, {"network": {"dns": [cidr]}})[0]
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10", "192.168.0.0/16", "134.70.8.0/21"])
+def test_what_may_be_let_out(cidr: str) -> None:
+    assert chart_values({}, {"network": {"egress": [{"cidr": cidr}]}})["networkPolicy"]["egress"] == [
+        {"cidr": cidr, "port": 443}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "address", "port"),
+    [
+        ("HTTPS_PROXY", "http://proxy.example.com:3129", 3129),
+        ("HTTPS_PROXY", "proxy.example.com:8080", 8080),
+        ("HTTP_PROXY", "http://proxy.example.com", 80),
+        ("HTTPS_PROXY", "http://10.0.7.8:3128", 3128),
+        ("HTTPS_PROXY", "https://10.0.7.9", 443),
+        ("HF_ENDPOINT", "https://mirror.example.com:8443", 8443),
+        ("HTTPS_PROXY", "http://10.0.7.9:3128", None),
+        ("HTTPS_PROXY", "http://proxy.example.com:3128", None),
+        ("HF_ENDPOINT", "https://mirror.example.com", None),
+    ],
+)
+def test_a_proxy_that_no_rule_lets_out(variable: str, address: str, port: int | None) -> None:
+    spec = {"serving": {"env": {variable: address}, "unsafe": ["HF_ENDPOINT"] if variable == "HF_ENDPOINT" else []}}
+    found = [note for note in notes(spec, PROXY) if variable in note]
+    assert len(found) == (port is not None)
+    assert all(f"port: {port} in stack.yaml as spec.network.egress" in note for note in found)
+
+
+# --- what clusters ask of pods --------------------------------------------------------------------------------
+
+
+def test_a_priority_of_all_and_of_one() -> None:
+    whole = {"scheduling": {"priorityClass": "models", "runtimeClass": "nvidia"}}
+    placement = chart_values({}, whole)["placement"]
+    assert (placement["priorityClassName"], placement["runtimeClassName"]) == ("models", "nvidia")
+    assert chart_values({"priorityClass": "first"}, whole)["placement"]["priorityClassName"] == "first"
+    assert "none of Kubernetes' own" in problems({"priorityClass": "system-node-critical"})[0]
+    assert "must be the name of a PriorityClass" in problems({}, {"scheduling": {"priorityClass": "A b"}})[0]
 
 
 # --- notes ---------------------------------------------------------------------------------------------------
@@ -96,6 +273,14 @@ def test_a_route_that_may_go_without_tls_or_keys() -> None:
         "name the one with TLS as spec.gateway.listener",
         "blueprints/chat.yaml: chat.example.com answers everybody; expose.apiKey asks for a key",
     ]
+
+
+def test_a_model_that_nobody_may_call() -> None:
+    assert notes({"clientNamespaces": []}) == [
+        "blueprints/chat.yaml: nobody may call chat; clientNamespaces lets pods of the cluster in, "
+        "expose.host clients from outside"
+    ]
+    assert notes({"clientNamespaces": [], **EXPOSED}, {"gateway": {**GATEWAY["gateway"], "listener": "https"}}) == []
 
 
 def test_spare_gpus_that_are_too_few() -> None:

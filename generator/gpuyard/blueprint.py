@@ -113,7 +113,6 @@ class Expose:
     """How clients outside the cluster reach the model."""
 
     host: str
-    api_key: SecretKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,12 @@ class Blueprint:
     start_seconds: int | None
     schedule_seconds: int | None
     shutdown_seconds: int
+    priority_class: str | None
     expose: Expose | None
+    """None: inside the cluster only."""
+    api_key: SecretKey | None
+    tls_secret: str | None
+    """With the certificate of `expose`'s host; None: the stack's."""
     client_namespaces: tuple[str, ...]
     """Whose pods may call the Service."""
     ttft_seconds: float | None
@@ -160,7 +164,10 @@ def blueprint_from(value: Mapping[str, Any], file: str) -> Blueprint:
         start_seconds=spec["budget"].get("startSeconds"),
         schedule_seconds=spec["budget"].get("scheduleSeconds"),
         shutdown_seconds=spec["budget"]["shutdownSeconds"],
-        expose=_expose(spec.get("expose")),
+        priority_class=spec.get("priorityClass"),
+        expose=_expose(spec.get("expose", {})),
+        api_key=_secret(spec.get("expose", {}).get("apiKey")),
+        tls_secret=spec.get("expose", {}).get("tlsSecret"),
         client_namespaces=tuple(spec["clientNamespaces"]),
         ttft_seconds=_seconds(spec.get("slo", {}).get("ttft")),
     )
@@ -223,8 +230,8 @@ def _cache(value: Mapping[str, Any]) -> Cache:
     return Cache(value.get("kind", "claim" if claim else "fss"), value.get("size"), claim)
 
 
-def _expose(value: Mapping[str, Any] | None) -> Expose | None:
-    return None if value is None else Expose(value["host"], _secret(value.get("apiKey")))
+def _expose(value: Mapping[str, Any]) -> Expose | None:
+    return Expose(value["host"]) if "host" in value else None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -7,11 +7,15 @@ from typing import Any
 __all__ = [
     "Cluster",
     "Component",
+    "Egress",
     "Engine",
     "Gateway",
+    "Ingress",
+    "Network",
     "Platform",
     "Policy",
     "Repository",
+    "Scheduling",
     "Stack",
     "stack_from",
 ]
@@ -64,6 +68,8 @@ class Platform:
     prometheus_address: str | None
     """None: that of the Prometheus which is installed."""
     prometheus_namespace: str
+    prometheus_labels: Mapping[str, str]
+    """By which it selects monitors and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,41 @@ class Gateway:
     namespace: str
     listener: str | None
     proxy_namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """The Ingress controller that exposes models; tls_secret None: each names its own."""
+
+    class_name: str
+    namespace: str
+    tls_secret: str | None
+    plain_http: bool
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Addresses that may be reached on one port."""
+
+    cidr: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where pods may connect to, beside public addresses."""
+
+    egress: tuple[Egress, ...]
+    dns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduling:
+    """What the clusters ask of every model's pods."""
+
+    priority_class: str | None
+    runtime_class: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +143,9 @@ class Stack:
     clusters: tuple[Cluster, ...]
     platform: Platform
     gateway: Gateway | None
+    ingress: Ingress | None
+    network: Network
+    scheduling: Scheduling
     storage_classes: Mapping[str, str]
     policy: Policy
 
@@ -133,8 +177,15 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
             },
             prometheus_address=platform["prometheus"].get("address"),
             prometheus_namespace=platform["prometheus"]["namespace"],
+            prometheus_labels=dict(platform["prometheus"]["labels"]),
         ),
         gateway=None if gateway is None else _gateway(gateway),
+        ingress=_ingress(spec.get("ingress")),
+        network=Network(
+            tuple(Egress(rule["cidr"], rule["port"]) for rule in spec["network"]["egress"]),
+            tuple(spec["network"]["dns"]),
+        ),
+        scheduling=Scheduling(spec["scheduling"].get("priorityClass"), spec["scheduling"].get("runtimeClass")),
         storage_classes=dict(spec["storage"]),
         policy=Policy(spec["policy"]["maxGpus"], spec["policy"]["maxReplicas"], tuple(spec["policy"]["registries"])),
     )
@@ -143,6 +194,18 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
 def _gateway(value: Mapping[str, str]) -> Gateway:
     namespace = value["namespace"]
     return Gateway(value["name"], namespace, value.get("listener"), value.get("proxyNamespace", namespace))
+
+
+def _ingress(value: Mapping[str, Any] | None) -> Ingress | None:
+    if value is None:
+        return None
+    return Ingress(
+        class_name=value["className"],
+        namespace=value["namespace"],
+        tls_secret=value.get("tlsSecret"),
+        plain_http=value["plainHttp"],
+        annotations=dict(value["annotations"]),
+    )
 
 
 def _cluster(value: Mapping[str, Any]) -> Cluster:

@@ -84,7 +84,10 @@ def base(variant: str = "catalogue") -> Contents:
     stack = yamlio.read(sources["stack.yaml"], "stack.yaml").value
     stack["spec"]["clusters"][0]["shapes"] = {"a10": ["VM.GPU.A10.2"], "h100": ["BM.GPU.H100.8"]}
     stack["spec"]["policy"] = {"registries": ["docker.io"]}
-    stack["spec"]["gateway"] = {"name": "public", "namespace": "gateways"}
+    if variant == "facts":
+        stack["spec"]["ingress"] = {"className": "nginx", "namespace": "ingress", "tlsSecret": "wildcard"}
+    else:
+        stack["spec"]["gateway"] = {"name": "public", "namespace": "gateways"}
     if variant == "bucket":
         stack["spec"]["platform"] = {"prometheus": {"enabled": False, "address": "http://prometheus:9090"}}
     blueprint = yamlio.read(sources["blueprints/chat.yaml"], "chat.yaml").value

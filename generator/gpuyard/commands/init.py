@@ -8,7 +8,7 @@ import click
 
 from gpuyard.data import shipped
 from gpuyard.errors import InputError, Location, OutputError, Problem
-from gpuyard.load import parse
+from gpuyard.load import parse, schema
 from gpuyard.shapes import catalogue
 from gpuyard.starter import starter
 from gpuyard.tree import Tree
@@ -74,7 +74,8 @@ def _for_users(text: str) -> str:
 def _slug(directory: Path) -> str:
     """A stack's name from a directory's."""
     slug = re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-")
-    return slug if re.match(r"[a-z]", slug) and slug not in ("inference", "vllm") else "stack"
+    allowed = schema("stack")["properties"]["metadata"]["properties"]["name"]["pattern"]
+    return slug if re.match(allowed, slug) else "stack"
 
 
 def _check(tree: Tree, directory: Path) -> None:

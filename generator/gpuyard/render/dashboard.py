@@ -90,11 +90,10 @@ _ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
 
 
 def objects(resolved: Resolved) -> list[Object]:
-    """The ConfigMap; nothing where no Prometheus is installed."""
+    """The ConfigMap; beside the models where Prometheus isn't ours, since no other namespace is sure to exist."""
     stack = resolved.stack
-    if not stack.platform.components["prometheus"].enabled:
-        return []
-    metadata = {"name": f"{stack.name}-dashboard", "namespace": "monitoring", "labels": {"grafana_dashboard": "1"}}
+    namespace = "monitoring" if stack.platform.components["prometheus"].enabled else stack.namespace
+    metadata = {"name": f"{stack.name}-dashboard", "namespace": namespace, "labels": {"grafana_dashboard": "1"}}
     text = json.dumps(_dashboard(stack.name, stack.namespace), indent=1) + "\n"
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {f"{stack.name}.json": text}}]
 

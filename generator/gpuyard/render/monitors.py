@@ -10,16 +10,17 @@ __all__ = ["objects"]
 def objects(resolved: Resolved) -> list[dict[str, Any]]:
     """A PodMonitor for KEDA: its counters of failed readings say why a ScaledObject is in fallback.
 
-    KEDA's own chart would make it too early, and without Prometheus its kind isn't known.
+    KEDA's own chart would make it too early: its kind comes with Prometheus, ours or the cluster's own.
     """
-    components = resolved.stack.platform.components
-    if not (components["prometheus"].enabled and components["keda"].enabled):
+    platform = resolved.stack.platform
+    if not platform.components["keda"].enabled:
         return []
+    labels = {"labels": dict(platform.prometheus_labels)} if platform.prometheus_labels else {}
     return [
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PodMonitor",
-            "metadata": {"name": "keda-operator", "namespace": "keda"},
+            "metadata": {"name": "keda-operator", "namespace": "keda", **labels},
             "spec": {
                 "selector": {"matchLabels": {"app": "keda-operator"}},
                 # Its labels name the namespace of the ScaledObject, not of KEDA.

@@ -49,7 +49,7 @@ def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     layers[Layer.CONFIGS] = {
         "namespace.yaml": [_namespace(resolved.stack.namespace, "restricted")],
         "resourcequota.yaml": [_quota(resolved)],
-        **({"dashboard.yaml": found} if (found := dashboard.objects(resolved)) else {}),
+        "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
     }
     return layers

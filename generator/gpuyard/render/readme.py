@@ -60,12 +60,12 @@ def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
 
 def _wanted(workload: Workload) -> Iterator[tuple[SecretKey, str]]:
     """The Secrets of a workload, and what each is for."""
-    source, expose = workload.source, workload.blueprint.expose
+    source = workload.source
     if source.credentials:
         reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
         yield source.credentials, f"{workload.name}: {reading}"
-    if expose and expose.api_key:
-        yield expose.api_key, f"{workload.name}: API key of the clients"
+    if workload.blueprint.api_key:
+        yield workload.blueprint.api_key, f"{workload.name}: API key of the clients"
 
 
 @cache

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve.exposure import tls_secret
 
 __all__ = ["values"]
 
@@ -41,10 +42,10 @@ def values(resolved: Resolved, workload: Workload) -> Values:
             "marginSeconds": workload.budget.shutdown_margin,
         },
         "rollout": {"spareGpus": blueprint.spare_gpus},
-        "placement": {"instanceTypes": list(workload.nodes)},
+        "placement": _placement(resolved, workload),
         "securityContext": {"readOnlyRootFilesystem": workload.shape.read_only_root_filesystem},
         "scaling": _scaling(resolved, workload),
-        **_monitoring(workload),
+        **_monitoring(resolved, workload),
         **_exposure(resolved, workload),
     }
 
@@ -119,29 +120,75 @@ def _scaling(resolved: Resolved, workload: Workload) -> Values:
     }
 
 
-def _monitoring(workload: Workload) -> Values:
-    ttft = workload.blueprint.ttft_seconds
+def _placement(resolved: Resolved, workload: Workload) -> Values:
+    scheduling = resolved.stack.scheduling
+    priority = workload.blueprint.priority_class or scheduling.priority_class
     return {
-        "podMonitor": {"enabled": True},
-        "prometheusRule": {"enabled": True, **({"ttftSeconds": ttft} if ttft else {})},
+        "instanceTypes": list(workload.nodes),
+        **({"priorityClassName": priority} if priority else {}),
+        **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
+    }
+
+
+def _monitoring(resolved: Resolved, workload: Workload) -> Values:
+    ttft, given = workload.blueprint.ttft_seconds, resolved.stack.platform.prometheus_labels
+    labels = {"labels": dict(given)} if given else {}
+    return {
+        "podMonitor": {"enabled": True, **labels},
+        "prometheusRule": {"enabled": True, **labels, **({"ttftSeconds": ttft} if ttft else {})},
     }
 
 
 def _exposure(resolved: Resolved, workload: Workload) -> Values:
-    """The route through the stack's Gateway, and who may reach the pods."""
-    expose, gateway = workload.blueprint.expose, resolved.stack.gateway
-    clients = list(workload.blueprint.client_namespaces)
-    network: Values = {"prometheusNamespaces": [resolved.stack.platform.prometheus_namespace]}
-    if expose is None or gateway is None:
-        return {"networkPolicy": {**network, **({"clientNamespaces": clients} if clients else {})}}
-    listener = {"sectionName": gateway.listener} if gateway.listener else {}
+    """Who may reach the pods and by which way, whom they may reach, and whether a key is asked for."""
+    key = workload.blueprint.api_key
     return {
-        "networkPolicy": {**network, "clientNamespaces": list(dict.fromkeys([gateway.proxy_namespace, *clients]))},
-        "httpRoute": {
-            "enabled": True,
-            "hostnames": [expose.host],
-            "timeoutSeconds": workload.budget.shutdown_timeout,
-            "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace, **listener}],
-        },
-        **({"apiKey": {"secret": expose.api_key.secret, "key": expose.api_key.key}} if expose.api_key else {}),
+        "networkPolicy": _network_policy(resolved, workload),
+        **_route(resolved, workload),
+        **({"apiKey": {"secret": key.secret, "key": key.key}} if key else {}),
     }
+
+
+def _network_policy(resolved: Resolved, workload: Workload) -> Values:
+    stack, clients = resolved.stack, list(workload.blueprint.client_namespaces)
+    if workload.blueprint.expose and stack.gateway:
+        clients = [stack.gateway.proxy_namespace, *clients]
+    elif workload.blueprint.expose and stack.ingress:
+        clients = [stack.ingress.namespace, *clients]
+    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
+    return {
+        "prometheusNamespaces": [stack.platform.prometheus_namespace],
+        **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
+        **({"egress": egress} if egress else {}),
+        **({"dnsCidrs": list(stack.network.dns)} if stack.network.dns else {}),
+    }
+
+
+def _route(resolved: Resolved, workload: Workload) -> Values:
+    """From outside of the cluster, through the stack's Gateway or Ingress."""
+    expose, gateway, ingress = workload.blueprint.expose, resolved.stack.gateway, resolved.stack.ingress
+    if expose and gateway:
+        listener = {"sectionName": gateway.listener} if gateway.listener else {}
+        parent = {"name": gateway.name, "namespace": gateway.namespace, **listener}
+        longest = workload.budget.shutdown_timeout
+        return {
+            "httpRoute": {
+                "enabled": True,
+                "hostnames": [expose.host],
+                "timeoutSeconds": longest,
+                "parentRefs": [parent],
+            }
+        }
+    if expose and ingress:
+        secret = tls_secret(workload.blueprint, resolved.stack)
+        way: Values = {"tlsSecret": secret} if secret else {"plainHttp": True}
+        return {
+            "ingress": {
+                "enabled": True,
+                "className": ingress.class_name,
+                "host": expose.host,
+                **way,
+                **({"annotations": dict(ingress.annotations)} if ingress.annotations else {}),
+            }
+        }
+    return {}

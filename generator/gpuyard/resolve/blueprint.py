@@ -8,7 +8,7 @@ from gpuyard.blueprint import Blueprint, ShapeOverride
 from gpuyard.budget import Budget, load_budget
 from gpuyard.models import Model
 from gpuyard.names import nearest
-from gpuyard.resolve import adapters, offline, pod, scaling, storage
+from gpuyard.resolve import adapters, exposure, offline, pod, scaling, storage
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.sources import find
 from gpuyard.resolve.workload import Refusal, Source, Workload
@@ -63,8 +63,7 @@ def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, problems)
-    if blueprint.expose and stack.gateway is None:
-        problems.add(file, ("spec", "expose"), "needs a Gateway; name it in stack.yaml under spec.gateway", key=True)
+    exposure.check(blueprint, stack, problems)
 
 
 def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems: Problems) -> Iterator[_Target]:

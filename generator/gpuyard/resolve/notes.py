@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gpuyard.blueprint import Blueprint
 from gpuyard.load import Project
-from gpuyard.resolve import adapters, offline, sources
+from gpuyard.resolve import adapters, exposure, network, offline, sources
 from gpuyard.resolve.workload import Workload
 from gpuyard.userfiles import BLUEPRINTS
 from gpuyard.vllm import catalogue, versions
@@ -20,20 +20,15 @@ def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
-    exposed = [blueprint for blueprint in project.blueprints if blueprint.expose]
-    if stack.gateway and stack.gateway.listener is None and exposed:
-        yield (
-            f"{stack.file}: routes attach to every listener of Gateway {stack.gateway.name}, one without TLS too; "
-            "name the one with TLS as spec.gateway.listener"
-        )
+    yield from exposure.stack_notes(stack, project.blueprints)
     for blueprint in project.blueprints:
+        yield from exposure.notes(blueprint, stack)
+        yield from network.notes(blueprint, stack)
         yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
         yield from adapters.notes(blueprint)
 
 
 def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:
-    if blueprint.expose and blueprint.expose.api_key is None:
-        yield f"{blueprint.file}: {blueprint.expose.host} answers everybody; expose.apiKey asks for a key"
     for workload in workloads:
         if blueprint.spare_gpus and not workload.surge:
             yield (

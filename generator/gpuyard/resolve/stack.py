@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gpuyard import vllm
 from gpuyard.names import nearest
+from gpuyard.resolve import exposure, network
 from gpuyard.resolve.problems import Problems
 from gpuyard.shapes import Shape
 from gpuyard.stack import Cluster, Stack
@@ -37,6 +38,8 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
         message = f"{stack.namespace} is not the model servers' own; use another, such as inference"
         problems.add(stack.file, ("spec", "namespace"), message)
     _check_prometheus(stack, problems)
+    exposure.check_stack(stack, problems)
+    network.check(stack, problems)
     for index, cluster in enumerate(stack.clusters):
         _check_cluster(stack.file, index, cluster, shapes, problems)
 
