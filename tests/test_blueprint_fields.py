@@ -207,7 +207,7 @@ STACK_KEYS: dict[str, Case] = {
     "spec.network.egress[].port": Case(
         {"network": {"egress": [{**PROXY, "port": 8080}]}}, {"network": {"egress": [PROXY]}}
     ),
-    "spec.network.dns": Case({"network": {"dns": ["10.96.5.5/32"]}}),
+    "spec.network.dns[]": Case({"network": {"dns": ["10.96.5.5/32"]}}),
     "spec.scheduling.priorityClass": Case({"scheduling": {"priorityClass": "high"}}),
     "spec.scheduling.runtimeClass": Case({"scheduling": {"runtimeClass": "nvidia"}}),
     "spec.storage.fss": Case({"storage": {"fss": "other"}}),

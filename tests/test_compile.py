@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
+from gpuyard import __version__
 from gpuyard.cli import cli
 from gpuyard.images import write_lock
 from tests.conftest import ROOT
@@ -463,6 +465,80 @@ def test_the_last_model_can_be_taken_away(repository: Path) -> None:
     assert sorted(path.name for path in (repository / "clusters" / "phx").iterdir()) == ["platform.yaml", "sync.yaml"]
     assert not (repository / "base").exists()
     assert run("compile", repository).output.startswith("up to date")
+
+
+def test_a_commit_that_isnt_pushed_says_so(repository: Path, tmp_path: Path) -> None:
+    """Clusters read the remote; without one there is nothing to say."""
+    assert "pushed" not in run("compile", repository).stdout
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(remote)], check=True)
+    git(repository, "remote", "add", "origin", str(remote))
+    (repository / "blueprints" / "docs.yaml").unlink()
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "no docs")
+    assert "not pushed to origin, where clusters read it: `gpuyard compile --push`" in run("compile", repository).stdout
+    (repository / "stack.yaml").write_text((repository / "stack.yaml").read_text() + "# pushed\n", encoding="utf-8")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "a comment")
+    assert "not pushed" not in run("compile", repository, "--push").stdout
+
+
+def test_init_says_how_clusters_get_it(tmp_path: Path) -> None:
+    assert "gpuyard compile --push" in run("init", tmp_path / "gitops").stdout
+    assert "gpuyard compile --push" in (tmp_path / "gitops" / "README.md").read_text(encoding="utf-8")
+
+
+# --- compile --check -----------------------------------------------------------------------------------------
+
+
+def test_check_says_what_isnt_up_to_date(repository: Path) -> None:
+    """As a pull request has it: no branch is checked out, and nothing is written."""
+    fresh = run("compile", repository, "--check")
+    assert (fresh.exit_code, "generated files aren't what follows" in fresh.output) == (79, True), fresh.output
+    assert run("compile", repository).exit_code == 0
+    git(repository, "checkout", "-q", "--detach")
+    clean = run("compile", repository, "--check")
+    assert (clean.exit_code, clean.stdout) == (0, "up to date\n"), clean.output
+    blueprint = repository / "blueprints" / "chat.yaml"
+    blueprint.write_text(blueprint.read_text(encoding="utf-8").replace("max: 4", "max: 2"), encoding="utf-8")
+    head = git(repository, "rev-parse", "HEAD")
+    stale = run("compile", repository, "--check")
+    assert stale.exit_code == 79
+    assert "base/chat/scaledobject.yaml" in stale.output
+    assert "charts/inference/values.yaml" in stale.output
+    assert "docs" not in stale.output
+    assert (head, git(repository, "status", "--porcelain")) == (
+        git(repository, "rev-parse", "HEAD"),
+        "M blueprints/chat.yaml",
+    )
+
+
+def test_check_sees_what_was_removed_edited_or_left(repository: Path) -> None:
+    run("compile", repository)
+    service = repository / "base" / "chat" / "service.yaml"
+    text = service.read_text(encoding="utf-8")
+    service.unlink()
+    gone = run("compile", repository, "--check")
+    assert (gone.exit_code, "\nbase/chat/service.yaml\n" in gone.output) == (79, True), gone.output
+    service.write_text(f"{text}# mine\n", encoding="utf-8")
+    edited = run("compile", repository, "--check")
+    assert (edited.exit_code, "base/chat/service.yaml: was edited by hand" in edited.output) == (76, True)
+    service.write_text(text, encoding="utf-8")
+    (repository / "blueprints" / "docs.yaml").unlink()
+    left = run("compile", repository, "--check", "--output", "json")
+    assert left.exit_code == 79
+    assert "base/docs/service.yaml has no source any more" in json.loads(left.stdout)["error"]
+
+
+@pytest.mark.parametrize("option", ["--push", "--overwrite", "--branch=main", "--repo=."])
+def test_check_goes_alone(repository: Path, option: str) -> None:
+    result = run("compile", repository, "--check", option)
+    assert (result.exit_code, "goes with no other option" in result.output) == (2, True)
+
+
+def test_the_workflow_runs_what_its_comment_says(repository: Path) -> None:
+    text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands == [f"pip install 'gpuyard[embedded]=={__version__}'", "gpuyard check", "gpuyard compile --check"]
 
 
 def test_not_a_repository(project: Path) -> None:

@@ -6,7 +6,8 @@ GpuyardError             1   something failed that we can explain
 ├── ToolError           69   a program or library that is needed isn't there, or failed
 ├── OutputError         73   the target can't be written
 ├── ConflictError       75   somebody else changed the target meanwhile; try again
-└── OwnershipError      76   a generated file was edited by hand
+├── OwnershipError      76   a generated file was edited by hand
+└── StaleError          79   generated files aren't what follows from the user's (not of sysexits.h)
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ __all__ = [
     "OutputError",
     "OwnershipError",
     "Problem",
+    "StaleError",
     "ToolError",
 ]
 
@@ -107,3 +109,9 @@ class OwnershipError(GpuyardError):
     """A generated file was edited by hand and would be overwritten."""
 
     exit_code = 76
+
+
+class StaleError(GpuyardError):
+    """What is generated isn't what follows from the user's files."""
+
+    exit_code = 79

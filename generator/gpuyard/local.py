@@ -4,7 +4,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +111,17 @@ class Local:
         self._receive(store)
         return worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
 
+    def remote(self, ref: str) -> str | None:
+        """The remote that `publish` brings the branch to, if it has one."""
+        config = read_config(self.git_dir, r"^(branch|remote)\.")
+        name = _remote(config, ref)
+        return name if f"remote.{name}.pushurl" in config or f"remote.{name}.url" in config else None
+
     def publish(self, store: Store, ref: str) -> None:
         """Push the branch to the remote that it follows; never with force."""
         config = read_config(self.git_dir, r"^(branch|remote)\.")
         name = ref.removeprefix("refs/heads/")
-        remote = config.get(f"branch.{name}.pushremote") or config.get(f"branch.{name}.remote") or "origin"
+        remote = _remote(config, ref)
         url = config.get(f"remote.{remote}.pushurl") or config.get(f"remote.{remote}.url")
         if not url:
             raise MissingError(f"{self.label} has no remote to push {name} to; `git remote add origin URL`")
@@ -230,6 +236,12 @@ class Local:
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> Result:
         return run(*arguments, env={"GIT_DIR": str(self.git_dir)}, stdin=stdin)
+
+
+def _remote(config: Mapping[str, str], ref: str) -> str:
+    """The name of the remote that a branch is pushed to."""
+    name = ref.removeprefix("refs/heads/")
+    return config.get(f"branch.{name}.pushremote") or config.get(f"branch.{name}.remote") or "origin"
 
 
 def open_local(path: Path) -> Local:

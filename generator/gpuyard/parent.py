@@ -25,11 +25,12 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
 
     A repository or branch that holds what is generated alone, without a stack, can be told nothing about its files.
     """
-    branch, here = snapshot.branch, snapshot.root is not None and snapshot.root == directory.resolve()
-    checked_out = here and snapshot.head == branch
+    branch, head, root = snapshot.branch, snapshot.target.head, snapshot.target.root
+    here = root is not None and root == directory.resolve()
+    checked_out = here and head == branch
     if here and not checked_out and not named:
-        found = f"branch {snapshot.head}" if snapshot.head else "no branch"
-        other = snapshot.head or "<branch>"
+        found = f"branch {head}" if head else "no branch"
+        other = head or "<branch>"
         raise OutputError(
             f"{directory} has {found} checked out, and what is compiled is committed to {branch}, the stack's branch; "
             f"`git switch {branch}` first, or commit to another with `--branch {other}`"

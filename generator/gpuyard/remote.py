@@ -128,6 +128,10 @@ class Remote:
             return False
         raise _refused(result, self.label)
 
+    def remote(self, ref: str) -> str | None:
+        """None: it is the remote itself."""
+        return None
+
     def publish(self, store: Store, ref: str) -> None:
         """Nothing: what landed is published."""
 

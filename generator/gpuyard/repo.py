@@ -76,6 +76,9 @@ class Target(Protocol):
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
         """Move the branch to the commit if it is still at `old`; False if it isn't."""
 
+    def remote(self, ref: str) -> str | None:
+        """What the branch is still to be pushed to; None: nothing."""
+
     def publish(self, store: Store, ref: str) -> None:
         """Bring what landed to where others see it."""
 
@@ -90,22 +93,17 @@ class Snapshot:
     target: Target = field(repr=False)
     store: Store = field(repr=False)
 
-    @property
-    def root(self) -> Path | None:
-        """Where it is on disk."""
-        return self.target.root
-
-    @property
-    def head(self) -> str | None:
-        """The branch that is checked out there; None for none."""
-        return self.target.head
-
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[str(path)] for path in paths if str(path) in self.files}
         found = {path: entry for path, entry in found.items() if entry.mode in _REGULAR}
         blobs = self.store.blobs(entry.blob for entry in found.values())
         return {path: blobs[entry.blob].decode("utf-8", "replace") for path, entry in found.items()}
+
+    @property
+    def remote(self) -> str | None:
+        """The remote that the branch is pushed to by `push` alone."""
+        return self.target.remote(_ref(self.branch))
 
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in the repository."""

@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
+from gpuyard import __version__, yamlio
 from gpuyard.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.shapes import Shape
 from gpuyard.tree import Tree
@@ -23,7 +23,9 @@ def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[st
     """The first files of a repository; blueprints by file name."""
     templates = resources.files("gpuyard") / "templates"
     readme = (templates / "starter-README.md").read_text(encoding="utf-8")
-    workflow = (templates / "starter-workflow.yaml").read_text(encoding="utf-8")
+    workflow = (
+        (templates / "starter-workflow.yaml").read_text(encoding="utf-8").replace("==VERSION", f"=={__version__}")
+    )
     return {
         PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, url, shapes)),
         PurePosixPath(".github/workflows/gpuyard.yaml"): workflow,

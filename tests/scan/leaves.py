@@ -25,6 +25,8 @@ SEEDS: dict[str, Any] = {
     "stack.spec.clusters.0.blueprints.*": "chat",
     "stack.spec.clusters.0.blueprints.chat": "a10",
     "stack.spec.policy.registries.0": "docker.io",
+    "stack.spec.ingress.annotations.*": "zqnote",
+    "stack.spec.platform.prometheus.labels.*": "zqlabel",
     "stack.spec.network.egress.0.cidr": "10.0.7.9/32",
     "stack.spec.network.dns.0": "10.96.5.5/32",
     "stack.spec.repository.url": "https://git.example.com/demo/gitops",

@@ -55,6 +55,7 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
         ("spec", "storage", "cache", "kind"): None,
         ("spec", "storage", "cache", "size"): None,
         ("spec", "storage", "download"): False,
+        ("spec", "expose"): {"host": "chat.example.com"},
         ("spec", "shapes", "h100", "model", "architecture"): architecture(),
     },
     "bucket": {

@@ -20,6 +20,7 @@ from gpuyard.progress import progress
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
 from gpuyard.resolve import resolve
+from gpuyard.standing import check_standing
 from gpuyard.tree import Tree
 from gpuyard.userfiles import read
 
@@ -43,15 +44,19 @@ _SHORT = 12
     "--branch", callback=options.given, help="Branch to commit to. Default: spec.repository.branch of the stack."
 )
 @click.option("--push", is_flag=True, help="Push a local repository's branch to the remote that it follows.")
+@click.option("--check", is_flag=True, help="Write nothing; fail (79) if the files in DIR aren't what compile makes.")
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
-    directory: Path, target: str | None, branch: str | None, push: bool, overwrite: bool, as_json: bool
+    directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
 ) -> None:
     """Compile the stack in DIR (default: here) and commit the result; unchanged input makes no commit.
 
     Only generated files are committed: what you have staged, changed or added yourself stays as it is.
     """
+    if check:
+        _check(directory, as_json, alone=not (target or branch or push or overwrite))
+        return
     from gpuyard import repo  # GitPython is slow to import
 
     options.on_error(_result(branch or ""))
@@ -87,7 +92,8 @@ def command(
     elif as_json:
         options.emit_json(_result(commit.branch, resolved=as_data(resolved), commit=commit.id, notes=notes))
     else:
-        click.echo("\n".join([*folders(tree), "", *_block(as_lines(resolved)), _summary(commit)]))
+        summary = _summary(commit, None if push else snapshot.remote)
+        click.echo("\n".join([*folders(tree), "", *_block(as_lines(resolved)), summary]))
         options.emit_notes(notes)
 
 
@@ -138,7 +144,24 @@ def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
         click.echo(f"up to date: {snapshot.branch} at {(snapshot.commit or '')[:_SHORT]}")
 
 
-def _summary(commit: "Commit") -> str:
+def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
+    """Whether a commit would follow from the directory as it stands."""
+    if not alone:
+        raise click.UsageError("--check looks at the files in DIR alone: it goes with no other option but --output")
+    sources, unread = read(directory)
+    resolved = resolve(parse(sources, unread))
+    progress("rendering")
+    check_standing(directory, render(resolved, shipped_chart(), engine(shipped_chart())), input_digest(sources))
+    if as_json:
+        branch = resolved.stack.repository.branch
+        options.emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))
+    else:
+        click.echo("up to date")
+        options.emit_notes(resolved.notes)
+
+
+def _summary(commit: "Commit", unpushed: str | None) -> str:
     counts = [(len(commit.written), "written"), (len(commit.deleted), "deleted")]
     parts = ", ".join(f"{count} files {what}" for count, what in counts if count)
-    return f"commit {commit.id[:_SHORT]} on {commit.branch}: {parts}"
+    hint = f"; not pushed to {unpushed}, where clusters read it: `gpuyard compile --push`" if unpushed else ""
+    return f"commit {commit.id[:_SHORT]} on {commit.branch}: {parts}{hint}"

@@ -46,8 +46,9 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
         repo.commit(snapshot, dict(tree), message="Start with gpuyard")
     for path in sorted(tree):
         click.echo(f"{directory / path}")
-    click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'},")
-    click.echo(f"commit that, then: gpuyard compile {directory}")
+    click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'} and commit it,")
+    click.echo(f"then: gpuyard compile {directory}")
+    click.echo(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile --push {directory}")
 
 
 def _blueprints(folder: Path | None) -> dict[str, str]:

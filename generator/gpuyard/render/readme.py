@@ -1,26 +1,25 @@
-"""README.md of the generated repository: what runs where, and how to change it."""
+"""README.md of the generated repository: what runs where, how to call it and how to change it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
 
 import jinja2
 
-from gpuyard.blueprint import SecretKey
+from gpuyard.render import prerequisites
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve.exposure import tls_secret
 from gpuyard.tree import Tree
 
 __all__ = ["files"]
 
-_FLUX = "2.8"
-"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
-
 
 def files(resolved: Resolved) -> Tree:
     """README.md."""
-    blueprints = {workload.name: workload.blueprint for workload in resolved.workloads}
+    workloads = {workload.name: workload for workload in resolved.workloads}
+    placed = {placement.workload.name: placement.workload for placement in resolved.placements}
     text = (
         _environment()
         .get_template("README.md.j2")
@@ -28,44 +27,36 @@ def files(resolved: Resolved) -> Tree:
             stack=resolved.stack,
             placements=resolved.placements,
             refusals=resolved.refusals,
-            described=[blueprint for blueprint in blueprints.values() if blueprint.description],
-            secrets=list(_secrets(resolved)),
-            flux=_FLUX,
+            described=[each.blueprint for each in workloads.values() if each.blueprint.description],
+            calls=[_call(resolved, workload) for workload in placed.values()],
+            closed=list(_closed(placed.values())),
+            needs=list(prerequisites.needs(resolved)),
+            secrets=prerequisites.secrets(resolved),
+            commands={each.name: list(prerequisites.commands(resolved, each.name)) for each in resolved.stack.clusters},
         )
     )
     return {PurePosixPath("README.md"): text}
 
 
-def _secrets(resolved: Resolved) -> Iterator[dict[str, str]]:
-    """Every Secret that something here refers to."""
-    stack = resolved.stack
-    if stack.repository.secret:
-        yield {
-            "namespace": "flux-system",
-            "name": stack.repository.secret,
-            "key": "identity, known_hosts" if stack.repository.url.startswith("ssh") else "username, password",
-            "purpose": "reading this repository",
-        }
-    for name in stack.pull_secrets:
-        yield {"namespace": stack.namespace, "name": name, "key": ".dockerconfigjson", "purpose": "pulling images"}
-    purposes: dict[tuple[str, str], list[str]] = {}
-    for placement in resolved.placements:
-        for secret, purpose in _wanted(placement.workload):
-            known = purposes.setdefault((secret.secret, secret.key), [])
-            if purpose not in known:
-                known.append(purpose)
-    for (name, key), known in purposes.items():
-        yield {"namespace": stack.namespace, "name": name, "key": key, "purpose": "; ".join(known)}
+def _call(resolved: Resolved, workload: Workload) -> dict[str, str]:
+    """A row: how clients reach a model."""
+    blueprint, stack = workload.blueprint, resolved.stack
+    scheme = "http" if stack.ingress and tls_secret(blueprint, stack) is None else "https"
+    return {
+        "name": workload.name,
+        "model": blueprint.served_name,
+        "inside": f"`http://{workload.name}.{stack.namespace}.svc:8000/v1`",
+        "namespaces": ", ".join(f"`{name}`" for name in blueprint.client_namespaces),
+        "outside": f"`{scheme}://{blueprint.expose.host}/v1`" if blueprint.expose else "",
+        "key": f"`{blueprint.api_key.key}` of `{blueprint.api_key.secret}`" if blueprint.api_key else "",
+    }
 
 
-def _wanted(workload: Workload) -> Iterator[tuple[SecretKey, str]]:
-    """The Secrets of a workload, and what each is for."""
-    source = workload.source
-    if source.credentials:
-        reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
-        yield source.credentials, f"{workload.name}: {reading}"
-    if workload.blueprint.api_key:
-        yield workload.blueprint.api_key, f"{workload.name}: API key of the clients"
+def _closed(workloads: Iterable[Workload]) -> Iterator[str]:
+    """Models that nobody may call."""
+    for workload in workloads:
+        if workload.blueprint.expose is None and not workload.blueprint.client_namespaces:
+            yield workload.name
 
 
 @cache

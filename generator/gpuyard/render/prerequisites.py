@@ -1,0 +1,155 @@
+"""What a cluster must have before its first sync: nothing here makes it, and everything waits for it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve.exposure import tls_secret
+from gpuyard.stack import Stack
+
+__all__ = ["Secret", "commands", "needs", "secrets"]
+
+_FLUX_NAMESPACE = "flux-system"
+_FLUX = "2.8"
+"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
+_UID = 10001
+"""User and group of the models' pods."""
+_PULL = ".dockerconfigjson"
+_TLS = ("tls.crt", "tls.key")
+_CLASSES = {
+    "fss": (
+        "ReadWriteMany on File Storage. OKE has none of its own: write one with the availability domain and the mount "
+        "target, as [Oracle describes]({guide}). **Models run as user and group {uid}, and OKE ignores `fsGroup` on "
+        "File Storage**, so that a new file system belongs to root and downloads end with “Permission denied”. Either "
+        "recreate the CSIDriver `fss.csi.oraclecloud.com` with `fsGroupPolicy: File`, or squash all users in the "
+        "class's `exportOptions`; both stand on that page under “Permission Denied”"
+    ),
+    "block": "ReadWriteOnce on block volumes; OKE has `oci-bv`",
+    "nvme": "the local drives of bare-metal nodes, bound when the pod is placed (`WaitForFirstConsumer`)",
+}
+_GUIDE = (
+    "https://docs.oracle.com/en-us/iaas/Content/ContEng/Tasks/"
+    "contengcreatingpersistentvolumeclaim_Provisioning_PVCs_on_FSS.htm"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A key of a Secret that something refers to, and what for."""
+
+    namespace: str
+    name: str
+    key: str
+    purpose: str
+
+
+def secrets(resolved: Resolved, cluster: str | None = None) -> list[Secret]:
+    """Every one that a cluster needs, or all of them; one that serves several purposes comes once."""
+    purposes: dict[tuple[str, str, str], list[str]] = {}
+    for secret in _named(resolved, cluster):
+        known = purposes.setdefault((secret.namespace, secret.name, secret.key), [])
+        if secret.purpose not in known:
+            known.append(secret.purpose)
+    return [Secret(*key, "; ".join(known)) for key, known in purposes.items()]
+
+
+def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
+    """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
+    kubectl = f"kubectl --context {cluster}"
+    yield f"{kubectl} create namespace {resolved.stack.namespace}"
+    found: dict[tuple[str, str], list[str]] = {}
+    for secret in secrets(resolved, cluster):
+        found.setdefault((secret.namespace, secret.name), []).append(secret.key)
+    for (namespace, name), keys in found.items():
+        yield f"{kubectl} --namespace {namespace} create secret {_secret(name, keys)}"
+    yield f"{kubectl} apply -f clusters/{cluster}"
+
+
+def needs(resolved: Resolved) -> Iterator[str]:
+    """One sentence each, in Markdown, of what the clusters must offer."""
+    stack = resolved.stack
+    workloads = [placement.workload for placement in resolved.placements]
+    yield f"Flux {_FLUX} or newer"
+    yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
+    yield from _storage(stack, workloads)
+    for kind, names in (
+        ("PriorityClass", _priorities(stack, workloads)),
+        ("RuntimeClass", [stack.scheduling.runtime_class]),
+    ):
+        yield from (f"{kind} `{name}`" for name in names if name)
+    if stack.gateway:
+        gateway = stack.gateway
+        listener = f", whose listener `{gateway.listener}`" if gateway.listener else ", which"
+        yield (
+            f"the Gateway API and the Gateway `{gateway.namespace}/{gateway.name}`{listener} "
+            f"takes routes from the namespace `{stack.namespace}`"
+        )
+    if stack.ingress:
+        yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
+    if not stack.platform.components["prometheus"].enabled:
+        labels = ", ".join(f"`{key}: {value}`" for key, value in stack.platform.prometheus_labels.items())
+        yield (
+            f"Prometheus, its operator and kube-state-metrics; it takes monitors and rules from every namespace"
+            f"{f' that carry {labels}' if labels else ' and whatever their labels'}"
+        )
+    if not stack.platform.components["keda"].enabled:
+        yield "KEDA 2.20 or newer"
+
+
+def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
+    kinds = {workload.blueprint.cache.kind for workload in workloads if workload.blueprint.cache.claim is None}
+    for kind, text in _CLASSES.items():
+        if kind in kinds:
+            yield f"StorageClass `{stack.storage_classes[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
+    for claim in _once(each for workload in workloads for each in _claims(workload)):
+        yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {_UID}"
+
+
+def _claims(workload: Workload) -> Iterator[str]:
+    for claim in (workload.source.claim, workload.blueprint.cache.claim):
+        if claim:
+            yield claim
+
+
+def _priorities(stack: Stack, workloads: Sequence[Workload]) -> list[str]:
+    found = (workload.blueprint.priority_class or stack.scheduling.priority_class for workload in workloads)
+    return _once(name for name in found if name)
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
+    """In the order in which they are needed."""
+    stack = resolved.stack
+    if stack.repository.secret:
+        keys = ("identity", "known_hosts") if stack.repository.url.startswith("ssh") else ("username", "password")
+        for key in keys:
+            yield Secret(_FLUX_NAMESPACE, stack.repository.secret, key, "reading this repository")
+    for name in stack.pull_secrets:
+        yield Secret(stack.namespace, name, _PULL, "pulling images")
+    for placement in resolved.placements:
+        if cluster in (None, placement.cluster):
+            yield from _of_workload(stack, placement.workload)
+
+
+def _of_workload(stack: Stack, workload: Workload) -> Iterator[Secret]:
+    source, blueprint = workload.source, workload.blueprint
+    if source.credentials:
+        reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
+        given = source.credentials
+        yield Secret(stack.namespace, given.secret, given.key, f"{workload.name}: {reading}")
+    if key := blueprint.api_key:
+        yield Secret(stack.namespace, key.secret, key.key, f"{workload.name}: API key of the clients")
+    if blueprint.expose and (name := tls_secret(blueprint, stack)):
+        for each in _TLS:
+            yield Secret(stack.namespace, name, each, f"certificate of {blueprint.expose.host}")
+
+
+def _secret(name: str, keys: Sequence[str]) -> str:
+    """The rest of `kubectl create secret`; a name in capitals is what to put in."""
+    if tuple(keys) == _TLS:
+        return f"tls {name} --cert=FILE --key=FILE"
+    kind = " --type=kubernetes.io/dockerconfigjson" if keys == [_PULL] else ""
+    return f"generic {name}{kind} " + " ".join(f"--from-file={key}=FILE" for key in keys)
