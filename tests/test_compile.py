@@ -475,7 +475,9 @@ def test_a_commit_that_isnt_pushed_says_so(repository: Path, tmp_path: Path) -> 
     git(repository, "remote", "add", "origin", str(remote))
     (repository / "blueprints" / "docs.yaml").unlink()
     git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "no docs")
-    assert "not pushed to origin, where clusters read it: `gpuyard compile --push`" in run("compile", repository).stdout
+    assert (
+        "not pushed to origin, where clusters read it; run this again with --push" in run("compile", repository).stdout
+    )
     (repository / "stack.yaml").write_text((repository / "stack.yaml").read_text() + "# pushed\n", encoding="utf-8")
     git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "a comment")
     assert "not pushed" not in run("compile", repository, "--push").stdout

@@ -112,7 +112,7 @@ def test_a_tag_alone_is_noted(project: Path) -> None:
     result = run("check", project)
     assert (note in result.output, "9 of 10 images of the platform's" in result.output) == (False, True)
     lock(project, dict.fromkeys(known(project), DIGEST))
-    assert "note:" not in run("check", project).output
+    assert "pinned" not in run("check", project).output
 
 
 def test_a_pin_for_nothing_is_noted(project: Path) -> None:

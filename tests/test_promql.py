@@ -248,11 +248,12 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
     [
         ((), {"dashboard.yaml", "monitors.yaml"}),
         (("keda",), {"dashboard.yaml"}),
-        (("prometheus",), set()),
+        (("prometheus",), {"dashboard.yaml", "monitors.yaml"}),
+        (("prometheus", "keda"), {"dashboard.yaml"}),
     ],
 )
-def test_only_what_is_installed_is_observed(demo: Resolved, off: tuple[str, ...], files: set[str]) -> None:
-    """Without Prometheus neither its kinds nor its namespace are there."""
+def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tuple[str, ...], files: set[str]) -> None:
+    """A Prometheus that isn't ours has the same kinds; of a KEDA that isn't ours nobody knows the namespace."""
     components = {
         name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
     }

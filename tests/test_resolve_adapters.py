@@ -41,7 +41,11 @@ def test_on_the_claim_of_the_cache() -> None:
 
 
 def test_from_hugging_face_where_the_server_reaches_it() -> None:
-    spec = {"storage": {"download": False}, **serving(adapter(source="hf://acme/sql-lora"))}
+    spec = {
+        "storage": {"download": False},
+        "clientNamespaces": ["apps"],
+        **serving(adapter(source="hf://acme/sql-lora")),
+    }
     assert chart_values(spec)["args"]["lora-modules"] == ["sql=acme/sql-lora"]
     assert resolved(spec).notes[2:] == (
         "blueprints/chat.yaml: adapter sql is whatever hf://acme/sql-lora holds when a server starts",

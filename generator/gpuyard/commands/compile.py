@@ -163,5 +163,5 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
 def _summary(commit: "Commit", unpushed: str | None) -> str:
     counts = [(len(commit.written), "written"), (len(commit.deleted), "deleted")]
     parts = ", ".join(f"{count} files {what}" for count, what in counts if count)
-    hint = f"; not pushed to {unpushed}, where clusters read it: `gpuyard compile --push`" if unpushed else ""
+    hint = f"; not pushed to {unpushed}, where clusters read it; run this again with --push" if unpushed else ""
     return f"commit {commit.id[:_SHORT]} on {commit.branch}: {parts}{hint}"
