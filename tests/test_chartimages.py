@@ -45,7 +45,9 @@ def stack(more: Mapping[str, Any] | None = None, **enabled: bool) -> dict[str, A
 
 
 def pinned(spec: Mapping[str, Any], digests: Mapping[str, str]) -> Resolved:
-    return resolve(parse({**sources({"clientNamespaces": ["apps"]}, spec), "images.lock": write_lock(digests).encode()}))
+    return resolve(
+        parse({**sources({"clientNamespaces": ["apps"]}, spec), "images.lock": write_lock(digests).encode()})
+    )
 
 
 def written(found: Resolved) -> dict[str, Any]:

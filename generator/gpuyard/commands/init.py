@@ -106,6 +106,8 @@ def _check_new(snapshot: "Snapshot", directory: Path) -> None:
     """Of a repository that was there."""
     if snapshot.commit:
         raise OutputError(f"{directory}: has commits already; init makes a new repository")
-    if snapshot.head != snapshot.branch:
+    if snapshot.target.head != snapshot.branch:
         change = f"git -C {directory} symbolic-ref HEAD refs/heads/{snapshot.branch}"
-        raise OutputError(f"{directory}: has branch {snapshot.head} checked out, not {snapshot.branch}; `{change}`")
+        raise OutputError(
+            f"{directory}: has branch {snapshot.target.head} checked out, not {snapshot.branch}; `{change}`"
+        )
