@@ -100,7 +100,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Where weights and compiled kernels are kept."""
+    """Where weights are kept."""
 
     kind: str
     """`claim`, where the author names one; else as in the file."""

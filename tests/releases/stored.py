@@ -1,7 +1,8 @@
 """A release on disk: its stack, blueprints and values as written, and what it made of them, per shape.
 
 0.1.0/sources/stack.yaml, 0.1.0/sources/blueprints/*.yaml
-0.1.0/sources/values/*.yaml: the chart's test values, for those who install the chart alone
+0.1.0/sources/values/*.yaml: the chart's test values, for those who install the chart alone; where a later chart refuses
+    one, as who upgrades has to write it
 0.1.0/a10.json: one object a line, in the order of blueprint, kind and name
 0.1.0/stack.json: what clusters/ and platform/ hold
 0.1.0/values-bucket.json: what the chart makes of values/bucket.yaml

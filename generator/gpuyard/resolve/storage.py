@@ -18,8 +18,8 @@ _GIB_PER_TB = 10**12 / 2**30
 _OF_BOOT_VOLUME = 0.8
 """The system and images have their part, and the kubelet evicts pods when a tenth is left."""
 _BOUNDED = ("block", "nvme", "ephemeral")
-_KERNELS_GIB = 5
-"""For the caches of torch.compile, Triton and FlashInfer; an estimate."""
+_WITH_FILE_SYSTEM = 1.05
+"""ext4 keeps a twentieth for root."""
 _LEAST_DOWNLOAD_SECONDS, _MOST_DOWNLOAD_SECONDS = 1800, 86400
 
 
@@ -67,13 +67,10 @@ def check_size(blueprint: Blueprint, model: Model, source: Source, problems: Pro
     cache = blueprint.cache
     if cache.size is None or cache.kind not in _BOUNDED:
         return
-    weights = math.ceil(model.weights_bytes / 2**30) if source.kind is Kind.HF else 0
-    if gib(cache.size) < weights + _KERNELS_GIB:
-        held = f"{weights} GiB of weights ({model.name}) and " if weights else ""
-        message = (
-            f"{cache.size} is too small for {held}{_KERNELS_GIB} GiB of compiled kernels; "
-            f"{weights + _KERNELS_GIB}Gi at least"
-        )
+    weights = model.weights_bytes / 2**30 if source.kind is Kind.HF else 0
+    needed = math.ceil(weights * _WITH_FILE_SYSTEM)
+    if gib(cache.size) < needed:
+        message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); {needed}Gi at least"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
 
 
