@@ -438,7 +438,7 @@ def test_another_download_is_another_job() -> None:
     assert len(set(found)) == len(found)
     assert name() == name(args={"max-model-len": 1})
     assert all(len(one) <= 63 and one.startswith("chat-download-") for one in found)
-    assert len(name(fullnameOverride="a" * 63)) <= 63
+    assert len(name(fullnameOverride="a" * 46)) <= 63
 
 
 def test_pods_wait_for_the_adapters_that_are_copied_with_the_weights() -> None:

@@ -26,6 +26,7 @@ PRE_STOP, SHUTDOWN, MARGIN = 3, 20, 5
 CHANGED = {
     "image": {"repository": f"registry.world.internal:5000/{STAND_IN_VLLM}"},
     "drain": {"preStopSeconds": PRE_STOP, "shutdownSeconds": SHUTDOWN, "marginSeconds": MARGIN},
+    "httpRoute": {"timeoutSeconds": SHUTDOWN},
 }
 # Without their controllers these would do nothing here, and there is nothing to download.
 LEFT_OUT = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "download-Job", "download-NetworkPolicy"}

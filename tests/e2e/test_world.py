@@ -38,8 +38,8 @@ def became_ready(item: Object) -> datetime:
     return datetime.fromisoformat(condition(item, "Ready")["lastTransitionTime"]) + timedelta(seconds=1)
 
 
-def started(item: Object) -> datetime:
-    return datetime.fromisoformat(item["status"]["startTime"])
+def created(item: Object) -> datetime:
+    return datetime.fromisoformat(item["metadata"]["creationTimestamp"])
 
 
 # The machine
@@ -83,17 +83,17 @@ def test_a_pod_is_ready_after_the_delay_that_the_table_sets(cluster: Cluster, na
     cluster.pods.ready_after("slow", 4)
     cluster.apply(pod("slow", namespace, labels={"app.kubernetes.io/instance": "slow"}))
     ready = cluster.wait(f"pod/slow -n {namespace}", within=60)
-    assert decided(ready, "ready-at") - started(ready) == timedelta(seconds=4)
+    assert decided(ready, "ready-at") >= created(ready) + timedelta(seconds=4)
     assert became_ready(ready) >= decided(ready, "ready-at")
 
 
 def test_a_pod_is_ready_after_the_delay_that_its_annotation_sets(cluster: Cluster, namespace: str) -> None:
     cluster.apply(pod("slow", namespace, annotations={"world.gpuyard.dev/ready-after": "3"}))
+    waiting = cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=30)
     # A change to a waiting pod must not start its delay anew.
-    cluster.wait(f"pod/slow -n {namespace}", ".status.phase=Running", within=30)
     cluster.patch(f"pod/slow -n {namespace}", {"metadata": {"labels": {"touched": "yes"}}})
     ready = cluster.wait(f"pod/slow -n {namespace}", within=60)
-    assert decided(ready, "ready-at") - started(ready) == timedelta(seconds=3)
+    assert decided(ready, "ready-at") == decided(waiting, "ready-at") >= created(ready) + timedelta(seconds=3)
     assert became_ready(ready) >= decided(ready, "ready-at")
 
 
@@ -177,9 +177,8 @@ def test_one_process_answers_for_every_simulated_pod(cluster: Cluster, namespace
     seen: set[str | None] = set()
     until(lambda: seen.add(answering()) or {"one", "two"} <= seen)
     assert seen <= {None, "one", "two"}
-    with socket.create_connection((slow["status"]["podIP"], 8000), 5) as connection, pytest.raises(ConnectionError):
-        connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
-        connection.recv(100)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((slow["status"]["podIP"], 8000), 5)
 
 
 # Placement and volumes

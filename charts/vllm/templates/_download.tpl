@@ -1,12 +1,3 @@
-{{- /* A Job's template can't be changed: the name carries its hash. It is a label, too: 63 characters at most. */}}
-{{- define "vllm.downloadPrefix" -}}
-{{- include "vllm.fullname" . | trunc 45 | trimSuffix "-" }}-download-
-{{- end }}
-
-{{- define "vllm.downloadName" -}}
-{{- printf "%s%s" (include "vllm.downloadPrefix" .) (include "vllm.downloadTemplate" . | sha256sum | trunc 8) }}
-{{- end }}
-
 {{- define "vllm.downloadTemplate" -}}
 metadata:
   labels:

@@ -76,23 +76,18 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "Server"
 
-    @property
-    def engine(self) -> Engine:
-        """The engine that answers here."""
-        return self.server.engine
-
     def do_GET(self) -> None:
         """Health and metrics, for everybody."""
         if self.path == "/health":
             self._answer(200, "")
         elif self.path == "/metrics":
-            self._answer(200, self.engine.metrics(), "text/plain; version=0.0.4; charset=utf-8")
+            self._answer(200, self.server.engine.metrics(), "text/plain; version=0.0.4; charset=utf-8")
         else:
             self._answer(404, json.dumps({"detail": "Not Found"}))
 
     def do_POST(self) -> None:
         """A completion, for those who have a key."""
-        engine = self.engine
+        engine = self.server.engine
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if self.path != "/v1/completions":
@@ -131,9 +126,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, port: int, engine: Engine) -> None:
+    handler: type[Handler] = Handler
+
+    def __init__(self, port: int, engine: Engine, address: str = "") -> None:
         self.engine = engine
-        super().__init__(("", port), Handler)
+        super().__init__((address, port), self.handler)
 
 
 def main(arguments: list[str]) -> None:
