@@ -25,6 +25,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TESTS = "tests/e2e"
 _NEEDED = [
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "registry", "helm"),
+    "kube-state-metrics",
     *flux.COMPONENTS,
 ]
 

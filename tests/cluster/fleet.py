@@ -10,10 +10,11 @@ import yaml
 from tests.cluster.addresses import node, node_pods
 from tests.cluster.api import Object
 from tests.cluster.errors import WorldError
+from tests.cluster.programs.catalogue import program
 
 __all__ = ["CPU", "Machine", "fleet", "nodes", "shapes", "storage_classes"]
 
-_VERSION = "v1.37.2"
+_VERSION = f"v{program('kube-apiserver').version}"
 _DOMAINS = 3
 _GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 

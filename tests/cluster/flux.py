@@ -17,12 +17,13 @@ from pathlib import Path
 from tests.cluster.errors import SetupError
 from tests.cluster.modules import Module, files, of_program
 from tests.cluster.programs import store
+from tests.cluster.programs.catalogue import FLUX2
 
 __all__ = ["COMPONENTS", "NAMESPACE", "kubectl_program", "manifests"]
 
 NAMESPACE = "flux-system"
 COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller")
-_FLUX2 = Module("github.com/fluxcd/flux2/v2", "v2.9.5", "h1:jwCccxvkD+2QnsjN+pl5QqM8KnFUwA8pIoQ1Lf0avkA=")
+_FLUX2 = Module("github.com/fluxcd/flux2/v2", f"v{FLUX2['version']}", FLUX2["sum"])
 
 # pkg/manifestgen/install/templates.go: without the notification controller there is nowhere to send events to.
 _PATCHES = """\

@@ -216,7 +216,22 @@ def test_a_directory_of_charts_that_is_none_is_refused(monkeypatch: pytest.Monke
         charts.collect({})
 
 
-def test_what_a_killed_run_left_is_swept_and_a_living_world_is_not(
+def test_upstreams_charts_take_the_place_of_stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    version = yaml.safe_load((ROOT / "tests/cluster/standins/keda/Chart.yaml").read_text())["version"]
+    for name in (f"keda-{version}.tgz", "other-1.2.3.tgz"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("GPUYARD_E2E_CHARTS", str(tmp_path))
+    monkeypatch.setattr(charts, "_package", lambda chart, helm: Path(chart.name))
+    found = {chart.package.name: chart.origin for chart in charts.collect({"helm": Path("helm")})}
+    assert found == {
+        f"keda-{version}.tgz": "upstream",
+        "other-1.2.3.tgz": "upstream",
+        "kube-prometheus-stack": "stand-in",
+        "prometheus-operator-crds": "stand-in",
+    }
+
+
+def test_what_a_dead_run_left_is_swept_and_a_living_world_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

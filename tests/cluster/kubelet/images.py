@@ -53,6 +53,7 @@ IMAGES: Mapping[str, Image] = {
     "kedacore/keda": _one("/keda", "keda-operator"),
     "kedacore/keda-metrics-apiserver": _one("/keda-adapter", "keda-adapter"),
     "kedacore/keda-admission-webhooks": _one("/keda-admission-webhooks", "keda-webhooks"),
+    "kube-state-metrics/kube-state-metrics": _one("/kube-state-metrics", "kube-state-metrics"),
     "prometheus/prometheus": _one("/bin/prometheus", "prometheus"),
     "prometheus-operator/prometheus-operator": _one("/bin/operator", "prometheus-operator"),
     "prometheus-operator/prometheus-config-reloader": _one(

@@ -17,11 +17,12 @@ from typing import Final
 
 from tests.cluster.errors import SetupError
 from tests.cluster.programs import store
+from tests.cluster.programs.catalogue import VLLM
 
 __all__ = ["VERSION", "environment", "serve"]
 
-VERSION: Final = "0.32.0"
-_TORCH: Final = ("torch==2.13.0", "torchvision==0.28.0")
+VERSION: Final = VLLM["version"]
+_TORCH: Final = tuple(f"{name}=={VLLM[name]}" for name in ("torch", "torchvision"))
 _PINS: Final = Path(__file__).with_name("constraints.txt")
 _NEEDED_BYTES: Final = 16 * 2**30  # 6.2 GB, and what pip unpacks beside it
 

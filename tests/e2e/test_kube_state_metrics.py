@@ -1,0 +1,161 @@
+"""A real kube-state-metrics, told what our platform tells it: every series that alerts and dashboards read is there."""
+
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.e2e.samples import ROOT
+from tests.e2e.vllm import workloads
+
+IMAGE = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.20.0"
+PLATFORM = ROOT / "generator/gpuyard/catalogue/platform/kube-prometheus-stack.yaml"
+KINDS = ("deployments", "horizontalpodautoscalers", "jobs", "pods")
+FOLDER = "/etc/customresourcestate"
+SECONDS = 60
+NO_DEFINITION = {"HTTPRoute"}
+_LABEL = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Selector:
+    """What stands in an expression: kube_pod_created{namespace="a",pod=~"b.*"}."""
+
+    name: str
+    matchers: tuple[tuple[str, str, str], ...]
+
+    def matches(self, name: str, labels: Mapping[str, str]) -> bool:
+        return name == self.name and all(
+            self._holds(labels.get(key, ""), how, what) for key, how, what in self.matchers
+        )
+
+    @staticmethod
+    def _holds(value: str, how: str, what: str) -> bool:
+        found = value == what if how in {"=", "!="} else re.fullmatch(what, value) is not None
+        return found is not how.startswith("!")
+
+
+def selectors(expression: str) -> Iterator[Selector]:
+    for name, inside in re.findall(r"\b(kube_\w+)\{([^}]*)\}", expression):
+        yield Selector(name, tuple(_LABEL.findall(inside)))
+
+
+def series(text: str) -> list[tuple[str, dict[str, str], float]]:
+    lines = re.findall(r"^(kube_\w+)\{(.*)\} (\S+)$", text, re.MULTILINE)
+    return [
+        (name, {key: value for key, _, value in _LABEL.findall(inside)}, float(number))
+        for name, inside, number in lines
+    ]
+
+
+def settings() -> Mapping[str, Any]:
+    """What the platform's values give to the subchart."""
+    values: Mapping[str, Any] = yaml.safe_load(PLATFORM.read_text())["values"]["kube-state-metrics"]
+    return values
+
+
+def program(namespace: str) -> list[Object]:
+    """As its chart renders it, as far as it matters here: arguments, configuration, rights."""
+    name, given = f"ksm-{namespace}", settings()
+    metadata = {"name": "ksm", "namespace": namespace}
+    groups = ["", "apps", "autoscaling", "batch"]
+    rules = [{"apiGroups": groups, "resources": list(KINDS), "verbs": ["list", "watch"]}, *given["rbac"]["extraRules"]]
+    if given["customResourceState"]["enabled"]:
+        definitions = {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"]}
+        rules.append({**definitions, "verbs": ["list", "watch"]})
+    argv = [f"--resources={','.join(KINDS)}", f"--custom-resource-state-config-file={FOLDER}/config.yaml"]
+    volume = {"name": "config", "configMap": {"name": "ksm"}}
+    container = {"name": "ksm", "image": IMAGE, "args": argv, "volumeMounts": [{"name": "config", "mountPath": FOLDER}]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    rbac = "rbac.authorization.k8s.io/v1"
+    subjects = [{"kind": "ServiceAccount", "name": "ksm", "namespace": namespace}]
+    config = json.dumps(given["customResourceState"]["config"])
+    spec = {"serviceAccountName": "ksm", "containers": [container], "volumes": [volume]}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {"apiVersion": rbac, "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules},
+        {
+            "apiVersion": rbac,
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": role,
+            "subjects": subjects,
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"config.yaml": config}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
+    ]
+
+
+def autoscaler(namespace: str) -> Object:
+    """The one that KEDA makes; nobody answers for its metric here, so it doesn't scale and says so."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}
+    wanted = {"metric": {"name": "s0"}, "target": {"type": "AverageValue", "averageValue": "1"}}
+    spec = {
+        "scaleTargetRef": target,
+        "minReplicas": 1,
+        "maxReplicas": 4,
+        "metrics": [{"type": "External", "external": wanted}],
+    }
+    metadata = {"name": "keda-hpa-chat", "namespace": namespace}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}
+
+
+@pytest.fixture
+def chat(cluster: Cluster, namespace: str, crds: None) -> Iterator[dict[str, Object]]:
+    """The blueprint with its autoscaler, whose signal is lost; and who shows it."""
+    objects = workloads.rendered("chat", shape="a10", namespace=namespace)
+    for kind, item in objects.items():
+        if kind not in NO_DEFINITION:
+            cluster.apply({**item, "metadata": {**item["metadata"], "namespace": namespace}})
+    cluster.apply([autoscaler(namespace), *program(namespace)])
+    conditions = [{"type": "Ready", "status": "True"}, {"type": "Fallback", "status": "True"}]
+    cluster.patch(f"scaledobject/chat -n {namespace}", {"status": {"conditions": conditions}}, subresource="status")
+    yield objects
+    for kind in ("clusterrole", "clusterrolebinding"):
+        cluster.discard(f"{kind}/ksm-{namespace}")
+
+
+def test_alerts_and_dashboards_ask_for_what_is_there(cluster: Cluster, namespace: str, chat: dict[str, Object]) -> None:
+    rules = chat["PrometheusRule"]["spec"]["groups"][0]["rules"]
+    wanted = {found for rule in rules for found in selectors(rule["expr"])}
+    assert Selector("kube_deployment_spec_replicas", _labels(namespace=namespace, deployment="chat")) in wanted
+    names = set(re.findall(r"\bkube_\w+", json.dumps(workloads.dashboards())))
+    assert names
+    cluster.wait(f"deployment/chat -n {namespace}", "Available", within=SECONDS)
+    address = cluster.wait(f"pod/ksm -n {namespace}", within=SECONDS)["status"]["podIP"]
+
+    missing: object = "no answer yet"
+    for _ in range(SECONDS):
+        shown = _shown(address)
+        missing = [each for each in wanted if not any(each.matches(name, labels) for name, labels, _ in shown)]
+        missing += sorted(names - {name for name, _, _ in shown})
+        if not missing:
+            break
+        time.sleep(1)
+    assert missing == []
+    found = {
+        labels["condition"]: value
+        for name, labels, value in shown
+        if name == "kube_customresource_scaledobject_status_condition" and labels["namespace"] == namespace
+    }
+    assert found == {"Ready": 1, "Fallback": 1}
+
+
+def _labels(**labels: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple((key, "=", value) for key, value in labels.items())
+
+
+def _shown(address: str) -> list[tuple[str, dict[str, str], float]]:
+    try:
+        with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=10) as answer:
+            return series(answer.read().decode())
+    except OSError:
+        return []
