@@ -52,8 +52,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     )
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, redirection: str = "</dev/null") -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-c", _RUN, str(test), "run", *arguments]
+    def start(redirection: str = "</dev/null") -> subprocess.Popen[bytes]:
+        argv = [sys.executable, "-c", _RUN, str(test), "run", "-q"]  # with an option there are no workers
         shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *argv]
         with (tmp_path / "said").open("wb") as said:
             process = subprocess.Popen(shell, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
