@@ -20,11 +20,9 @@ import pytest
 from gpuyard.vllm import catalogue
 from tests.e2e.vllm import install, model, workloads
 from tests.e2e.vllm.clients import Clients, Request
-from tests.e2e.vllm.server import Pod, Server, configuration
+from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server, configuration
 
-pytestmark = pytest.mark.skipif(
-    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
-)
+pytestmark = NEEDS_VLLM
 
 KEYS: Final = ("sk-new", "sk-old")
 CASES: Final[Mapping[str, tuple[str, Callable[[Path], Path]]]] = {

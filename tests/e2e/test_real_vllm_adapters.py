@@ -3,37 +3,27 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.chart.rendering import objects
-from tests.e2e.vllm import install, model
-from tests.e2e.vllm.server import Pod, Server, configuration
+from tests.e2e.vllm import model
+from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server, configuration
 from tests.projects import chart_values
 
-pytestmark = pytest.mark.skipif(
-    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
-)
+pytestmark = NEEDS_VLLM
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ADAPTER = {"name": "sql", "source": f"hf://acme/sql-lora@{COMMIT}", "rank": 8}
 SNAPSHOT = f"/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"
 
 
-@pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Short: vLLM makes sockets in the pod's /tmp, and their paths have 107 characters at the most."""
-    return tmp_path_factory.mktemp("lora")
-
-
-def test_an_adapter_that_was_copied_with_the_weights(root: Path) -> None:
+def test_an_adapter_that_was_copied_with_the_weights(tmp_path: Path) -> None:
     found = objects(chart_values({"serving": {"adapters": [ADAPTER]}}, shape="a10"), name="chat")
-    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], root / "pod")
+    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], tmp_path / "pod")
     pod.mount("config", found["ConfigMap"]["data"], container="vllm")
     here = model.adapter(pod.inside(SNAPSHOT), ADAPTER["rank"])
     path = pod.inside("/etc/vllm/config.yaml")
     assert f'"sql={SNAPSHOT}"' in path.read_text(encoding="utf-8")
-    configuration(path, model.llama(root / "model"), **{"lora-modules": [f"sql={here}"]})
-    server = Server(pod, "", root / "vllm.log")
+    configuration(path, model.llama(tmp_path / "model"), **{"lora-modules": [f"sql={here}"]})
+    server = Server(pod, "", tmp_path / "vllm.log")
     try:
         server.wait()
         models = json.loads(server.get("/v1/models")[1])["data"]

@@ -10,16 +10,13 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
-
 from gpuyard import vllm
 from tests.chart.docs import SET_BY_THE_CHART
 from tests.chart.rendering import case, objects
 from tests.e2e.vllm import install
+from tests.e2e.vllm.server import NEEDS_VLLM
 
-pytestmark = pytest.mark.skipif(
-    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
-)
+pytestmark = NEEDS_VLLM
 
 BY_TYPE: Final[Mapping[str, Any]] = {
     "integer": 7,

@@ -23,7 +23,11 @@ import yaml
 
 from tests.e2e.vllm import install
 
-__all__ = ["ADDED", "ENVIRONMENT", "REPLACED", "Pod", "Server", "configuration"]
+__all__ = ["ADDED", "ENVIRONMENT", "NEEDS_VLLM", "REPLACED", "Pod", "Server", "configuration"]
+
+NEEDS_VLLM: Final = pytest.mark.skipif(
+    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
+)
 
 _ADDRESS: Final = "127.0.0.1"
 REPLACED: Final[Mapping[str, str]] = {
