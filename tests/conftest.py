@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve

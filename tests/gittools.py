@@ -1,4 +1,4 @@
-"""Real repositories for the tests of `gpuyard.repo`, as a user's own git makes them."""
+"""Real repositories for the tests of `gpuyard.doors.git.repository`, as a user's own git makes them."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gpuyard.repo import Commit, commit, read_tree
+from gpuyard.doors.git.repository import Commit, commit, read_tree
 
 DATE = "2026-01-02T03:04:05+00:00"
 CLEAN = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}

@@ -4,10 +4,10 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.models import catalogue
 from gpuyard.render.kustomize import objects

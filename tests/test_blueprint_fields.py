@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.helm import Embedded
 from gpuyard.load import parse, schema
 from gpuyard.render import render
 from gpuyard.resolve import resolve

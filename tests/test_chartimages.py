@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.images import write_lock
 from gpuyard.load import parse

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gpuyard.chart import shipped_chart
-from gpuyard.chartvalues import Values
+from gpuyard.doors.chartvalues import Values
+from gpuyard.doors.helm import Embedded, archive
 from gpuyard.errors import ToolError
-from gpuyard.helm import Embedded, archive
 from tests.chart.payloads import HOSTILE
 from tests.chart.rendering import CASES, case
 

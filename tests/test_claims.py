@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
 from gpuyard.claims import VALUES, refusals
-from gpuyard.helm import Embedded
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.tree import Tree
 from tests.projects import Values, resolved

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
@@ -18,7 +18,7 @@ CODE = """
 import hashlib, sys
 from tests.conftest import demo_sources
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve

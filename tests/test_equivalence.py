@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Binary, Embedded
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Binary, Embedded
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gpuyard import yamlio
 from gpuyard.cli import cli
+from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.load import parse, schema
 from gpuyard.render.readme import _prose
@@ -361,7 +361,7 @@ import sys
 from pathlib import Path
 from gpuyard.load import load
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 

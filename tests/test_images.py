@@ -12,7 +12,7 @@ from gpuyard import images
 from gpuyard.chart import shipped_chart
 from gpuyard.cli import cli
 from gpuyard.digest import input_digest
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve

@@ -2,9 +2,9 @@
 
 import pytest
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree

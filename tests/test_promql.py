@@ -11,7 +11,7 @@ import yaml
 
 from gpuyard import vllm
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors.helm import Embedded
 from gpuyard.render import monitors, platform
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved

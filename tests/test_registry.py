@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gpuyard import httpdoor, registry
+from gpuyard.doors import http as httpdoor
+from gpuyard.doors import registry
 from gpuyard.errors import MissingError, ToolError
 from tests.fakeregistry import TOKEN, FakeRegistry, fake_registry
 

@@ -7,7 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gpuyard import gitindex, remote
+from gpuyard.doors.git import index as gitindex
+from gpuyard.doors.git import remote
+from gpuyard.doors.git.process import Result, explain, redact
+from gpuyard.doors.git.repository import commit, create_repository, read_tree
 from gpuyard.errors import (
     ConflictError,
     GpuyardError,
@@ -17,8 +20,6 @@ from gpuyard.errors import (
     OwnershipError,
     ToolError,
 )
-from gpuyard.gitcommand import Result, explain, redact
-from gpuyard.repo import commit, create_repository, read_tree
 from tests.gittools import (
     DATE,
     clone,
@@ -592,7 +593,9 @@ def test_a_repository_that_cannot_be_written(tree: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpuyard.worktree.os.access", lambda path, mode: path != tree / "deploy")  # root may all
+    monkeypatch.setattr(
+        "gpuyard.doors.git.worktree.os.access", lambda path, mode: path != tree / "deploy"
+    )  # root may all
     with pytest.raises(OutputError, match=f"{tree}/deploy can't be written; nothing was committed"):
         put(tree, SECOND)
     assert git(tree, "rev-list", "--count", "main") == "2"
@@ -601,7 +604,7 @@ def test_a_directory_that_cannot_be_written(tree: Path, monkeypatch: pytest.Monk
 
 def test_no_git(tmp_path: Path) -> None:
     code = (
-        "from gpuyard.repo import read_tree\nfrom gpuyard.errors import ToolError\n"
+        "from gpuyard.doors.git.repository import read_tree\nfrom gpuyard.errors import ToolError\n"
         "try:\n  with read_tree('.', 'main'): pass\nexcept ToolError as error: print(error)"
     )
     env = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -610,7 +613,7 @@ def test_no_git(tmp_path: Path) -> None:
 
 
 def test_gitpython_is_imported_when_it_is_used() -> None:
-    code = "import gpuyard.repo, sys; print('git' in sys.modules)"
+    code = "import gpuyard.doors.git.repository, sys; print('git' in sys.modules)"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.check_output([sys.executable, "-c", code], env=env, text=True) == "False\n"
 

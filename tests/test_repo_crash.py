@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard import worktree
+from gpuyard.doors.git import worktree
+from gpuyard.doors.git.local import Local
 from gpuyard.errors import OutputError
-from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 FIRST = {"deploy/a.yaml": "a: 1\n", "deploy/b.yaml": "b: 1\n", ".gpuyard.lock": "1\n"}
@@ -253,7 +253,7 @@ def test_no_room_for_the_files(template: Path, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gpuyard.plainfiles.PlainFiles.replace", full)
+        patch.setattr("gpuyard.doors.git.plainfiles.PlainFiles.replace", full)
         with pytest.raises(
             OutputError,
             match=r"is committed, but its files can't be written to .*: No space left on device; run this again",

@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
+from gpuyard.doors.git.repository import commit, create_repository, read_tree
 from gpuyard.errors import GpuyardError, InputError, MissingError, OutputError, OwnershipError
-from gpuyard.plainfiles import NotPlainError, PlainFiles
-from gpuyard.repo import commit, create_repository, read_tree
 from tests.gittools import clone, copy, git, healthy, isolate, new, put, serve, status, user_commit
 
 FIRST = {"deploy/a.yaml": "a: 1\n", "deploy/b.yaml": "b: 1\n", ".gpuyard.lock": "1\n"}

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gpuyard import repo, worktree
+from gpuyard.doors.git import repository as repo
+from gpuyard.doors.git import worktree
+from gpuyard.doors.git.local import Local
+from gpuyard.doors.git.process import Store
 from gpuyard.errors import ConflictError
-from gpuyard.gitcommand import Store
-from gpuyard.local import Local
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 WRITERS = 8

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gpuyard import yamlio
 from gpuyard.budget import Kind
+from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.load import parse
 from gpuyard.resolve import resolve

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gpuyard.schema import validate, with_defaults
-from gpuyard.yamlio import dump, read
+from gpuyard.doors.schema import validate, with_defaults
+from gpuyard.doors.yamlio import dump, read
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gpuyard.doors.yamlio import Document, dump, load_data, read, show_path
 from gpuyard.errors import InputError, Location
-from gpuyard.yamlio import Document, dump, load_data, read, show_path
 
 BAD = Path(__file__).parent / "bad"
 LIMIT = 256 * 1024

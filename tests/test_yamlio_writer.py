@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from gpuyard.yamlio import dump, load_data, loader, parse_manifests, read
-from gpuyard.yamlio.characters import HIDDEN
+from gpuyard.doors.yamlio import dump, load_data, loader, parse_manifests, read
+from gpuyard.doors.yamlio.characters import HIDDEN
 
 # What some reader of YAML 1.1 or 1.2 takes for something other than text when it stands unquoted.
 _WORDS = r"""

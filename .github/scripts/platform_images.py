@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.platform import Release, releases
 from gpuyard.stack import Component, Platform
 

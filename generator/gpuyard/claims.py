@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.tree import Tree
 
 __all__ = ["VALUES", "claimed", "refusals"]

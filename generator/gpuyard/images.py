@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from gpuyard import yamlio
 from gpuyard.catalogue import read
+from gpuyard.doors import yamlio
 
 __all__ = ["LOCK", "Image", "image", "mirrored", "write_lock"]
 

@@ -12,15 +12,15 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
 from gpuyard.blueprint import Blueprint, blueprint_from
+from gpuyard.doors import yamlio
+from gpuyard.doors.schema import validate, with_defaults
+from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.images import LOCK as IMAGES_LOCK
-from gpuyard.schema import validate, with_defaults
 from gpuyard.secrets import find_secrets
 from gpuyard.stack import Stack, stack_from
 from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
-from gpuyard.yamlio import Document
 
 __all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
 

@@ -12,7 +12,7 @@ from gpuyard.errors import OutputError
 from gpuyard.userfiles import STACK_FILE, Sources, is_source
 
 if TYPE_CHECKING:
-    from gpuyard.repo import Snapshot
+    from gpuyard.doors.git import Snapshot
 
 __all__ = ["check_parent"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gpuyard.errors import Problem
 
 if TYPE_CHECKING:
-    from gpuyard.yamlio import Document
+    from gpuyard.doors.yamlio import Document
 
 __all__ = ["find_secrets", "looks_secret", "names_secret"]
 

@@ -5,7 +5,8 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import __version__, yamlio
+from gpuyard import __version__
+from gpuyard.doors import yamlio
 from gpuyard.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.shapes import Shape
 from gpuyard.tree import Tree

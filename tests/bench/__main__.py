@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import engine
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import engine
 from gpuyard.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.render.values import values

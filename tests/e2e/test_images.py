@@ -10,8 +10,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from gpuyard import registry
 from gpuyard.cli import cli
+from gpuyard.doors import registry
 from gpuyard.errors import MissingError, ToolError
 from tests.cluster.addresses import REGISTRY_HOST
 from tests.test_compile import save

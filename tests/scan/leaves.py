@@ -9,7 +9,7 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.load import schema
 
 __all__ = ["SEEDS", "Leaf", "Path", "architecture", "benign", "fill", "get", "leaves", "put"]

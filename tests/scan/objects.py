@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
-from gpuyard.helm import Embedded
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve

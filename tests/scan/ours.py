@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import kubernetes_validate
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
+from gpuyard.doors.yamlio import Document
 from gpuyard.secrets import find_secrets, looks_secret
 from gpuyard.tree import Tree
-from gpuyard.yamlio import Document
 from tests.chart import pss
 from tests.scan.finding import Finding, Report
 from tests.scan.objects import Objects, named

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve

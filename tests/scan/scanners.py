@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from tests.conftest import ROOT
 from tests.scan.finding import Finding, Report
 from tests.scan.objects import Objects, named

@@ -8,9 +8,9 @@ from typing import Any
 
 from yaml import YAMLError
 
+from gpuyard.doors.schema import StrictValidator
+from gpuyard.doors.yamlio import load_data
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.schema import StrictValidator
-from gpuyard.yamlio import load_data
 
 __all__ = ["checked", "read"]
 

@@ -12,7 +12,7 @@ from gpuyard.claims import VALUES, refusals
 from gpuyard.commands import options
 from gpuyard.departures import departures, is_entry
 from gpuyard.digest import input_digest
-from gpuyard.helm import engine
+from gpuyard.doors.helm import engine
 from gpuyard.load import Project, parse, parse_stack
 from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.parent import check_parent
@@ -25,7 +25,7 @@ from gpuyard.tree import Tree
 from gpuyard.userfiles import read
 
 if TYPE_CHECKING:
-    from gpuyard.repo import Commit, Snapshot
+    from gpuyard.doors.git import Commit, Snapshot
 
 __all__ = ["command"]
 
@@ -57,7 +57,7 @@ def command(
     if check:
         _check(directory, as_json, alone=not (target or branch or push or overwrite))
         return
-    from gpuyard import repo  # GitPython is slow to import
+    from gpuyard.doors import git  # GitPython is slow to import
 
     options.on_error(_result(branch or ""))
     sources, unread = read(directory)
@@ -68,12 +68,12 @@ def command(
     branch = branch or parse_stack(sources).repository.branch
     options.on_error(_result(branch))
     progress(f"reading {place}")
-    with repo.read_tree(place, branch) as snapshot:
+    with git.read_tree(place, branch) as snapshot:
         check_parent(snapshot, sources, directory, named=named)
         lock = read_lock(snapshot.read(LOCK).get(LOCK))
         if lock.input == digest and lock.listing == _listing(snapshot, lock):
             # A push that failed the last time is made good now.
-            repo.commit(snapshot, {}, message="", push=push)
+            git.commit(snapshot, {}, message="", push=push)
             _unchanged(snapshot, as_json)
             return
         project = parse(sources)
@@ -86,7 +86,7 @@ def command(
         change[LOCK] = write_lock(new)
         notes = [*resolved.notes, *_consequences(snapshot, lock, tree, resolved.stack.namespace)]
         progress("committing")
-        commit = repo.commit(snapshot, change, message=_message(project, digest), push=push)
+        commit = git.commit(snapshot, change, message=_message(project, digest), push=push)
     if commit is None:
         _unchanged(snapshot, as_json)
     elif as_json:

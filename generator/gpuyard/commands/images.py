@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from gpuyard import images, registry
+from gpuyard import images
 from gpuyard.commands import options
+from gpuyard.doors import registry
 from gpuyard.errors import MissingError, OutputError
 from gpuyard.images import Image
 from gpuyard.load import load

@@ -15,7 +15,7 @@ from gpuyard.tree import Tree
 from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 
 if TYPE_CHECKING:
-    from gpuyard.repo import Snapshot
+    from gpuyard.doors.git import Snapshot
 
 __all__ = ["command"]
 
@@ -34,16 +34,16 @@ _PARSED = (STACK_FILE, BLUEPRINTS)
 )
 def command(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> None:
     """Make a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests."""
-    from gpuyard import repo  # GitPython is slow to import
+    from gpuyard.doors import git  # GitPython is slow to import
 
     name = name or _slug(directory)
     url = url or f"https://git.example.com/{name}/gitops"
     tree = starter(name, url, catalogue().values(), _blueprints(blueprints))
     _check(tree, directory)
-    repo.create_repository(directory)
-    with repo.read_tree(directory, "main") as snapshot:
+    git.create_repository(directory)
+    with git.read_tree(directory, "main") as snapshot:
         _check_new(snapshot, directory)
-        repo.commit(snapshot, dict(tree), message="Start with gpuyard")
+        git.commit(snapshot, dict(tree), message="Start with gpuyard")
     for path in sorted(tree):
         click.echo(f"{directory / path}")
     click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'} and commit it,")

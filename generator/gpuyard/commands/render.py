@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from gpuyard import yamlio
 from gpuyard.chart import shipped_chart
 from gpuyard.commands import options
-from gpuyard.helm import engine
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import engine
 from gpuyard.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from gpuyard.helm import Helm
+from gpuyard.doors.helm import Helm
 from gpuyard.render import inference, kustomize, platform, readme, umbrella
 from gpuyard.render.chartlock import Chart
 from gpuyard.resolve import Resolved

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 
 __all__ = ["Chart", "Dependency", "chart_lock", "chart_yaml"]
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.render.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
 from gpuyard.render.values import values

@@ -6,8 +6,8 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
-from gpuyard.helm import Helm
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Helm
 from gpuyard.render.patches import common, patch
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
+from gpuyard.doors import yamlio
 from gpuyard.platform import Layer
 from gpuyard.render import dashboard, flux, monitors
 from gpuyard.render.kustomize import kustomization

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gpuyard.doors.schema import validate
+from gpuyard.doors.yamlio import show_path
 from gpuyard.errors import Problem
 from gpuyard.load import Project
-from gpuyard.schema import validate
-from gpuyard.yamlio import show_path
 
 __all__ = ["Problems"]
 

@@ -10,12 +10,12 @@ from itertools import islice
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import DocumentStartEvent, Event
 
+from gpuyard.doors.yamlio.builder import MAX_PROBLEMS, Builder, StopError, too_deep
+from gpuyard.doors.yamlio.characters import HIDDEN, bad_characters
+from gpuyard.doors.yamlio.document import Document
+from gpuyard.doors.yamlio.scanner import TooDeepError, strict_yaml
+from gpuyard.doors.yamlio.syntax import explain
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.yamlio.builder import MAX_PROBLEMS, Builder, StopError, too_deep
-from gpuyard.yamlio.characters import HIDDEN, bad_characters
-from gpuyard.yamlio.document import Document
-from gpuyard.yamlio.scanner import TooDeepError, strict_yaml
-from gpuyard.yamlio.syntax import explain
 
 __all__ = ["read"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import yamlio
-from gpuyard.schema import StrictValidator
+from gpuyard.doors import yamlio
+from gpuyard.doors.schema import StrictValidator
 
 __all__ = ["SCHEMA", "Values"]
 

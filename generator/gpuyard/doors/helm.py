@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from gpuyard import yamlio
-from gpuyard.chartvalues import SCHEMA, Values
+from gpuyard.doors import yamlio
+from gpuyard.doors.chartvalues import SCHEMA, Values
 from gpuyard.errors import ToolError
 
 __all__ = ["Binary", "Embedded", "Helm", "archive", "engine"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from gpuyard.yamlio import Path
+from gpuyard.doors.yamlio import Path
 
 __all__ = ["Violation", "nearest_branch"]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
+from gpuyard.doors.schema.violation import Violation
+from gpuyard.doors.yamlio.scalars import AmbiguousError, core
 from gpuyard.secrets import looks_secret, names_secret
-from gpuyard.violation import Violation
-from gpuyard.yamlio.scalars import AmbiguousError, core
 
 __all__ = ["bad_name", "describe", "identity", "unknown"]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from gpuyard import gitindex
+from gpuyard.doors.git import index as gitindex
+from gpuyard.doors.git.index import NO_MODE, Checkout
+from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
+from gpuyard.doors.git.process import Store, checked
 from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
-from gpuyard.gitcommand import Store, checked
-from gpuyard.gitindex import NO_MODE, Checkout
-from gpuyard.plainfiles import NotPlainError, PlainFiles
 
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
 

@@ -14,11 +14,11 @@ from ruamel.yaml.events import (
     ScalarEvent,
 )
 
+from gpuyard.doors.yamlio.characters import bad_characters
+from gpuyard.doors.yamlio.document import Path, Place, show_path
+from gpuyard.doors.yamlio.scalars import AmbiguousError, Scalar, core
+from gpuyard.doors.yamlio.scanner import MAX_DEPTH
 from gpuyard.errors import Location, Problem
-from gpuyard.yamlio.characters import bad_characters
-from gpuyard.yamlio.document import Path, Place, show_path
-from gpuyard.yamlio.scalars import AmbiguousError, Scalar, core
-from gpuyard.yamlio.scanner import MAX_DEPTH
 
 __all__ = ["MAX_PROBLEMS", "Builder", "StopError", "too_deep"]
 

@@ -18,12 +18,12 @@ from pathlib import Path, PurePosixPath
 from random import SystemRandom
 from typing import NamedTuple, Protocol
 
-from gpuyard import fastimport
+from gpuyard.doors.git import fastimport
+from gpuyard.doors.git.fastimport import Edit
+from gpuyard.doors.git.local import open_local
+from gpuyard.doors.git.process import Store, checked, read_config, run
+from gpuyard.doors.git.remote import is_url, parse_url
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
-from gpuyard.fastimport import Edit
-from gpuyard.gitcommand import Store, checked, read_config, run
-from gpuyard.local import open_local
-from gpuyard.remote import is_url, parse_url
 
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "create_repository", "read_tree"]
 

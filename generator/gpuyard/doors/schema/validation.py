@@ -13,13 +13,12 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from gpuyard.defaults import with_defaults
+from gpuyard.doors.schema.violation import Violation, nearest_branch
+from gpuyard.doors.schema.wording import bad_name, describe, identity, unknown
+from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
-from gpuyard.violation import Violation, nearest_branch
-from gpuyard.wording import bad_name, describe, identity, unknown
-from gpuyard.yamlio import Document
 
-__all__ = ["StrictValidator", "validate", "with_defaults"]
+__all__ = ["StrictValidator", "validate"]
 
 
 def validate(document: Document, schema: Mapping[str, Any]) -> list[Problem]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from gpuyard.doors.git.process import Result, Store, checked, explain, printable, redact
 from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError
-from gpuyard.gitcommand import Result, Store, checked, explain, printable, redact
 
 __all__ = ["Remote", "is_url", "no_branch", "parse_url"]
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpuyard.doors.git.process import Store, checked, last_words
 from gpuyard.errors import ConflictError
-from gpuyard.gitcommand import Store, checked, last_words
 
 __all__ = ["NO_MODE", "WAIT", "Checkout", "break_lock", "copy", "lock", "merge", "replace", "settle", "staged", "state"]
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gpuyard.doors.git.process import Store, checked, quote
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.gitcommand import Store, checked, quote
 
 __all__ = ["Edit", "build", "header"]
 

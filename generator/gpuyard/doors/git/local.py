@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpuyard import gitindex, worktree
+from gpuyard.doors.git import index as gitindex
+from gpuyard.doors.git import worktree
+from gpuyard.doors.git.process import Result, Store, checked, explain, read_config, run
+from gpuyard.doors.git.remote import Remote, is_url, no_branch, parse_url
 from gpuyard.errors import ConflictError, MissingError, OutputError
-from gpuyard.gitcommand import Result, Store, checked, explain, read_config, run
-from gpuyard.remote import Remote, is_url, no_branch, parse_url
 
 __all__ = ["Local", "open_local"]
 

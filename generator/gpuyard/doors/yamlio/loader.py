@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gpuyard.yamlio.scalars import Scalar, core, kubernetes
+from gpuyard.doors.yamlio.scalars import Scalar, core, kubernetes
 
 __all__ = ["load_data", "parse_manifests"]
 

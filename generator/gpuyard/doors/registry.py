@@ -6,9 +6,9 @@ import re
 import urllib.parse
 from collections.abc import Collection, Mapping
 
-from gpuyard import httpdoor
+from gpuyard.doors import http as httpdoor
+from gpuyard.doors.http import Response
 from gpuyard.errors import MissingError, ToolError
-from gpuyard.httpdoor import Response
 
 __all__ = ["digest"]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
 
-from gpuyard.yamlio.characters import HIDDEN
+from gpuyard.doors.yamlio.characters import HIDDEN
 
 __all__ = ["dump"]
 
