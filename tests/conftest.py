@@ -7,12 +7,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shapes import catalogue
 from gpuyard.doors.helm import Embedded
 from gpuyard.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
-from gpuyard.shapes import catalogue
 from gpuyard.starter import starter
 from gpuyard.tree import Tree
 

@@ -4,12 +4,12 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.models import catalogue
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.load import parse
-from gpuyard.models import catalogue
 from gpuyard.render.kustomize import objects
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+from gpuyard.catalogue.models import Attention, Experts, Model, Window, catalogue
+from gpuyard.catalogue.shapes import Gpu, Node
+from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.fit import Settings
-from gpuyard.models import Attention, Experts, Model, Window, catalogue
-from gpuyard.shapes import Gpu, Node
-from gpuyard.shapes import catalogue as shapes
 
 __all__ = ["LOGS", "Log"]
 

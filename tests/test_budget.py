@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpuyard.budget import Kind, load_budget
-from gpuyard.models import catalogue
+from gpuyard.catalogue.models import catalogue
 
 SMALL = catalogue()["llama-3.1-8b-instruct"]
 

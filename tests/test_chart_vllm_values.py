@@ -12,7 +12,7 @@ import helm_python
 import pytest
 import yaml
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 from tests.chart import docs, places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.images import write_lock
+from gpuyard.catalogue.platform import releases
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.images import write_lock
 from gpuyard.load import parse
-from gpuyard.platform import releases
 from gpuyard.render import platform, umbrella
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.stack import Component, Platform

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.claims import VALUES, refusals
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded

@@ -15,8 +15,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gpuyard import __version__
+from gpuyard.catalogue.images import write_lock
 from gpuyard.cli import cli
-from gpuyard.images import write_lock
 from tests.conftest import ROOT
 
 

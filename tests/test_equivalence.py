@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shapes import catalogue
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Binary, Embedded
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
-from gpuyard.shapes import catalogue
 from gpuyard.tree import Tree
 
 SHAPES = sorted(catalogue())

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpuyard.catalogue.models import Attention, Latent, Model, Quantization, State, Vision, Window, catalogue
+from gpuyard.catalogue.shapes import Node
+from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.fit import Choice, Refusal, Settings, Verdict, choose, defaults_for, explain, fit, memory
 from gpuyard.fit.lora import adapters
 from gpuyard.fit.verdict import impossible
-from gpuyard.models import Attention, Latent, Model, Quantization, State, Vision, Window, catalogue
-from gpuyard.shapes import Node
-from gpuyard.shapes import catalogue as shapes
 from tests.startup_logs import LOGS, Log
 
 LLAMA_8B, LLAMA_70B = catalogue()["llama-3.1-8b-instruct"], catalogue()["llama-3.3-70b-instruct"]

@@ -360,7 +360,7 @@ AUDIT = """
 import sys
 from pathlib import Path
 from gpuyard.load import load
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import resolve

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from gpuyard import images
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue import images
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.cli import cli
 from gpuyard.digest import input_digest
 from gpuyard.doors.helm import Embedded
@@ -199,7 +199,7 @@ def test_the_longest_mirror_decides(name: str, pulled: str, by: str) -> None:
 
 
 def test_catalogue_has_a_line_for_every_known_vllm() -> None:
-    from gpuyard.vllm import versions
+    from gpuyard.catalogue.vllm import versions
 
     for version in versions():
         image = images.image("docker.io/vllm/vllm-openai", f"v{version}", mirrors={}, locked={})

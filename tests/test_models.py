@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.models import Model, Quantization, catalogue, model_from, variants
 from gpuyard.errors import InputError, Location
-from gpuyard.models import Model, Quantization, catalogue, model_from, variants
 
 HERE = Location("blueprint.yaml", 3, 1)
 FACTS: dict[str, Any] = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gpuyard import vllm
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue import vllm
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import monitors, platform
 from gpuyard.render.kustomize import objects

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 from tests.projects import chart_values, problems, resolved
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

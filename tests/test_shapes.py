@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gpuyard.catalogue.shapes import catalogue, load
 from gpuyard.errors import InputError
-from gpuyard.shapes import catalogue, load
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 
 V32, V33 = "0.32.0", "0.33.0"
 

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from gpuyard.catalogue.platform import Release, releases
 from gpuyard.doors import yamlio
-from gpuyard.platform import Release, releases
 from gpuyard.stack import Component, Platform
 
 REFERENCE = re.compile(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from gpuyard.models import Model
+from gpuyard.catalogue.models import Model
 
 __all__ = ["Budget", "Kind", "load_budget"]
 

@@ -7,7 +7,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from gpuyard import __version__
-from gpuyard.data import shipped
+from gpuyard.catalogue.shipped import shipped
 from gpuyard.userfiles import Sources
 
 __all__ = ["input_digest"]

@@ -4,7 +4,6 @@ The only place that sees dicts from users. Problems of all files are collected; 
 which reports them beside its own.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,11 +12,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gpuyard.blueprint import Blueprint, blueprint_from
+from gpuyard.catalogue.images import LOCK as IMAGES_LOCK
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import validate, with_defaults
+from gpuyard.doors.schema import read_schema, validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.images import LOCK as IMAGES_LOCK
 from gpuyard.secrets import find_secrets
 from gpuyard.stack import Stack, stack_from
 from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
@@ -81,10 +80,8 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
 
 @cache
 def schema(kind: str) -> Mapping[str, Any]:
-    """The JSON Schema of `blueprint`, `stack` or another kind of file."""
-    text = (resources.files("gpuyard") / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8")
-    loaded: Mapping[str, Any] = json.loads(text)
-    return loaded
+    """The JSON Schema of `blueprint`, `stack` or `images-lock`."""
+    return read_schema(resources.files("gpuyard") / "schemas" / f"{kind}.schema.json")
 
 
 def _kind(name: str) -> str:

@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard import __version__
+from gpuyard.catalogue.shapes import Shape
 from gpuyard.doors import yamlio
 from gpuyard.lock import LOCK, Lock, sha256, write_lock
-from gpuyard.shapes import Shape
 from gpuyard.tree import Tree
 
 __all__ = ["starter"]

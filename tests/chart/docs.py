@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "vllm"
 BEGIN = "<!-- values: generated from values.schema.json by tests/chart/docs.py -->\n"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gpuyard.shapes import catalogue
+from gpuyard.catalogue.shapes import catalogue
 from tests.cluster import conditions
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from gpuyard.vllm import catalogue
+from gpuyard.catalogue.vllm import catalogue
 from tests.e2e.vllm import install, model, workloads
 from tests.e2e.vllm.clients import Clients, Request
 from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server, configuration

@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 from tests.chart.docs import SET_BY_THE_CHART
 from tests.chart.rendering import case, objects
 from tests.e2e.vllm import install

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
 from gpuyard.tree import Tree
 from tests.chart.rendering import case, objects
 

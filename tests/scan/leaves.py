@@ -9,6 +9,7 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from gpuyard.catalogue import datafiles
 from gpuyard.doors import yamlio
 from gpuyard.load import schema
 
@@ -61,7 +62,7 @@ def leaves(kind: str) -> list[Leaf]:
 def _walk(kind: str, node: Schema, root: Schema, path: Path) -> Iterator[tuple[Path, Any, bool]]:
     node = _resolved(node, root)
     if path and path[-1] == "architecture":
-        node = root = schema("model")
+        node = root = datafiles.schema("model")
     for part in [node, *node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]:
         part = _resolved(part, root)
         for key, child in part.get("properties", {}).items():

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.changes import changes
-from gpuyard.chart import shipped_chart
 from gpuyard.claims import VALUES, refusals
 from gpuyard.commands import options
 from gpuyard.departures import departures, is_entry

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from gpuyard import images
+from gpuyard.catalogue import images
+from gpuyard.catalogue.images import Image
 from gpuyard.commands import options
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError, OutputError
-from gpuyard.images import Image
 from gpuyard.load import load
 from gpuyard.progress import progress
 from gpuyard.report import table

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gpuyard.data import shipped
+from gpuyard.catalogue.shapes import catalogue
+from gpuyard.catalogue.shipped import shipped
 from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.load import parse, schema
-from gpuyard.shapes import catalogue
 from gpuyard.starter import starter
 from gpuyard.tree import Tree
 from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, read_folder

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from gpuyard.chart import shipped_chart
+from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.commands import options
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import click
 
+from gpuyard.catalogue.shapes import catalogue
 from gpuyard.commands import options
 from gpuyard.report import table
-from gpuyard.shapes import catalogue
 
 __all__ = ["command"]
 

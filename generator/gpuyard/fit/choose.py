@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gpuyard.catalogue.models import Model, variants
+from gpuyard.catalogue.shapes import Node
+from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.fit.settings import Settings
 from gpuyard.fit.verdict import Fit, Verdict, defaults_for, fit
-from gpuyard.models import Model, variants
-from gpuyard.shapes import Node
-from gpuyard.shapes import catalogue as shapes
 
 __all__ = ["Choice", "Refusal", "choose"]
 

@@ -1,7 +1,7 @@
 """GPU memory that vLLM sets aside for LoRA adapters: a slot for each, as large as the largest rank, in every layer."""
 
+from gpuyard.catalogue.models import Model
 from gpuyard.fit.settings import GIB, Settings
-from gpuyard.models import Model
 
 __all__ = ["adapters"]
 

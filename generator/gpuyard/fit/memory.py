@@ -6,10 +6,10 @@ vLLM 0.9 to 0.28 on L4, L40S, H100 and H200 that their authors published; tests/
 
 from math import ceil
 
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.shapes import Node
 from gpuyard.fit.accounting import accounting
 from gpuyard.fit.settings import GIB, Settings
-from gpuyard.models import Model
-from gpuyard.shapes import Node
 
 __all__ = ["BLOCK", "activation", "buffers", "graphs", "kv_bytes", "weights"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpuyard.platform import Layer, Release
+from gpuyard.catalogue.platform import Layer, Release
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.stack import Stack
 

@@ -3,8 +3,8 @@
 from pathlib import PurePosixPath
 from typing import Any
 
+from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
-from gpuyard.platform import Layer
 from gpuyard.render import dashboard, flux, monitors
 from gpuyard.render.kustomize import kustomization
 from gpuyard.resolve import Resolved

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gpuyard.images import LOCK, Image
-from gpuyard.platform import Release
+from gpuyard.catalogue.images import LOCK, Image
+from gpuyard.catalogue.platform import Release
 from gpuyard.resolve.problems import Problems
 from gpuyard.stack import Stack
 

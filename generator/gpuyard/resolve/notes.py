@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from gpuyard.blueprint import Blueprint
+from gpuyard.catalogue.vllm import catalogue, versions
 from gpuyard.load import Project
 from gpuyard.resolve import adapters, exposure, network, offline, sources
 from gpuyard.resolve.workload import Workload
 from gpuyard.userfiles import BLUEPRINTS
-from gpuyard.vllm import catalogue, versions
 
 __all__ = ["notes"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from gpuyard.blueprint import Blueprint
 from gpuyard.budget import Kind
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.shapes import Node
 from gpuyard.fit import Choice
-from gpuyard.models import Model
 from gpuyard.resolve.storage import gib
 from gpuyard.resolve.workload import Resources, Source
-from gpuyard.shapes import Node
 
 __all__ = ["args", "cache_gib", "resources"]
 

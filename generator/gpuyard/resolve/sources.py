@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from gpuyard import models
 from gpuyard.blueprint import Blueprint, ModelRef, SecretKey
 from gpuyard.budget import Kind
+from gpuyard.catalogue import models
+from gpuyard.catalogue.datafiles import schema
+from gpuyard.catalogue.models import Model
 from gpuyard.errors import InputError, Location
-from gpuyard.load import schema
-from gpuyard.models import Model
 from gpuyard.names import nearest
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Bucket, Source

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from gpuyard import vllm
+from gpuyard.catalogue import vllm
+from gpuyard.catalogue.shapes import Shape
 from gpuyard.names import nearest
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.problems import Problems
-from gpuyard.shapes import Shape
 from gpuyard.stack import Cluster, Stack
 
 __all__ = ["check"]

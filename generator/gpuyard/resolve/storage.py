@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from gpuyard.blueprint import Blueprint
 from gpuyard.budget import Kind, load_budget
-from gpuyard.models import Model
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.shapes import Node
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Source
-from gpuyard.shapes import Node
 from gpuyard.stack import Stack
 
 __all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads", "gib"]

@@ -6,11 +6,11 @@ from typing import Any
 
 from gpuyard.blueprint import Blueprint, SecretKey
 from gpuyard.budget import Budget, Kind
+from gpuyard.catalogue.images import Image
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.shapes import Shape
 from gpuyard.fit import Fit
-from gpuyard.images import Image
-from gpuyard.models import Model
-from gpuyard.platform import Release
-from gpuyard.shapes import Shape
 from gpuyard.stack import Stack
 
 __all__ = ["Bucket", "Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]

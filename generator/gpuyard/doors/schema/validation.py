@@ -3,8 +3,10 @@
 A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources.abc import Traversable
 from itertools import islice
 from typing import Any
 
@@ -18,7 +20,13 @@ from gpuyard.doors.schema.wording import bad_name, describe, identity, unknown
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
 
-__all__ = ["StrictValidator", "validate"]
+__all__ = ["StrictValidator", "read_schema", "validate"]
+
+
+def read_schema(file: Traversable) -> Mapping[str, Any]:
+    """A schema that we ship."""
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def validate(document: Document, schema: Mapping[str, Any]) -> list[Problem]:

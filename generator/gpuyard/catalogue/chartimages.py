@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from gpuyard.images import Image
+from gpuyard.catalogue.images import Image
 
 __all__ = ["ChartImage", "ChartImages", "Part", "with_images"]
 

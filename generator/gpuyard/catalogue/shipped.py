@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["shipped"]
 
 _PACKAGED = resources.files("gpuyard") / "_data"
-_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def shipped(name: str) -> Traversable:

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-from gpuyard.data import shipped
+from gpuyard.catalogue.shipped import shipped
 
 __all__ = ["shipped_chart"]
 

@@ -7,9 +7,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from gpuyard.catalogue import read
-from gpuyard.chartimages import ChartImages, with_images
-from gpuyard.images import Image, image
+from gpuyard.catalogue.chartimages import ChartImages, with_images
+from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.images import Image, image
 from gpuyard.stack import Platform
 
 __all__ = ["Layer", "Release", "releases"]

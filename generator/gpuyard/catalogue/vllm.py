@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from gpuyard.catalogue import read
+from gpuyard.catalogue.datafiles import read
 from gpuyard.names import nearest
 
 __all__ = [

@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from gpuyard.catalogue import read
-from gpuyard.data import shipped
+from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.shipped import shipped
 from gpuyard.errors import InputError, Location, Problem
 
 __all__ = ["Gpu", "Node", "Rdma", "Shape", "Taint", "catalogue", "load"]

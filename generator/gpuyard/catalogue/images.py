@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from gpuyard.catalogue import read
+from gpuyard.catalogue.datafiles import read
 from gpuyard.doors import yamlio
 
 __all__ = ["LOCK", "Image", "image", "mirrored", "write_lock"]

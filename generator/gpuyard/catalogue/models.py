@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from gpuyard.catalogue import checked, read
+from gpuyard.catalogue.datafiles import checked, read
 from gpuyard.errors import InputError, Location, Problem
 
 __all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
