@@ -10,10 +10,10 @@ import pytest
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.doors.helm import Embedded
-from gpuyard.load import parse
+from gpuyard.project.load import parse
+from gpuyard.project.starter import starter
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
-from gpuyard.starter import starter
 from gpuyard.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[1]

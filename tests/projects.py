@@ -9,7 +9,7 @@ from gpuyard.catalogue.models import catalogue
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve

@@ -327,7 +327,7 @@ def test_a_bug_keeps_its_traceback(project: Path) -> None:
         [
             "python",
             "-c",
-            "import gpuyard.load as l; l.parse = None; from gpuyard.cli import main; main()",
+            "import gpuyard.project.load as l; l.parse = None; from gpuyard.cli import main; main()",
             "check",
             project,
         ],

@@ -13,7 +13,7 @@ from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.load import parse, schema
+from gpuyard.project.load import parse, schema
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree

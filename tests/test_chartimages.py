@@ -11,10 +11,10 @@ from gpuyard.catalogue.images import write_lock
 from gpuyard.catalogue.platform import releases
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.load import parse
+from gpuyard.project.load import parse
+from gpuyard.project.stack import Component, Platform
 from gpuyard.render import platform, umbrella
 from gpuyard.resolve import Resolved, resolve
-from gpuyard.stack import Component, Platform
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources
 

@@ -19,7 +19,7 @@ import hashlib, sys
 from tests.conftest import demo_sources
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors.helm import Embedded
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 chart = shipped_chart()

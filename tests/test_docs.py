@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gpuyard.cli import cli
-from gpuyard.load import schema
+from gpuyard.project.load import schema
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from gpuyard.cli import cli
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.load import parse, schema
+from gpuyard.project.load import parse, schema
 from gpuyard.render.readme import _prose
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
@@ -359,7 +359,7 @@ def test_jinja_sees_no_users_text() -> None:
 AUDIT = """
 import sys
 from pathlib import Path
-from gpuyard.load import load
+from gpuyard.project.load import load
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render

@@ -13,10 +13,10 @@ from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.cli import cli
 from gpuyard.digest import input_digest
 from gpuyard.doors.helm import Embedded
-from gpuyard.load import load
+from gpuyard.project.load import load
+from gpuyard.project.userfiles import read
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
-from gpuyard.userfiles import read
 from tests.fakeregistry import FakeRegistry, fake_registry
 
 UPSTREAM = "docker.io/vllm/vllm-openai:v0.32.0"

@@ -7,7 +7,7 @@ import pytest
 from gpuyard.budget import Kind
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
 from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload
 from tests.test_blueprint_fields import FACTS, HERE

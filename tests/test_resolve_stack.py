@@ -9,7 +9,7 @@ from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
 from gpuyard.render.platform import files
 from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gpuyard.catalogue.platform import Release, releases
 from gpuyard.doors import yamlio
-from gpuyard.stack import Component, Platform
+from gpuyard.project.stack import Component, Platform
 
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"

@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 
 from gpuyard import __version__
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.userfiles import Sources
+from gpuyard.project.userfiles import Sources
 
 __all__ = ["input_digest"]
 

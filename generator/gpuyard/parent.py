@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpuyard.errors import OutputError
-from gpuyard.userfiles import STACK_FILE, Sources, is_source
+from gpuyard.project.userfiles import STACK_FILE, Sources, is_source
 
 if TYPE_CHECKING:
     from gpuyard.doors.git import Snapshot

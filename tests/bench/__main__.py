@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine
-from gpuyard.load import load
+from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.render.values import values
 from gpuyard.resolve import resolve

@@ -16,7 +16,7 @@ from typing import Any
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
-from gpuyard.load import Sources, parse
+from gpuyard.project.load import Sources, parse
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve

@@ -8,7 +8,7 @@ from typing import Any
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree

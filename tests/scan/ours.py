@@ -6,7 +6,7 @@ import kubernetes_validate
 
 from gpuyard.doors import yamlio
 from gpuyard.doors.yamlio import Document
-from gpuyard.secrets import find_secrets, looks_secret
+from gpuyard.project.secrets import find_secrets, looks_secret
 from gpuyard.tree import Tree
 from tests.chart import pss
 from tests.scan.finding import Finding, Report

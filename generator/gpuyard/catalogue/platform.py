@@ -10,7 +10,7 @@ from typing import Any
 from gpuyard.catalogue.chartimages import ChartImages, with_images
 from gpuyard.catalogue.datafiles import read
 from gpuyard.catalogue.images import Image, image
-from gpuyard.stack import Platform
+from gpuyard.project.stack import Platform
 
 __all__ = ["Layer", "Release", "releases"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gpuyard.commands import options
-from gpuyard.load import load
+from gpuyard.project.load import load
 from gpuyard.report import as_data, as_lines
 from gpuyard.resolve import resolve
 

@@ -13,16 +13,16 @@ from gpuyard.commands import options
 from gpuyard.departures import departures, is_entry
 from gpuyard.digest import input_digest
 from gpuyard.doors.helm import engine
-from gpuyard.load import Project, parse, parse_stack
 from gpuyard.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.parent import check_parent
 from gpuyard.progress import progress
+from gpuyard.project.load import Project, parse, parse_stack
+from gpuyard.project.userfiles import read
 from gpuyard.render import render
 from gpuyard.report import as_data, as_lines, folders
 from gpuyard.resolve import resolve
 from gpuyard.standing import check_standing
 from gpuyard.tree import Tree
-from gpuyard.userfiles import read
 
 if TYPE_CHECKING:
     from gpuyard.doors.git import Commit, Snapshot

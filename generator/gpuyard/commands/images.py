@@ -13,8 +13,8 @@ from gpuyard.catalogue.images import Image
 from gpuyard.commands import options
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError, OutputError
-from gpuyard.load import load
 from gpuyard.progress import progress
+from gpuyard.project.load import load
 from gpuyard.report import table
 from gpuyard.resolve import Resolved, resolve
 

@@ -9,10 +9,10 @@ import click
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.errors import InputError, Location, OutputError, Problem
-from gpuyard.load import parse, schema
-from gpuyard.starter import starter
+from gpuyard.project.load import parse, schema
+from gpuyard.project.starter import starter
+from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 from gpuyard.tree import Tree
-from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 
 if TYPE_CHECKING:
     from gpuyard.doors.git import Snapshot

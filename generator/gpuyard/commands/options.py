@@ -9,8 +9,8 @@ import click
 
 from gpuyard.cli import JSON, RESULT
 from gpuyard.errors import MissingError
-from gpuyard.load import Project
 from gpuyard.names import nearest
+from gpuyard.project.load import Project
 from gpuyard.resolve import Resolved, Workload
 
 __all__ = ["directory", "emit_json", "emit_notes", "given", "on_error", "output", "workload"]

@@ -8,7 +8,7 @@ from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.commands import options
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine
-from gpuyard.load import load
+from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
 

@@ -3,7 +3,7 @@
 import click
 
 from gpuyard.commands import options
-from gpuyard.load import schema
+from gpuyard.project.load import schema
 
 __all__ = ["command"]
 

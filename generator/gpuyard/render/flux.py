@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gpuyard.catalogue.platform import Layer, Release
+from gpuyard.project.stack import Stack
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.stack import Stack
 
 __all__ = ["cluster_files", "release_objects"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gpuyard.project.stack import Stack
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.exposure import tls_secret
-from gpuyard.stack import Stack
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 

@@ -62,7 +62,7 @@ def _closed(workloads: Iterable[Workload]) -> Iterator[str]:
 @cache
 def _environment() -> jinja2.Environment:
     """For prose only: objects are built and serialised, never templated."""
-    source = (resources.files("gpuyard") / "templates" / "README.md.j2").read_text(encoding="utf-8")
+    source = (resources.files("gpuyard") / "render" / "README.md.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
         loader=jinja2.DictLoader({"README.md.j2": source}),
         undefined=jinja2.StrictUndefined,

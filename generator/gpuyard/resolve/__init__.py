@@ -6,13 +6,13 @@ from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import releases
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
-from gpuyard.load import Project
+from gpuyard.project.load import Project
+from gpuyard.project.stack import Stack
 from gpuyard.resolve import clusters, images, stack
 from gpuyard.resolve.blueprint import Available, workloads
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload
-from gpuyard.stack import Stack
 
 __all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload", "resolve"]
 

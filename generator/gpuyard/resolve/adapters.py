@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gpuyard.blueprint import Adapter, Blueprint
 from gpuyard.budget import Kind
+from gpuyard.project.blueprint import Adapter, Blueprint
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.storage import downloads
 from gpuyard.resolve.workload import Source

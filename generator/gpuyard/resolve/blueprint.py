@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpuyard import fit
-from gpuyard.blueprint import Blueprint, ShapeOverride
 from gpuyard.budget import Budget, load_budget
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.names import nearest
+from gpuyard.project.blueprint import Blueprint, ShapeOverride
+from gpuyard.project.stack import Stack
 from gpuyard.resolve import adapters, exposure, offline, pod, scaling, storage
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.sources import find
 from gpuyard.resolve.workload import Refusal, Source, Workload
-from gpuyard.stack import Stack
 
 __all__ = ["Available", "workloads"]
 

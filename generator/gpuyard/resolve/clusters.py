@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from gpuyard.load import Project
 from gpuyard.names import nearest
+from gpuyard.project.load import Project
+from gpuyard.project.stack import Cluster
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Placement, Workload
-from gpuyard.stack import Cluster
 
 __all__ = ["place"]
 

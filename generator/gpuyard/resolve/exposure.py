@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from gpuyard.blueprint import Blueprint
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
-from gpuyard.stack import Stack
 
 __all__ = ["check", "check_stack", "notes", "stack_notes", "tls_secret"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gpuyard.catalogue.images import LOCK, Image
 from gpuyard.catalogue.platform import Release
+from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
-from gpuyard.stack import Stack
 
 __all__ = ["check", "notes"]
 

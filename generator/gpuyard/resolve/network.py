@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_address
 from urllib.parse import urlsplit
 
-from gpuyard.blueprint import Blueprint
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.stack import Network, Stack
 from gpuyard.resolve.problems import Problems
-from gpuyard.stack import Network, Stack
 
 __all__ = ["check", "notes"]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from gpuyard.blueprint import Blueprint
 from gpuyard.catalogue.vllm import catalogue, versions
-from gpuyard.load import Project
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.load import Project
+from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import adapters, exposure, network, offline, sources
 from gpuyard.resolve.workload import Workload
-from gpuyard.userfiles import BLUEPRINTS
 
 __all__ = ["notes"]
 

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gpuyard.blueprint import Blueprint
 from gpuyard.budget import Kind
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
 from gpuyard.fit import Choice
+from gpuyard.project.blueprint import Blueprint
 from gpuyard.resolve.storage import gib
 from gpuyard.resolve.workload import Resources, Source
 

@@ -6,7 +6,7 @@ from typing import Any
 from gpuyard.doors.schema import validate
 from gpuyard.doors.yamlio import show_path
 from gpuyard.errors import Problem
-from gpuyard.load import Project
+from gpuyard.project.load import Project
 
 __all__ = ["Problems"]
 

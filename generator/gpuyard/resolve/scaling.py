@@ -2,9 +2,9 @@
 
 import re
 
-from gpuyard.blueprint import Blueprint
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
-from gpuyard.stack import Stack
 
 __all__ = ["check"]
 

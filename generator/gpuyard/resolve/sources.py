@@ -3,16 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from gpuyard.blueprint import Blueprint, ModelRef, SecretKey
 from gpuyard.budget import Kind
 from gpuyard.catalogue import models
 from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
 from gpuyard.errors import InputError, Location
 from gpuyard.names import nearest
+from gpuyard.project.blueprint import Blueprint, ModelRef, SecretKey
+from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Bucket, Source
-from gpuyard.stack import Stack
 
 __all__ = ["find", "notes"]
 

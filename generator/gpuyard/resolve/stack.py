@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.names import nearest
+from gpuyard.project.stack import Cluster, Stack
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.problems import Problems
-from gpuyard.stack import Cluster, Stack
 
 __all__ = ["check"]
 

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from gpuyard.blueprint import Blueprint
 from gpuyard.budget import Kind, load_budget
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Source
-from gpuyard.stack import Stack
 
 __all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads", "gib"]
 __all__ += ["load_kind", "with_drives"]

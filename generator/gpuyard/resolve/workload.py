@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpuyard.blueprint import Blueprint, SecretKey
 from gpuyard.budget import Budget, Kind
 from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.fit import Fit
-from gpuyard.stack import Stack
+from gpuyard.project.blueprint import Blueprint, SecretKey
+from gpuyard.project.stack import Stack
 
 __all__ = ["Bucket", "Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]
 

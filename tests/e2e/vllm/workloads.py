@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from gpuyard.load import parse
+from gpuyard.project.load import parse
 from gpuyard.render import dashboard
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve

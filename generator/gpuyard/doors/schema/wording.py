@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from gpuyard.doors.schema.violation import Violation
 from gpuyard.doors.yamlio.scalars import AmbiguousError, core
-from gpuyard.secrets import looks_secret, names_secret
+from gpuyard.project.secrets import looks_secret, names_secret
 
 __all__ = ["bad_name", "describe", "identity", "unknown"]
 

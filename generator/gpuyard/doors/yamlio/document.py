@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuyard.errors import Location, Problem
-from gpuyard.secrets import looks_secret
+from gpuyard.project.secrets import looks_secret
 
 __all__ = ["Document", "Path", "Place", "show_path"]
 

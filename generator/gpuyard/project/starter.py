@@ -22,7 +22,7 @@ _HEADER = """\
 
 def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[str, str]) -> Tree:
     """The first files of a repository; blueprints by file name."""
-    templates = resources.files("gpuyard") / "templates"
+    templates = resources.files("gpuyard") / "project" / "templates"
     readme = (templates / "starter-README.md").read_text(encoding="utf-8")
     workflow = (
         (templates / "starter-workflow.yaml").read_text(encoding="utf-8").replace("==VERSION", f"=={__version__}")

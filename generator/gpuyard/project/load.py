@@ -11,15 +11,15 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gpuyard.blueprint import Blueprint, blueprint_from
 from gpuyard.catalogue.images import LOCK as IMAGES_LOCK
 from gpuyard.doors import yamlio
 from gpuyard.doors.schema import read_schema, validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.secrets import find_secrets
-from gpuyard.stack import Stack, stack_from
-from gpuyard.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
+from gpuyard.project.blueprint import Blueprint, blueprint_from
+from gpuyard.project.secrets import find_secrets
+from gpuyard.project.stack import Stack, stack_from
+from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
 __all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
 
@@ -81,7 +81,7 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
 @cache
 def schema(kind: str) -> Mapping[str, Any]:
     """The JSON Schema of `blueprint`, `stack` or `images-lock`."""
-    return read_schema(resources.files("gpuyard") / "schemas" / f"{kind}.schema.json")
+    return read_schema(resources.files("gpuyard") / "project" / "schemas" / f"{kind}.schema.json")
 
 
 def _kind(name: str) -> str:
