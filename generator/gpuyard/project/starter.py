@@ -7,8 +7,8 @@ from typing import Any
 
 from gpuyard import __version__
 from gpuyard.catalogue.shapes import Shape
+from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.doors import yamlio
-from gpuyard.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.tree import Tree
 
 __all__ = ["starter"]

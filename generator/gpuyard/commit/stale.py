@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from gpuyard.changes import changes
+from gpuyard.commit.changes import changes
+from gpuyard.commit.lock import LOCK, blob_id, lock_of, read_lock, write_lock
 from gpuyard.errors import StaleError
-from gpuyard.lock import LOCK, blob_id, lock_of, read_lock, write_lock
 from gpuyard.tree import Tree
 
 __all__ = ["check_standing"]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 
+from gpuyard.commit.lock import LOCK, Lock, blob_id, sha256
 from gpuyard.errors import OwnershipError
-from gpuyard.lock import LOCK, Lock, blob_id, sha256
 from gpuyard.tree import Tree
 
 __all__ = ["Changes", "changes"]
