@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from gpuyard.catalogue.charts import shipped_chart
-from gpuyard.claims import VALUES, refusals
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
+from gpuyard.review.claims import VALUES, refusals
 from gpuyard.tree import Tree
 from tests.projects import Values, resolved
 from tests.test_compile import git, run, save

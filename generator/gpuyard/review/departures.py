@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from gpuyard.claims import claimed
 from gpuyard.doors import yamlio
+from gpuyard.review.claims import claimed
 from gpuyard.tree import Tree
 
 __all__ = ["departures", "is_entry"]
