@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpuyard.budget import Kind, load_budget
 from gpuyard.catalogue.models import catalogue
+from gpuyard.fit.budget import Kind, load_budget
 
 SMALL = catalogue()["llama-3.1-8b-instruct"]
 

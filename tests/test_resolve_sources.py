@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from gpuyard.budget import Kind
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
+from gpuyard.fit.budget import Kind
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
 from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload

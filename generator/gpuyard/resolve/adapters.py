@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gpuyard.budget import Kind
+from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Adapter, Blueprint
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.storage import downloads

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpuyard import fit
-from gpuyard.budget import Budget, load_budget
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
+from gpuyard.fit.budget import Budget, load_budget
 from gpuyard.names import nearest
 from gpuyard.project.blueprint import Blueprint, ShapeOverride
 from gpuyard.project.stack import Stack

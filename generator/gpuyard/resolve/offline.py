@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gpuyard.budget import Kind
+from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.storage import downloads

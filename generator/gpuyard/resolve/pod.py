@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gpuyard.budget import Kind
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
 from gpuyard.fit import Choice
+from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.resolve.storage import gib
 from gpuyard.resolve.workload import Resources, Source

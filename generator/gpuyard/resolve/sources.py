@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from gpuyard.budget import Kind
 from gpuyard.catalogue import models
 from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
 from gpuyard.errors import InputError, Location
+from gpuyard.fit.budget import Kind
 from gpuyard.names import nearest
 from gpuyard.project.blueprint import Blueprint, ModelRef, SecretKey
 from gpuyard.project.stack import Stack

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from gpuyard.budget import Kind, load_budget
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.fit.budget import Kind, load_budget
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpuyard.budget import Budget, Kind
 from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.fit import Fit
+from gpuyard.fit.budget import Budget, Kind
 from gpuyard.project.blueprint import Blueprint, SecretKey
 from gpuyard.project.stack import Stack
 
