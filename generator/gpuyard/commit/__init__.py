@@ -1,1 +1,1 @@
-"""Stage 4, commit: what has to change where a tree is to be, which of it is ours to change, and the lock that says so."""
+"""Stage 4, commit: what has to change so that a place holds a tree, what of it is ours, and the lock that says so."""
