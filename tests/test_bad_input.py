@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 
 EDITS: dict[str, tuple[str, str, str, int, str]] = {
     # name: file, old, new, exit code, message
@@ -327,7 +327,7 @@ def test_a_bug_keeps_its_traceback(project: Path) -> None:
         [
             "python",
             "-c",
-            "import gpuyard.project.load as l; l.parse = None; from gpuyard.cli import main; main()",
+            "import gpuyard.project.load as l; l.parse = None; from gpuyard.cli.main import main; main()",
             "check",
             project,
         ],

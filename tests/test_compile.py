@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from gpuyard import __version__
 from gpuyard.catalogue.images import write_lock
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 from tests.conftest import ROOT
 
 
@@ -559,7 +559,7 @@ def test_a_branch_that_isnt_there(repository: Path) -> None:
 
 def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> None:
     code = (
-        "import sys; from click.testing import CliRunner; from gpuyard.cli import cli\n"
+        "import sys; from click.testing import CliRunner; from gpuyard.cli.main import cli\n"
         f"r = CliRunner().invoke(cli, ['check', {str(project)!r}]); assert r.exit_code == 0, r.output\n"
         "slow = {'git', 'oci', 'jinja2', 'helm_python'} & set(sys.modules); assert not slow, slow"
     )

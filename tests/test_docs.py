@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 from gpuyard.project.load import schema
 from tests.conftest import ROOT
 

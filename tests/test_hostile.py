@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse, schema

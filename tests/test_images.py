@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from gpuyard.catalogue import images
 from gpuyard.catalogue.charts import shipped_chart
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 from gpuyard.commit.digest import input_digest
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import load

@@ -175,5 +175,5 @@ def test_this_machine_is_not_asked_through_a_proxy(fake: FakeRegistry, monkeypat
 
 
 def test_importing_it_costs_nothing_to_other_commands() -> None:
-    code = "import sys, gpuyard.commands.check; assert 'http.client' not in sys.modules"
+    code = "import sys, gpuyard.cli.commands.check; assert 'http.client' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,5 +1,5 @@
 """`python -m gpuyard`."""
 
-from gpuyard.cli import main
+from gpuyard.cli.main import main
 
 main()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from gpuyard.cli import cli
+from gpuyard.cli.main import cli
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError, ToolError
 from tests.cluster.addresses import REGISTRY_HOST

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gpuyard.cli import JSON, RESULT
+from gpuyard.cli.main import JSON, RESULT
 from gpuyard.errors import MissingError
 from gpuyard.names import nearest
 from gpuyard.project.load import Project

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gpuyard.catalogue.charts import shipped_chart
-from gpuyard.commands import options
+from gpuyard.cli import options
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine
 from gpuyard.project.load import load

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from gpuyard.commands import options
+from gpuyard.cli import options
+from gpuyard.cli.report import as_data, as_lines
 from gpuyard.project.load import load
-from gpuyard.report import as_data, as_lines
 from gpuyard.resolve import resolve
 
 __all__ = ["command"]

@@ -5,8 +5,8 @@ from dataclasses import asdict
 import click
 
 from gpuyard.catalogue.shapes import catalogue
-from gpuyard.commands import options
-from gpuyard.report import table
+from gpuyard.cli import options
+from gpuyard.cli.report import table
 
 __all__ = ["command"]
 

@@ -35,7 +35,7 @@ class _Cli(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = __import__(f"gpuyard.commands.{cmd_name}", fromlist=["command"])
+        module = __import__(f"gpuyard.cli.commands.{cmd_name}", fromlist=["command"])
         command: click.Command = module.command
         return command
 

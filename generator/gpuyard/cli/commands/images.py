@@ -10,12 +10,12 @@ import click
 
 from gpuyard.catalogue import images
 from gpuyard.catalogue.images import Image
-from gpuyard.commands import options
+from gpuyard.cli import options
+from gpuyard.cli.progress import progress
+from gpuyard.cli.report import table
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError, OutputError
-from gpuyard.progress import progress
 from gpuyard.project.load import load
-from gpuyard.report import table
 from gpuyard.resolve import Resolved, resolve
 
 __all__ = ["command"]

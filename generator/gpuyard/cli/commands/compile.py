@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.catalogue.charts import shipped_chart
-from gpuyard.commands import options
+from gpuyard.cli import options
+from gpuyard.cli.progress import progress
+from gpuyard.cli.report import as_data, as_lines, folders
 from gpuyard.commit.changes import changes
 from gpuyard.commit.digest import input_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.commit.parent import check_parent
 from gpuyard.commit.stale import check_standing
 from gpuyard.doors.helm import engine
-from gpuyard.progress import progress
 from gpuyard.project.load import Project, parse, parse_stack
 from gpuyard.project.userfiles import read
 from gpuyard.render import render
-from gpuyard.report import as_data, as_lines, folders
 from gpuyard.resolve import resolve
 from gpuyard.review.claims import VALUES, refusals
 from gpuyard.review.departures import departures, is_entry

@@ -2,7 +2,7 @@
 
 import click
 
-from gpuyard.commands import options
+from gpuyard.cli import options
 from gpuyard.project.load import schema
 
 __all__ = ["command"]

@@ -1,0 +1,1 @@
+"""The command line: options in, results on stdout, an exit code out."""
