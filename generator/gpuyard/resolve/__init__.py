@@ -8,8 +8,10 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import clusters, images, stack
-from gpuyard.resolve.blueprint import Available, workloads
+from gpuyard.resolve import placements as clusters
+from gpuyard.resolve import pulls as images
+from gpuyard.resolve import stackrules as stack
+from gpuyard.resolve.inference.workloads import Available, workloads
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload

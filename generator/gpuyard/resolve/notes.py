@@ -6,7 +6,8 @@ from gpuyard.catalogue.vllm import catalogue, versions
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import adapters, exposure, network, offline, sources
+from gpuyard.resolve import exposure, network
+from gpuyard.resolve.inference import adapters, offline, sources
 from gpuyard.resolve.workload import Workload
 
 __all__ = ["notes"]

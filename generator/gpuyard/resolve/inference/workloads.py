@@ -11,9 +11,10 @@ from gpuyard.fit.budget import Budget, load_budget
 from gpuyard.names import nearest
 from gpuyard.project.blueprint import Blueprint, ShapeOverride
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import adapters, exposure, offline, pod, scaling, storage
+from gpuyard.resolve import exposure
+from gpuyard.resolve.inference import adapters, offline, pod, scaling, storage
+from gpuyard.resolve.inference.sources import find
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.sources import find
 from gpuyard.resolve.workload import Refusal, Source, Workload
 
 __all__ = ["Available", "workloads"]

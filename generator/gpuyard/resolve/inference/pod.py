@@ -9,7 +9,7 @@ from gpuyard.catalogue.shapes import Node
 from gpuyard.fit import Choice
 from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.resolve.storage import gib
+from gpuyard.resolve.inference.storage import gib
 from gpuyard.resolve.workload import Resources, Source
 
 __all__ = ["args", "cache_gib", "resources"]

@@ -5,8 +5,8 @@ from typing import Any
 
 from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Adapter, Blueprint
+from gpuyard.resolve.inference.storage import downloads
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.storage import downloads
 from gpuyard.resolve.workload import Source
 
 __all__ = ["check", "check_source", "copied", "flags", "largest_rank", "notes"]
