@@ -13,7 +13,8 @@ from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.project.stack import Component, Platform
-from gpuyard.render import platform, umbrella
+from gpuyard.render import layers as platform
+from gpuyard.render.charts import umbrella
 from gpuyard.resolve import Resolved, resolve
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources

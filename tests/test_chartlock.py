@@ -1,6 +1,6 @@
 """Chart.lock without a network."""
 
-from gpuyard.render.chartlock import Dependency, chart_lock, chart_yaml
+from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
 
 
 def test_digest_is_helms() -> None:

@@ -12,7 +12,8 @@ import yaml
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.doors.helm import Embedded
-from gpuyard.render import monitors, platform
+from gpuyard.render import layers as platform
+from gpuyard.render import monitors
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree

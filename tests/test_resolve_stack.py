@@ -11,7 +11,7 @@ from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
-from gpuyard.render.platform import files
+from gpuyard.render.layers import files
 from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload
 
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.doors.helm import Helm
-from gpuyard.render import inference, kustomize, platform, readme, umbrella
-from gpuyard.render.chartlock import Chart
+from gpuyard.render import kustomize, readme
+from gpuyard.render import layers as platform
+from gpuyard.render.charts import servers as inference
+from gpuyard.render.charts import umbrella
+from gpuyard.render.charts.chartlock import Chart
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
 

@@ -7,8 +7,8 @@ kind before it creates anything. Clusters get the platform in layers; this chart
 from pathlib import PurePosixPath
 
 from gpuyard.doors import yamlio
-from gpuyard.render.chartlock import Dependency, chart_lock, chart_yaml
-from gpuyard.render.inference import shape_values
+from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
+from gpuyard.render.charts.servers import shape_values
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree
 

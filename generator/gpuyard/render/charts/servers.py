@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.render.chartlock import Chart, Dependency, chart_lock, chart_yaml
+from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
 from gpuyard.render.values import values
 from gpuyard.resolve import Resolved

@@ -5,7 +5,8 @@ from typing import Any
 
 from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
-from gpuyard.render import dashboard, flux, monitors
+from gpuyard.render import dashboard, monitors
+from gpuyard.render.engines import flux
 from gpuyard.render.kustomize import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree

@@ -1,0 +1,1 @@
+"""charts/: the model servers as one chart, and the umbrella of everything."""

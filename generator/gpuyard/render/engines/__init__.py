@@ -1,0 +1,1 @@
+"""What syncs the clusters: one module an engine."""
