@@ -7,8 +7,9 @@ import uuid
 
 import pytest
 
+from gpuyard.doors.redaction import looks_secret, names_secret
 from gpuyard.doors.yamlio import dump, read
-from gpuyard.project.secrets import find_secrets, looks_secret, names_secret
+from gpuyard.project.secrets import find_secrets
 
 MIXED = "aB3dE5gH7jK9mN1pQ3sT5vX7zA9cD1fG3hJ5"
 # Put together here, so that no scanner takes this file for a leak.

@@ -12,6 +12,7 @@ GpuyardError             1   something failed that we can explain
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 __all__ = [
     "ConflictError",
@@ -24,11 +25,17 @@ __all__ = [
     "Problem",
     "StaleError",
     "ToolError",
+    "meant",
+    "nearest",
 ]
 
 
 _LONGEST = 900
 """Characters of a problem's message."""
+_MOST = 12
+"""Names that a message lists; nobody reads two hundred flags."""
+_COMPARED = 80
+"""Characters of a name that are compared with others."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,3 +122,22 @@ class StaleError(GpuyardError):
     """What is generated isn't what follows from the user's files."""
 
     exit_code = 79
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The known name that somebody meant, whatever its case and dashes; empty: none is near."""
+    plain = {_plain(each): each for each in sorted(known, reverse=True)}
+    near = get_close_matches(_plain(name), plain, n=1)
+    return plain[near[0]] if near else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean a10?`, or the names that are known where none is near."""
+    names = sorted(known)
+    if near := meant(name, names):
+        return f"did you mean {near}?"
+    return f"known are {', '.join(names[:_MOST]) or 'none'}{' …' if len(names) > _MOST else ''}"
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")[:_COMPARED]

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import kubernetes_validate
 
 from gpuyard.doors import yamlio
+from gpuyard.doors.redaction import looks_secret
 from gpuyard.doors.yamlio import Document
-from gpuyard.project.secrets import find_secrets, looks_secret
+from gpuyard.project.secrets import find_secrets
 from gpuyard.tree import Tree
 from tests.chart import pss
 from tests.scan.finding import Finding, Report

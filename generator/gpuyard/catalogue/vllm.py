@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
-from gpuyard.names import nearest
+from gpuyard.errors import nearest
 
 __all__ = [
     "Flag",

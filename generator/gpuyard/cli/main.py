@@ -45,7 +45,7 @@ class _Cli(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from gpuyard.names import nearest  # only for a typo
+            from gpuyard.errors import nearest  # only for a typo
 
             raise click.UsageError(f"there is no command {args[0]}; {nearest(args[0], _COMMANDS)}", ctx) from error
 

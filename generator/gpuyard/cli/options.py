@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from gpuyard.cli.main import JSON, RESULT
-from gpuyard.errors import MissingError
-from gpuyard.names import nearest
+from gpuyard.errors import MissingError, nearest
 from gpuyard.project.load import Project
 from gpuyard.resolve import Resolved, Workload
 

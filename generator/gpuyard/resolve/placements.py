@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gpuyard.names import nearest
+from gpuyard.errors import nearest
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Cluster
 from gpuyard.resolve.problems import Problems

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.names import nearest
+from gpuyard.errors import nearest
 from gpuyard.project.stack import Cluster, Stack
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.problems import Problems

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
+from gpuyard.doors.redaction import looks_secret, names_secret
 from gpuyard.doors.schema.violation import Violation
 from gpuyard.doors.yamlio.scalars import AmbiguousError, core
-from gpuyard.project.secrets import looks_secret, names_secret
+from gpuyard.errors import meant
 
 __all__ = ["bad_name", "describe", "identity", "unknown"]
 
@@ -42,8 +42,7 @@ def unknown(key: str, names: Iterable[object]) -> str:
     known = [str(name) for name in names]
     if key.split(":")[0] in known:
         return "is not known; put a space after the colon"
-    near = _nearest(key, known)
-    if near:
+    if near := meant(key, known):
         return f"is not known; did you mean {near}?"
     return f"is not known; allowed are {_listed(known)}" if known else "is not known; no key is allowed here"
 
@@ -60,16 +59,6 @@ def bad_name(violation: Violation) -> str:
 def identity(item: object) -> str:
     """The same text for the same items, so that many of them are compared fast."""
     return json.dumps(item, sort_keys=True)
-
-
-def _nearest(text: str, known: Sequence[str]) -> str:
-    plain = {_plain(name): name for name in reversed(known)}
-    near = get_close_matches(_plain(text), plain, n=1)
-    return plain[near[0]] if near else ""
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")[: 2 * _SHOWN]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -136,9 +125,9 @@ def _enum(violation: Violation) -> str:
     known = [name if isinstance(name, str) else _written(name) for name in violation.wanted]
     if len(known) == 1:
         return f"is {_shown(violation)}; must be {known[0]}"
-    near = _nearest(violation.value, known) if isinstance(violation.value, str) else ""
-    meant = f" (did you mean {near}?)" if near else ""
-    return f"is {_shown(violation)}; must be one of {_listed(known)}{meant}"
+    near = meant(violation.value, known) if isinstance(violation.value, str) else ""
+    hint = f" (did you mean {near}?)" if near else ""
+    return f"is {_shown(violation)}; must be one of {_listed(known)}{hint}"
 
 
 def _twice(violation: Violation) -> str:

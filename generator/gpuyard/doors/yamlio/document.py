@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.doors.redaction import looks_secret
 from gpuyard.errors import Location, Problem
-from gpuyard.project.secrets import looks_secret
 
 __all__ = ["Document", "Path", "Place", "show_path"]
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from gpuyard.catalogue import models
 from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
-from gpuyard.errors import InputError, Location
+from gpuyard.errors import InputError, Location, nearest
 from gpuyard.fit.budget import Kind
-from gpuyard.names import nearest
 from gpuyard.project.blueprint import Blueprint, ModelRef, SecretKey
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems

@@ -7,8 +7,8 @@ from gpuyard import fit
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
+from gpuyard.errors import nearest
 from gpuyard.fit.budget import Budget, load_budget
-from gpuyard.names import nearest
 from gpuyard.project.blueprint import Blueprint, ShapeOverride
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure

@@ -1,0 +1,61 @@
+"""What a message must not repeat: literals that look like tokens, keys or pre-authenticated URLs."""
+
+import re
+from itertools import pairwise
+
+__all__ = ["looks_secret", "names_secret"]
+
+# Each pattern begins with something rare and is bounded, so that hostile text can't make it slow.
+_KINDS = (
+    ("a Hugging Face token", r"\bhf_[A-Za-z0-9]{20}"),
+    ("a GitHub token", r"\b(?:gh[oprsu]_|github_pat_)[A-Za-z0-9_]{20}"),
+    ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{16}"),
+    ("an API key", r"(?<![A-Za-z0-9])sk-(?:[a-z0-9]{1,10}-){0,3}[A-Za-z0-9_]{16}"),
+    ("an NVIDIA API key", r"\bnvapi-[A-Za-z0-9_-]{20}"),
+    ("a Google API key", r"\bAIza[A-Za-z0-9_-]{30}"),
+    ("a Slack token", r"\bxox[a-z]-[A-Za-z0-9-]{10}"),
+    ("an AWS access key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}"),
+    ("a private key", r"-----BEGIN (?!CERTIFICATE-|PUBLIC KEY-)"),
+    ("a JSON web token", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}"),
+    ("a pre-authenticated URL", r"/p/[^/\s]{16,}/n/|[?&](?:sig|X-Amz-Signature|X-Goog-Signature)=[^&\s]{16}"),
+    ("a URL with a password", r"://[^/\s:@]*:[^/\s@]+@|https?://[^/\s:@]{20,}@"),
+)
+_KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
+_SHORTEST = 12
+
+_NAMES = re.compile(
+    r"(?i)(?:.*[_-])?(?:password|passwd|passphrase|client[_-]?secret|(?:api|access|private|secret)[_-]?key"
+    r"|(?:hf|hub|api|auth|access|bearer|git|github|gitlab|refresh|session|security)[_-]?token)"
+)
+
+_PUBLIC = re.compile(r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b")
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
+# Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
+# 62 % of random letters and digits do, 50 % of random letters, 47 % of hexadecimal digits, few in words.
+_RANDOM = {"0Aa": (24, 0.38), "Aa": (32, 0.45), "0a": (32, 0.28), "0A": (32, 0.28)}
+
+
+def looks_secret(text: str) -> str:
+    """What kind of secret a text looks like, or nothing: commit ids, digests and OCIDs only identify."""
+    if len(text) < _SHORTEST:
+        return ""
+    match = _KNOWN.search(text)
+    if match and match.lastgroup:
+        return _KINDS[int(match.lastgroup[1:])][0]
+    return "a random key" if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", text)))) else ""
+
+
+def names_secret(key: str) -> bool:
+    """Whether a key's name says that its value is secret: `api-key`, `HF_TOKEN`, but not `stop-token`."""
+    return _NAMES.fullmatch(key) is not None
+
+
+def _is_random(run: str) -> bool:
+    kinds = [_kind(character) for character in run]
+    length, share = _RANDOM.get("".join(sorted(set(kinds) - {"-"})), (len(run) + 1, 1))
+    changes = sum("-" not in pair and pair[0] != pair[1] for pair in pairwise(kinds))
+    return len(run) >= length and changes >= share * len(run) and kinds.count("-") * 12 <= len(run)
+
+
+def _kind(character: str) -> str:
+    return "a" if character.islower() else "A" if character.isupper() else "0" if character.isdigit() else "-"
