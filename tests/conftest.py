@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.catalogue.shapes import catalogue
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.project.starter import starter

@@ -4,8 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.catalogue.models import catalogue
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.images import write_lock
-from gpuyard.catalogue.platform import releases
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
+from gpuyard.project.imageslock import write_images_lock
 from gpuyard.project.load import parse
 from gpuyard.project.stack import Component, Platform
 from gpuyard.render import layers as platform
 from gpuyard.render.charts import umbrella
 from gpuyard.resolve import Resolved, resolve
+from gpuyard.resolve.releases import releases
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources
 
@@ -47,7 +47,7 @@ def stack(more: Mapping[str, Any] | None = None, **enabled: bool) -> dict[str, A
 
 def pinned(spec: Mapping[str, Any], digests: Mapping[str, str]) -> Resolved:
     return resolve(
-        parse({**sources({"clientNamespaces": ["apps"]}, spec), "images.lock": write_lock(digests).encode()})
+        parse({**sources({"clientNamespaces": ["apps"]}, spec), "images.lock": write_images_lock(digests).encode()})
     )
 
 

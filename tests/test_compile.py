@@ -15,8 +15,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gpuyard import __version__
-from gpuyard.catalogue.images import write_lock
 from gpuyard.cli.main import cli
+from gpuyard.project.imageslock import write_images_lock
 from tests.conftest import ROOT
 
 
@@ -270,7 +270,7 @@ def test_what_isnt_committed_isnt_compiled(repository: Path) -> None:
     (repository / "blueprints" / "docs.yaml").unlink()
     text = (repository / "blueprints" / "assistant.yaml").read_text(encoding="utf-8")
     (repository / "blueprints" / "talk.yaml").write_text(text.replace("assistant", "talk"), encoding="utf-8")
-    (repository / "images.lock").write_text(write_lock({}), encoding="utf-8")
+    (repository / "images.lock").write_text(write_images_lock({}), encoding="utf-8")
     head = git(repository, "rev-parse", "HEAD")
     result = run("compile", repository)
     assert result.exit_code == 73

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
@@ -17,7 +17,7 @@ from gpuyard.tree import Tree
 CODE = """
 import hashlib, sys
 from tests.conftest import demo_sources
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render import render

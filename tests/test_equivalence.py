@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.charts import shipped_chart
 from gpuyard.catalogue.shapes import catalogue
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Binary, Embedded
 from gpuyard.render import render

@@ -360,7 +360,7 @@ AUDIT = """
 import sys
 from pathlib import Path
 from gpuyard.project.load import load
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import resolve

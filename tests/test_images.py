@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gpuyard.catalogue import images
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli.main import cli
 from gpuyard.commit.digest import input_digest
 from gpuyard.doors.helm import Embedded
+from gpuyard.project.imageslock import write_images_lock
 from gpuyard.project.load import load
 from gpuyard.project.userfiles import read
 from gpuyard.render.kustomize import objects
@@ -54,7 +55,7 @@ def filled(fake: FakeRegistry, project: Path) -> dict[str, str]:
 
 
 def lock(project: Path, entries: dict[str, str]) -> None:
-    (project / "images.lock").write_text(images.write_lock(entries), encoding="utf-8")
+    (project / "images.lock").write_text(write_images_lock(entries), encoding="utf-8")
 
 
 def rendered(project: Path) -> set[str]:
@@ -132,8 +133,8 @@ def test_the_lock_is_part_of_the_input(project: Path) -> None:
     ("text", "message"),
     [
         ("images: {}\n", "images.lock:1:1: apiVersion is missing; add it"),
-        (images.write_lock({UPSTREAM: "sha256:12"}), "must be sha256: and 64 hexadecimal digits"),
-        (images.write_lock({"vllm": DIGEST}), "must be an image with its tag"),
+        (write_images_lock({UPSTREAM: "sha256:12"}), "must be sha256: and 64 hexadecimal digits"),
+        (write_images_lock({"vllm": DIGEST}), "must be an image with its tag"),
     ],
 )
 def test_a_damaged_lock(project: Path, text: str, message: str) -> None:

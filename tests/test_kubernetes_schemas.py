@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.render.kustomize import objects

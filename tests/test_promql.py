@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import layers as platform
 from gpuyard.render import monitors

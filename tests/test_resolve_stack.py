@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError

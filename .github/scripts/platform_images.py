@@ -14,9 +14,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gpuyard.catalogue.platform import Release, releases
+from gpuyard.catalogue.platform import Release
 from gpuyard.doors import yamlio
 from gpuyard.project.stack import Component, Platform
+from gpuyard.resolve.releases import releases
 
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import Sources, parse

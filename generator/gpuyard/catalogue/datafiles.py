@@ -6,8 +6,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from yaml import YAMLError
-
 from gpuyard.doors.schema import StrictValidator, read_schema
 from gpuyard.doors.yamlio import load_data
 from gpuyard.errors import InputError, Location, Problem
@@ -42,6 +40,6 @@ def read(file: Traversable, kind: str) -> dict[str, Any]:
     location = Location(str(file))
     try:
         data = load_data(file.read_text("utf-8"))
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise InputError([Problem(location, f"can't be read: {error}")]) from error
     return checked(data, kind, location)

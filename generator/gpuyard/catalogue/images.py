@@ -6,16 +6,8 @@ from functools import cache
 from importlib import resources
 
 from gpuyard.catalogue.datafiles import read
-from gpuyard.doors import yamlio
 
-__all__ = ["LOCK", "Image", "image", "mirrored", "write_lock"]
-
-LOCK = "images.lock"
-"""The user's file beside stack.yaml; `gpuyard images lock` writes it."""
-
-_HEADER = """\
-# Written by `gpuyard images lock`, which asked the registries. Commit it: `gpuyard compile` pins images by it.
-"""
+__all__ = ["Image", "image", "mirrored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +43,6 @@ def mirrored(repository: str, mirrors: Mapping[str, str]) -> tuple[str, str]:
         if repository == prefix or repository.startswith(f"{prefix}/"):
             return mirrors[prefix] + repository[len(prefix) :], prefix
     return repository, ""
-
-
-def write_lock(digests: Mapping[str, str]) -> str:
-    """The text of images.lock."""
-    document = {"apiVersion": "gpuyard.dev/v1alpha1", "kind": "ImagesLock", "images": dict(sorted(digests.items()))}
-    return _HEADER + yamlio.dump(document)
 
 
 @cache

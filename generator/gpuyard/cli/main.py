@@ -11,15 +11,12 @@ from typing import Any
 import click
 
 from gpuyard import __version__
-from gpuyard.errors import GpuyardError, InputError
+from gpuyard.cli.output import JSON, RESULT
+from gpuyard.errors import GpuyardError, InputError, nearest
 
-__all__ = ["JSON", "RESULT", "cli", "main"]
+__all__ = ["cli", "main"]
 
 _COMMANDS = ("init", "check", "compile", "render", "images", "shapes", "schema")
-JSON = "gpuyard.json"
-"""Key in click's context: errors are printed for a machine too."""
-RESULT = "gpuyard.result"
-"""What the command's data has beside an error."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _UNWRITTEN = 74
@@ -45,8 +42,6 @@ class _Cli(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from gpuyard.errors import nearest  # only for a typo
-
             raise click.UsageError(f"there is no command {args[0]}; {nearest(args[0], _COMMANDS)}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:

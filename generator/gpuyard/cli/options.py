@@ -1,18 +1,15 @@
 """Arguments that several commands share."""
 
-import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gpuyard.cli.main import JSON, RESULT
+from gpuyard.cli.output import JSON
 from gpuyard.errors import MissingError, nearest
 from gpuyard.project.load import Project
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["directory", "emit_json", "emit_notes", "given", "on_error", "output", "workload"]
+__all__ = ["directory", "given", "output", "workload"]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
@@ -37,22 +34,6 @@ output = click.option(
     callback=_remember,
     help="How results are printed.",
 )
-
-
-def emit_json(data: Any) -> None:
-    """Print data for a machine."""
-    click.echo(json.dumps(data, indent=2))
-
-
-def on_error(data: Mapping[str, Any]) -> None:
-    """What an error adds for a machine, so that it finds the same keys."""
-    click.get_current_context().meta[RESULT] = data
-
-
-def emit_notes(notes: Iterable[str]) -> None:
-    """What is allowed and still worth saying, apart from the results."""
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
 
 
 def workload(resolved: Resolved, project: Project, name: str, shape: str) -> Workload:

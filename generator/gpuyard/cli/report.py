@@ -1,12 +1,12 @@
 """What resolve decided, as lines for people and as data for machines."""
 
-from collections.abc import Sequence
 from typing import Any
 
+from gpuyard.cli.output import table
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.tree import Tree
 
-__all__ = ["as_data", "as_lines", "folders", "table"]
+__all__ = ["as_data", "as_lines", "folders"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -55,14 +55,6 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
             for placement in resolved.placements
         ],
     }
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as aligned lines."""
-    if not rows:
-        return []
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _workload(workload: Workload) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.images import LOCK as IMAGES_LOCK
 from gpuyard.doors import yamlio
 from gpuyard.doors.schema import read_schema, validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.blueprint import Blueprint, blueprint_from
+from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read

@@ -7,13 +7,12 @@ from typing import Any
 
 from gpuyard import __version__
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.doors import yamlio
 from gpuyard.tree import Tree
 
-__all__ = ["starter"]
+__all__ = ["README", "starter"]
 
-_README = PurePosixPath("README.md")
+README = PurePosixPath("README.md")
 _HEADER = """\
 # The stack: this repository's engine, its clusters and the limits that hold for all of them.
 # Every key is described by `gpuyard schema stack`.
@@ -30,9 +29,7 @@ def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[st
     return {
         PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, url, shapes)),
         PurePosixPath(".github/workflows/gpuyard.yaml"): workflow,
-        _README: readme,
-        # The first compile replaces this README, so it is gpuyard's from the start.
-        LOCK: write_lock(Lock(files={_README: sha256(readme)})),
+        README: readme,
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
     }
 

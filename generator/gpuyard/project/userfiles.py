@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from gpuyard.catalogue.images import LOCK as IMAGES_LOCK
 from gpuyard.errors import Location, MissingError, Problem
+from gpuyard.project.imageslock import IMAGES_LOCK
 
 __all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_folder"]
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from gpuyard.catalogue.images import image
-from gpuyard.catalogue.platform import releases
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
@@ -14,6 +13,7 @@ from gpuyard.resolve import stackrules as stack
 from gpuyard.resolve.inference.workloads import Available, workloads
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.releases import releases
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload
 
 __all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload", "resolve"]

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gpuyard.catalogue.images import LOCK, Image
+from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.platform import Release
+from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
@@ -53,4 +54,4 @@ def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release])
                 f"(gpuyard knows those of {release.known.version}); `helm template` shows them"
             )
     for name in sorted(set(locked) - {each.upstream for each in (server, *platform)}):
-        yield f"{LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"
+        yield f"{IMAGES_LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"

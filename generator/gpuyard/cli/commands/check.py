@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gpuyard.cli import options
+from gpuyard.cli.output import emit_json, emit_notes
 from gpuyard.cli.report import as_data, as_lines
 from gpuyard.project.load import load
 from gpuyard.resolve import resolve
@@ -19,8 +20,8 @@ def command(directory: Path, as_json: bool) -> None:
     """Validate the stack and the blueprints in DIR (default: here) and say what runs where."""
     resolved = resolve(load(directory))
     if as_json:
-        options.emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
+        emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
         return
     for line in as_lines(resolved):
         click.echo(line)
-    options.emit_notes(resolved.notes)
+    emit_notes(resolved.notes)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli import options
-from gpuyard.cli.progress import progress
+from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
 from gpuyard.cli.report import as_data, as_lines, folders
 from gpuyard.commit.changes import changes
 from gpuyard.commit.digest import input_digest
@@ -59,14 +59,14 @@ def command(
         return
     from gpuyard.doors import git  # GitPython is slow to import
 
-    options.on_error(_result(branch or ""))
+    on_error(_result(branch or ""))
     sources, unread = read(directory)
     if unread:
         resolve(parse(sources, unread))  # raises, with whatever else is wrong
     digest = input_digest(sources)
     place, named = target or str(directory), branch is not None
     branch = branch or parse_stack(sources).repository.branch
-    options.on_error(_result(branch))
+    on_error(_result(branch))
     progress(f"reading {place}")
     with git.read_tree(place, branch) as snapshot:
         check_parent(snapshot, sources, directory, named=named)
@@ -90,11 +90,11 @@ def command(
     if commit is None:
         _unchanged(snapshot, as_json)
     elif as_json:
-        options.emit_json(_result(commit.branch, resolved=as_data(resolved), commit=commit.id, notes=notes))
+        emit_json(_result(commit.branch, resolved=as_data(resolved), commit=commit.id, notes=notes))
     else:
         summary = _summary(commit, None if push else snapshot.remote)
         click.echo("\n".join([*folders(tree), "", *_block(as_lines(resolved)), summary]))
-        options.emit_notes(notes)
+        emit_notes(notes)
 
 
 def _block(lines: list[str]) -> list[str]:
@@ -139,7 +139,7 @@ def _message(project: Project, digest: str) -> str:
 
 def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
     if as_json:
-        options.emit_json(_result(snapshot.branch, base=snapshot.commit))
+        emit_json(_result(snapshot.branch, base=snapshot.commit))
     else:
         click.echo(f"up to date: {snapshot.branch} at {(snapshot.commit or '')[:_SHORT]}")
 
@@ -154,10 +154,10 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     check_standing(directory, render(resolved, shipped_chart(), engine(shipped_chart())), input_digest(sources))
     if as_json:
         branch = resolved.stack.repository.branch
-        options.emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))
+        emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))
     else:
         click.echo("up to date")
-        options.emit_notes(resolved.notes)
+        emit_notes(resolved.notes)
 
 
 def _summary(commit: "Commit", unpushed: str | None) -> str:

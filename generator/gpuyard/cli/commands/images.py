@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from gpuyard.catalogue import images
 from gpuyard.catalogue.images import Image
 from gpuyard.cli import options
-from gpuyard.cli.progress import progress
-from gpuyard.cli.report import table
+from gpuyard.cli.output import emit_json, emit_notes, progress, table
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError, OutputError
+from gpuyard.project.imageslock import IMAGES_LOCK, write_images_lock
 from gpuyard.project.load import load
 from gpuyard.resolve import Resolved, resolve
 
@@ -42,7 +41,7 @@ def listing(directory: Path, as_json: bool) -> None:
     """List the images and charts of the stack in DIR (default: here), and their mirrors; asks no network."""
     resolved = resolve(load(directory))
     if as_json:
-        options.emit_json(_data(resolved))
+        emit_json(_data(resolved))
         return
     rows = [(each.upstream, each.digest or "none", _mirror(each) or "none", of) for each, of in _users(resolved)]
     lines = table([("IMAGE", "DIGEST", "MIRROR", "OF"), *rows])
@@ -50,7 +49,7 @@ def listing(directory: Path, as_json: bool) -> None:
         charts = [(each.chart, each.version, each.repository) for each in resolved.releases]
         lines += ["", *table([("CHART", "VERSION", "FROM"), *charts])]
     click.echo("\n".join(lines))
-    options.emit_notes(resolved.notes)
+    emit_notes(resolved.notes)
 
 
 @command.command("lock", epilog="Example: gpuyard images lock gitops")
@@ -60,7 +59,7 @@ def lock(directory: Path, plain: tuple[str, ...]) -> None:
     """Ask the registries for the digests of the images in DIR (default: here) and write them to images.lock."""
     wanted = resolve(load(directory)).images
     digests = _ask(wanted, plain)
-    text, file = images.write_lock(digests), directory / images.LOCK
+    text, file = write_images_lock(digests), directory / IMAGES_LOCK
     before = file.read_text(encoding="utf-8") if file.is_file() else None
     if text == before:
         click.echo(f"up to date: {file}")

@@ -8,9 +8,10 @@ import click
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
+from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.project.load import parse, schema
-from gpuyard.project.starter import starter
+from gpuyard.project.starter import README, starter
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 from gpuyard.tree import Tree
 
@@ -39,6 +40,8 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
     name = name or _slug(directory)
     url = url or f"https://git.example.com/{name}/gitops"
     tree = starter(name, url, catalogue().values(), _blueprints(blueprints))
+    # The first compile replaces this README, so it is gpuyard's from the start.
+    tree[LOCK] = write_lock(Lock(files={README: sha256(tree[README])}))
     _check(tree, directory)
     git.create_repository(directory)
     with git.read_tree(directory, "main") as snapshot:

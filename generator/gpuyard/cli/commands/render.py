@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from gpuyard.catalogue.charts import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli import options
+from gpuyard.cli.output import emit_json
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine
 from gpuyard.project.load import load
@@ -27,6 +28,6 @@ def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
     workload = options.workload(resolved, project, blueprint, shape)
     found = objects(resolved, workload, engine(shipped_chart()))
     if as_json:
-        options.emit_json(found)
+        emit_json(found)
     else:
         click.echo(yamlio.dump(*found), nl=False)

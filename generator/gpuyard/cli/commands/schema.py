@@ -2,7 +2,7 @@
 
 import click
 
-from gpuyard.cli import options
+from gpuyard.cli.output import emit_json
 from gpuyard.project.load import schema
 
 __all__ = ["command"]
@@ -12,4 +12,4 @@ __all__ = ["command"]
 @click.argument("kind", type=click.Choice(["blueprint", "stack"]), default="blueprint")
 def command(kind: str) -> None:
     """Print the JSON Schema of a blueprint (default) or a stack, for editors."""
-    options.emit_json(schema(kind))
+    emit_json(schema(kind))

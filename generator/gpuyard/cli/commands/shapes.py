@@ -6,7 +6,7 @@ import click
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.cli import options
-from gpuyard.cli.report import table
+from gpuyard.cli.output import emit_json, table
 
 __all__ = ["command"]
 
@@ -17,7 +17,7 @@ def command(as_json: bool) -> None:
     """List the GPU shapes: their OCI shapes, GPUs, usable memory and list price."""
     nodes = [node for shape in catalogue().values() for node in shape.nodes.values()]
     if as_json:
-        options.emit_json([asdict(node) for node in nodes])
+        emit_json([asdict(node) for node in nodes])
         return
     heading = ("SHAPE", "OCI SHAPE", "GPUS", "GIB/GPU", "USABLE", "NVLINK", "FP8", "USD/HOUR", "PRICE OF")
     rows = [

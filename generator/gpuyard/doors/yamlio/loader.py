@@ -38,8 +38,11 @@ def parse_manifests(text: str) -> list[dict[str, Any]]:
 
 
 def load_data(text: str) -> Any:
-    """One document that we ship (a catalogue, a shape), by YAML 1.2's core schema as in users' files."""
-    node = yaml.compose(text, Loader=_Loader)
+    """One document that we ship (a catalogue, a shape), by YAML 1.2's core schema as in users' files; ValueError."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
     return None if node is None else _value(node, core)
 
 
