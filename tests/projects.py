@@ -11,7 +11,6 @@ from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve
 
 Values = dict[str, Any]
@@ -83,7 +82,7 @@ def chart_values(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None
     whole = resolved(spec, stack)
     (found,) = (each for each in whole.workloads if each.shape.name == shape)
     assert objects(whole, found, Embedded(shipped_chart()))
-    return values(whole, found)
+    return copy.deepcopy(dict(found.values))
 
 
 def problems(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> list[str]:

@@ -13,7 +13,8 @@ from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.project.load import parse, schema
+from gpuyard.project.formats import schema
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.project.load import parse, schema
+from gpuyard.project.formats import schema
+from gpuyard.project.load import parse
 from gpuyard.render.readme import _prose
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree

@@ -21,7 +21,6 @@ from gpuyard.doors import yamlio
 from gpuyard.doors.helm import engine
 from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
-from gpuyard.render.values import values
 from gpuyard.resolve import resolve
 from tests.conftest import demo_sources
 
@@ -114,7 +113,7 @@ def helm_loop(root: Path, scratch: Path) -> Callable[[], None]:
     files = []
     for number, workload in enumerate(resolved.workloads[:HELM_SAMPLE]):
         file = scratch / f"{number}.json"
-        file.write_text(json.dumps(values(resolved, workload)), encoding="utf-8")
+        file.write_text(json.dumps(workload.values), encoding="utf-8")
         files.append(file)
 
     def work() -> None:

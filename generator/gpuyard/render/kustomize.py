@@ -9,7 +9,6 @@ from typing import Any
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Helm
 from gpuyard.render.patches import common, patch
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.tree import HEADER, Tree
 
@@ -39,7 +38,7 @@ def files(resolved: Resolved, helm: Helm) -> Tree:
 def objects(resolved: Resolved, workload: Workload, helm: Helm) -> list[dict[str, Any]]:
     """The final objects of a blueprint on a shape."""
     # The release that `helm template inference charts/inference` makes: both must give the same objects.
-    return helm.render(values(resolved, workload), release="inference", namespace=resolved.stack.namespace)
+    return helm.render(workload.values, release="inference", namespace=resolved.stack.namespace)
 
 
 def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:
@@ -54,7 +53,7 @@ def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> s
 
 def _blueprint(workloads: Sequence[Workload], rendered: Sequence[Named]) -> Tree:
     """One blueprint's base and overlays."""
-    name, header = workloads[0].name, HEADER.format(source=workloads[0].blueprint.file)
+    name, header = workloads[0].name, HEADER.format(source=workloads[0].file)
     # The Job that downloads has another name on another shape, since its pod can't be changed.
     shared = [file for file in rendered[0] if len({_name(objects, file) for objects in rendered}) == 1]
     base = {file: common([objects[file] for objects in rendered]) for file in shared}

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.resolve.exposure import tls_secret
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
@@ -73,10 +72,10 @@ def needs(resolved: Resolved) -> Iterator[str]:
     yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
     yield from _storage(stack, workloads)
     for kind, names in (
-        ("PriorityClass", _priorities(stack, workloads)),
-        ("RuntimeClass", [stack.scheduling.runtime_class]),
+        ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
+        ("RuntimeClass", [workload.needs.runtime_class for workload in workloads]),
     ):
-        yield from (f"{kind} `{name}`" for name in names if name)
+        yield from (f"{kind} `{name}`" for name in _once(names))
     if stack.gateway:
         gateway = stack.gateway
         listener = f", whose listener `{gateway.listener}`" if gateway.listener else ", which"
@@ -97,27 +96,16 @@ def needs(resolved: Resolved) -> Iterator[str]:
 
 
 def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
-    kinds = {workload.blueprint.cache.kind for workload in workloads if workload.blueprint.cache.claim is None}
+    kinds = {kind for workload in workloads for kind in workload.needs.storage}
     for kind, text in _CLASSES.items():
         if kind in kinds:
             yield f"StorageClass `{stack.storage_classes[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
-    for claim in _once(each for workload in workloads for each in _claims(workload)):
+    for claim in _once(claim for workload in workloads for claim in workload.needs.claims):
         yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {_UID}"
 
 
-def _claims(workload: Workload) -> Iterator[str]:
-    for claim in (workload.source.claim, workload.blueprint.cache.claim):
-        if claim:
-            yield claim
-
-
-def _priorities(stack: Stack, workloads: Sequence[Workload]) -> list[str]:
-    found = (workload.blueprint.priority_class or stack.scheduling.priority_class for workload in workloads)
-    return _once(name for name in found if name)
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _once(names: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
@@ -131,20 +119,8 @@ def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
         yield Secret(stack.namespace, name, _PULL, "pulling images")
     for placement in resolved.placements:
         if cluster in (None, placement.cluster):
-            yield from _of_workload(stack, placement.workload)
-
-
-def _of_workload(stack: Stack, workload: Workload) -> Iterator[Secret]:
-    source, blueprint = workload.source, workload.blueprint
-    if source.credentials:
-        reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
-        given = source.credentials
-        yield Secret(stack.namespace, given.secret, given.key, f"{workload.name}: {reading}")
-    if key := blueprint.api_key:
-        yield Secret(stack.namespace, key.secret, key.key, f"{workload.name}: API key of the clients")
-    if blueprint.expose and (name := tls_secret(blueprint, stack)):
-        for each in _TLS:
-            yield Secret(stack.namespace, name, each, f"certificate of {blueprint.expose.host}")
+            for use in placement.workload.needs.secrets:
+                yield Secret(stack.namespace, use.secret, use.key, use.purpose)
 
 
 def _secret(name: str, keys: Sequence[str]) -> str:

@@ -10,7 +10,8 @@ from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
 from gpuyard.errors import InputError, Location, OutputError, Problem
-from gpuyard.project.load import parse, schema
+from gpuyard.project.formats import schema
+from gpuyard.project.load import parse
 from gpuyard.project.starter import README, starter
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 from gpuyard.tree import Tree

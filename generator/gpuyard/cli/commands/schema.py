@@ -3,7 +3,7 @@
 import click
 
 from gpuyard.cli.output import emit_json
-from gpuyard.project.load import schema
+from gpuyard.project.formats import schema
 
 __all__ = ["command"]
 

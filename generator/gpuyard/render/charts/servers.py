@@ -9,7 +9,6 @@ from typing import Any
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree
 
@@ -53,7 +52,7 @@ def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]
     base: dict[str, Any] = {}
     shapes: dict[str, dict[str, Any]] = {}
     for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
-        each = {workload.shape.name: values(resolved, workload) for workload in group}
+        each = {workload.shape.name: workload.values for workload in group}
         base[name] = {**shared(list(each.values())), "enabled": False}
         for shape, full in each.items():
             shapes.setdefault(shape, {})[name] = added(base[name], full)

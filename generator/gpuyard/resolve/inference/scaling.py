@@ -3,6 +3,7 @@
 import re
 
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
@@ -14,21 +15,21 @@ _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstrea
 _OR_VECTOR = re.compile(r"\bor\s+(on\s*\([^)]*\)\s*)?vector\s*\(", re.IGNORECASE)
 
 
-def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """Bounds of the blueprint and of each of its shapes, and the signal."""
-    whole = blueprint.scaling
+    whole = blueprint.spec.scaling
     _bounds(blueprint, ("spec", "scaling"), (whole.min, whole.max), (whole.min, whole.max), stack, problems)
-    for name, shape in (blueprint.shapes or {}).items():
-        given = (shape.min_replicas, shape.max_replicas)
+    for name, shape in (blueprint.spec.shapes or {}).items():
+        given = (shape.scaling.min, shape.scaling.max)
         if given != (None, None):
-            low = whole.min if shape.min_replicas is None else shape.min_replicas
-            high = whole.max if shape.max_replicas is None else shape.max_replicas
+            low = whole.min if shape.scaling.min is None else shape.scaling.min
+            high = whole.max if shape.scaling.max is None else shape.scaling.max
             _bounds(blueprint, ("spec", "shapes", name, "scaling"), given, (low, high), stack, problems)
     _signal(blueprint, problems)
 
 
 def _bounds(
-    blueprint: Blueprint,
+    blueprint: Blueprint[Inference],
     path: tuple[str, ...],
     given: tuple[int | None, int | None],
     bounds: tuple[int, int],
@@ -48,18 +49,19 @@ def _bounds(
         problems.add(
             blueprint.file, (*path, "max"), f"{high} is more than spec.policy.maxReplicas of the stack, {limit}"
         )
-    if given[0] == 0 and blueprint.scaling.signal != "upstream":
+    if given[0] == 0 and blueprint.spec.scaling.signal != "upstream":
+        signal = blueprint.spec.scaling.signal
         problems.add(
             blueprint.file,
             (*path, "min"),
-            f"scale to zero needs a signal that exists without pods: {blueprint.scaling.signal} is measured in them, "
+            f"scale to zero needs a signal that exists without pods: {signal} is measured in them, "
             "and nothing would start the first one again; use signal upstream, or min: 1",
         )
 
 
-def _signal(blueprint: Blueprint, problems: Problems) -> None:
-    scaling, path = blueprint.scaling, ("spec", "scaling")
-    lows = [scaling.min, *(shape.min_replicas for shape in (blueprint.shapes or {}).values())]
+def _signal(blueprint: Blueprint[Inference], problems: Problems) -> None:
+    scaling, path = blueprint.spec.scaling, ("spec", "scaling")
+    lows = [scaling.min, *(shape.scaling.min for shape in (blueprint.spec.shapes or {}).values())]
     if scaling.signal == "upstream":
         if scaling.upstream is None:
             message = "upstream needs scaling.upstream: {query: …, target: …}"
@@ -82,13 +84,13 @@ def _signal(blueprint: Blueprint, problems: Problems) -> None:
         if getattr(scaling, key) is not None and scaling.signal not in signals:
             message = f"is read by signal {' and '.join(signals)} alone, and the signal is {scaling.signal}"
             problems.add(blueprint.file, (*path, key), message, key=True)
-    if scaling.signal in _OF_TTFT and blueprint.ttft_seconds is None:
+    if scaling.signal in _OF_TTFT and blueprint.spec.slo.ttft_seconds is None:
         problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")
 
 
-def _lows(blueprint: Blueprint) -> set[int]:
+def _lows(blueprint: Blueprint[Inference]) -> set[int]:
     """The fewest replicas on every shape."""
-    least = blueprint.scaling.min
+    least = blueprint.spec.scaling.min
     return {
-        least if shape.min_replicas is None else shape.min_replicas for shape in (blueprint.shapes or {}).values()
+        least if shape.scaling.min is None else shape.scaling.min for shape in (blueprint.spec.shapes or {}).values()
     } or {least}

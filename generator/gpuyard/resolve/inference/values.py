@@ -1,24 +1,23 @@
-"""Values of the vllm chart for one workload: what resolve decided, in the chart's words."""
+"""Values of the vllm chart for one server: what was decided, in the chart's words."""
 
 from typing import Any
 
-from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.site import Site
 
 __all__ = ["values"]
 
 Values = dict[str, Any]
 
-_INSTALLED_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
 
-
-def values(resolved: Resolved, workload: Workload) -> Values:
+def values(server: Server, site: Site) -> Values:
     """Everything that differs from the chart's defaults."""
-    blueprint, stack, image = workload.blueprint, resolved.stack, resolved.image
+    spec, stack, image = server.spec, site.stack, site.image
     return {
         "enabled": True,
-        "nameOverride": workload.name,
-        "fullnameOverride": workload.name,
+        "nameOverride": server.blueprint.name,
+        "fullnameOverride": server.blueprint.name,
         "partOf": stack.name,
         "image": {
             "repository": image.repository,
@@ -26,33 +25,33 @@ def values(resolved: Resolved, workload: Workload) -> Values:
             **({"digest": image.digest} if image.digest else {}),
             **({"pullSecrets": list(stack.pull_secrets)} if stack.pull_secrets else {}),
         },
-        "model": _model(workload),
-        "args": dict(workload.args),
-        **({"env": dict(blueprint.serving.env)} if blueprint.serving.env else {}),
-        **({"unsafe": list(blueprint.serving.unsafe)} if blueprint.serving.unsafe else {}),
-        "gpu": {"count": workload.gpus},
-        "resources": _resources(workload),
-        "sharedMemory": {"size": f"{workload.resources.shared_memory}Gi"},
-        "cache": _cache(resolved, workload),
-        **_download(workload),
-        "budget": {"startSeconds": workload.budget.start, "scheduleSeconds": workload.budget.schedule},
+        "model": _model(server),
+        "args": dict(server.args),
+        **({"env": dict(spec.serving.env)} if spec.serving.env else {}),
+        **({"unsafe": list(spec.serving.unsafe)} if spec.serving.unsafe else {}),
+        "gpu": {"count": server.gpus},
+        "resources": _resources(server),
+        "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
+        "cache": _cache(server, site),
+        **_download(server),
+        "budget": {"startSeconds": server.budget.start, "scheduleSeconds": server.budget.schedule},
         "drain": {
-            "preStopSeconds": workload.budget.pre_stop,
-            "shutdownSeconds": workload.budget.shutdown_timeout,
-            "marginSeconds": workload.budget.shutdown_margin,
+            "preStopSeconds": server.budget.pre_stop,
+            "shutdownSeconds": server.budget.shutdown_timeout,
+            "marginSeconds": server.budget.shutdown_margin,
         },
-        "rollout": {"spareGpus": blueprint.spare_gpus},
-        "placement": _placement(resolved, workload),
-        "securityContext": {"readOnlyRootFilesystem": workload.shape.read_only_root_filesystem},
-        "scaling": _scaling(resolved, workload),
-        **_monitoring(resolved, workload),
-        **_exposure(resolved, workload),
+        "rollout": {"spareGpus": spec.rollout.spare_gpus},
+        "placement": _placement(server, site),
+        "securityContext": {"readOnlyRootFilesystem": server.shape.read_only_root_filesystem},
+        "scaling": _scaling(server, site),
+        **_monitoring(server, site),
+        **_exposure(server, site),
     }
 
 
-def _model(workload: Workload) -> Values:
-    source, credentials = workload.source, workload.source.credentials
-    served = {"servedName": workload.blueprint.served_name}
+def _model(server: Server) -> Values:
+    source, credentials = server.source, server.source.credentials
+    served = {"servedName": server.spec.model.served_name}
     secret = {"secret": credentials.secret, "key": credentials.key} if credentials else None
     if source.claim:
         return {"source": "volume", **served, "volume": {"claim": source.claim, "path": source.path or ""}}
@@ -69,8 +68,8 @@ def _model(workload: Workload) -> Values:
     }
 
 
-def _resources(workload: Workload) -> Values:
-    resources = workload.resources
+def _resources(server: Server) -> Values:
+    resources = server.resources
     return {
         "requests": {
             "cpu": str(resources.cpu_request),
@@ -85,53 +84,54 @@ def _resources(workload: Workload) -> Values:
     }
 
 
-def _cache(resolved: Resolved, workload: Workload) -> Values:
-    cache = workload.blueprint.cache
-    if cache.claim:
+def _cache(server: Server, site: Site) -> Values:
+    cache = server.spec.storage.cache
+    if cache.kind is None:
         return {"kind": "claim", "claim": cache.claim}
-    size = {"size": f"{workload.cache_gib}Gi"}
+    size = {"size": f"{server.cache_gib}Gi"}
     if cache.kind == "ephemeral":
         return {"kind": "emptyDir", **size}
-    return {"kind": cache.kind, **size, "storageClassName": resolved.stack.storage_classes[cache.kind]}
+    # A class that isn't named has been reported.
+    return {"kind": cache.kind, **size, "storageClassName": site.stack.storage_classes.get(cache.kind, "")}
 
 
-def _download(workload: Workload) -> Values:
-    if not workload.download_seconds:
+def _download(server: Server) -> Values:
+    if not server.download_seconds:
         return {}
-    copied = [{"id": repository, "revision": commit} for repository, commit in workload.copied_adapters]
+    copied = [{"id": repository, "revision": commit} for repository, commit in server.copied_adapters]
     adapters = {"adapters": copied} if copied else {}
-    return {"download": {"enabled": True, "timeoutSeconds": workload.download_seconds, **adapters}}
+    return {"download": {"enabled": True, "timeoutSeconds": server.download_seconds, **adapters}}
 
 
-def _scaling(resolved: Resolved, workload: Workload) -> Values:
-    scaling, ttft = workload.blueprint.scaling, workload.blueprint.ttft_seconds
+def _scaling(server: Server, site: Site) -> Values:
+    scaling, ttft = server.spec.scaling, server.spec.slo.ttft_seconds
     upstream = scaling.upstream
     return {
         "enabled": True,
-        "min": workload.min_replicas,
-        "max": workload.max_replicas,
+        "min": server.min_replicas,
+        "max": server.max_replicas,
         "signal": scaling.signal,
-        "concurrency": {"target": workload.concurrency},
-        **({"queue": {"target": scaling.queue}} if scaling.queue else {}),
-        **({"kv": {"target": scaling.kv}} if scaling.kv else {}),
+        "concurrency": {"target": server.concurrency},
+        **({"queue": {"target": scaling.queue.target}} if scaling.queue else {}),
+        **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
         **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
         **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-        "prometheus": {"address": resolved.stack.platform.prometheus_address or _INSTALLED_PROMETHEUS},
+        "prometheus": {"address": site.prometheus},
     }
 
 
-def _placement(resolved: Resolved, workload: Workload) -> Values:
-    scheduling = resolved.stack.scheduling
-    priority = workload.blueprint.priority_class or scheduling.priority_class
+def _placement(server: Server, site: Site) -> Values:
+    scheduling = site.stack.scheduling
+    priority = server.spec.priority_class or scheduling.priority_class
     return {
-        "instanceTypes": list(workload.nodes),
+        "instanceTypes": list(server.nodes),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
     }
 
 
-def _monitoring(resolved: Resolved, workload: Workload) -> Values:
-    ttft, given = workload.blueprint.ttft_seconds, resolved.stack.platform.prometheus_labels
+def _monitoring(server: Server, site: Site) -> Values:
+    ttft, given = server.spec.slo.ttft_seconds, site.stack.platform.prometheus_labels
     labels = {"labels": dict(given)} if given else {}
     return {
         "podMonitor": {"enabled": True, **labels},
@@ -139,21 +139,21 @@ def _monitoring(resolved: Resolved, workload: Workload) -> Values:
     }
 
 
-def _exposure(resolved: Resolved, workload: Workload) -> Values:
+def _exposure(server: Server, site: Site) -> Values:
     """Who may reach the pods and by which way, whom they may reach, and whether a key is asked for."""
-    key = workload.blueprint.api_key
+    key = server.spec.expose.api_key
     return {
-        "networkPolicy": _network_policy(resolved, workload),
-        **_route(resolved, workload),
+        "networkPolicy": _network_policy(server, site),
+        **_route(server, site),
         **({"apiKey": {"secret": key.secret, "key": key.key}} if key else {}),
     }
 
 
-def _network_policy(resolved: Resolved, workload: Workload) -> Values:
-    stack, clients = resolved.stack, list(workload.blueprint.client_namespaces)
-    if workload.blueprint.expose and stack.gateway:
+def _network_policy(server: Server, site: Site) -> Values:
+    stack, clients = site.stack, list(server.spec.client_namespaces)
+    if server.spec.expose.host and stack.gateway:
         clients = [stack.gateway.proxy_namespace, *clients]
-    elif workload.blueprint.expose and stack.ingress:
+    elif server.spec.expose.host and stack.ingress:
         clients = [stack.ingress.namespace, *clients]
     egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
     return {
@@ -164,13 +164,13 @@ def _network_policy(resolved: Resolved, workload: Workload) -> Values:
     }
 
 
-def _route(resolved: Resolved, workload: Workload) -> Values:
+def _route(server: Server, site: Site) -> Values:
     """From outside of the cluster, through the stack's Gateway or Ingress."""
-    expose, gateway, ingress = workload.blueprint.expose, resolved.stack.gateway, resolved.stack.ingress
-    if expose and gateway:
+    expose, gateway, ingress = server.spec.expose, site.stack.gateway, site.stack.ingress
+    if expose.host and gateway:
         listener = {"sectionName": gateway.listener} if gateway.listener else {}
         parent = {"name": gateway.name, "namespace": gateway.namespace, **listener}
-        longest = workload.budget.shutdown_timeout
+        longest = server.budget.shutdown_timeout
         return {
             "httpRoute": {
                 "enabled": True,
@@ -179,8 +179,8 @@ def _route(resolved: Resolved, workload: Workload) -> Values:
                 "parentRefs": [parent],
             }
         }
-    if expose and ingress:
-        secret = tls_secret(workload.blueprint, resolved.stack)
+    if expose.host and ingress:
+        secret = tls_secret(expose, site.stack)
         way: Values = {"tlsSecret": secret} if secret else {"plainHttp": True}
         return {
             "ingress": {
