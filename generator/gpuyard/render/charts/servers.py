@@ -10,11 +10,11 @@ from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree
+from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
 __all__ = ["files", "shape_values"]
 
-_FOLDER = PurePosixPath("charts/inference")
+_FOLDER = chart(SERVERS)
 _NOTES = """\
 Model servers are enabled per GPU shape: add `-f values-<shape>.yaml`.
 What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README of the repository.
@@ -27,7 +27,7 @@ def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -
     names = sorted({workload.name for workload in resolved.workloads})
     dependencies = [Dependency(vllm.name, vllm.version, "", f"{name}.enabled", name) for name in names]
     header = HEADER.format(source="stack.yaml and blueprints/")
-    metadata = chart_yaml("inference", resolved.stack.version, "The stack's model servers.", dependencies)
+    metadata = chart_yaml(SERVERS, resolved.stack.version, "The stack's model servers.", dependencies)
     tree = {
         _FOLDER / "Chart.yaml": header + yamlio.dump(metadata),
         _FOLDER / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
