@@ -19,6 +19,7 @@ from gpuyard.project.blueprint import Blueprint, blueprint_from
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
+from gpuyard.project.stackschema import filled
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
 __all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
@@ -81,7 +82,8 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
 @cache
 def schema(kind: str) -> Mapping[str, Any]:
     """The JSON Schema of `blueprint`, `stack` or `images-lock`."""
-    return read_schema(resources.files("gpuyard") / "project" / "schemas" / f"{kind}.schema.json")
+    written = read_schema(resources.files("gpuyard") / "project" / "schemas" / f"{kind}.schema.json")
+    return filled(written) if kind == "stack" else written
 
 
 def _kind(name: str) -> str:

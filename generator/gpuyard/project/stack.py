@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.catalogue.platform import catalogue
+
 __all__ = [
     "Cluster",
     "Component",
@@ -173,7 +175,7 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
             insecure=platform["insecure"],
             components={
                 name: Component(platform[name]["enabled"], platform[name].get("version"))
-                for name in ("keda", "prometheus", "kuberay")
+                for name in (release.component for release in catalogue() if release.switch)
             },
             prometheus_address=platform["prometheus"].get("address"),
             prometheus_namespace=platform["prometheus"]["namespace"],

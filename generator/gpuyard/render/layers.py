@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.platform import Layer
+from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors
 from gpuyard.render.engines import flux
@@ -16,6 +16,7 @@ __all__ = ["files"]
 Object = dict[str, Any]
 
 _SECURITY = "pod-security.kubernetes.io"
+_STRICTEST = "restricted"
 _KEEP = {
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
@@ -40,15 +41,16 @@ def files(resolved: Resolved) -> Tree:
 
 def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
-    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in Layer}
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
     made = set()
     for release in resolved.releases:
-        namespace = [] if release.namespace in made else [_namespace(release.namespace, levels[release.namespace])]
+        level = levels.get(release.namespace, _STRICTEST)
+        namespace = [] if release.namespace in made else [_namespace(release.namespace, level)]
         made.add(release.namespace)
         layers[release.layer][f"{release.chart}.yaml"] = [*namespace, *flux.release_objects(release)]
     layers[Layer.CONFIGS] = {
-        "namespace.yaml": [_namespace(resolved.stack.namespace, "restricted")],
+        "namespace.yaml": [_namespace(resolved.stack.namespace, _STRICTEST)],
         "resourcequota.yaml": [_quota(resolved)],
         "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),

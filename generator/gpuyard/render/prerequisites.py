@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gpuyard.project.stack import Stack
+from gpuyard.catalogue.platform import catalogue
+from gpuyard.project.stack import Platform, Stack
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.exposure import tls_secret
 
@@ -86,14 +87,16 @@ def needs(resolved: Resolved) -> Iterator[str]:
         )
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
-    if not stack.platform.components["prometheus"].enabled:
-        labels = ", ".join(f"`{key}: {value}`" for key, value in stack.platform.prometheus_labels.items())
-        yield (
-            f"Prometheus, its operator and kube-state-metrics; it takes monitors and rules from every namespace"
-            f"{f' that carry {labels}' if labels else ' and whatever their labels'}"
-        )
-    if not stack.platform.components["keda"].enabled:
-        yield "KEDA 2.20 or newer"
+    yield from _components(stack.platform)
+
+
+def _components(platform: Platform) -> Iterator[str]:
+    """What must be there already of the platform, because it is switched off."""
+    labels = ", ".join(f"`{key}: {value}`" for key, value in platform.prometheus_labels.items())
+    for release in catalogue():
+        if release.switch and release.switch.without and not platform.components[release.component].enabled:
+            selected = f" that carry {labels}" if labels else " and whatever their labels"
+            yield release.switch.without + (selected if release.service else "")
 
 
 def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import jinja2
 
 from gpuyard.render import prerequisites
-from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve import Resolved, Workload, prometheus
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.tree import Tree
 
@@ -25,6 +25,7 @@ def files(resolved: Resolved) -> Tree:
         .get_template("README.md.j2")
         .render(
             stack=resolved.stack,
+            measured=prometheus.installed(resolved.stack.platform) is not None,
             placements=resolved.placements,
             refusals=resolved.refusals,
             described=[each.blueprint for each in workloads.values() if each.blueprint.description],

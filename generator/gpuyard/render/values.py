@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve import Resolved, Workload, prometheus
 from gpuyard.resolve.exposure import tls_secret
 
 __all__ = ["values"]
 
 Values = dict[str, Any]
-
-_INSTALLED_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
 
 
 def values(resolved: Resolved, workload: Workload) -> Values:
@@ -116,7 +114,7 @@ def _scaling(resolved: Resolved, workload: Workload) -> Values:
         **({"kv": {"target": scaling.kv}} if scaling.kv else {}),
         **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
         **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-        "prometheus": {"address": resolved.stack.platform.prometheus_address or _INSTALLED_PROMETHEUS},
+        "prometheus": {"address": prometheus.address(resolved.stack.platform)},
     }
 
 
@@ -157,7 +155,7 @@ def _network_policy(resolved: Resolved, workload: Workload) -> Values:
         clients = [stack.ingress.namespace, *clients]
     egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
     return {
-        "prometheusNamespaces": [stack.platform.prometheus_namespace],
+        "prometheusNamespaces": [prometheus.namespace(stack.platform)],
         **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
         **({"egress": egress} if egress else {}),
         **({"dnsCidrs": list(stack.network.dns)} if stack.network.dns else {}),

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpuyard.catalogue.platform import Layer, Release
+from gpuyard.catalogue.health import SCALED_OBJECT, Health
+from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import Resolved, Workload
 
@@ -15,31 +16,6 @@ _NAMESPACE = "flux-system"
 _LAYER_TIMEOUT = "10m"
 
 _CONDITIONS = "has(status.conditions)"
-
-
-def _any(kind: str, status: str) -> str:
-    """CEL: some condition of this type has this status; `status` is what follows the field."""
-    return f"status.conditions.exists(c, c.type == '{kind}' && c.status {status})"
-
-
-# An object without status counts as healthy elsewhere, so a missing operator would too.
-_HEALTH: tuple[Object, ...] = (
-    {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
-        "current": f"{_CONDITIONS} && " + _any("Ready", "== 'True'"),
-        "failed": f"{_CONDITIONS} && " + _any("Ready", "== 'False'"),
-        "inProgress": f"!{_CONDITIONS} || !" + _any("Ready", "!= 'Unknown'"),
-    },
-)
-_API_HEALTH: tuple[Object, ...] = (
-    {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "current": f"{_CONDITIONS} && " + _any("Available", "== 'True'"),
-        "inProgress": f"!{_CONDITIONS} || " + _any("Available", "!= 'True'"),
-    },
-)
 
 
 def release_objects(release: Release) -> list[Object]:
@@ -117,7 +93,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
     objects: list[Object] = []
     before: list[str] = []
-    for layer in Layer:
+    for layer in PLATFORM:
         inside = [release for release in releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
@@ -128,14 +104,14 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
             # Custom resources go with their definitions: those are never pruned.
             prune=layer is not Layer.CRDS,
         )
-        if checks := [check for release in inside for check in release.health]:
+        if health := [each for release in inside for each in release.health]:
             # `wait` looks at the layer's own objects only; what shows that a chart works is the chart's.
             kustomization["spec"].pop("wait")
             kustomization["spec"]["healthChecks"] = [
                 *(_release_check(release) for release in inside),
-                *checks,
+                *map(_object_check, health),
             ]
-            kustomization["spec"]["healthCheckExprs"] = list(_API_HEALTH)
+            kustomization["spec"]["healthCheckExprs"] = _expressions(health)
         objects.append(kustomization)
         before = [f"platform-{layer}"]
     return objects
@@ -150,6 +126,35 @@ def _release_check(release: Release) -> Object:
     }
 
 
+def _object_check(health: Health) -> Object:
+    namespace = {"namespace": health.namespace} if health.namespace else {}
+    return {"apiVersion": health.api_version, "kind": health.kind, "name": health.name, **namespace}
+
+
+def _expressions(health: Iterable[Health]) -> list[Object]:
+    """CEL by kind, for Flux has one expression for all objects of one."""
+    found = {(each.api_version, each.kind): _expression(each) for each in health}
+    return list(found.values())
+
+
+def _expression(health: Health) -> Object:
+    """One that no status fails is in progress until it is current."""
+    current, failed = (f"{_CONDITIONS} && " + _any(health, f"== '{each}'") for each in (health.status, health.failed))
+    waiting = "!" + _any(health, "!= 'Unknown'") if health.failed else _any(health, f"!= '{health.status}'")
+    return {
+        "apiVersion": health.api_version,
+        "kind": health.kind,
+        "current": current,
+        **({"failed": failed} if health.failed else {}),
+        "inProgress": f"!{_CONDITIONS} || {waiting}",
+    }
+
+
+def _any(health: Health, status: str) -> str:
+    """CEL: some condition of the type has such a status; `status` is what follows the field."""
+    return f"status.conditions.exists(c, c.type == '{health.condition}' && c.status {status})"
+
+
 def _inference(stack: Stack, workload: Workload) -> Object:
     """A blueprint of its own, so that one bad model blocks nothing else."""
     kustomization = _kustomization(
@@ -160,7 +165,7 @@ def _inference(stack: Stack, workload: Workload) -> Object:
         timeout=f"{workload.sync_timeout}s",
     )
     kustomization["spec"]["targetNamespace"] = stack.namespace
-    kustomization["spec"]["healthCheckExprs"] = list(_HEALTH)
+    kustomization["spec"]["healthCheckExprs"] = _expressions([SCALED_OBJECT])
     return kustomization
 
 
