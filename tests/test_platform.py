@@ -113,6 +113,10 @@ def test_its_release_is_resolved_like_the_others(toy: Path) -> None:
     assert found.values == {"replicas": 2, "image": {"name": "r.example.com/t/operator"}}
 
 
+def test_models_stay_out_of_its_namespace(toy: Path) -> None:
+    assert "toys belongs to the platform's tracing" in problems({}, {"namespace": "toys"})[0]
+
+
 def test_the_tree_has_it_where_it_belongs_and_nowhere_else(folder: Path) -> None:
     before = tree()
     (folder / "toy-operator.yaml").write_text(TOY, encoding="utf-8")

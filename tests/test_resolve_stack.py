@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
+from gpuyard.project.stack import Engine
 from gpuyard.render.kustomize import objects
 from gpuyard.render.layers import files
 from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload
@@ -45,11 +47,37 @@ def test_a_block_volume_leaves_no_room_for_a_surge() -> None:
 # --- the stack -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("namespace", ["default", "flux-system", "keda", "monitoring", "kube-system", "kube-public"])
+OWNERS = {
+    "default": "Kubernetes",
+    "kube-system": "Kubernetes",
+    "kube-public": "Kubernetes",
+    "flux-system": "Flux",
+    "argocd": "Argo CD",
+    "keda": "the platform's keda",
+    "monitoring": "the platform's prometheus",
+    "kuberay": "the platform's kuberay",
+}
+
+
+@pytest.mark.parametrize("namespace", OWNERS)
 def test_the_models_have_a_namespace_of_their_own(namespace: str) -> None:
     assert problems({}, {"namespace": namespace}) == [
-        f"spec.namespace: {namespace} is not the model servers' own; use another, such as inference"
+        f"spec.namespace: {namespace} belongs to {OWNERS[namespace]}, whose pods would get the models' quota "
+        "and security level; use another, such as inference"
     ]
+
+
+def test_no_namespace_of_a_chart_or_an_engine_is_left_out() -> None:
+    """Two owners would write one Namespace, each with a security level of its own."""
+    others = {release.namespace for release in catalogue()} | {engine.namespace for engine in Engine}
+    assert others <= OWNERS.keys()
+    for name in ("keda", "kuberay"):  # one that is switched off may be there all the same
+        assert problems({}, {"namespace": name, "platform": {name: {"enabled": False}}})
+
+
+@pytest.mark.parametrize("namespace", ["inference", "kubernetes-models", "keda-models", "flux"])
+def test_other_namespaces_are_free(namespace: str) -> None:
+    assert problems({}, {"namespace": namespace}) == []
 
 
 def test_a_patch_release_is_checked_as_its_minor_version() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from gpuyard.catalogue.platform import catalogue
 
@@ -26,9 +26,18 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """What syncs the clusters."""
+    """What syncs the clusters, from a namespace of its own."""
 
-    FLUX = "flux"
+    product: str
+    namespace: str
+
+    FLUX = "flux", "Flux", "flux-system"
+
+    def __new__(cls, value: str, product: str = "", namespace: str = "") -> Self:
+        """A member is its first text, as the stack has it; mypy takes Engine("flux") for this call, too."""
+        member = str.__new__(cls, value)
+        member._value_, member.product, member.namespace = value, product, namespace
+        return member
 
 
 @dataclass(frozen=True, slots=True)
