@@ -131,6 +131,60 @@ def test_a_prometheus_without_its_address() -> None:
     assert problems({}, stack) == ["spec.platform.prometheus.address: is read where enabled is false; remove it"]
 
 
+INSTALLED = {"address": "http://kps-prometheus.monitoring.svc:9090"}
+
+
+def policy(prometheus: dict[str, Any]) -> tuple[str, list[str]]:
+    """Where KEDA asks, and whose pods may read the models' metrics."""
+    found = chart_values({}, {"platform": {"prometheus": prometheus}})
+    return found["scaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
+
+
+def test_the_installed_prometheus_is_where_its_chart_is() -> None:
+    assert policy({}) == (INSTALLED["address"], ["monitoring"])
+    assert policy({"namespace": "monitoring"}) == policy({})
+    assert problems({}, {"platform": {"prometheus": {"namespace": "observability"}}}) == [
+        "spec.platform.prometheus.namespace: the installed Prometheus runs in monitoring; "
+        "remove namespace or set enabled: false"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "namespace"),
+    [
+        ("http://prom.observability.svc:9090", "observability"),
+        ("https://prom.Observability.svc.cluster.local/prom", "observability"),
+        ("http://prometheus-0.prometheus-operated.observability.svc:9090", "observability"),
+    ],
+)
+def test_the_namespace_follows_from_the_address(address: str, namespace: str) -> None:
+    there, host = {"enabled": False, "address": address}, address.split("/")[2].split(":")[0].lower()
+    assert policy(there) == policy({**there, "namespace": namespace}) == (address, [namespace])
+    assert problems({}, {"platform": {"prometheus": {**there, "namespace": "monitoring"}}}) == [
+        f"spec.platform.prometheus.namespace: monitoring is not where {host} is; write {namespace} or remove it"
+    ]
+
+
+@pytest.mark.parametrize("host", ["prom.example.com", "10.0.7.9", "prom.observability", "svc.example.com", "prom.svc"])
+def test_the_namespace_of_agents_is_named_where_the_address_is_elsewhere(host: str) -> None:
+    """What scrapes is in the cluster, wherever KEDA asks; no default would be right."""
+    there = {"enabled": False, "address": f"http://{host}:9090"}
+    assert problems({}, {"platform": {"prometheus": there}}) == [
+        f"spec.platform.prometheus.address: {host} does not say in which namespace Prometheus runs; add namespace, "
+        "or it may not read metrics"
+    ]
+    assert policy({**there, "namespace": "agents"}) == (f"http://{host}:9090", ["agents"])
+
+
+@pytest.mark.parametrize("more", [{}, {"namespace": "observability"}])
+def test_a_name_alone_is_one_of_kedas_namespace(more: dict[str, str]) -> None:
+    stack = {"platform": {"prometheus": {"enabled": False, "address": "http://prom:9090", **more}}}
+    assert problems({}, stack) == [
+        "spec.platform.prometheus.address: prom would be looked up in KEDA's namespace; "
+        "write http://prom.NAMESPACE.svc:PORT"
+    ]
+
+
 def test_secrets_to_pull_with() -> None:
     assert chart_values({}, {"images": {"pullSecrets": ["ocir"]}})["image"]["pullSecrets"] == ["ocir"]
 

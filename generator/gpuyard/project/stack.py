@@ -78,7 +78,8 @@ class Platform:
     components: Mapping[str, Component]
     prometheus_address: str | None
     """None: that of the Prometheus which is installed."""
-    prometheus_namespace: str
+    prometheus_namespace: str | None
+    """None: it follows from the address."""
     prometheus_labels: Mapping[str, str]
     """By which it selects monitors and rules."""
 
@@ -187,7 +188,7 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
                 for name in (release.component for release in catalogue() if release.switch)
             },
             prometheus_address=platform["prometheus"].get("address"),
-            prometheus_namespace=platform["prometheus"]["namespace"],
+            prometheus_namespace=platform["prometheus"].get("namespace"),
             prometheus_labels=dict(platform["prometheus"]["labels"]),
         ),
         gateway=None if gateway is None else _gateway(gateway),

@@ -7,7 +7,7 @@ from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.errors import nearest
 from gpuyard.project.stack import Cluster, Engine, Stack
-from gpuyard.resolve import exposure, network
+from gpuyard.resolve import exposure, network, prometheus
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check"]
@@ -41,7 +41,7 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
             "use another, such as inference"
         )
         problems.add(stack.file, ("spec", "namespace"), message)
-    _check_prometheus(stack, problems)
+    prometheus.check(stack, problems)
     exposure.check_stack(stack, problems)
     network.check(stack, problems)
     for index, cluster in enumerate(stack.clusters):
@@ -55,16 +55,6 @@ def _owner(namespace: str) -> str | None:
     engines = {engine.namespace: engine.product for engine in Engine}
     platform = {release.namespace: f"the platform's {release.component}" for release in catalogue()}
     return {_ARGO_CD: "Argo CD", **engines, **platform}.get(namespace)
-
-
-def _check_prometheus(stack: Stack, problems: Problems) -> None:
-    path = ("spec", "platform", "prometheus")
-    installed, address = stack.platform.components["prometheus"].enabled, stack.platform.prometheus_address
-    if not installed and address is None:
-        message = "false: where is the cluster's own? Models scale by it; add address: http://host:port"
-        problems.add(stack.file, (*path, "enabled"), message)
-    if installed and address is not None:
-        problems.add(stack.file, (*path, "address"), "is read where enabled is false; remove it", key=True)
 
 
 def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:
