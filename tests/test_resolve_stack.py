@@ -116,13 +116,13 @@ def test_no_monitor_of_a_keda_that_isnt_ours() -> None:
 
 
 @pytest.mark.parametrize("name", ["flux-system", "platform-crds", "platform-x", "inference-chat"])
-def test_a_name_that_flux_or_gpuyard_uses(name: str) -> None:
-    """Its Kustomization would be another one's, and each would undo the other."""
+def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
+    """Its objects would be another one's, and each would undo the other."""
     stack = yamlio.dump(merged(STACK, {"metadata": {"name": name}})).encode()
     with pytest.raises(InputError) as refused:
         parse({**sources({}), "stack.yaml": stack})
     assert "metadata.name" in str(refused.value)
-    assert "names of its other Kustomizations" in str(refused.value)
+    assert "(names of the engine's other objects); flux-system would be the engine's own" in str(refused.value)
 
 
 def test_a_prometheus_without_its_address() -> None:

@@ -1,6 +1,6 @@
 """The schema of stack.yaml, with the keys and names that follow from the catalogue and from the engines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,12 +16,20 @@ def filled(written: Mapping[str, Any]) -> Schema:
     """The schema as it is written, and a key for each component of the platform, and the engines there are."""
     schema = deepcopy(dict(written))
     schema["properties"]["spec"]["properties"]["engine"]["enum"] = [engine.value for engine in Engine]
+    _refuse(schema["properties"]["metadata"]["properties"]["name"], [engine.namespace for engine in Engine])
     keys, template = schema["$defs"]["platform"]["properties"], schema["$defs"].pop("component")
     for release in catalogue():
         if release.switch:
             own = keys.get(release.component, {})
             keys[release.component] = _component(release.switch, release.version, template, own)
     return schema
+
+
+def _refuse(name: Schema, taken: Iterable[str]) -> None:
+    """Names that an engine gives to objects of its own."""
+    names = tuple(taken)
+    name["pattern"] = name["pattern"].replace("^", f"^(?!({'|'.join(names)})$)", 1)
+    name["x-error"] += f"; {' and '.join(names)} would be the engine's own"
 
 
 def _component(switch: Switch, version: str, template: Schema, own: Schema) -> Schema:

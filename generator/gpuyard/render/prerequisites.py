@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
+from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.exposure import tls_secret
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
-_FLUX_NAMESPACE = "flux-system"
-_FLUX = "2.8"
-"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
 _UID = 10001
 """User and group of the models' pods."""
 _PULL = ".dockerconfigjson"
@@ -63,14 +61,15 @@ def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
         found.setdefault((secret.namespace, secret.name), []).append(secret.key)
     for (namespace, name), keys in found.items():
         yield f"{kubectl} --namespace {namespace} create secret {_secret(name, keys)}"
-    yield f"{kubectl} apply -f clusters/{cluster}"
+    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
+        yield f"{kubectl} {line}"
 
 
 def needs(resolved: Resolved) -> Iterator[str]:
     """One sentence each, in Markdown, of what the clusters must offer."""
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
-    yield f"Flux {_FLUX} or newer"
+    yield from ENGINES[stack.engine].needs()
     yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
     yield from _storage(stack, workloads)
     for kind, names in (
@@ -127,9 +126,8 @@ def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
     """In the order in which they are needed."""
     stack = resolved.stack
     if stack.repository.secret:
-        keys = ("identity", "known_hosts") if stack.repository.url.startswith("ssh") else ("username", "password")
-        for key in keys:
-            yield Secret(_FLUX_NAMESPACE, stack.repository.secret, key, "reading this repository")
+        for key in ENGINES[stack.engine].git_secret(stack.repository):
+            yield Secret(stack.engine.namespace, stack.repository.secret, key, "reading this repository")
     for name in stack.pull_secrets:
         yield Secret(stack.namespace, name, _PULL, "pulling images")
     for placement in resolved.placements:

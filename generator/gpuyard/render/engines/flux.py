@@ -1,24 +1,26 @@
 """What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gpuyard.catalogue.health import SCALED_OBJECT, Health
 from gpuyard.catalogue.platform import PLATFORM, Layer, Release
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["cluster_files", "release_objects"]
+__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
 
 Object = dict[str, Any]
 
-_NAMESPACE = "flux-system"
+_NAMESPACE = Engine.FLUX.namespace
+_VERSION = "2.8"
+"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
 _LAYER_TIMEOUT = "10m"
 
 _CONDITIONS = "has(status.conditions)"
 
 
-def release_objects(release: Release) -> list[Object]:
+def release(release: Release) -> list[Object]:
     """A chart of the platform: its source and its HelmRelease."""
     source, reference = _chart_source(release)
     retry = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}, "disableTakeOwnership": True}
@@ -38,8 +40,8 @@ def release_objects(release: Release) -> list[Object]:
     ]
 
 
-def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
-    """The entry point of a cluster: what `kubectl apply -f clusters/<cluster>` installs, by file name."""
+def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+    """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
     models = [
         _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
@@ -49,6 +51,21 @@ def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]
         "platform.yaml": _platform(stack, resolved.releases),
         **({"inference.yaml": models} if models else {}),
     }
+
+
+def needs() -> Iterator[str]:
+    """Flux itself."""
+    yield f"Flux {_VERSION} or newer"
+
+
+def git_secret(repository: Repository) -> tuple[str, ...]:
+    """Keys as source-controller reads them."""
+    return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+
+
+def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+    """The entry point keeps itself in step from then on."""
+    yield f"apply -f clusters/{cluster}"
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
