@@ -147,6 +147,7 @@ BLUEPRINT_KEYS: dict[str, Case] = {
 }
 
 ELSEWHERE = {"address": "http://prometheus.observability.svc:9090"}
+OUTSIDE = {"enabled": False, "address": "https://prometheus.example.com"}
 STACK_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "spec.version": Case({"version": "1.2.3"}),
@@ -179,10 +180,13 @@ STACK_KEYS: dict[str, Case] = {
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
     "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}}),
     "spec.platform.prometheus.address": Case(
-        {"platform": {"prometheus": {"address": "https://other:9090/prom"}}},
+        {"platform": {"prometheus": {"address": "https://other.observability.svc/prom"}}},
         {"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}},
     ),
-    "spec.platform.prometheus.namespace": Case({"platform": {"prometheus": {"namespace": "observability"}}}),
+    "spec.platform.prometheus.namespace": Case(
+        {"platform": {"prometheus": {"namespace": "agents"}}},
+        {"platform": {"prometheus": {**OUTSIDE, "namespace": "observability"}}},
+    ),
     "spec.platform.prometheus.labels.*": Case({"platform": {"prometheus": {"labels": {"release": "kps"}}}}),
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),

@@ -16,6 +16,7 @@ from gpuyard.render import layers as platform
 from gpuyard.render import monitors
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.releases import releases
 from gpuyard.tree import Tree
 from tests.promql import alerts, board, expressions, quiet, signals
 from tests.promql.promtool import Scene, check, run
@@ -259,7 +260,8 @@ def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tu
         name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
     }
     stack = replace(demo.stack, platform=replace(demo.stack.platform, components=components))
-    tree = platform.files(replace(demo, stack=stack))
+    wanted = releases(stack.platform, mirrors={}, locked={})
+    tree = platform.files(replace(demo, stack=stack, releases=wanted))
     configs = {path.name for path in tree if path.parts[:2] == ("platform", "configs")}
     assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", *files}
 

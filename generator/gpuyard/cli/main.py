@@ -66,7 +66,7 @@ def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool
 @click.command(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Compile blueprints, one YAML file per model, into a Git repository that Flux syncs.
+    """Compile blueprints, one YAML file per model, into the Git repository that your clusters follow.
 
     \b
     gpuyard init gitops          a new repository with one blueprint

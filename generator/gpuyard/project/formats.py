@@ -7,6 +7,7 @@ from typing import Any
 
 from gpuyard.doors.schema import read_schema
 from gpuyard.project.blueprint import DEFAULT, KINDS
+from gpuyard.project.stackschema import filled
 
 __all__ = ["of_blueprint", "schema"]
 
@@ -18,6 +19,8 @@ _FOLDER = resources.files("gpuyard") / "project" / "schemas"
 def schema(file: str) -> Schema:
     """The JSON Schema of `blueprint` (of every kind), `stack` or `images-lock`."""
     found = read_schema(_FOLDER / f"{file}.schema.json")
+    if file == "stack":
+        return filled(found)
     return _with_kinds(found, KINDS) if file == "blueprint" else found
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gpuyard.project.stack import Stack
+from gpuyard.catalogue.platform import catalogue
+from gpuyard.project.stack import Platform, Stack
+from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Resolved, Workload
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
-_FLUX_NAMESPACE = "flux-system"
-_FLUX = "2.8"
-"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
 _UID = 10001
 """User and group of the models' pods."""
 _PULL = ".dockerconfigjson"
@@ -61,14 +60,15 @@ def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
         found.setdefault((secret.namespace, secret.name), []).append(secret.key)
     for (namespace, name), keys in found.items():
         yield f"{kubectl} --namespace {namespace} create secret {_secret(name, keys)}"
-    yield f"{kubectl} apply -f clusters/{cluster}"
+    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
+        yield f"{kubectl} {line}"
 
 
 def needs(resolved: Resolved) -> Iterator[str]:
     """One sentence each, in Markdown, of what the clusters must offer."""
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
-    yield f"Flux {_FLUX} or newer"
+    yield from ENGINES[stack.engine].needs()
     yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
     yield from _storage(stack, workloads)
     for kind, names in (
@@ -85,14 +85,16 @@ def needs(resolved: Resolved) -> Iterator[str]:
         )
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
-    if not stack.platform.components["prometheus"].enabled:
-        labels = ", ".join(f"`{key}: {value}`" for key, value in stack.platform.prometheus_labels.items())
-        yield (
-            f"Prometheus, its operator and kube-state-metrics; it takes monitors and rules from every namespace"
-            f"{f' that carry {labels}' if labels else ' and whatever their labels'}"
-        )
-    if not stack.platform.components["keda"].enabled:
-        yield "KEDA 2.20 or newer"
+    yield from _components(stack.platform)
+
+
+def _components(platform: Platform) -> Iterator[str]:
+    """What must be there already of the platform, because it is switched off."""
+    labels = ", ".join(f"`{key}: {value}`" for key, value in platform.prometheus_labels.items())
+    for release in catalogue():
+        if release.switch and release.switch.without and not platform.components[release.component].enabled:
+            selected = f" that carry {labels}" if labels else " and whatever their labels"
+            yield release.switch.without + (selected if release.service else "")
 
 
 def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
@@ -112,9 +114,8 @@ def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
     """In the order in which they are needed."""
     stack = resolved.stack
     if stack.repository.secret:
-        keys = ("identity", "known_hosts") if stack.repository.url.startswith("ssh") else ("username", "password")
-        for key in keys:
-            yield Secret(_FLUX_NAMESPACE, stack.repository.secret, key, "reading this repository")
+        for key in ENGINES[stack.engine].git_secret(stack.repository):
+            yield Secret(stack.engine.namespace, stack.repository.secret, key, "reading this repository")
     for name in stack.pull_secrets:
         yield Secret(stack.namespace, name, _PULL, "pulling images")
     for placement in resolved.placements:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import jinja2
 
 from gpuyard.render import prerequisites
-from gpuyard.resolve import Placement, Resolved
+from gpuyard.resolve import Placement, Resolved, prometheus
 from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree
 
@@ -27,6 +27,7 @@ def files(resolved: Resolved) -> Tree:
         .render(
             stack=resolved.stack,
             placements=[_row(placement) for placement in resolved.placements],
+            measured=prometheus.installed(resolved.stack.platform) is not None,
             refusals=resolved.refusals,
             described=[each for each in workloads.values() if each.description],
             calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],

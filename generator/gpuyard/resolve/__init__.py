@@ -17,8 +17,6 @@ from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
 
 __all__ = ["Placement", "Refusal", "Resolved", "Workload", "resolve"]
 
-_INSTALLED_PROMETHEUS = "http://kps-prometheus.monitoring.svc:9090"
-
 
 def resolve(project: Project) -> Resolved:
     """Everything that follows from the user's files; InputError with every problem found."""
@@ -29,8 +27,7 @@ def resolve(project: Project) -> Resolved:
     server = image(stack.image, f"v{stack.vllm_version}", mirrors=mirrors, locked=locked)
     platform = releases(stack.platform, mirrors=mirrors, locked=locked)
     pulls.check(stack, server, platform, problems)
-    prometheus = stack.platform.prometheus_address or _INSTALLED_PROMETHEUS
-    site = Site(stack, _available(stack, shapes), server, prometheus)
+    site = Site(stack, _available(stack, shapes), server)
     results = [
         result
         for blueprint in project.blueprints

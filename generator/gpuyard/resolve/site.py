@@ -21,5 +21,3 @@ class Site:
     available: Available
     image: Image
     """Of the model servers."""
-    prometheus: str
-    """Address."""

@@ -102,7 +102,7 @@ def _block(lines: list[str]) -> list[str]:
 
 
 def _consequences(snapshot: "Snapshot", lock: Lock, tree: Tree, namespace: str) -> list[str]:
-    """What the change means in the clusters, beyond what Flux will do by itself."""
+    """What the change means in the clusters, beyond what the engine will do by itself."""
     wanted = [path for path in lock.files if path.parent == VALUES or is_entry(path)]
     before = snapshot.read(*wanted)
     unedited = {path: text for path, text in before.items() if lock.files[path] == sha256(text)}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gpuyard.resolve import prometheus
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
@@ -116,7 +117,7 @@ def _scaling(server: Server, site: Site) -> Values:
         **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
         **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
         **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-        "prometheus": {"address": site.prometheus},
+        "prometheus": {"address": prometheus.address(site.stack.platform)},
     }
 
 
@@ -157,7 +158,7 @@ def _network_policy(server: Server, site: Site) -> Values:
         clients = [stack.ingress.namespace, *clients]
     egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
     return {
-        "prometheusNamespaces": [stack.platform.prometheus_namespace],
+        "prometheusNamespaces": [prometheus.namespace(stack.platform)],
         **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
         **({"egress": egress} if egress else {}),
         **({"dnsCidrs": list(stack.network.dns)} if stack.network.dns else {}),
