@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gpuyard.catalogue.shapes import catalogue, load
+from gpuyard.catalogue.shapes import Gpu, catalogue, load
 from gpuyard.errors import InputError
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
@@ -85,3 +85,11 @@ def test_the_nameplate_is_refused_as_usable_memory(tmp_path: Path) -> None:
         "VM.GPU.A10.1: usableGiB must be less than gpuMemoryGiB: what CUDA reports",
         "VM.GPU.A10.1: bareMetal doesn't agree with the name",
     }
+
+
+@pytest.mark.parametrize(
+    ("architecture", "hopper"),
+    [("sm_80", False), ("sm_89", False), ("sm_90", True), ("sm_100", True), ("sm_120", True), ("gfx942", False)],
+)
+def test_the_generation_is_compared_as_a_number(architecture: str, hopper: bool) -> None:
+    assert Gpu("some", architecture, bf16=True, fp8=True, nvlink=True).hopper == hopper

@@ -24,6 +24,12 @@ class Gpu:
     """FP8 arithmetic; without it FP8 checkpoints still run, with their weights alone in FP8."""
     nvlink: bool
 
+    @property
+    def hopper(self) -> bool:
+        """Whether it is NVIDIA's Hopper (sm_90) or newer, such as sm_100."""
+        vendor, _, capability = self.architecture.partition("_")
+        return vendor == "sm" and int(capability) >= 90
+
 
 @dataclass(frozen=True, slots=True)
 class Rdma:
