@@ -16,7 +16,7 @@ LLAMA_70B, GPT_OSS = catalogue()["llama-3.3-70b-instruct"], catalogue()["gpt-oss
 
 def card(usable: float, architecture: str, *, nvlink: bool) -> Node:
     """A GPU that Oracle may not have, for logs that others wrote."""
-    gpu = Gpu("some", architecture, bf16=True, fp8=True, nvlink=nvlink)
+    gpu = Gpu("some", architecture, fp8=True, nvlink=nvlink)
     return replace(H100, name="some", gpu=gpu, usable_gib=usable)
 
 

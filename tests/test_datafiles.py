@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.shapes import load
 from gpuyard.errors import InputError
 from tests.conftest import ROOT
 
@@ -100,3 +101,44 @@ def test_a_rule_speaks_only_of_data_that_the_schema_accepts(tmp_path: Path) -> N
     assert str(caught.value) == f"{SHAPE}:5:12: gpu.product must not be NVIDIA A10"
     with pytest.raises(InputError, match="gpu is missing"):
         read(broken(tmp_path, SHAPE, "\ngpu:\n", "\ngpus:\n"), "shape", rules)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "taint: {key: nvidia.com/gpu,",
+            "taint: {key: nvidia.com/gpu:NoSchedule,",
+            'node.taint.key is "nvidia.com/gpu:NoSchedule"; must be the key of a taint, without value and '
+            "effect, such as nvidia.com/gpu",
+        ),
+        (
+            "effect: NoSchedule",
+            "effect: NoShedule",
+            'node.taint.effect is "NoShedule"; must be one of NoSchedule, PreferNoSchedule, NoExecute '
+            "(did you mean NoSchedule?)",
+        ),
+        (
+            "resource: nvidia.com/gpu",
+            "resource: gpu",
+            'node.resource is "gpu"; must be the name that the device plugin gives the GPUs, such as nvidia.com/gpu',
+        ),
+        (
+            "instanceTypeLabel: node.kubernetes.io/instance-type",
+            "instanceTypeLabel: node.kubernetes.io/instance type",
+            'node.instanceTypeLabel is "node.kubernetes.io/instance type"; must be the key of a label, such '
+            "as node.kubernetes.io/instance-type",
+        ),
+    ],
+)
+def test_a_taint_that_no_pod_could_tolerate_and_its_like(old: str, new: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a10").mkdir()
+    file = broken(tmp_path / "a10", SHAPE, old, new)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path)
+    (problem,) = caught.value.problems
+    place, found = problem.location, problem.message
+    assert found == message
+    value = new.partition(": ")[2] if new.startswith(("resource", "instance")) else new.rpartition(": ")[2].rstrip(",")
+    assert place.line == line(file, new)
+    assert file.read_text("utf-8").splitlines()[place.line - 1][place.column - 1 :].startswith(value)

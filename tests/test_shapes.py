@@ -95,4 +95,4 @@ def test_the_nameplate_is_refused_as_usable_memory(tmp_path: Path) -> None:
     [("sm_80", False), ("sm_89", False), ("sm_90", True), ("sm_100", True), ("sm_120", True), ("gfx942", False)],
 )
 def test_the_generation_is_compared_as_a_number(architecture: str, hopper: bool) -> None:
-    assert Gpu("some", architecture, bf16=True, fp8=True, nvlink=True).hopper == hopper
+    assert Gpu("some", architecture, fp8=True, nvlink=True).hopper == hopper

@@ -19,7 +19,6 @@ class Gpu:
 
     product: str
     architecture: str
-    bf16: bool
     fp8: bool
     """FP8 arithmetic; without it FP8 checkpoints still run, with their weights alone in FP8."""
     nvlink: bool
@@ -75,7 +74,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """The taint that OKE puts on GPU nodes."""
+    """The taint of GPU nodes; model servers tolerate its key, whatever its value and effect."""
 
     key: str
     value: str
@@ -90,9 +89,11 @@ class Shape:
     title: str
     gpu: Gpu
     nodes: Mapping[str, Node]
+    resource: str
+    """Name of the GPUs as a resource of a node."""
     instance_type_label: str
+    """Label of a node whose value is the OCI shape."""
     taint: Taint
-    driver_branch: int | None
     read_only_root_filesystem: bool
     read_only_root_reason: str
 
@@ -127,15 +128,15 @@ def _node(name: str, row: dict[str, Any], shape: str, gpu: Gpu) -> Node:
 def _shape(folder: Traversable) -> Shape:
     data = read(folder / "shape.yaml", "shape", partial(_rules, folder.name))
     facts, node, root = data["gpu"], data["node"], data["readOnlyRootFilesystem"]
-    gpu = Gpu(facts["product"], facts["architecture"], facts["bf16"], facts["fp8"], facts["nvlink"])
+    gpu = Gpu(facts["product"], facts["architecture"], facts["fp8"], facts["nvlink"])
     return Shape(
         name=data["name"],
         title=data["title"],
         gpu=gpu,
         nodes={name: _node(name, row, data["name"], gpu) for name, row in data["shapes"].items()},
+        resource=node["resource"],
         instance_type_label=node["instanceTypeLabel"],
         taint=Taint(**node["taint"]),
-        driver_branch=data["driver"]["branch"] if "driver" in data else None,
         read_only_root_filesystem=root["enabled"],
         read_only_root_reason=root["reason"],
     )

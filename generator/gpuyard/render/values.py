@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.exposure import tls_secret
 
@@ -30,7 +31,7 @@ def values(resolved: Resolved, workload: Workload) -> Values:
         "args": dict(workload.args),
         **({"env": dict(blueprint.serving.env)} if blueprint.serving.env else {}),
         **({"unsafe": list(blueprint.serving.unsafe)} if blueprint.serving.unsafe else {}),
-        "gpu": {"count": workload.gpus},
+        "gpu": {"count": workload.gpus, **_gpu(workload)},
         "resources": _resources(workload),
         "sharedMemory": {"size": f"{workload.resources.shared_memory}Gi"},
         "cache": _cache(resolved, workload),
@@ -48,6 +49,18 @@ def values(resolved: Resolved, workload: Workload) -> Values:
         **_monitoring(resolved, workload),
         **_exposure(resolved, workload),
     }
+
+
+def _gpu(workload: Workload) -> Values:
+    """The GPUs as nodes of the shape offer and guard them."""
+    shape = workload.shape
+    return _differing("gpu", resource=shape.resource, taint=shape.taint.key)
+
+
+def _differing(group: str, **given: Any) -> Values:
+    """Those of a group's values that the chart doesn't have by itself."""
+    defaults = chart_defaults()[group]
+    return {key: value for key, value in given.items() if value != defaults[key]}
 
 
 def _model(workload: Workload) -> Values:
@@ -125,6 +138,7 @@ def _placement(resolved: Resolved, workload: Workload) -> Values:
     priority = workload.blueprint.priority_class or scheduling.priority_class
     return {
         "instanceTypes": list(workload.nodes),
+        **_differing("placement", instanceTypeLabel=workload.shape.instance_type_label),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
     }

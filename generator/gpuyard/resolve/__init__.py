@@ -48,6 +48,7 @@ def resolve(project: Project) -> Resolved:
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placements,
         releases=platform,
+        gpu_resources=tuple(sorted({shape.resource for shape, _ in available.values()})),
         notes=(*images.notes(locked, server, platform), *notes(project, runnable)),
     )
 
