@@ -17,7 +17,7 @@ from gpuyard.tree import Tree
 from tests.chart import rendering
 from tests.cluster import fleet
 from tests.conftest import write_tree
-from tests.projects import resolved
+from tests.projects import resolved, sources
 from tests.test_equivalence import by_name, run
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
@@ -132,6 +132,16 @@ def test_the_quota_limits_the_gpus_of_every_shape(tree: Tree) -> None:
 def test_a_stack_that_does_not_use_it_has_no_quota_for_it(overlays: Path) -> None:
     assert overlays.is_dir()
     assert resolved({}, {"clusters": CLUSTERS[:1]}).gpu_resources == ("nvidia.com/gpu",)
+
+
+def test_its_warning_is_said_where_the_stack_names_it(stack: Resolved) -> None:
+    (note,) = (note for note in stack.notes if "BM.GPU.MI300X.8" in note)
+    place, _, message = note.partition(": ")
+    assert message == "BM.GPU.MI300X.8: nobody has ever seen one"
+    file, line, column = place.split(":")
+    assert file == "stack.yaml"
+    text = sources({}, {"clusters": CLUSTERS})[file].decode().splitlines()[int(line) - 1]
+    assert text[int(column) - 1 :] == "BM.GPU.MI300X.8"
 
 
 def test_the_simulated_fleet_has_its_nodes(overlays: Path) -> None:

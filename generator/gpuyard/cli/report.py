@@ -63,6 +63,7 @@ def _workload(workload: Workload) -> dict[str, Any]:
         "shape": workload.shape.name,
         "nodes": list(workload.nodes),
         "model": workload.model.name,
+        "licence": workload.model.licence,
         "gpus": workload.gpus,
         "context": workload.context,
         "replicas": {"min": workload.min_replicas, "max": workload.max_replicas},

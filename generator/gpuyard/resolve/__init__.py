@@ -49,7 +49,7 @@ def resolve(project: Project) -> Resolved:
         placements=placements,
         releases=platform,
         gpu_resources=tuple(sorted({shape.resource for shape, _ in available.values()})),
-        notes=(*images.notes(locked, server, platform), *notes(project, runnable)),
+        notes=(*images.notes(locked, server, platform), *notes(project, available, runnable)),
     )
 
 

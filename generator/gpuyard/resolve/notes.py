@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
-from gpuyard.catalogue.vllm import catalogue, versions
+from gpuyard.catalogue.vllm import catalogue, deprecations, versions
+from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.inference import adapters, offline, sources
+from gpuyard.resolve.inference.workloads import Available
 from gpuyard.resolve.workload import Workload
 
 __all__ = ["notes"]
 
 
-def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
+def notes(project: Project, available: Available, workloads: Sequence[Workload]) -> Iterator[str]:
     """One line each: of the stack, then of each blueprint."""
     stack = project.stack
     if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
@@ -21,12 +23,31 @@ def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
+    yield from _of_nodes(project, available)
     yield from exposure.stack_notes(stack, project.blueprints)
     for blueprint in project.blueprints:
         yield from exposure.notes(blueprint, stack)
         yield from network.notes(blueprint, stack)
         yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
         yield from adapters.notes(blueprint)
+        yield from _of_flags(project, blueprint)
+
+
+def _of_nodes(project: Project, available: Available) -> Iterator[str]:
+    """What to know about an OCI shape, where the stack names it first."""
+    stack = project.stack
+    for shape, nodes in available.values():
+        for node in nodes:
+            having = (i for i, cluster in enumerate(stack.clusters) if node.name in cluster.shapes.get(shape.name, ()))
+            where = project.at(stack.file, "spec", "clusters", next(having), "shapes", shape.name)
+            yield from (f"{where}: {node.name}: {warning}" for warning in node.warnings)
+
+
+def _of_flags(project: Project, blueprint: Blueprint) -> Iterator[str]:
+    """Flags that a later vLLM won't take."""
+    for found, message in deprecations(blueprint.serving.args, project.stack.vllm_version):
+        path = ("spec", "serving", *found)
+        yield f"{project.at(blueprint.file, *path, key=True)}: {show_path(path)}: {message}"
 
 
 def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:
