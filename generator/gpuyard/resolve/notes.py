@@ -6,6 +6,7 @@ from gpuyard.catalogue.vllm import catalogue, deprecations, versions
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import Project
+from gpuyard.project.stack import Stack
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.inference import adapters, offline, sources
@@ -30,7 +31,7 @@ def notes(project: Project, available: Available, workloads: Sequence[Workload])
         yield from network.notes(blueprint, stack)
         yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
         yield from adapters.notes(blueprint)
-        yield from _of_flags(project, blueprint)
+        yield from _of_flags(blueprint, stack)
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:
@@ -43,11 +44,10 @@ def _of_nodes(project: Project, available: Available) -> Iterator[str]:
             yield from (f"{where}: {node.name}: {warning}" for warning in node.warnings)
 
 
-def _of_flags(project: Project, blueprint: Blueprint) -> Iterator[str]:
+def _of_flags(blueprint: Blueprint, stack: Stack) -> Iterator[str]:
     """Flags that a later vLLM won't take."""
-    for found, message in deprecations(blueprint.serving.args, project.stack.vllm_version):
-        path = ("spec", "serving", *found)
-        yield f"{project.at(blueprint.file, *path, key=True)}: {show_path(path)}: {message}"
+    for path, message in deprecations(blueprint.serving.args, stack.vllm_version):
+        yield f"{blueprint.file}: {show_path(('spec', 'serving', *path))}: {message}"
 
 
 def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:
