@@ -69,3 +69,15 @@ def test_shapes_command_lists_every_shape() -> None:
     }  # fmt: skip
     text = CliRunner().invoke(cli, ["shapes"]).output
     assert all(row["name"] in text for row in rows)
+
+
+def test_shapes_command_says_what_a_pod_needs_there_and_what_several_nodes_share() -> None:
+    rows = json.loads(CliRunner().invoke(cli, ["shapes", "--output", "json"]).output)
+    (h100,) = (row for row in rows if row["name"] == "BM.GPU.H100.8")
+    assert (h100["resource"], h100["instance_type_label"]) == ("nvidia.com/gpu", "node.kubernetes.io/instance-type")
+    assert h100["taint"] == {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    assert not h100["read_only_root_filesystem"]
+    assert "nvidia-cdi-hook" in h100["read_only_root_reason"]
+    assert (h100["rdma"]["ports"], h100["rdma"]["gbps"], h100["rdma"]["virtual_functions"]) == (16, 3200, 16)
+    assert h100["rdma"]["nccl"]["NCCL_IB_GID_INDEX"] == "3"
+    assert h100["rdma"]["host_network_hca"].startswith("=mlx5_0,")

@@ -207,11 +207,11 @@ def test_a_kind_has_one_condition_by_which_it_is_healthy() -> None:
         ("chart: toy-operator", "chrat: toy-operator", "chrat"),
         ("layer: controllers", "layer: workloads", "workloads"),
         ("component: tracing", "component: registry", "component"),
-        ("description: The toy operator, which traces requests.\n", "", "description"),
+        ("description: The toy operator, which traces requests.\n", "", "description is required with default; add it"),
         (', condition: Ready, status: "True"', "", "condition"),
         ("component: tracing", "component: keda", "component keda has 2 files with default and description"),
         (TOY[TOY.index("default:") : TOY.index("layer:")], "", "component tracing has 0 files with default"),
-        ("chart: toy-operator", "chart: [", "can't be read"),
+        ("chart: toy-operator", "chart: [", "a [ or { opens here"),
     ],
 )
 def test_a_wrong_file_is_named(toy: Path, old: str, new: str, words: str) -> None:

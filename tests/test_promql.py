@@ -18,7 +18,7 @@ from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.resolve.releases import releases
 from gpuyard.tree import Tree
-from tests.promql import alerts, board, expressions, quiet, signals
+from tests.promql import alerts, board, expressions, metrics, quiet, signals
 from tests.promql.promtool import Scene, check, run
 from tests.promql.series import condition, keda, others
 
@@ -164,6 +164,34 @@ def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
 )
 def test_what_does_not_exist_is_found(expression: str, problem: str) -> None:
     assert problem in "".join(expressions.problems(expression, "0.32.0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "message"),
+    [
+        ("vllm:num_requests_running", ["model_name", "namespace"], None),
+        ("vllm:e2e_request_latency_seconds_bucket", ["le", "model_name"], None),
+        ("vllm:request_success_total", ["finished_reason"], None),
+        ("vllm:cache_config_info", ["block_size"], None),
+        (
+            "vllm:gpu_cache_usage_perc",
+            [],
+            "vLLM 0.32.0 has no metric vllm:gpu_cache_usage_perc; did you mean vllm:kv_cache_usage_perc?",
+        ),
+        (
+            "vllm:request_success",
+            [],
+            "vLLM 0.32.0 has no metric vllm:request_success; did you mean vllm:request_success_total?",
+        ),
+        (
+            "vllm:num_requests_waiting",
+            ["model"],
+            "vllm:num_requests_waiting has no label model; did you mean model_name?",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_metric(name: str, labels: list[str], message: str | None) -> None:
+    assert metrics.problem(name, labels, "0.32.0") == message
 
 
 # --- the dashboard --------------------------------------------------------------------------------------------

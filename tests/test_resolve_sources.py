@@ -245,6 +245,10 @@ def test_a_cache_on_the_boot_volume_must_fit_as_often_as_its_node_has_pods(size:
         ({}, ["attention is missing", "name is missing", "parameters is missing", "weightsBytes is missing"]),
         ({**FACTS, "paramaters": 1}, ["paramaters is not known; did you mean parameters?"]),
         ({**FACTS, "attention": {**FACTS["attention"], "layers": "x"}}, ['attention.layers is the text "x"; must be']),
+        (
+            {**FACTS, "attention": {**FACTS["attention"], "heads": 30}, "weightsBytes": 16},
+            ["weightsBytes: must be at least two bits a parameter", "attention.heads: must be a multiple of kvHeads"],
+        ),
     ],
 )
 def test_wrong_facts_in_plain_words(facts: dict[str, object], found: list[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.cli.report import as_data
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
@@ -369,6 +370,26 @@ def test_spare_gpus_that_are_too_few() -> None:
     assert notes({"shapes": {"a10": {}}, "rollout": {"spareGpus": 1}}) == [
         "blueprints/chat.yaml: 1 spare GPUs are too few for a replica on a10 (2 GPUs), "
         "so an old one stops before a new one starts"
+    ]
+
+
+def test_a_flag_that_the_next_vllm_refuses_is_named() -> None:
+    assert notes({"serving": {"args": {"enable-prefix-caching": True, "disable-cascade-attn": True}}}) == [
+        "blueprints/chat.yaml: spec.serving.args.disable-cascade-attn: --disable-cascade-attn is deprecated and has no "
+        "effect since cascade attention has been removed. It will be removed in v0.33.0."
+    ]
+
+
+def test_check_says_a_machine_under_which_licence_each_model_is() -> None:
+    assert {each["licence"] for each in as_data(resolved(CALLED))["workloads"]} == {"llama3.1"}
+
+
+def test_what_is_known_of_an_oci_shape_is_said_once() -> None:
+    shapes = {"a100": ["BM.GPU4.8", "BM.GPU.B4.8"]}
+    found = notes({}, {"clusters": [{"name": name, "shapes": shapes} for name in ("phx", "iad")]})
+    assert [note.partition(": ")[2] for note in found] == [
+        "BM.GPU4.8: oci-ai-blueprints documents pod sandbox failures on this shape under OKE; "
+        "try one node before you buy several"
     ]
 
 

@@ -48,6 +48,7 @@ def resolve(project: Project) -> Resolved:
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placed,
         releases=platform,
+        gpu_resources=tuple(sorted({shape.resource for shape, _ in site.available.values()})),
         notes=(*pulls.notes(locked, server, platform), *notes(project, site, workloads)),
     )
 

@@ -7,7 +7,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure
 from gpuyard.resolve.kinds import KINDS
-from gpuyard.resolve.site import Site
+from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Workload
 
 __all__ = ["notes"]
@@ -21,9 +21,20 @@ def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterat
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
+    yield from _of_nodes(project, site.available)
     if any(workload.reach and workload.reach.outside for workload in workloads):
         yield from exposure.stack_notes(stack)
     for blueprint in project.blueprints:
         yield from KINDS[blueprint.kind].notes(blueprint, site)
         found = (note for each in workloads if each.name == blueprint.name for note in each.notes)
         yield from dict.fromkeys(found)
+
+
+def _of_nodes(project: Project, available: Available) -> Iterator[str]:
+    """What to know about an OCI shape, where the stack names it first."""
+    stack = project.stack
+    for shape, nodes in available.values():
+        for node in nodes:
+            having = (i for i, cluster in enumerate(stack.clusters) if node.name in cluster.shapes.get(shape.name, ()))
+            where = project.at(stack.file, "spec", "clusters", next(having), "shapes", shape.name)
+            yield from (f"{where}: {node.name}: {warning}" for warning in node.warnings)

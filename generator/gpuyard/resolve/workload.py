@@ -132,6 +132,8 @@ class Resolved:
     refusals: tuple[Refusal, ...]
     placements: tuple[Placement, ...]
     releases: tuple[Release, ...]
+    gpu_resources: tuple[str, ...]
+    """What the stack's shapes call their GPUs."""
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
 

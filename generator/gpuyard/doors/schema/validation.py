@@ -54,6 +54,11 @@ def _problems(document: Document, violation: Violation) -> Iterator[Problem]:
         for key in violation.wanted:
             if key not in violation.value:
                 yield document.problem((*path, key), "is missing; add it", key=True)
+    elif violation.keyword == "dependentRequired":
+        for key, others in violation.wanted.items():
+            for other in others if key in violation.value else ():
+                if other not in violation.value:
+                    yield document.problem((*path, other), f"is required with {key}; add it", key=True)
     elif nearest := nearest_branch(violation):
         for each in nearest:
             yield from _problems(document, each)

@@ -13,6 +13,7 @@ def facts(server: Server) -> Mapping[str, Fact]:
     low, high = server.min_replicas, server.max_replicas
     return {
         "model": Fact(server.model.name),
+        "licence": Fact(server.model.licence),
         "fit": Fact(str(server.fit.verdict), str(server.fit.verdict)),
         "context": Fact(server.context, f"context {server.context}"),
         "kvTokens": Fact(server.fit.kv_tokens, f"KV cache {server.fit.kv_tokens} tokens"),

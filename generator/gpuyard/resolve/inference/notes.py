@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from gpuyard.catalogue.vllm import deprecations
+from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
@@ -20,6 +22,8 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
         if path[0] == "speculative-config":
             yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"
     yield from adapters.notes(blueprint)
+    for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm_version):
+        yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"
 
 
 def of_server(server: Server) -> Iterator[str]:

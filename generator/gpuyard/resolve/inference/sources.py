@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gpuyard.catalogue import models
 from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
-from gpuyard.errors import InputError, Location, nearest
+from gpuyard.errors import nearest
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ModelRef
@@ -79,12 +79,10 @@ def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, pro
             return None
         if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
             return None
-        try:
-            return models.model_from(reference.architecture, Location(blueprint.file))
-        except InputError as error:
-            for problem in error.problems:
-                problems.add(blueprint.file, (*path, "architecture"), problem.message.removeprefix("$."))
-            return None
+        breaches = list(models.impossible(reference.architecture))
+        for place, message in breaches:
+            problems.add(blueprint.file, (*path, "architecture", *place), message)
+        return None if breaches else models.model_from(reference.architecture)
     if reference.name is None:
         problems.add(blueprint.file, path, "names no model; give name (a catalogue entry) or architecture (its facts)")
         return None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gpuyard.catalogue.shapes import Shape
+from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.resolve import prometheus
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference.server import Server
@@ -30,7 +32,7 @@ def values(server: Server, site: Site) -> Values:
         "args": dict(server.args),
         **({"env": dict(spec.serving.env)} if spec.serving.env else {}),
         **({"unsafe": list(spec.serving.unsafe)} if spec.serving.unsafe else {}),
-        "gpu": {"count": server.gpus},
+        "gpu": {"count": server.gpus, **_gpu(server.shape)},
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
         "cache": _cache(server, site),
@@ -48,6 +50,17 @@ def values(server: Server, site: Site) -> Values:
         **_monitoring(server, site),
         **_exposure(server, site),
     }
+
+
+def _gpu(shape: Shape) -> Values:
+    """The GPUs as nodes of the shape offer and guard them."""
+    return _differing("gpu", resource=shape.resource, taint=shape.taint.key)
+
+
+def _differing(group: str, **given: Any) -> Values:
+    """Those of a group's values that the chart doesn't have by itself."""
+    defaults = chart_defaults()[group]
+    return {key: value for key, value in given.items() if value != defaults[key]}
 
 
 def _model(server: Server) -> Values:
@@ -126,6 +139,7 @@ def _placement(server: Server, site: Site) -> Values:
     priority = server.spec.priority_class or scheduling.priority_class
     return {
         "instanceTypes": list(server.nodes),
+        **_differing("placement", instanceTypeLabel=server.shape.instance_type_label),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
     }
