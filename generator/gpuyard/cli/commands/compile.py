@@ -15,7 +15,7 @@ from gpuyard.commit.digest import input_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.commit.parent import check_parent
 from gpuyard.commit.stale import check_standing
-from gpuyard.doors.helm import engine
+from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, parse, parse_stack
 from gpuyard.project.userfiles import read
 from gpuyard.render import render
@@ -79,7 +79,7 @@ def command(
         project = parse(sources)
         resolved = resolve(project)
         progress("rendering")
-        tree = render(resolved, shipped_chart(), engine(shipped_chart()))
+        tree = render(resolved, shipped_chart(), open_helm(shipped_chart()))
         new = lock_of(tree, digest)
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
@@ -151,7 +151,7 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     sources, unread = read(directory)
     resolved = resolve(parse(sources, unread))
     progress("rendering")
-    check_standing(directory, render(resolved, shipped_chart(), engine(shipped_chart())), input_digest(sources))
+    check_standing(directory, render(resolved, shipped_chart(), open_helm(shipped_chart())), input_digest(sources))
     if as_json:
         branch = resolved.stack.repository.branch
         emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))

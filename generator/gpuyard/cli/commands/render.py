@@ -8,7 +8,7 @@ from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json
 from gpuyard.doors import yamlio
-from gpuyard.doors.helm import engine
+from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
@@ -26,7 +26,7 @@ def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
     project = load(directory)
     resolved = resolve(project)
     workload = options.workload(resolved, project, blueprint, shape)
-    found = objects(resolved, workload, engine(shipped_chart()))
+    found = objects(resolved, workload, open_helm(shipped_chart()))
     if as_json:
         emit_json(found)
     else:
