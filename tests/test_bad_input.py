@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gpuyard.cli.main import cli
+from gpuyard.cli.main import cli, main
 
 EDITS: dict[str, tuple[str, str, str, int, str]] = {
     # name: file, old, new, exit code, message
@@ -275,6 +275,16 @@ def test_unknown_command() -> None:
     result = run("complie")
     assert result.exit_code == 2
     assert "there is no command complie; did you mean compile?" in result.output
+
+
+def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, "interrupted; nothing was left half done\n")
 
 
 def test_no_helm_at_all(project: Path) -> None:

@@ -43,16 +43,18 @@ _SHORT = 12
 @click.option(
     "--branch", callback=options.given, help="Branch to commit to. Default: spec.repository.branch of the stack."
 )
-@click.option("--push", is_flag=True, help="Push a local repository's branch to the remote that it follows.")
-@click.option("--check", is_flag=True, help="Write nothing; fail (79) if the files in DIR aren't what compile makes.")
+@click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 79 if the generated files in DIR are out of date."
+)
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
     directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Compile the stack in DIR (default: here) and commit the result; unchanged input makes no commit.
+    """Compile the stack in DIR (default: the current directory) and commit the result, if it differs.
 
-    Only generated files are committed: what you have staged, changed or added yourself stays as it is.
+    Only generated files are committed. What you have staged, changed or added yourself stays as it is.
     """
     if check:
         _check(directory, as_json, alone=not (target or branch or push or overwrite))

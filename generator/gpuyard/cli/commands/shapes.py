@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import click
 
-from gpuyard.catalogue.shapes import catalogue
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, table
 
@@ -15,6 +14,8 @@ __all__ = ["command"]
 @options.output
 def command(as_json: bool) -> None:
     """List the GPU shapes: their OCI shapes, GPUs, usable memory and list price."""
+    from gpuyard.catalogue.shapes import catalogue
+
     nodes = [node for shape in catalogue().values() for node in shape.nodes.values()]
     if as_json:
         emit_json([asdict(node) for node in nodes])
