@@ -164,7 +164,7 @@ def test_of_another_version_nothing_is_claimed() -> None:
         "keda 2.20.3: its images aren't known, and so neither listed nor pinned (gpuyard knows those of 2.20.2); "
         "`helm template` shows them",
         "images.lock pins ghcr.io/kedacore/keda:2.20.2, which the stack doesn't use; "
-        "`gpuyard images lock` writes it anew",
+        "`gpuyard images --lock` writes it anew",
     )
 
 

@@ -540,7 +540,7 @@ def test_the_workflow_runs_what_its_comment_says(repository: Path) -> None:
     text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
     (job,) = yaml.safe_load(text)["jobs"].values()
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == [f"pip install 'gpuyard[embedded]=={__version__}'", "gpuyard check", "gpuyard compile --check"]
+    assert commands == [f"pip install 'gpuyard=={__version__}'", "gpuyard check", "gpuyard compile --check"]
 
 
 def test_not_a_repository(project: Path) -> None:

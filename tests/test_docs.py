@@ -28,6 +28,15 @@ def test_every_command_has_help_an_example_and_its_place_in_the_readme(name: str
 CONDITIONAL = ("if", "then", "else")
 
 
+def test_the_list_of_commands_is_whole_and_on_one_line_each() -> None:
+    lines = CliRunner().invoke(cli, ["--help"], terminal_width=80).output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == COMMANDS
+    for line in lines:
+        short = line.split(maxsplit=1)[1]
+        assert len(short) <= 60
+        assert (short.endswith("."), "..." in short) == (True, False)
+
+
 def keys(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(node, dict):
         for name, value in node.get("properties", {}).items():

@@ -1,4 +1,4 @@
-"""One truth: the chart, the overlays and both Helm engines give the same objects."""
+"""One truth: the chart, the overlays and both Helm backends give the same objects."""
 
 import subprocess
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_render_shows_what_the_overlay_builds(shape: str, demo_path: Path, demo:
             assert by_name(built) == by_name(objects(demo, workload, helm))
 
 
-def test_both_engines_give_the_same_tree(demo: Resolved, demo_tree: Tree, helm_binary: Path) -> None:
+def test_both_backends_give_the_same_tree(demo: Resolved, demo_tree: Tree, helm_binary: Path) -> None:
     assert render(demo, shipped_chart(), Binary(shipped_chart(), helm_binary)) == demo_tree
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
-from gpuyard.doors.helm import engine
+from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
@@ -96,7 +96,7 @@ def render_all(root: Path) -> Callable[[], None]:
     """What `gpuyard render` does, for every workload in one process."""
 
     def work() -> None:
-        resolved, helm = resolve(load(root)), engine(shipped_chart())
+        resolved, helm = resolve(load(root)), open_helm(shipped_chart())
         for workload in resolved.workloads:
             yamlio.dump(*objects(resolved, workload, helm))
 

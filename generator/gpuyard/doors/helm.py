@@ -9,7 +9,6 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -17,34 +16,35 @@ from gpuyard.doors import yamlio
 from gpuyard.doors.chartvalues import SCHEMA, Values
 from gpuyard.errors import ToolError
 
-__all__ = ["Binary", "Embedded", "Helm", "archive", "engine"]
+__all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm"]
 
 Objects = list[dict[str, Any]]
 
 
 class Helm(Protocol):
-    """Renders one chart again and again; both implementations give the same objects."""
+    """Renders one chart again and again; both backends give the same objects."""
 
     def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
 
 
-def engine(chart: Mapping[PurePosixPath, str]) -> Helm:
-    """Helm for a chart held in memory: the library where it is installed, else the binary.
+def open_helm(chart: Mapping[PurePosixPath, str]) -> Helm:
+    """The backend for a chart held in memory: Helm's library where it can be loaded, else the helm binary.
 
     GPUYARD_HELM chooses: `embedded`, or the path of a helm binary.
     """
     choice = os.environ.get("GPUYARD_HELM", "")
-    if choice == "embedded" or (not choice and find_spec("helm_python")):
-        return Embedded(chart)
+    why = f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
+    if choice in {"", "embedded"}:
+        try:
+            return Embedded(chart)
+        except ToolError as error:
+            if choice:
+                raise ToolError(f"{error}; unset GPUYARD_HELM to use a helm binary") from error
+            why = f"there is no helm on PATH, and {error}; install helm 3.16 or newer (https://helm.sh)"
     found = shutil.which(choice or "helm")
     if found is None:
-        raise ToolError(
-            f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
-            if choice
-            else "neither helm nor its library is installed; `pip install 'gpuyard[embedded]'`, "
-            "or install helm 3.16 or newer (https://helm.sh)"
-        )
+        raise ToolError(why)
     return Binary(chart, Path(found))
 
 
@@ -52,10 +52,7 @@ class Embedded:
     """Helm's Go library in this process (package helm-python-sdk)."""
 
     def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
-        if not find_spec("helm_python"):
-            raise ToolError("GPUYARD_HELM=embedded, but the library isn't there; `pip install 'gpuyard[embedded]'`")
-        import helm_python  # 80 MB of shared library: only where it renders
-
+        helm_python = _library()
         self._error = helm_python.HelmError
         self._values = Values(chart)
         self._chart = helm_python.Chart.load_archive(
@@ -80,6 +77,18 @@ class Embedded:
         if text not in self._parsed:
             self._parsed[text] = yamlio.parse_manifests(text)
         return self._parsed[text]
+
+
+def _library() -> Any:
+    """80 MB of shared library: only where it renders."""
+    try:
+        import helm_python
+    except Exception as error:
+        # Its own errors have no name before it is imported. Where pip finds no wheel (musl, an old glibc), it builds
+        # a package without the shared library.
+        reason = str(error).partition(". ")[0]
+        raise ToolError(f"Helm's library (helm-python-sdk) cannot be loaded: {reason}") from error
+    return helm_python
 
 
 class Binary:

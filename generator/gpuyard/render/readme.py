@@ -4,13 +4,15 @@ import re
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from gpuyard.render import prerequisites
 from gpuyard.resolve import Placement, Resolved, prometheus
 from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree
+
+if TYPE_CHECKING:
+    import jinja2
 
 __all__ = ["files"]
 
@@ -70,8 +72,10 @@ def _call(name: str, reach: Reach) -> dict[str, str]:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
     """For prose only: objects are built and serialised, never templated."""
+    import jinja2  # slow, and a compile that finds nothing new needs no README
+
     source = (resources.files("gpuyard") / "render" / "README.md.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
         loader=jinja2.DictLoader({"README.md.j2": source}),

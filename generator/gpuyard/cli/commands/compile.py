@@ -15,7 +15,7 @@ from gpuyard.commit.digest import input_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
 from gpuyard.commit.parent import check_parent
 from gpuyard.commit.stale import check_standing
-from gpuyard.doors.helm import engine
+from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, parse, parse_stack
 from gpuyard.project.userfiles import read
 from gpuyard.render import render
@@ -43,16 +43,18 @@ _SHORT = 12
 @click.option(
     "--branch", callback=options.given, help="Branch to commit to. Default: spec.repository.branch of the stack."
 )
-@click.option("--push", is_flag=True, help="Push a local repository's branch to the remote that it follows.")
-@click.option("--check", is_flag=True, help="Write nothing; fail (79) if the files in DIR aren't what compile makes.")
+@click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 79 if the generated files in DIR are out of date."
+)
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
     directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Compile the stack in DIR (default: here) and commit the result; unchanged input makes no commit.
+    """Compile the stack in DIR (default: the current directory) and commit the result, if it differs.
 
-    Only generated files are committed: what you have staged, changed or added yourself stays as it is.
+    Only generated files are committed. What you have staged, changed or added yourself stays as it is.
     """
     if check:
         _check(directory, as_json, alone=not (target or branch or push or overwrite))
@@ -79,7 +81,7 @@ def command(
         project = parse(sources)
         resolved = resolve(project)
         progress("rendering")
-        tree = render(resolved, shipped_chart(), engine(shipped_chart()))
+        tree = render(resolved, shipped_chart(), open_helm(shipped_chart()))
         new = lock_of(tree, digest)
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
@@ -151,7 +153,7 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     sources, unread = read(directory)
     resolved = resolve(parse(sources, unread))
     progress("rendering")
-    check_standing(directory, render(resolved, shipped_chart(), engine(shipped_chart())), input_digest(sources))
+    check_standing(directory, render(resolved, shipped_chart(), open_helm(shipped_chart())), input_digest(sources))
     if as_json:
         branch = resolved.stack.repository.branch
         emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))

@@ -1,13 +1,15 @@
 """`gpuyard shapes`: the GPU shapes that it knows."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuyard.catalogue.shapes import Node, Shape, catalogue
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, table
+
+if TYPE_CHECKING:
+    from gpuyard.catalogue.shapes import Node, Shape
 
 __all__ = ["command"]
 
@@ -16,6 +18,8 @@ __all__ = ["command"]
 @options.output
 def command(as_json: bool) -> None:
     """List the GPU shapes: their OCI shapes, GPUs, usable memory and list price."""
+    from gpuyard.catalogue.shapes import catalogue
+
     found = [(shape, node) for shape in catalogue().values() for node in shape.nodes.values()]
     if as_json:
         emit_json([_facts(shape, node) for shape, node in found])
@@ -39,7 +43,7 @@ def command(as_json: bool) -> None:
         click.echo(line)
 
 
-def _facts(shape: Shape, node: Node) -> dict[str, Any]:
+def _facts(shape: "Shape", node: "Node") -> dict[str, Any]:
     """Of an OCI shape, with what holds for its whole family."""
     return {
         **asdict(node),
