@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpuyard.catalogue.models import catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
@@ -81,7 +81,7 @@ def chart_values(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None
     """Values of the vllm chart, which has rendered them: it refuses what it doesn't take."""
     whole = resolved(spec, stack)
     (found,) = (each for each in whole.workloads if each.shape.name == shape)
-    assert objects(whole, found, Embedded(shipped_chart()))
+    assert objects(whole, found, Embedded(shipped_charts()))
     return copy.deepcopy(dict(found.values))
 
 

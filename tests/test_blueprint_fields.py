@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
@@ -21,7 +21,7 @@ from gpuyard.tree import Tree
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
 
 Spec = Mapping[str, Any]
-HELM = Embedded(shipped_chart())
+HELM = Embedded(shipped_charts())
 SECRET = {"secret": "s", "key": "k"}
 FACTS = {
     "name": "mine",
@@ -277,7 +277,7 @@ def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
 def tree(blueprint: Values, stack: Values) -> Tree:
     text = yamlio.dump(with_token(blueprint))
     sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": text.encode()}
-    return render(resolve(parse(sources)), shipped_chart(), HELM)
+    return render(resolve(parse(sources)), shipped_charts(), HELM)
 
 
 def changed(base: Values, difference: Spec) -> Values:

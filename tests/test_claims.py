@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
@@ -17,8 +17,8 @@ LARGE = {"model": {"name": "llama-3.3-70b-instruct"}}
 
 
 def values(spec: Values, stack: Values | None = None) -> Tree:
-    chart = shipped_chart()
-    return render(resolved(spec, stack), chart, Embedded(chart))
+    charts = shipped_charts()
+    return render(resolved(spec, stack), charts, Embedded(charts))
 
 
 @pytest.mark.parametrize(

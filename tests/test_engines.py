@@ -14,7 +14,7 @@ import pytest
 
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import Release
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project import formats
@@ -32,7 +32,7 @@ PRIVATE = {"repository": {"url": "ssh://git@git.example.com/demo", "secret": "gi
 
 
 def tree(stack: Mapping[str, Any]) -> Tree:
-    return render(resolved(SPEC, stack), shipped_chart(), Embedded(shipped_chart()))
+    return render(resolved(SPEC, stack), shipped_charts(), Embedded(shipped_charts()))
 
 
 # --- a second engine -----------------------------------------------------------------------------------------

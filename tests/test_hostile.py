@@ -362,12 +362,12 @@ AUDIT = """
 import sys
 from pathlib import Path
 from gpuyard.project.load import load
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 
-chart, helm = shipped_chart(), Embedded(shipped_chart())
+charts, helm = shipped_charts(), Embedded(shipped_charts())
 forbidden = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "urllib.", "http.")
 
 def hook(event, arguments):

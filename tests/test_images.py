@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gpuyard.catalogue import images
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.commit.digest import input_digest
 from gpuyard.doors.helm import Embedded
@@ -72,7 +72,7 @@ def rendered(project: Path) -> set[str]:
             for value in node:
                 yield from found(value)
 
-    resolved, helm = resolve(load(project)), Embedded(shipped_chart())
+    resolved, helm = resolve(load(project)), Embedded(shipped_charts())
     return {image for workload in resolved.workloads for image in found(objects(resolved, workload, helm))}
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from gpuyard.catalogue import shapes
 from gpuyard.catalogue.datafiles import schema
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
@@ -68,7 +68,7 @@ def stack(overlays: Path) -> Resolved:
 
 @pytest.fixture
 def tree(stack: Resolved) -> Tree:
-    return render(stack, shipped_chart(), Embedded(shipped_chart()))
+    return render(stack, shipped_charts(), Embedded(shipped_charts()))
 
 
 def pods(objects: list[dict[str, Any]]) -> Mapping[str, dict[str, Any]]:

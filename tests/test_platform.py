@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from gpuyard.catalogue import platform
 from gpuyard.catalogue.platform import Layer, catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
@@ -74,7 +74,7 @@ def toy(folder: Path) -> Path:
 
 
 def tree(stack: dict[str, Any] | None = None) -> Tree:
-    return render(resolved({}, stack), shipped_chart(), Embedded(shipped_chart()))
+    return render(resolved({}, stack), shipped_charts(), Embedded(shipped_charts()))
 
 
 def changed(before: Tree, after: Tree) -> set[str]:

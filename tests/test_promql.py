@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import layers as platform
 from gpuyard.render import monitors
@@ -133,7 +133,7 @@ def test_a_fixed_number_of_servers_is_no_alarm(least: int, most: int, there: boo
 
 
 def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: Path, tmp_path: Path) -> None:
-    helm = Embedded(shipped_chart())
+    helm = Embedded(shipped_charts())
     files = [
         obj["spec"]["groups"]
         for workload in demo.workloads

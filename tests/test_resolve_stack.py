@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue.platform import catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.report import as_data
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
@@ -273,7 +273,7 @@ def test_proxies_and_names_reach_every_policy() -> None:
     found = resolved({}, PROXY)
     assert chart_values({}, PROXY)["networkPolicy"]["egress"] == PROXY["network"]["egress"]
     policies = [
-        obj for obj in objects(found, found.workloads[0], Embedded(shipped_chart())) if obj["kind"] == "NetworkPolicy"
+        obj for obj in objects(found, found.workloads[0], Embedded(shipped_charts())) if obj["kind"] == "NetworkPolicy"
     ]
     assert len(policies) == 2
     for policy in policies:

@@ -1,4 +1,4 @@
-"""The one door to Helm: a chart and its values in, objects out."""
+"""The one door to Helm: charts and values in, objects out."""
 
 import gzip
 import io
@@ -19,17 +19,19 @@ from gpuyard.errors import ToolError
 __all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm"]
 
 Objects = list[dict[str, Any]]
+Chart = Mapping[PurePosixPath, str]
+"""Its files."""
 
 
 class Helm(Protocol):
-    """Renders one chart again and again; both backends give the same objects."""
+    """Renders some charts again and again; both backends give the same objects."""
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
 
 
-def open_helm(chart: Mapping[PurePosixPath, str]) -> Helm:
-    """The backend for a chart held in memory: Helm's library where it can be loaded, else the helm binary.
+def open_helm(charts: Mapping[str, Chart]) -> Helm:
+    """The backend for charts held in memory, by name: Helm's library where it can be loaded, else the helm binary.
 
     GPUYARD_HELM chooses: `embedded`, or the path of a helm binary.
     """
@@ -37,7 +39,7 @@ def open_helm(chart: Mapping[PurePosixPath, str]) -> Helm:
     why = f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
     if choice in {"", "embedded"}:
         try:
-            return Embedded(chart)
+            return Embedded(charts)
         except ToolError as error:
             if choice:
                 raise ToolError(f"{error}; unset GPUYARD_HELM to use a helm binary") from error
@@ -45,27 +47,30 @@ def open_helm(chart: Mapping[PurePosixPath, str]) -> Helm:
     found = shutil.which(choice or "helm")
     if found is None:
         raise ToolError(why)
-    return Binary(chart, Path(found))
+    return Binary(charts, Path(found))
 
 
 class Embedded:
     """Helm's Go library in this process (package helm-python-sdk)."""
 
-    def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
+    def __init__(self, charts: Mapping[str, Chart]) -> None:
         helm_python = _library()
         self._error = helm_python.HelmError
-        self._values = Values(chart)
-        self._chart = helm_python.Chart.load_archive(
-            archive({path: text for path, text in chart.items() if path != SCHEMA})
-        )
+        self._values = {name: Values(chart) for name, chart in charts.items()}
+        self._charts = {
+            name: helm_python.Chart.load_archive(
+                archive({path: each for path, each in chart.items() if path != SCHEMA})
+            )
+            for name, chart in charts.items()
+        }
         self._parsed: dict[str, Objects] = {}
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
-        if refused := list(self._values.problems(values)):
+        if refused := list(self._values[chart].problems(values)):
             raise ToolError("the chart doesn't take these values:\n" + "\n".join(refused))
         try:
-            texts = self._chart.render(dict(values), name=release, namespace=namespace)
+            texts = self._charts[chart].render(dict(values), name=release, namespace=namespace)
         except self._error as error:
             raise ToolError(f"helm: {error}") from error
         return _sorted(
@@ -94,19 +99,19 @@ def _library() -> Any:
 class Binary:
     """The helm program, 3.16 or newer."""
 
-    def __init__(self, chart: Mapping[PurePosixPath, str], program: Path) -> None:
-        self._chart, self._program = archive(chart), program
+    def __init__(self, charts: Mapping[str, Chart], program: Path) -> None:
+        self._charts, self._program = {name: archive(chart) for name, chart in charts.items()}, program
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
         with tempfile.TemporaryDirectory(prefix="gpuyard-") as folder:
-            chart = Path(folder) / "chart.tgz"
-            chart.write_bytes(self._chart)
+            file = Path(folder) / "chart.tgz"
+            file.write_bytes(self._charts[chart])
             argv = [
                 str(self._program),
                 "template",
                 release,
-                str(chart),
+                str(file),
                 "--namespace",
                 namespace,
                 "--values",
@@ -118,7 +123,7 @@ class Binary:
         return _sorted(yamlio.parse_manifests(done.stdout))
 
 
-def archive(chart: Mapping[PurePosixPath, str]) -> bytes:
+def archive(chart: Chart) -> bytes:
     """A chart as the .tgz that Helm reads; the same bytes for the same chart."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -36,7 +36,7 @@ def files(resolved: Resolved, helm: Helm) -> Tree:
 def objects(resolved: Resolved, workload: Workload, helm: Helm) -> list[dict[str, Any]]:
     """The final objects of a blueprint on a shape."""
     # The release that `helm template inference charts/inference` makes: both must give the same objects.
-    return helm.render(workload.values, release=SERVERS, namespace=resolved.stack.namespace)
+    return helm.render(workload.chart, workload.values, release=SERVERS, namespace=resolved.stack.namespace)
 
 
 def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:

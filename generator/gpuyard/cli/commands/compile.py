@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
 from gpuyard.cli.report import as_data, as_lines, folders
@@ -81,7 +81,7 @@ def command(
         project = parse(sources)
         resolved = resolve(project)
         progress("rendering")
-        tree = render(resolved, shipped_chart(), open_helm(shipped_chart()))
+        tree = render(resolved, shipped_charts(), open_helm(shipped_charts()))
         new = lock_of(tree, digest)
         ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
         change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
@@ -153,7 +153,7 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     sources, unread = read(directory)
     resolved = resolve(parse(sources, unread))
     progress("rendering")
-    check_standing(directory, render(resolved, shipped_chart(), open_helm(shipped_chart())), input_digest(sources))
+    check_standing(directory, render(resolved, shipped_charts(), open_helm(shipped_charts())), input_digest(sources))
     if as_json:
         branch = resolved.stack.repository.branch
         emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))

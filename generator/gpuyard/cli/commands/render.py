@@ -17,7 +17,7 @@ __all__ = ["command"]
 @options.output
 def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
     """Print the objects of BLUEPRINT on one GPU shape, as the cluster will get them."""
-    from gpuyard.catalogue.shippedchart import shipped_chart
+    from gpuyard.catalogue.shippedchart import shipped_charts
     from gpuyard.doors import yamlio
     from gpuyard.doors.helm import open_helm
     from gpuyard.project.load import load
@@ -27,7 +27,7 @@ def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
     project = load(directory)
     resolved = resolve(project)
     workload = options.workload(resolved, project, blueprint, shape)
-    found = objects(resolved, workload, open_helm(shipped_chart()))
+    found = objects(resolved, workload, open_helm(shipped_charts()))
     if as_json:
         emit_json(found)
     else:

@@ -22,10 +22,13 @@ What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README o
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -> Tree:
+def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]]) -> Tree:
     """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
-    names = sorted({workload.name for workload in resolved.workloads})
-    dependencies = [Dependency(vllm.name, vllm.version, "", f"{name}.enabled", name) for name in names]
+    used = {workload.name: workload.chart for workload in resolved.workloads}
+    names, known = sorted(used), {name: Chart.of(charts[name]) for name in set(used.values())}
+    dependencies = [
+        Dependency(known[used[name]].name, known[used[name]].version, "", f"{name}.enabled", name) for name in names
+    ]
     header = HEADER.format(source="stack.yaml and blueprints/")
     metadata = chart_yaml(SERVERS, resolved.stack.version, "The stack's model servers.", dependencies)
     tree = {
@@ -38,7 +41,8 @@ def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -
     tree[_FOLDER / "values.yaml"] = header + yamlio.dump(base)
     for shape, content in shapes.items():
         tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
-    tree.update({_FOLDER / "charts" / vllm.name / path: text for path, text in chart.items()})
+    for name in sorted(known):
+        tree.update({_FOLDER / "charts" / name / path: text for path, text in charts[name].items()})
     return tree
 
 
@@ -52,7 +56,7 @@ def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]
     base: dict[str, Any] = {}
     shapes: dict[str, dict[str, Any]] = {}
     for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
-        each = {workload.shape.name: workload.values for workload in group}
+        each = {workload.shape.name: {"enabled": True, **workload.values} for workload in group}
         base[name] = {**shared(list(each.values())), "enabled": False}
         for shape, full in each.items():
             shapes.setdefault(shape, {})[name] = added(base[name], full)

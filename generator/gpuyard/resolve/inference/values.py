@@ -9,7 +9,9 @@ from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
-__all__ = ["values"]
+__all__ = ["CHART", "values"]
+
+CHART = "vllm"
 
 Values = dict[str, Any]
 
@@ -18,7 +20,6 @@ def values(server: Server, site: Site) -> Values:
     """Everything that differs from the chart's defaults."""
     spec, stack, image = server.spec, site.stack, site.image
     return {
-        "enabled": True,
         "nameOverride": server.blueprint.name,
         "fullnameOverride": server.blueprint.name,
         "partOf": stack.name,
@@ -59,7 +60,7 @@ def _gpu(shape: Shape) -> Values:
 
 def _differing(group: str, **given: Any) -> Values:
     """Those of a group's values that the chart doesn't have by itself."""
-    defaults = chart_defaults()[group]
+    defaults = chart_defaults(CHART)[group]
     return {key: value for key, value in given.items() if value != defaults[key]}
 
 

@@ -19,14 +19,12 @@ from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
 from gpuyard.resolve.inference.server import Server, Source
 from gpuyard.resolve.inference.sources import find
-from gpuyard.resolve.inference.values import values
+from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Refusal, Workload
 
-__all__ = ["CHART", "workloads"]
-
-CHART = "vllm"
+__all__ = ["workloads"]
 
 
 @dataclass(frozen=True, slots=True)
