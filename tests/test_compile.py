@@ -429,7 +429,7 @@ def test_a_folder_of_a_repository(repository: Path) -> None:
     save(repository, "moved")
     result = run("compile", repository / "team")
     assert result.exit_code == 73
-    assert f"isn't the top of the repository {repository}, where stack.yaml has to be" in result.output
+    assert f"isn't the top of the repository {repository}, where its files have to be" in result.output
 
 
 def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
