@@ -21,13 +21,14 @@ from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
-__all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
+__all__ = ["Project", "Sources", "load", "parse", "schema"]
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """The user's files, checked; `documents` keeps their positions, by file name."""
 
+    sources: Sources
     stack: Stack
     blueprints: tuple[Blueprint, ...]
     digests: Mapping[str, str]
@@ -48,14 +49,6 @@ def load(directory: Path) -> Project:
     return parse(*read(directory))
 
 
-def parse_stack(sources: Sources) -> Stack:
-    """The stack alone; where it is wrong, the problems of all files are raised."""
-    documents, problems = _parse({STACK_FILE: sources[STACK_FILE]})
-    if problems or _breaches(STACK_FILE, documents[STACK_FILE]):
-        return parse(sources).stack
-    return stack_from(with_defaults(documents[STACK_FILE].value, schema("stack")), STACK_FILE)
-
-
 def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
     documents, found = _parse(sources)
@@ -74,7 +67,8 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     digests = values[IMAGES_LOCK]["images"] if IMAGES_LOCK in values else {}
     unread = (problem.location.file for problem in problems)
     broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
-    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, digests, right, broken=broken)
+    stack = stack_from(values[STACK_FILE], STACK_FILE)
+    project = Project(sources, stack, blueprints, digests, right, broken=broken)
     return replace(project, problems=(*found, *_duplicates(project)))
 
 

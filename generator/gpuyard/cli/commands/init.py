@@ -8,7 +8,8 @@ import click
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
+from gpuyard.commit.lock import LOCK, Lock, sha256
+from gpuyard.commit.lockfile import write_lock
 from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.project.load import parse, schema
 from gpuyard.project.starter import README, starter
