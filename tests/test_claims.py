@@ -1,5 +1,6 @@
 """What a cluster would refuse of a model cache, said before the commit reaches it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,12 @@ def test_each_cluster_refuses_for_itself() -> None:
 
 
 def test_compile_says_it(tmp_path: Path) -> None:
+    """To people once, to machines for each cluster."""
     run("init", tmp_path)
+    stack = (tmp_path / "stack.yaml").read_text(encoding="utf-8")
+    more = stack[stack.index("  - name: phx") :].replace("phx", "iad")
+    (tmp_path / "stack.yaml").write_text(stack + more, encoding="utf-8")
+    save(tmp_path)
     assert "shrink" not in run("compile", tmp_path).output
     blueprint = tmp_path / "blueprints" / "chat.yaml"
     document = yamlio.read(blueprint.read_bytes(), "chat.yaml").value
@@ -75,5 +81,9 @@ def test_compile_says_it(tmp_path: Path) -> None:
     blueprint.write_text(yamlio.dump(document), encoding="utf-8")
     save(tmp_path)
     result = run("compile", tmp_path)
-    assert "note: a claim can't shrink from 100Gi to 50Gi" in result.stderr
-    assert git(tmp_path, "log", "--oneline").count("\n") == 3
+    assert result.stderr.count("note: a claim can't shrink from 100Gi to 50Gi") == 1
+    assert git(tmp_path, "log", "--oneline").count("\n") == 4
+    git(tmp_path, "reset", "-q", "--hard", "HEAD~")
+    data = json.loads(run("compile", tmp_path, "-o", "json").stdout)
+    assert [(each["cluster"], each["blueprint"]) for each in data["consequences"]] == [("iad", "chat"), ("phx", "chat")]
+    assert data["notes"].count(data["consequences"][0]["message"]) == 1

@@ -201,6 +201,17 @@ def test_what_is_executed_is_what_was_planned(repository: Path, without: Compile
         assert plan(without, place).empty
 
 
+def test_what_is_gone_already_is_not_deleted(repository: Path, compiled: Compiled, without: Compiled) -> None:
+    delete(repository)
+    found = plan(without, Directory(repository))
+    assert found.deleted == tuple(sorted(set(compiled.tree) - set(without.tree) - {SERVICE}))
+
+
+def test_what_only_deletes_or_only_writes_is_something() -> None:
+    assert not Plan(deleted=(SERVICE,)).empty
+    assert not Plan(written={SERVICE: ""}).empty
+
+
 def test_overwrite_is_part_of_the_plan(repository: Path, compiled: Compiled) -> None:
     touch(repository)
     with pytest.raises(OwnershipError, match=r"base/chat/service\.yaml: was edited by hand"):
