@@ -9,7 +9,7 @@ import pytest
 from gpuyard import __version__
 
 HEAVY = {"git", "gpuyard.resolve", "helm_python", "jinja2", "jsonschema", "ruamel", "yaml"}
-WORKING = ("init", "check", "render", "images", "shapes", "schema")
+WORKING = ("init", "check", "compile", "render", "images", "shapes", "schema")
 TOLD = """
 import atexit, sys
 atexit.register(lambda: print(*sys.modules, file=sys.stderr))

@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
+from gpuyard.commit.lock import LOCK, Lock, sha256
+from gpuyard.commit.lockfile import write_lock
 from gpuyard.doors import git
 from gpuyard.doors.git import Snapshot
 from gpuyard.errors import InputError, Location, OutputError, Problem

@@ -21,13 +21,14 @@ from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.unique import duplicates
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
-__all__ = ["Project", "Sources", "load", "parse", "parse_stack"]
+__all__ = ["Project", "Sources", "load", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """The user's files, checked; `documents` keeps their positions, by file name."""
 
+    sources: Sources
     stack: Stack
     blueprints: tuple[Blueprint[Spec], ...]
     digests: Mapping[str, str]
@@ -46,14 +47,6 @@ class Project:
 def load(directory: Path) -> Project:
     """The project in a directory; raises InputError where the stack is wrong, and keeps other problems."""
     return parse(*read(directory))
-
-
-def parse_stack(sources: Sources) -> Stack:
-    """The stack alone; where it is wrong, the problems of all files are raised."""
-    documents, problems = _parse({STACK_FILE: sources[STACK_FILE]})
-    if problems or _breaches(STACK_FILE, documents[STACK_FILE]):
-        return parse(sources).stack
-    return stack_from(with_defaults(documents[STACK_FILE].value, schema("stack")), STACK_FILE)
 
 
 def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
@@ -76,7 +69,7 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
     stack = stack_from(values[STACK_FILE], STACK_FILE)
     found += duplicates(stack, blueprints, right)
-    return Project(stack, blueprints, digests, right, tuple(found), broken)
+    return Project(sources, stack, blueprints, digests, right, tuple(found), broken)
 
 
 def _kind(name: str) -> str:
