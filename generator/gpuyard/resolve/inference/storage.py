@@ -8,6 +8,7 @@ from gpuyard.catalogue.shapes import Node
 from gpuyard.fit.budget import Kind, load_budget
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference.scaling import bounds
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Source
 
@@ -31,9 +32,8 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
             if given:
                 problems.add(blueprint.file, (*path, key), f"claim {cache.claim} has its own; remove it", key=True)
         return
-    if cache.kind == "block" and blueprint.scaling.max > 1:
-        message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
-        problems.add(blueprint.file, (*path, "kind"), message)
+    if cache.kind == "block":
+        _check_block(blueprint, problems)
     if cache.kind == "nvme" and "nvme" not in stack.storage_classes:
         message = "nvme needs the StorageClass of the nodes' local drives; name it in stack.yaml as spec.storage.nvme"
         problems.add(blueprint.file, (*path, "kind"), message)
@@ -43,6 +43,17 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
             ("spec", "storage", "download"),
             f"one copy for all replicas needs a cache that they share, and {cache.kind} isn't; use cache.kind fss",
         )
+
+
+def _check_block(blueprint: Blueprint, problems: Problems) -> None:
+    """One volume, one replica, on every shape."""
+    for _, high in bounds(blueprint):
+        if high.value > 1 and high.of_shape:
+            message = f"{high.value} replicas can't share a block volume, which attaches to one node; use max: 1, or "
+            problems.add(blueprint.file, high.path, f"{message}storage.cache.kind fss")
+        elif high.value > 1:
+            message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
+            problems.add(blueprint.file, ("spec", "storage", "cache", "kind"), message)
 
 
 def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> None:
