@@ -18,6 +18,7 @@ __all__ += ["load_kind", "with_drives"]
 _GIB_PER_TB = 10**12 / 2**30
 _OF_BOOT_VOLUME = 0.8
 """The system and images have their part, and the kubelet evicts pods when a tenth is left."""
+_CLAIMED = ("fss", "block")
 _BOUNDED = ("block", "nvme", "ephemeral")
 _WITH_FILE_SYSTEM = 1.05
 """ext4 keeps a twentieth for root."""
@@ -56,21 +57,31 @@ def _check_block(blueprint: Blueprint, problems: Problems) -> None:
             problems.add(blueprint.file, ("spec", "storage", "cache", "kind"), message)
 
 
-def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> None:
-    """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once."""
-    if source.claim and source.claim == blueprint.cache.claim:
+def check_source(blueprint: Blueprint, source: Source, path: tuple[str, ...], problems: Problems) -> None:
+    """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once.
+
+    `path` is the model's: the blueprint's own, or that of a shape, which is then what is wrong.
+    """
+    whole = path == ("spec", "model")
+    cache = blueprint.cache
+    if source.claim and source.claim == cache.claim:
         problems.add(
             blueprint.file,
-            ("spec", "storage", "cache", "claim"),
+            ("spec", "storage", "cache", "claim") if whole else (*path, "source"),
             f"{source.claim} holds the weights, and a pod can't mount one claim as two volumes; "
             "give the cache another, or none (cache.kind ephemeral)",
         )
-    if blueprint.download and source.kind is not Kind.HF:
+    if cache.kind in _CLAIMED and source.claim == f"{blueprint.name}-cache":
         problems.add(
             blueprint.file,
-            ("spec", "storage", "download"),
-            f"copies from Hugging Face, and the source is {source.kind}://; remove it",
+            (*path, "source"),
+            f"{source.claim} is the claim that is made for the cache; the weights need one with another name, "
+            "or the cache none (cache.kind ephemeral)",
         )
+    if blueprint.download and source.kind is not Kind.HF:
+        message = f"copies from Hugging Face, and the source is {source.kind}://; remove it"
+        at = ("spec", "storage", "download") if whole else (*path, "source")
+        problems.add(blueprint.file, at, message if whole else f"storage.download: true {message}")
 
 
 def check_size(blueprint: Blueprint, model: Model, source: Source, problems: Problems) -> None:
