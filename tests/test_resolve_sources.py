@@ -106,7 +106,7 @@ def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
             {"storage": {"cache": {"claim": "mine", "size": "1Ti"}}},
             "spec.storage.cache.size: claim mine has its own; remove it",
         ),
-        ({"model": {"source": "oci://models/llama"}}, "must be hf://organisation/model@<40-digit commit>, oci://"),
+        ({"model": {"source": "oci://models/llama"}}, "(names of at most 95 characters), oci://"),
         ({"model": {"source": "oci://models@ns/../x"}}, "must be hf://"),
     ],
 )
