@@ -286,8 +286,17 @@ RULES: dict[str, Rule] = {
 
 
 LONG = "x" * 300
+SIXTEEN_ZEROS = 10**16
 LETTERS = "a..b"
 """What a looser pattern takes for the name of a Secret or a Gateway; Kubernetes doesn't."""
+
+
+def flag(value: Any, name: str = "compilation-config") -> dict[str, Any]:
+    return {"serving": {"args": {name: value}}}
+
+
+def of_flag(says: str, value: Any, name: str = "compilation-config") -> Refused:
+    return Refused(f"spec.serving.args.{name}", says, flag(value, name))
 
 
 SCHEMA_RULES: dict[str, Rule] = {
@@ -350,6 +359,29 @@ SCHEMA_RULES: dict[str, Rule] = {
     "args": Rule(
         {"args": {f"a{number}": 1 for number in range(257)}},
         Refused("spec.serving.args", "at most 200", {"serving": {"args": {f"a{number}": 1 for number in range(201)}}}),
+    ),
+    "args['lora-modules']": Rule(
+        {"args": {"lora-modules": [["x"]]}}, of_flag("may list texts", [{"x": "y"}], "lora-modules")
+    ),
+    "args.seed": Rule({"args": {"seed": SIXTEEN_ZEROS}}, of_flag("beyond 10^15", 9 * 10**15, "seed")),
+    "args['chat-template']": Rule(
+        {"args": {"chat-template": "x" * 65537}}, of_flag("may have 65536 characters", "x" * 65537, "chat-template")
+    ),
+    "args['compilation-config']": Rule(
+        {"args": {"compilation-config": {"x": {"y": SIXTEEN_ZEROS}}}},
+        of_flag("beyond 10^15", {"x": {"y": [1e300]}}),
+    ),
+    "args['override-generation-config']": Rule(
+        {"args": {"override-generation-config": {"x": "y\r\nz"}}},
+        of_flag("may have no control characters", {"x": "y\r\nz"}, "override-generation-config"),
+    ),
+    "args['pooler-config']": Rule(
+        {"args": {"pooler-config": {"x" * 4097: 1}}},
+        of_flag("may have keys of 4096 characters", {"x" * 4097: 1}, "pooler-config"),
+    ),
+    "args['mm-processor-kwargs']": Rule(
+        {"args": {"mm-processor-kwargs": {f"x{number}": 1 for number in range(257)}}},
+        of_flag("may have 256 entries", {"x": list(range(257))}, "mm-processor-kwargs"),
     ),
     "env": Rule(
         {"env": {"X" * 129: "x"}},
