@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
+from gpuyard.doors.quantities import gib
 from gpuyard.tree import Tree
 
 __all__ = ["VALUES", "claimed", "refusals"]
@@ -38,7 +39,7 @@ def _refusal(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str |
     for key, where in (("kind", f"{name}'s storage.cache.kind"), ("storageClassName", "spec.storage of the stack")):
         if old.get(key) != new.get(key):
             return f"a claim can't change from {old.get(key)} to {new.get(key)}: set {where} back, {way}"
-    if _gib(new["size"]) < _gib(old["size"]):
+    if gib(new["size"]) < gib(old["size"]):
         return f"a claim can't shrink from {old['size']} to {new['size']}: set {name}'s storage.cache.size, {way}"
     return None
 
@@ -59,8 +60,3 @@ def _caches(files: Mapping[PurePosixPath, str]) -> dict[tuple[str, str], dict[st
 def _values(files: Mapping[PurePosixPath, str], name: str) -> dict[str, Any]:
     text = files.get(VALUES / name)
     return yamlio.load_data(text) or {} if text else {}
-
-
-def _gib(size: str) -> int:
-    """The values that we write have no other unit."""
-    return int(size.removesuffix("Gi"))

@@ -6,10 +6,10 @@ from typing import Any
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import gib
 from gpuyard.fit import Choice
 from gpuyard.fit.budget import Kind
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.resolve.inference.storage import gib
 from gpuyard.resolve.workload import Resources, Source
 
 __all__ = ["args", "cache_gib", "resources"]

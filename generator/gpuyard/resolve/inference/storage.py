@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import GIB, gib
 from gpuyard.fit.budget import Kind, load_budget
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.stack import Stack
@@ -12,10 +13,10 @@ from gpuyard.resolve.inference.scaling import bounds
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Source
 
-__all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads", "gib"]
+__all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads"]
 __all__ += ["load_kind", "with_drives"]
 
-_GIB_PER_TB = 10**12 / 2**30
+_GIB_PER_TB = 10**12 / GIB
 _OF_BOOT_VOLUME = 0.8
 """The system and images have their part, and the kubelet evicts pods when a tenth is left."""
 _CLAIMED = ("fss", "block")
@@ -89,16 +90,11 @@ def check_size(blueprint: Blueprint, model: Model, source: Source, problems: Pro
     cache = blueprint.cache
     if cache.size is None or cache.kind not in _BOUNDED:
         return
-    weights = model.weights_bytes / 2**30 if source.kind is Kind.HF else 0
+    weights = model.weights_bytes / GIB if source.kind is Kind.HF else 0
     needed = math.ceil(weights * _WITH_FILE_SYSTEM)
     if gib(cache.size) < needed:
         message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); {needed}Gi at least"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
-
-
-def gib(size: str) -> int:
-    """GiB of a size as users write it."""
-    return int(size[:-2]) * (1024 if size.endswith("Ti") else 1)
 
 
 def downloads(blueprint: Blueprint, source: Source) -> bool:
