@@ -163,7 +163,7 @@ STACK_KEYS: dict[str, Case] = {
     "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
     "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
     "spec.images.mirrors.*": Case({"images": {"mirrors": {"quay.io": "registry.example.com"}}}),
-    "spec.images.pullSecrets": Case({"images": {"pullSecrets": ["ocir"]}}),
+    "spec.images.pullSecrets[]": Case({"images": {"pullSecrets": ["ocir"]}}),
     "spec.clusters[].name": Case({"clusters": [{**CLUSTER, "name": "iad"}]}),
     "spec.clusters[].region": Case({"clusters": [{**CLUSTER, "region": "us-ashburn-1"}]}, blueprint={"model": BUCKET}),
     "spec.clusters[].kubernetes": Case({"clusters": [{**CLUSTER, "kubernetes": "1.29"}]}, refused="1.29 is too old"),

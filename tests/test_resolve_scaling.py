@@ -51,12 +51,22 @@ def test_a_shape_may_scale_to_zero_alone() -> None:
 
 
 @pytest.mark.parametrize("query", ["sum(a) or vector(0)", "sum(a) OR on() vector (0)"])
-@pytest.mark.parametrize("spec", [{}, {"shapes": {"a10": {"scaling": {"min": 0}}, "h100": {"scaling": {"min": 2}}}}])
-def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({}, ""),
+        (
+            {"shapes": {"a10": {"scaling": {"min": 0}}, "h100": {"scaling": {"min": 2}}}},
+            " (spec.shapes.h100.scaling.min is 2)",
+        ),
+    ],
+)
+def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any], where: str) -> None:
     scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}}
     assert problems({"scaling": scaling, **spec}) == [
-        "spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay, a lost metric would "
-        "look like no load and take them away, and without it their number is held; leave it out, or use min: 0"
+        f"spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay{where}, a lost "
+        "metric would look like no load and take them away, and without it their number is held; leave it out, or "
+        "use min: 0"
     ]
     assert problems({"scaling": {**scaling, "min": 0}}) == []
 
@@ -129,3 +139,36 @@ def test_the_stacks_limit_of_replicas() -> None:
         "spec.shapes.h100.scaling.max: 4 is more than spec.policy.maxReplicas of the stack, 3"
     ]
     assert problems({"scaling": {"max": 3}}, policy) == []
+
+
+BLOCK = {"storage": {"cache": {"kind": "block"}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (
+            BLOCK,
+            [
+                "spec.storage.cache.kind: block: a block volume attaches to one node, and scaling.max is more than 1; "
+                "use fss, or max: 1"
+            ],
+        ),
+        (
+            {**BLOCK, "scaling": {"max": 1}, "shapes": {"a10": {}, "h100": {"scaling": {"max": 3}}}},
+            [
+                "spec.shapes.h100.scaling.max: 3 replicas can't share a block volume, which attaches to one node; "
+                "use max: 1, or storage.cache.kind fss"
+            ],
+        ),
+        ({**BLOCK, "shapes": {"h100": {"scaling": {"max": 1}}}}, []),
+        ({"scaling": {"min": 0}, "shapes": {"h100": {"scaling": {"min": 1}}}}, []),
+        ({"scaling": {"min": 5}, "shapes": {"h100": {"scaling": {"max": 6}}}}, []),
+        ({"scaling": {"max": 101}, "shapes": {"h100": {"scaling": {"max": 2}}}}, []),
+    ],
+)
+def test_what_holds_on_a_shape_is_what_counts(spec: dict[str, Any], found: list[str]) -> None:
+    """A bound that every shape replaces holds nowhere, and a shape's own is held to every rule."""
+    assert problems(spec) == found
+    if not found:
+        assert chart_values(spec)

@@ -113,7 +113,7 @@ def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
             {"storage": {"cache": {"claim": "mine", "size": "1Ti"}}},
             "spec.storage.cache.size: claim mine has its own; remove it",
         ),
-        ({"model": {"source": "oci://models/llama"}}, "must be hf://organisation/model@<40-digit commit>, oci://"),
+        ({"model": {"source": "oci://models/llama"}}, "(names of at most 95 characters), oci://"),
         ({"model": {"source": "oci://models@ns/../x"}}, "must be hf://"),
     ],
 )
@@ -195,6 +195,27 @@ def test_one_claim_is_not_both_weights_and_cache(source: str) -> None:
     [problem] = problems(spec)
     assert problem.startswith("spec.storage.cache.claim: weights holds the weights, and a pod can't mount one claim")
     assert problems({**spec, "storage": {"cache": {"claim": "kernels"}}}) == []
+
+
+def test_the_claim_that_is_made_for_the_cache_is_not_the_weights_either() -> None:
+    weights = {"name": "qwen3-8b", "source": "pvc://chat-cache/qwen"}
+    message = (
+        "chat-cache is the claim that is made for the cache; the weights need one with another name, or the cache none "
+        "(cache.kind ephemeral)"
+    )
+    assert problems({"model": weights}) == [f"spec.model.source: {message}"]
+    assert problems({"shapes": {"a10": {}, "h100": {"model": weights}}}) == [
+        f"spec.shapes.h100.model.source: {message}"
+    ]
+    assert chart_values({"model": weights, "storage": {"cache": {"kind": "ephemeral"}}})
+
+
+def test_a_shape_that_cannot_be_copied_is_what_is_wrong() -> None:
+    spec = {
+        "storage": {"download": True, "cache": {"claim": "weights"}},
+        "shapes": {"a10": {}, "h100": {"model": {"name": "qwen3-8b", "source": "pvc://weights/qwen"}}},
+    }
+    assert [problem.partition(": ")[0] for problem in problems(spec)] == ["spec.shapes.h100.model.source"] * 2
 
 
 LARGE = {"model": {"name": "llama-3.3-70b-instruct"}, "scaling": {"max": 1}, "shapes": {"h100": {}}}

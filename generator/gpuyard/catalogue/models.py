@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import Breach, read
+from gpuyard.doors.quantities import GIB
 
 __all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
 __all__ += ["catalogue", "impossible", "model_from", "variants"]
@@ -107,7 +108,7 @@ class Model:
     @property
     def weights_gib(self) -> float:
         """Weights in GPU memory, all GPUs together."""
-        return self.loaded_bytes / 2**30
+        return self.loaded_bytes / GIB
 
     @property
     def max_context(self) -> int:

@@ -1,6 +1,5 @@
 """What a version of vLLM takes and shows: flags, environment variables, metrics, and our rules for them."""
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.flagvalues import content
 from gpuyard.errors import nearest
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
 Finding = tuple[tuple[str | int, ...], str]
 """Where below `serving` (`args` or `env` and the name, `unsafe` and the index), and what is wrong."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _FOUR_BYTES = ("float", "float32")
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
 _PYTHON: Mapping[str, tuple[type, ...]] = {
@@ -167,7 +166,7 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
         if not negated and value is not False:
             yield from _unsafe(canonical, unsafe)
         yield from _type(value, flag if flag.alias is None else known.flags[flag.alias])
-        yield from _texts(value)
+        yield from content(value)
 
 
 def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -225,15 +224,6 @@ def _type(value: object, flag: Flag) -> Iterator[str]:
         yield "must be an array"  # the chart writes it as the JSON text that vLLM reads
     elif flag.list_form is ListForm.REPEAT and isinstance(value, list) and len(value) > 1:
         yield "may have one entry: vLLM takes more only by repeating the flag, which its configuration file can't"
-
-
-def _texts(value: object) -> Iterator[str]:
-    """A text that begins with a dash would be read as the next flag; the chart refuses both kinds, too."""
-    for text in value if isinstance(value, list) else [value]:
-        if isinstance(text, str) and text.startswith("-"):
-            yield "may not begin with a dash: vLLM would read it as a flag"
-        elif isinstance(text, str) and _CONTROL.search(text):
-            yield "may have no control characters"
 
 
 def deprecations(args: Mapping[str, Any], version: str) -> list[Finding]:

@@ -1,7 +1,8 @@
 """GPU memory that vLLM sets aside for LoRA adapters: a slot for each, as large as the largest rank, in every layer."""
 
 from gpuyard.catalogue.models import Model
-from gpuyard.fit.settings import GIB, Settings
+from gpuyard.doors.quantities import GIB
+from gpuyard.fit.settings import Settings
 
 __all__ = ["adapters"]
 

@@ -8,8 +8,9 @@ from math import ceil
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import GIB
 from gpuyard.fit.accounting import accounting
-from gpuyard.fit.settings import GIB, Settings
+from gpuyard.fit.settings import Settings
 
 __all__ = ["BLOCK", "activation", "buffers", "graphs", "kv_bytes", "weights"]
 

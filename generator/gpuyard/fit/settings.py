@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["GIB", "Settings"]
-
-GIB = 2**30
+__all__ = ["Settings"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from enum import StrEnum
 
 from gpuyard.catalogue.models import Model, Quantization
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import GIB
 from gpuyard.fit import memory
 from gpuyard.fit.accounting import accounting
 from gpuyard.fit.lora import adapters
 from gpuyard.fit.memory import BLOCK
-from gpuyard.fit.settings import GIB, Settings
+from gpuyard.fit.settings import Settings
 
 __all__ = ["MARGIN_GIB", "TYPICAL_TOKENS", "Fit", "Verdict", "defaults_for", "fit", "impossible"]
 

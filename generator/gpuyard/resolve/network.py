@@ -48,13 +48,13 @@ def check(stack: Stack, problems: Problems) -> None:
 def _network(cidr: str) -> IPv4Network | str:
     """The addresses, or what is wrong with how they are written."""
     try:
-        return IPv4Network(cidr)
-    except ValueError:
-        pass
-    try:
-        return f"{cidr} begins inside of a network; write {IPv4Network(cidr, strict=False)}"
+        network = IPv4Network(cidr, strict=False)
     except ValueError:
         return f"{cidr} has a number that is too large, or zeros in front; write it such as 10.0.7.9/32"
+    address, _, bits = cidr.partition("/")
+    if address != str(network.network_address):
+        return f"{cidr} begins inside of a network; write {network}"
+    return network if bits == str(network.prefixlen) else f"{cidr} has zeros in front; write {network}"
 
 
 def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:

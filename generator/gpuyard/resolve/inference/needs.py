@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.inference.storage import CLAIMED
 from gpuyard.resolve.workload import Needs, Reach, SecretUse, Volume
 
 __all__ = ["needs", "reach", "volumes"]
@@ -12,8 +13,6 @@ __all__ = ["needs", "reach", "volumes"]
 _TLS = ("tls.crt", "tls.key")
 _PORT = 8000
 """Of the chart's Service."""
-_CLAIMED = ("fss", "block")
-"""Kinds of caches whose claims outlive the server."""
 
 
 def needs(server: Server, stack: Stack) -> Needs:
@@ -58,6 +57,6 @@ def reach(server: Server, stack: Stack) -> Reach:
 def volumes(server: Server, stack: Stack) -> tuple[Volume, ...]:
     """The cache, where it is a claim of the server's own."""
     kind = server.spec.storage.cache.kind
-    if kind not in _CLAIMED:
+    if kind not in CLAIMED:
         return ()
     return (Volume(f"{server.blueprint.name}-cache", kind, stack.storage_classes[kind], server.cache_gib),)

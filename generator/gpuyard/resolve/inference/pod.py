@@ -6,12 +6,12 @@ from typing import Any
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import gib
 from gpuyard.fit import Choice
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve.inference.server import Resources, Source
-from gpuyard.resolve.inference.storage import gib
 
 __all__ = ["args", "cache_gib", "resources"]
 

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
+from gpuyard.doors.quantities import GIB, gib
 from gpuyard.fit.budget import Origin, read_seconds
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference.scaling import bounds
 from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads", "gib"]
+__all__ = ["CLAIMED", "beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads"]
 __all__ += ["load_kind", "with_drives"]
 
-_GIB_PER_TB = 10**12 / 2**30
+_GIB_PER_TB = 10**12 / GIB
 _OF_BOOT_VOLUME = 0.8
 """The system and images have their part, and the kubelet evicts pods when a tenth is left."""
+CLAIMED = ("fss", "block")
 _BOUNDED = ("block", "nvme", "ephemeral")
 _WITH_FILE_SYSTEM = 1.05
 """ext4 keeps a twentieth for root."""
@@ -32,9 +35,8 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
             if given:
                 problems.add(blueprint.file, (*path, key), f"claim {cache.claim} has its own; remove it", key=True)
         return
-    if cache.kind == "block" and blueprint.spec.scaling.max > 1:
-        message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
-        problems.add(blueprint.file, (*path, "kind"), message)
+    if cache.kind == "block":
+        _check_block(blueprint, problems)
     if cache.kind == "nvme" and "nvme" not in stack.storage_classes:
         message = "nvme needs the StorageClass of the nodes' local drives; name it in stack.yaml as spec.storage.nvme"
         problems.add(blueprint.file, (*path, "kind"), message)
@@ -46,21 +48,42 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
         )
 
 
-def check_source(blueprint: Blueprint[Inference], source: Source, problems: Problems) -> None:
-    """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once."""
-    if source.claim and source.claim == blueprint.spec.storage.cache.claim:
+def _check_block(blueprint: Blueprint[Inference], problems: Problems) -> None:
+    """One volume, one replica, on every shape."""
+    for _, high in bounds(blueprint):
+        if high.value > 1 and high.of_shape:
+            message = f"{high.value} replicas can't share a block volume, which attaches to one node; use max: 1, or "
+            problems.add(blueprint.file, high.path, f"{message}storage.cache.kind fss")
+        elif high.value > 1:
+            message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
+            problems.add(blueprint.file, ("spec", "storage", "cache", "kind"), message)
+
+
+def check_source(blueprint: Blueprint[Inference], source: Source, path: tuple[str, ...], problems: Problems) -> None:
+    """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once.
+
+    `path` is the model's: the blueprint's own, or that of a shape, which is then what is wrong.
+    """
+    whole = path == ("spec", "model")
+    cache = blueprint.spec.storage.cache
+    if source.claim and source.claim == cache.claim:
         problems.add(
             blueprint.file,
-            ("spec", "storage", "cache", "claim"),
+            ("spec", "storage", "cache", "claim") if whole else (*path, "source"),
             f"{source.claim} holds the weights, and a pod can't mount one claim as two volumes; "
             "give the cache another, or none (cache.kind ephemeral)",
         )
-    if blueprint.spec.storage.download and source.kind is not Origin.HF:
+    if cache.kind in CLAIMED and source.claim == f"{blueprint.name}-cache":
         problems.add(
             blueprint.file,
-            ("spec", "storage", "download"),
-            f"copies from Hugging Face, and the source is {source.kind}://; remove it",
+            (*path, "source"),
+            f"{source.claim} is the claim that is made for the cache; the weights need one with another name, "
+            "or the cache none (cache.kind ephemeral)",
         )
+    if blueprint.spec.storage.download and source.kind is not Origin.HF:
+        message = f"copies from Hugging Face, and the source is {source.kind}://; remove it"
+        at = ("spec", "storage", "download") if whole else (*path, "source")
+        problems.add(blueprint.file, at, message if whole else f"storage.download: true {message}")
 
 
 def check_size(blueprint: Blueprint[Inference], model: Model, source: Source, problems: Problems) -> None:
@@ -68,16 +91,11 @@ def check_size(blueprint: Blueprint[Inference], model: Model, source: Source, pr
     cache = blueprint.spec.storage.cache
     if cache.size is None or cache.kind not in _BOUNDED:
         return
-    weights = model.weights_bytes / 2**30 if source.kind is Origin.HF else 0
+    weights = model.weights_bytes / GIB if source.kind is Origin.HF else 0
     needed = math.ceil(weights * _WITH_FILE_SYSTEM)
     if gib(cache.size) < needed:
         message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); {needed}Gi at least"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
-
-
-def gib(size: str) -> int:
-    """GiB of a size as users write it."""
-    return int(size[:-2]) * (1024 if size.endswith("Ti") else 1)
 
 
 def downloads(blueprint: Blueprint[Inference], source: Source) -> bool:

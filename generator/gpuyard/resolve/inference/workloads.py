@@ -85,11 +85,13 @@ def _targets(
             continue
         shape, nodes = available[name]
         if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
+            where: tuple[str, ...] = ("spec", "model")
             form = whole
             if override.model is not None:
-                form = find(blueprint, override.model, (*path, "model"), stack, problems)
+                where = (*path, "model")
+                form = find(blueprint, override.model, where, stack, problems)
             if form:
-                storage.check_source(blueprint, form[1], problems)
+                storage.check_source(blueprint, form[1], where, problems)
                 storage.check_size(blueprint, *form, problems)
                 adapters.check_source(blueprint, form[1], problems)
                 offline.check(blueprint, form[1], problems)

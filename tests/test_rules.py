@@ -1,0 +1,556 @@
+"""What charts/vllm refuses, `gpuyard check` refuses at its place: for the whole blueprint, and for each of its shapes.
+
+The chart's own words have no line of a user's file, and come when `compile` renders. So each of its rules is here with
+values that break it, and with what in a blueprint or a stack would lead there, or why nothing does.
+"""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.cli.main import cli
+from gpuyard.doors import yamlio
+from gpuyard.doors.chartvalues import SCHEMA
+from gpuyard.doors.chartvalues import Values as ChartValues
+from tests.chart.rendering import CHART, case
+from tests.projects import BLUEPRINT, STACK, merged, with_token
+
+FILES = {"blueprint": "blueprints/chat.yaml", "stack": "stack.yaml"}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What differs in the two files, the place that is wrong then, and what is said there."""
+
+    place: str
+    says: str
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    stack: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "chat"
+    file: str = FILES["blueprint"]
+
+    def sources(self) -> dict[str, bytes]:
+        blueprint = with_token(merged(BLUEPRINT, {"metadata": {"name": self.name}, "spec": self.spec}))
+        contents = {FILES["stack"]: merged(STACK, {"spec": self.stack}), FILES["blueprint"]: blueprint}
+        return {name: yamlio.dump(content).encode() for name, content in contents.items()}
+
+
+def in_stack(place: str, says: str, stack: Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> Refused:
+    return Refused(place, says, spec or {}, stack, file=FILES["stack"])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the chart: values that break it, what leads there, and what does on one shape; or why nothing does."""
+
+    values: Mapping[str, Any]
+    blueprint: Refused | str
+    shape: Refused | str = "shapes have no such key"
+    base: str = "default"
+    """The file of charts/vllm/ci that the values change."""
+    namespace: str = "inference"
+
+
+def h100(**override: Any) -> dict[str, Any]:
+    """A blueprint on two shapes, with what is different on one of them."""
+    return {"shapes": {"a10": {}, "h100": override}}
+
+
+SECRET = {"secret": "s", "key": "k"}
+QWEN = {"name": "qwen3-8b"}
+EXPOSED = {"expose": {"host": "chat.example.com"}}
+BLOCK = {"cache": {"kind": "block"}}
+GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
+UPSTREAM = {"signal": "upstream", "upstream": {"query": "sum(a) or vector(0)", "target": 8}}
+NOT_SET = "gpuyard leaves it at the chart's default"
+BUCKET = {"source": "oci://models@acme/llama", "credentials": SECRET, "region": "us-phoenix-1"}
+
+
+def limits(**requests: str) -> dict[str, Any]:
+    return {"resources": {"requests": requests}}
+
+
+RULES: dict[str, Rule] = {
+    "fullnameOverride: the objects would be called": Rule(
+        {"fullnameOverride": "vllm-chat"}, Refused("metadata.name", "not begin with vllm", name="vllm-chat")
+    ),
+    "fullnameOverride: {{ $name }} can't be": Rule(
+        {"fullnameOverride": "1chat"}, Refused("metadata.name", "begin with a letter", name="1chat")
+    ),
+    "nameOverride:": Rule({"nameOverride": "-chat"}, Refused("metadata.name", "begin with a letter", name="-chat")),
+    "the namespace": Rule(
+        {}, in_stack("spec.namespace", "must be a namespace", {"namespace": "Inference"}), namespace="Inference"
+    ),
+    "args.{{ $flag }}: the beginning of": Rule(
+        {"args": {"served": "x"}},
+        Refused("spec.serving.args.served", "has no flag --served", {"serving": {"args": {"served": "x"}}}),
+    ),
+    "gpu.count:": Rule(
+        {"args": {"tensor-parallel-size": 2}},
+        Refused(
+            "spec.serving.args.tensor-parallel-size",
+            "gpuyard sets it itself",
+            {"serving": {"args": {"tensor-parallel-size": 2}}},
+        ),
+        "tensorParallel is both the flag and gpu.count",
+    ),
+    "args.{{ $flag }}: needs a list": Rule(
+        {"args": {"allowed-origins": "*"}},
+        Refused(
+            "spec.serving.args.allowed-origins", "must be an array", {"serving": {"args": {"allowed-origins": "*"}}}
+        ),
+    ),
+    "args.{{ $flag }}: may have one entry": Rule(
+        {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]},
+        Refused(
+            "spec.serving.args.middleware",
+            "may have one entry",
+            {"serving": {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]}},
+        ),
+    ),
+    "args.{{ $flag }}: {{ get": Rule(
+        {"args": {"trust-remote-code": True}},
+        Refused(
+            "spec.serving.args.trust-remote-code",
+            "add trust-remote-code to serving.unsafe",
+            {"serving": {"args": {"trust-remote-code": True}}},
+        ),
+    ),
+    "env.{{ $name }}:": Rule(
+        {"env": {"LD_PRELOAD": "x.so"}},
+        Refused("spec.serving.env.LD_PRELOAD", "add LD_PRELOAD to", {"serving": {"env": {"LD_PRELOAD": "x.so"}}}),
+    ),
+    "unsafe:": Rule(
+        {"unsafe": ["trust-remote-code"]},
+        Refused("spec.serving.unsafe[0]", "neither in args nor in env", {"serving": {"unsafe": ["trust-remote-code"]}}),
+    ),
+    "{{ $path }}.requests.cpu:": Rule(limits(cpu="9"), "the request is the smaller of need and limit, see pod.py"),
+    "{{ $path }}.requests.{{ . }}:": Rule(
+        limits(memory="25Gi"), "the request is the smaller of need and limit; of the disk, the limit is 24 GiB more"
+    ),
+    "sharedMemory.size:": Rule(
+        {"sharedMemory": {"size": "24Gi"}}, "20 GiB at most, and a GPU's part of every node's memory is far more"
+    ),
+    "resources.limits.ephemeral-storage:": Rule(
+        {"scratch": {"size": "20Gi"}, "cache": {"size": "1Gi"}},
+        "the limit has 36 GiB beside the cache, scratch twice 8",
+    ),
+    "model.volume.claim: source volume": Rule(
+        {"model": {"source": "volume"}},
+        Refused("spec.model.source", "pvc://claim/folder", {"model": {"source": "pvc://"}}),
+        Refused("spec.shapes.h100.model.source", "pvc://claim/folder", h100(model={"source": "pvc://"})),
+    ),
+    "model.bucket:": Rule(
+        {"model": {"source": "bucket"}},
+        Refused("spec.model", "a bucket is read with a customer secret key", {"model": {"source": BUCKET["source"]}}),
+        Refused("spec.shapes.h100.model", "a bucket is read with", h100(model={**QWEN, "source": BUCKET["source"]})),
+    ),
+    "download.enabled:": Rule(
+        {"download": {"enabled": True}},
+        Refused(
+            "spec.storage.download",
+            "needs a cache that they share",
+            {"storage": {"download": True, "cache": {"kind": "ephemeral"}}},
+        ),
+        Refused(
+            "spec.shapes.h100.model.source",
+            "storage.download: true copies from Hugging Face",
+            {"storage": {"download": True}, **h100(model={**QWEN, **BUCKET})},
+        ),
+    ),
+    "model.volume.claim: is the cache's": Rule(
+        {
+            "model": {"source": "volume", "volume": {"claim": "weights"}},
+            "cache": {"kind": "claim", "claim": "weights"},
+        },
+        Refused(
+            "spec.storage.cache.claim",
+            "can't mount one claim as two volumes",
+            {"model": {"source": "pvc://weights"}, "storage": {"cache": {"claim": "weights"}}},
+        ),
+        Refused(
+            "spec.shapes.h100.model.source",
+            "is the claim that is made for the cache",
+            h100(model={**QWEN, "source": "pvc://chat-cache"}),
+        ),
+    ),
+    "cache.kind:": Rule(
+        {"cache": {"kind": "block"}, "replicas": 2},
+        Refused("spec.storage.cache.kind", "attaches to one node", {"storage": BLOCK}),
+        Refused(
+            "spec.shapes.h100.scaling.max",
+            "3 replicas can't share a block volume",
+            {"storage": BLOCK, "scaling": {"max": 1}, **h100(scaling={"max": 3})},
+        ),
+    ),
+    "cache.claim:": Rule(
+        {"cache": {"kind": "claim"}},
+        Refused("spec.storage.cache.kind", "must be one of", {"storage": {"cache": {"kind": "claim"}}}),
+    ),
+    "cache.storageClassName:": Rule(
+        {"cache": {"kind": "nvme"}},
+        Refused("spec.storage.cache.kind", "spec.storage.nvme", {"storage": {"cache": {"kind": "nvme"}}}),
+    ),
+    "rollout.strategy: surge needs": Rule({"rollout": {"strategy": "surge"}}, NOT_SET),
+    "rollout.strategy: surge would": Rule(
+        {"rollout": {"strategy": "surge", "spareGpus": 1}, "cache": {"kind": "block"}}, NOT_SET
+    ),
+    "scaling.min: {{ .min }} is more": Rule(
+        {"scaling": {"enabled": True, "min": 3}},
+        Refused("spec.scaling.min", "5 is more than scaling.max, 4", {"scaling": {"min": 5}}),
+        Refused("spec.shapes.h100.scaling.max", "1 is less", {"scaling": {"min": 2}, **h100(scaling={"max": 1})}),
+    ),
+    "scaling.max:": Rule(
+        {"scaling": {"enabled": True, "min": 0, "max": 0, **UPSTREAM}},
+        Refused("spec.scaling.max", "must be at least 1", {"scaling": {"max": 0}}),
+        Refused("spec.shapes.h100.scaling.max", "must be at least 1", h100(scaling={"max": 0})),
+    ),
+    "scaling.min: 0 needs": Rule(
+        {"scaling": {"enabled": True, "min": 0}},
+        Refused("spec.scaling.min", "a signal that exists without pods", {"scaling": {"min": 0}}),
+        Refused("spec.shapes.h100.scaling.min", "a signal that exists without pods", h100(scaling={"min": 0})),
+    ),
+    "scaling.upstream.query: signal": Rule(
+        {"scaling": {"enabled": True, "signal": "upstream"}},
+        Refused("spec.scaling.signal", "upstream needs scaling.upstream", {"scaling": {"signal": "upstream"}}),
+    ),
+    'scaling.upstream.query: "or vector': Rule(
+        {"scaling": {"enabled": True, **UPSTREAM}},
+        Refused("spec.scaling.upstream.query", "is for min: 0", {"scaling": UPSTREAM}),
+        Refused(
+            "spec.scaling.upstream.query",
+            "replicas that stay (spec.shapes.h100.scaling.min is 1)",
+            {"scaling": {"min": 0, **UPSTREAM}, **h100(scaling={"min": 1})},
+        ),
+    ),
+    "scaling.ttft.windowSeconds:": Rule(
+        {
+            "scaling": {"enabled": True, "signal": "ttft", "ttft": {"windowSeconds": 60}},
+            "podMonitor": {"enabled": True, "intervalSeconds": 60},
+        },
+        NOT_SET,
+    ),
+    "scaling.{{ $key }}:": Rule({"scaling": {"enabled": True, "cooldownSeconds": 30}}, NOT_SET),
+    "scaling.prometheus.auth.secret:": Rule(
+        {"scaling": {"enabled": True, "prometheus": {"auth": {"mode": "bearer"}}}}, NOT_SET
+    ),
+    "httpRoute: needs": Rule(
+        {"httpRoute": {"enabled": True}, "networkPolicy": {"clientNamespaces": ["gateways"]}},
+        Refused("spec.expose.host", "needs a Gateway or an Ingress", EXPOSED),
+    ),
+    "httpRoute.timeoutSeconds:": Rule(
+        {
+            "httpRoute": {
+                "enabled": True,
+                "parentRefs": [{"name": "public"}],
+                "hostnames": ["chat.example.com"],
+                "timeoutSeconds": 301,
+            },
+            "networkPolicy": {"clientNamespaces": ["gateways"]},
+        },
+        "both are budget.shutdownSeconds",
+    ),
+    "networkPolicy.clientNamespaces:": Rule(
+        {"ingress": {"enabled": True, "host": "chat.example.com", "plainHttp": True}},
+        in_stack("spec.gateway.namespace", "is missing", {"gateway": {"name": "public"}}, EXPOSED),
+    ),
+    "ingress.host:": Rule(
+        {
+            "ingress": {"enabled": True, "plainHttp": True},
+            "networkPolicy": {"clientNamespaces": ["ingress"]},
+        },
+        Refused("spec.expose.tlsSecret", "add host", {"expose": {"tlsSecret": "own"}}),
+    ),
+    "ingress.tlsSecret:": Rule(
+        {
+            "ingress": {"enabled": True, "host": "chat.example.com"},
+            "networkPolicy": {"clientNamespaces": ["ingress"]},
+        },
+        Refused(
+            "spec.expose.host",
+            "chat.example.com needs a certificate",
+            EXPOSED,
+            {"ingress": {"className": "nginx", "namespace": "ingress"}},
+        ),
+    ),
+}
+"""By how the rule's line in the templates begins."""
+
+
+LONG = "x" * 300
+SIXTEEN_ZEROS = 10**16
+LETTERS = "a..b"
+"""What a looser pattern takes for the name of a Secret or a Gateway; Kubernetes doesn't."""
+
+
+def flag(value: Any, name: str = "compilation-config") -> dict[str, Any]:
+    return {"serving": {"args": {name: value}}}
+
+
+def of_flag(says: str, value: Any, name: str = "compilation-config") -> Refused:
+    return Refused(f"spec.serving.args.{name}", says, flag(value, name))
+
+
+SCHEMA_RULES: dict[str, Rule] = {
+    "image.repository": Rule(
+        {"image": {"repository": "registry"}},
+        in_stack(
+            'spec.images.mirrors["docker.io/vllm/vllm-openai"]',
+            "leaves no name",
+            {"images": {"mirrors": {"docker.io/vllm/vllm-openai": "registry.example.com"}}},
+        ),
+    ),
+    "image.tag": Rule(
+        {"image": {"tag": "v0.32." + "1" * 130}},
+        in_stack("spec.vllm.version", "must have at most 20", {"vllm": {"version": "0.32." + "1" * 130}}),
+    ),
+    "image.pullSecrets[0]": Rule(
+        {"image": {"pullSecrets": [LETTERS]}},
+        in_stack("spec.images.pullSecrets[0]", "the name of a Secret", {"images": {"pullSecrets": [LETTERS]}}),
+    ),
+    "model.id": Rule(
+        {"model": {"id": f"acme/{LONG}"}},
+        Refused("spec.model.source", "names of at most 95", {"model": {"source": f"hf://acme/{LONG[:200]}"}}),
+        Refused("spec.shapes.h100.model.source", "at most 95", h100(model={**QWEN, "source": f"hf://a/{LONG[:200]}"})),
+    ),
+    "model.token.secret": Rule(
+        {"model": {"token": {"secret": LETTERS}}},
+        Refused(
+            "spec.model.credentials.secret", "the name of", {"model": {"credentials": {**SECRET, "secret": LETTERS}}}
+        ),
+        Refused(
+            "spec.shapes.h100.model.credentials.secret",
+            "the name of a Secret",
+            h100(model={"credentials": {**SECRET, "secret": LETTERS}}),
+        ),
+    ),
+    "model.volume.path": Rule(
+        {"model": {"volume": {"path": LONG}}},
+        Refused("spec.model.source", "must have at most 260", {"model": {"source": f"pvc://w/{LONG}"}}),
+        Refused("spec.shapes.h100.model.source", "at most 260", h100(model={**QWEN, "source": f"fss://w/{LONG}"})),
+    ),
+    "model.bucket.endpoint": Rule(
+        {"model": {"bucket": {"endpoint": f"https://{LONG}"}}},
+        Refused("spec.model.source", "must be hf://", {"model": {**BUCKET, "source": f"oci://bb@{LONG[:64]}"}}),
+        Refused("spec.shapes.h100.model.source", "", h100(model={**QWEN, **BUCKET, "source": f"oci://bb@{LONG[:64]}"})),
+    ),
+    "model.bucket.region": Rule(
+        {"model": {"bucket": {"region": LONG}}},
+        in_stack(
+            "spec.clusters[0].region",
+            "must have at most 60",
+            {"clusters": [{**STACK["spec"]["clusters"][0], "region": f"us-{LONG[:80]}"}]},
+            {"model": {**BUCKET, "region": None}},
+        ),
+        Refused("spec.shapes.h100.model.region", "60", h100(model={**QWEN, **BUCKET, "region": f"us-{LONG[:80]}"})),
+    ),
+    "apiKey.secret": Rule(
+        {"apiKey": {"secret": LETTERS}},
+        Refused("spec.expose.apiKey.secret", "the name of", {"expose": {"apiKey": {**SECRET, "secret": LETTERS}}}),
+    ),
+    "args": Rule(
+        {"args": {f"a{number}": 1 for number in range(257)}},
+        Refused("spec.serving.args", "at most 200", {"serving": {"args": {f"a{number}": 1 for number in range(201)}}}),
+    ),
+    "args['lora-modules']": Rule(
+        {"args": {"lora-modules": [["x"]]}}, of_flag("may list texts", [{"x": "y"}], "lora-modules")
+    ),
+    "args.seed": Rule({"args": {"seed": SIXTEEN_ZEROS}}, of_flag("beyond 10^15", 9 * 10**15, "seed")),
+    "args['chat-template']": Rule(
+        {"args": {"chat-template": "x" * 65537}}, of_flag("may have 65536 characters", "x" * 65537, "chat-template")
+    ),
+    "args['compilation-config']": Rule(
+        {"args": {"compilation-config": {"x": {"y": SIXTEEN_ZEROS}}}},
+        of_flag("beyond 10^15", {"x": {"y": [1e300]}}),
+    ),
+    "args['override-generation-config']": Rule(
+        {"args": {"override-generation-config": {"x": "y\r\nz"}}},
+        of_flag("may have no control characters", {"x": "y\r\nz"}, "override-generation-config"),
+    ),
+    "args['pooler-config']": Rule(
+        {"args": {"pooler-config": {"x" * 4097: 1}}},
+        of_flag("may have keys of 4096 characters", {"x" * 4097: 1}, "pooler-config"),
+    ),
+    "args['mm-processor-kwargs']": Rule(
+        {"args": {"mm-processor-kwargs": {f"x{number}": 1 for number in range(257)}}},
+        of_flag("may have 256 entries", {"x": list(range(257))}, "mm-processor-kwargs"),
+    ),
+    "env": Rule(
+        {"env": {"X" * 129: "x"}},
+        Refused(f'spec.serving.env["{"X" * 39}…"]', "128 at most", {"serving": {"env": {"X" * 129: "x"}}}),
+    ),
+    "env ": Rule(
+        {"env": {f"X{number}": "x" for number in range(129)}},
+        Refused("spec.serving.env", "at most 128", {"serving": {"env": {f"X{number}": "x" for number in range(129)}}}),
+    ),
+    "gpu.count": Rule(
+        {"gpu": {"count": 17}},
+        "no node of ours has more than 8, and a replica is on one node",
+        Refused("spec.shapes.h100", "needs 32 GPUs, the node has 8", h100(tensorParallel=32)),
+    ),
+    "cache.size": Rule(
+        {"cache": {"size": "1023998976Gi"}},
+        Refused("spec.storage.cache.size", "9999Ti at most", {"storage": {"cache": {"size": "999999Ti"}}}),
+    ),
+    "cache.storageClassName": Rule(
+        {"cache": {"storageClassName": LETTERS}},
+        in_stack("spec.storage.fss", "the name of a StorageClass", {"storage": {"fss": LETTERS}}),
+    ),
+    "download.adapters[0].id": Rule(
+        {"download": {"adapters": [{"id": f"acme/{LONG}", "revision": "1" * 40}]}},
+        Refused(
+            "spec.serving.adapters[0].source",
+            "names of at most 95",
+            {"serving": {"adapters": [{"name": "sql", "rank": 8, "source": f"hf://acme/{LONG[:200]}@{'1' * 40}"}]}},
+        ),
+    ),
+    "networkPolicy.egress[0].cidr": Rule(
+        {"networkPolicy": {"egress": [{"cidr": "10.0.0.0/08"}]}},
+        in_stack(
+            "spec.network.egress[0].cidr",
+            "has zeros in front; write 10.0.0.0/8",
+            {"network": {"egress": [{"cidr": "10.0.0.0/08"}]}},
+        ),
+    ),
+    "networkPolicy.clientNamespaces[0]": Rule(
+        {"networkPolicy": {"clientNamespaces": [LONG[:64]]}},
+        in_stack(
+            "spec.gateway.namespace",
+            "must have at most 63",
+            {"gateway": {"name": "public", "namespace": LONG[:64]}},
+            EXPOSED,
+        ),
+    ),
+    "httpRoute.parentRefs[0].name": Rule(
+        {"httpRoute": {"parentRefs": [{"name": LETTERS}]}},
+        in_stack("spec.gateway.name", "the name of a Gateway", {"gateway": {**GATEWAY["gateway"], "name": LETTERS}}),
+    ),
+    "httpRoute.parentRefs[0].sectionName": Rule(
+        {"httpRoute": {"parentRefs": [{"name": "public", "sectionName": LETTERS}]}},
+        in_stack("spec.gateway.listener", "a listener", {"gateway": {**GATEWAY["gateway"], "listener": LETTERS}}),
+    ),
+}
+"""By the place in the chart's values, as the refusal names it."""
+
+
+# --- every rule of the templates is here ------------------------------------------------------------------------
+
+
+def lines() -> list[str]:
+    """What the checks say: every line of theirs that isn't a template's action."""
+    found = [
+        line for file in sorted(CHART.glob("templates/_check*.tpl")) for line in file.read_text("utf-8").splitlines()
+    ]
+    return [line for line in found if line and not line.lstrip().startswith("{{-")]
+
+
+def test_the_chart_fails_in_one_place() -> None:
+    """Where the lines of all checks come together; a `fail` or `required` elsewhere would not be in the table."""
+    calls = {
+        file.name: found
+        for file in sorted((CHART / "templates").iterdir())
+        if (found := re.findall(r"(?:\{\{-?|[(|])\s*(fail|required)\b", file.read_text("utf-8")))
+    }
+    assert calls == {"_check.tpl": ["fail"]}
+
+
+def test_every_rule_is_in_the_table() -> None:
+    by_rule = {line: [name for name in RULES if line.startswith(name)] for line in lines()}
+    assert {line: names for line, names in by_rule.items() if len(names) != 1} == {}
+    assert sorted(RULES) == sorted(name for names in by_rule.values() for name in names)
+
+
+@cache
+def unchecked() -> Any:
+    """The chart without its schema, which would refuse some of the values before the templates see them."""
+    import helm_python
+
+    from gpuyard.doors.helm import archive
+
+    return helm_python.Chart.load_archive(
+        archive({path: text for path, text in shipped_charts()["vllm"].items() if path != SCHEMA})
+    )
+
+
+def said(rule: Rule) -> list[str]:
+    """The lines of the chart's refusal."""
+    import helm_python
+
+    with pytest.raises(helm_python.HelmError) as refused:
+        unchecked().render(case(rule.base, **rule.values), name="release", namespace=rule.namespace)
+    return [line for line in str(refused.value).splitlines()[1:] if line]
+
+
+@pytest.mark.parametrize("name", SCHEMA_RULES)
+def test_the_schema_of_the_chart_refuses(name: str) -> None:
+    problems = list(ChartValues(shipped_charts()["vllm"]).problems(case("default", **SCHEMA_RULES[name].values)))
+    assert {problem.partition(": ")[0] for problem in problems} == {f"$.{name.strip()}"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_chart_refuses(name: str) -> None:
+    """This rule, and no other: what leads there is what the other tests are about."""
+    (line,) = (each for each in lines() if each.startswith(name))
+    pattern = "".join(
+        re.escape(part) if index % 2 == 0 else ".*" for index, part in enumerate(re.split(r"({{.*?}})", line))
+    )
+    assert [bool(re.fullmatch(pattern, each)) for each in said(RULES[name])] == [True]
+
+
+# --- and what leads there is refused with its place ---------------------------------------------------------------
+
+
+def wrong() -> list[Any]:
+    """Every blueprint and stack of the tables, named by the rule and by what of the blueprint breaks it."""
+    table = {**RULES, **{f"schema: {name}": rule for name, rule in SCHEMA_RULES.items()}}
+    found = [
+        (f"{name} ({kind})", getattr(rule, kind)) for name, rule in table.items() for kind in ("blueprint", "shape")
+    ]
+    return [pytest.param(refused, id=name) for name, refused in found if isinstance(refused, Refused)]
+
+
+def test_who_is_not_refused_has_a_reason() -> None:
+    for rule in [*RULES.values(), *SCHEMA_RULES.values()]:
+        assert all(isinstance(each, Refused) or len(each) > 20 for each in (rule.blueprint, rule.shape))
+
+
+def refusal(command: str, refused: Refused, folder: Path, *options: str) -> list[str]:
+    """What a command says of the files."""
+    for name, data in refused.sources().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    result = CliRunner().invoke(cli, [command, str(folder), *options])
+    assert result.exit_code == 65, result.output
+    return result.output.splitlines()
+
+
+@pytest.mark.parametrize("refused", wrong())
+def test_check_refuses_it_at_its_place(refused: Refused, tmp_path: Path) -> None:
+    """Nothing else is wrong, and the line is where the place says."""
+    found = refusal("check", refused, tmp_path)
+    problems = [re.fullmatch(rf"{re.escape(refused.file)}:(\d+):\d+: (.*)", line) for line in found]
+    assert all(each and each[2].startswith((f"{refused.place}: ", f"{refused.place} ")) for each in problems), found
+    (problem,) = (each for each in problems if each and refused.says in each[2])
+    key = re.split(r"[.\[]", refused.place)[-1].strip('"…]')
+    text = refused.sources()[refused.file].decode()
+    # A mapping is where its first key is; what is missing, or a default, is where it would stand.
+    above = "\n".join(text.splitlines()[int(problem[1]) - 2 : int(problem[1])])
+    assert key.isdigit() or key not in text or key in above
+
+
+@pytest.mark.parametrize("kind", ["blueprint", "shape"])
+def test_compile_refuses_it_in_the_same_words(kind: str, tmp_path: Path) -> None:
+    """It asks what check asks, before anything is rendered."""
+    refused = getattr(RULES["cache.kind:"], kind)
+    subprocess.run(["git", "init", "-q", str(tmp_path / "target")], check=True)
+    assert refusal("compile", refused, tmp_path, "--repo", str(tmp_path / "target")) == refusal(
+        "check", refused, tmp_path
+    )
