@@ -13,10 +13,11 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
-from tests.chart import docs, places, rendering
+from tests.chart import places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place
 from tests.chart.rendering import CASES, CHART, case, manifests, schema, text
+from tools import chart_docs
 
 LEAVES = places.leaves()
 TEXTS = [place for place in LEAVES if "pattern" in json.dumps(place.node) or place.node.get("type") == "string"]
@@ -42,12 +43,12 @@ def refused(values: Any) -> bool:
 
 
 def test_values_readme_and_schema_agree() -> None:
-    stale = [path.name for path, wanted in docs.outputs().items() if path.read_text("utf-8") != wanted]
-    assert not stale, "run `python tests/chart/docs.py`"
+    stale = [path.name for path, wanted in chart_docs.outputs().items() if path.read_text("utf-8") != wanted]
+    assert not stale, "run `python tools/chart_docs.py`"
 
 
 def test_values_are_the_defaults_of_the_schema() -> None:
-    assert yaml.safe_load((CHART / "values.yaml").read_text("utf-8")) == docs.defaults(schema())
+    assert yaml.safe_load((CHART / "values.yaml").read_text("utf-8")) == chart_docs.defaults(schema())
 
 
 @pytest.mark.parametrize(("path", "group"), GROUPS, ids=lambda value: ".".join(map(str, value)) or "values")
@@ -79,7 +80,7 @@ def test_a_misspelled_key_is_refused(path: places.Path, group: dict[str, Any]) -
     for key in group["properties"]:
         for typo in (key + "s", key.swapcase()):
             values = case("shared-cache")
-            places.put(values, (*path, typo), copy.deepcopy(docs.defaults(schema()).get(key, "")))
+            places.put(values, (*path, typo), copy.deepcopy(chart_docs.defaults(schema()).get(key, "")))
             assert typo in group["properties"] or refused(values), typo
 
 

@@ -76,8 +76,8 @@ def at(values: Any, path: str) -> Any:
 
 def test_every_chart_has_the_images_of_its_version() -> None:
     for chart, data in catalogue().items():
-        assert data["images"]["version"] == data["version"], f"{chart}: run .github/scripts/platform_images.py"
-    everything = Platform(None, False, {name: Component(True, None) for name in COMPONENTS}, None, "monitoring", {})
+        assert data["images"]["version"] == data["version"], f"{chart}: run tools/platform_images.py"
+    everything = Platform(insecure=False, components={name: Component(True) for name in COMPONENTS})
     assert all(release.images is not None for release in releases(everything, mirrors={}, locked={}))
 
 

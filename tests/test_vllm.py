@@ -227,7 +227,7 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
-    script = runpy.run_path(str(Path(__file__).parents[1] / ".github" / "scripts" / "vllm_catalogue.py"))
+    script = runpy.run_path(str(Path(__file__).parents[1] / "tools" / "vllm_catalogue.py"))
     assert yaml.safe_load(script["document"](tmp_path, "0.40.1", "0.40")) == {
         "version": "0.40",
         "release": "0.40.1",

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from gpuyard.catalogue import vllm
-from tests.chart.docs import SET_BY_THE_CHART
 from tests.chart.rendering import case, objects
 from tests.e2e.vllm import install
 from tests.e2e.vllm.server import NEEDS_VLLM
+from tools.chart_docs import SET_BY_THE_CHART
 
 pytestmark = NEEDS_VLLM
 

@@ -1,4 +1,4 @@
-{{- /* Generated from the catalogue of vLLM by tests/chart/docs.py: change that, not this file. */}}
+{{- /* Generated from the catalogue of vLLM by tools/chart_docs.py: change that, not this file. */}}
 
 {{- /* Flags whose list isn't given as `--flag one two`: as one JSON text (json), or once for each entry (repeat). */}}
 {{- define "vllm.listForms" -}}

@@ -1,10 +1,11 @@
 """Stack: one GitOps repository as its owner wrote it, defaults of the schema filled in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
-from gpuyard.catalogue.platform import catalogue
+from gpuyard.doors.schema import structured
 
 __all__ = [
     "Cluster",
@@ -12,6 +13,7 @@ __all__ = [
     "Egress",
     "Engine",
     "Gateway",
+    "Images",
     "Ingress",
     "Network",
     "Platform",
@@ -19,10 +21,9 @@ __all__ = [
     "Repository",
     "Scheduling",
     "Stack",
+    "Vllm",
     "stack_from",
 ]
-
-from enum import StrEnum
 
 
 class Engine(StrEnum):
@@ -40,48 +41,63 @@ class Engine(StrEnum):
         return member
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """The Git repository as the clusters reach it."""
 
     url: str
     branch: str
-    secret: str | None
+    secret: str | None = None
     insecure: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Vllm:
+    """The model server."""
+
+    version: str
+    image: str
+    """Without a tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Where images are pulled from."""
+
+    mirrors: Mapping[str, str]
+    pull_secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape."""
 
     name: str
-    region: str | None
+    region: str | None = None
     kubernetes: str
     shapes: Mapping[str, tuple[str, ...]]
-    blueprints: Mapping[str, str] | None
+    blueprints: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A part of the platform; version None: the one that gpuyard was tested with."""
+    """A part of the platform, ours or the cluster's own; what is None follows from the part."""
 
     enabled: bool
-    version: str | None
+    version: str | None = None
+    address: str | None = None
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """By which it selects what is meant for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What is installed beside the models, and where its charts come from."""
 
-    registry: str | None
+    registry: str | None = None
     insecure: bool
     components: Mapping[str, Component]
-    prometheus_address: str | None
-    """None: that of the Prometheus which is installed."""
-    prometheus_namespace: str | None
-    """None: it follows from the address."""
-    prometheus_labels: Mapping[str, str]
-    """By which it selects monitors and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +106,22 @@ class Gateway:
 
     name: str
     namespace: str
-    listener: str | None
-    proxy_namespace: str
+    listener: str | None = None
+    proxy_namespace: str | None = None
+
+    @property
+    def proxies(self) -> str:
+        """Namespace of the proxies' pods."""
+        return self.proxy_namespace or self.namespace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ingress:
     """The Ingress controller that exposes models; tls_secret None: each names its own."""
 
     class_name: str
     namespace: str
-    tls_secret: str | None
+    tls_secret: str | None = None
     plain_http: bool
     annotations: Mapping[str, str]
 
@@ -125,8 +146,8 @@ class Network:
 class Scheduling:
     """What the clusters ask of every model's pods."""
 
-    priority_class: str | None
-    runtime_class: str | None
+    priority_class: str | None = None
+    runtime_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +159,9 @@ class Policy:
     registries: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """One GitOps repository."""
+    """One GitOps repository: its file and name, and what stands under `spec`."""
 
     file: str
     name: str
@@ -148,83 +169,24 @@ class Stack:
     version: str
     namespace: str
     repository: Repository
-    vllm_version: str
-    image: str
-    mirrors: Mapping[str, str]
-    pull_secrets: tuple[str, ...]
+    vllm: Vllm
+    images: Images
     clusters: tuple[Cluster, ...]
     platform: Platform
-    gateway: Gateway | None
-    ingress: Ingress | None
+    gateway: Gateway | None = None
+    ingress: Ingress | None = None
     network: Network
     scheduling: Scheduling
-    storage_classes: Mapping[str, str]
+    storage: Mapping[str, str]
+    """Storage classes by what they are for."""
     policy: Policy
 
 
 def stack_from(value: Mapping[str, Any], file: str) -> Stack:
     """A Stack from a value that the schema has accepted and filled."""
     spec = value["spec"]
-    repository, platform, gateway = spec["repository"], spec["platform"], spec.get("gateway")
-    return Stack(
-        file=file,
-        name=value["metadata"]["name"],
-        engine=Engine(spec["engine"]),
-        version=spec["version"],
-        namespace=spec["namespace"],
-        repository=Repository(
-            repository["url"], repository["branch"], repository.get("secret"), repository["insecure"]
-        ),
-        vllm_version=spec["vllm"]["version"],
-        image=spec["vllm"]["image"],
-        mirrors=dict(spec["images"]["mirrors"]),
-        pull_secrets=tuple(spec["images"]["pullSecrets"]),
-        clusters=tuple(_cluster(cluster) for cluster in spec["clusters"]),
-        platform=Platform(
-            registry=platform.get("registry"),
-            insecure=platform["insecure"],
-            components={
-                name: Component(platform[name]["enabled"], platform[name].get("version"))
-                for name in (release.component for release in catalogue() if release.switch)
-            },
-            prometheus_address=platform["prometheus"].get("address"),
-            prometheus_namespace=platform["prometheus"].get("namespace"),
-            prometheus_labels=dict(platform["prometheus"]["labels"]),
-        ),
-        gateway=None if gateway is None else _gateway(gateway),
-        ingress=_ingress(spec.get("ingress")),
-        network=Network(
-            tuple(Egress(rule["cidr"], rule["port"]) for rule in spec["network"]["egress"]),
-            tuple(spec["network"]["dns"]),
-        ),
-        scheduling=Scheduling(spec["scheduling"].get("priorityClass"), spec["scheduling"].get("runtimeClass")),
-        storage_classes=dict(spec["storage"]),
-        policy=Policy(spec["policy"]["maxGpus"], spec["policy"]["maxReplicas"], tuple(spec["policy"]["registries"])),
-    )
-
-
-def _gateway(value: Mapping[str, str]) -> Gateway:
-    namespace = value["namespace"]
-    return Gateway(value["name"], namespace, value.get("listener"), value.get("proxyNamespace", namespace))
-
-
-def _ingress(value: Mapping[str, Any] | None) -> Ingress | None:
-    if value is None:
-        return None
-    return Ingress(
-        class_name=value["className"],
-        namespace=value["namespace"],
-        tls_secret=value.get("tlsSecret"),
-        plain_http=value["plainHttp"],
-        annotations=dict(value["annotations"]),
-    )
-
-
-def _cluster(value: Mapping[str, Any]) -> Cluster:
-    return Cluster(
-        name=value["name"],
-        region=value.get("region"),
-        kubernetes=value["kubernetes"],
-        shapes={name: (nodes,) if isinstance(nodes, str) else tuple(nodes) for name, nodes in value["shapes"].items()},
-        blueprints=value.get("blueprints"),
-    )
+    # The components' names are keys beside the platform's own: which there are is the catalogue's affair.
+    own = {key: part for key, part in spec["platform"].items() if not isinstance(part, Mapping)}
+    components = {key: part for key, part in spec["platform"].items() if key not in own}
+    whole = {**spec, "platform": {**own, "components": components}}
+    return structured({"file": file, "name": value["metadata"]["name"], **whole}, Stack)

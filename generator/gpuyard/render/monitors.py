@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from gpuyard.resolve import Resolved
+from gpuyard.resolve import Resolved, prometheus
 
 __all__ = ["objects"]
 
 
 def objects(resolved: Resolved) -> list[dict[str, Any]]:
     """A PodMonitor for every release of the platform that has something to say."""
-    given = resolved.stack.platform.prometheus_labels
+    given = prometheus.written(resolved.stack.platform).labels
     labels = {"labels": dict(given)} if given else {}
     return [
         {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
-from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve import Resolved, Workload, prometheus
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
@@ -90,7 +90,7 @@ def needs(resolved: Resolved) -> Iterator[str]:
 
 def _components(platform: Platform) -> Iterator[str]:
     """What must be there already of the platform, because it is switched off."""
-    labels = ", ".join(f"`{key}: {value}`" for key, value in platform.prometheus_labels.items())
+    labels = ", ".join(f"`{key}: {value}`" for key, value in prometheus.written(platform).labels.items())
     for release in catalogue():
         if release.switch and release.switch.without and not platform.components[release.component].enabled:
             selected = f" that carry {labels}" if labels else " and whatever their labels"
@@ -101,7 +101,7 @@ def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
     kinds = {kind for workload in workloads for kind in workload.needs.storage}
     for kind, text in _CLASSES.items():
         if kind in kinds:
-            yield f"StorageClass `{stack.storage_classes[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
+            yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
     for claim in _once(claim for workload in workloads for claim in workload.needs.claims):
         yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {_UID}"
 
@@ -116,7 +116,7 @@ def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
     if stack.repository.secret:
         for key in ENGINES[stack.engine].git_secret(stack.repository):
             yield Secret(stack.engine.namespace, stack.repository.secret, key, "reading this repository")
-    for name in stack.pull_secrets:
+    for name in stack.images.pull_secrets:
         yield Secret(stack.namespace, name, _PULL, "pulling images")
     for placement in resolved.placements:
         if cluster in (None, placement.cluster):

@@ -23,8 +23,8 @@ def resolve(project: Project) -> Resolved:
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
-    mirrors, locked = stack.mirrors, project.digests
-    server = image(stack.image, f"v{stack.vllm_version}", mirrors=mirrors, locked=locked)
+    mirrors, locked = stack.images.mirrors, project.digests
+    server = image(stack.vllm.image, f"v{stack.vllm.version}", mirrors=mirrors, locked=locked)
     platform = releases(stack.platform, mirrors=mirrors, locked=locked)
     pulls.check(stack, server, platform, problems)
     site = Site(stack, _available(stack, shapes), server)

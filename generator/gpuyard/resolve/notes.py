@@ -16,8 +16,8 @@ __all__ = ["notes"]
 def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterator[str]:
     """One line each: of the stack, then of each blueprint, on each of its shapes, too."""
     stack = project.stack
-    if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
-        yield f"{stack.file}: flags and metrics of vLLM {stack.vllm_version} are checked as those of {known.release}"
+    if stack.vllm.version not in versions() and (known := catalogue(stack.vllm.version)):
+        yield f"{stack.file}: flags and metrics of vLLM {stack.vllm.version} are checked as those of {known.release}"
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"

@@ -3,14 +3,19 @@
 from urllib.parse import urlsplit
 
 from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.stack import Platform, Stack
+from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["address", "check", "installed", "namespace"]
+__all__ = ["address", "check", "installed", "namespace", "written"]
 
 _PATH = ("spec", "platform", "prometheus")
 _SERVICES = (".svc", ".svc.cluster.local")
 """How the names of Services end, behind their namespace."""
+
+
+def written(platform: Platform) -> Component:
+    """What the stack says of it."""
+    return next(platform.components[release.component] for release in catalogue() if release.service)
 
 
 def installed(platform: Platform) -> Release | None:
@@ -23,46 +28,48 @@ def address(platform: Platform) -> str | None:
     """Where KEDA asks; None: nobody has said."""
     if (release := installed(platform)) and (service := release.service):
         return f"http://{service.name}.{release.namespace}.svc:{service.port}"
-    return platform.prometheus_address
+    return written(platform).address
 
 
 def namespace(platform: Platform) -> str | None:
     """Where its pods are, which may read the models' metrics; None: nobody has said."""
     if release := installed(platform):
         return release.namespace
-    return platform.prometheus_namespace or _of_address(platform.prometheus_address or "")
+    given = written(platform)
+    return given.namespace or _of_address(given.address or "")
 
 
 def check(stack: Stack, problems: Problems) -> None:
     """One that isn't where it is asked, or that no policy lets in, leaves scaling and alerts blind."""
+    given = written(stack.platform)
     if release := installed(stack.platform):
-        _check_installed(stack, release, problems)
-    elif stack.platform.prometheus_address is None:
+        _check_installed(stack, given, release, problems)
+    elif given.address is None:
         message = "false: where is the cluster's own? Models scale by it; add address: http://host:port"
         problems.add(stack.file, (*_PATH, "enabled"), message)
     else:
-        _check_address(stack, stack.platform.prometheus_address, problems)
+        _check_address(stack, given.address, given.namespace, problems)
 
 
-def _check_installed(stack: Stack, release: Release, problems: Problems) -> None:
-    if stack.platform.prometheus_address is not None:
+def _check_installed(stack: Stack, given: Component, release: Release, problems: Problems) -> None:
+    if given.address is not None:
         problems.add(stack.file, (*_PATH, "address"), "is read where enabled is false; remove it", key=True)
-    if stack.platform.prometheus_namespace not in (None, release.namespace):
+    if given.namespace not in (None, release.namespace):
         message = f"the installed Prometheus runs in {release.namespace}; remove namespace or set enabled: false"
         problems.add(stack.file, (*_PATH, "namespace"), message)
 
 
-def _check_address(stack: Stack, given: str, problems: Problems) -> None:
+def _check_address(stack: Stack, given: str, named: str | None, problems: Problems) -> None:
     """Of the cluster's own: the two keys say one thing."""
-    host, written = urlsplit(given).hostname or "", stack.platform.prometheus_namespace
+    host = urlsplit(given).hostname or ""
     if "." not in host:
         message = f"{host} would be looked up in KEDA's namespace; write http://{host}.NAMESPACE.svc:PORT"
         problems.add(stack.file, (*_PATH, "address"), message)
-    elif (found := _of_address(given)) is None and written is None:
+    elif (found := _of_address(given)) is None and named is None:
         message = f"{host} does not say in which namespace Prometheus runs; add namespace, or it may not read metrics"
         problems.add(stack.file, (*_PATH, "address"), message)
-    elif found and written and written != found:
-        message = f"{written} is not where {host} is; write {found} or remove it"
+    elif found and named and named != found:
+        message = f"{named} is not where {host} is; write {found} or remove it"
         problems.add(stack.file, (*_PATH, "namespace"), message)
 
 

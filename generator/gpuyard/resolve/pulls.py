@@ -18,7 +18,7 @@ def check(stack: Stack, server: Image, releases: Sequence[Release], problems: Pr
 
     The policy is for the model server: which other images there are follows from charts that gpuyard has chosen.
     """
-    for name, mirror in stack.mirrors.items():
+    for name, mirror in stack.images.mirrors.items():
         host = mirror.partition("/")[0]
         if host != "localhost" and "." not in host and ":" not in host:
             message = f"is {mirror}, which clusters read as docker.io/{mirror}; give the registry's domain or port"
@@ -31,10 +31,10 @@ def check(stack: Stack, server: Image, releases: Sequence[Release], problems: Pr
         return
     listed = f"a registry that spec.policy.registries doesn't list ({', '.join(stack.policy.registries)})"
     if server.mirror:
-        message = f"{stack.image} is then pulled from {server.repository}, {listed}"
+        message = f"{stack.vllm.image} is then pulled from {server.repository}, {listed}"
         problems.add(stack.file, (*_MIRRORS, server.mirror), message)
     else:
-        problems.add(stack.file, ("spec", "vllm", "image"), f"{stack.image} comes from {listed}")
+        problems.add(stack.file, ("spec", "vllm", "image"), f"{stack.vllm.image} comes from {listed}")
 
 
 def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release]) -> Iterator[str]:

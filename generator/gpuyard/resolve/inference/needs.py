@@ -59,4 +59,4 @@ def volumes(server: Server, stack: Stack) -> tuple[Volume, ...]:
     kind = server.spec.storage.cache.kind
     if kind not in CLAIMED:
         return ()
-    return (Volume(f"{server.blueprint.name}-cache", kind, stack.storage_classes[kind], server.cache_gib),)
+    return (Volume(f"{server.blueprint.name}-cache", kind, stack.storage[kind], server.cache_gib),)

@@ -22,7 +22,7 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
         if path[0] == "speculative-config":
             yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"
     yield from adapters.notes(blueprint)
-    for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm_version):
+    for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm.version):
         yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"
 
 

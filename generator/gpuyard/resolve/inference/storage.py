@@ -37,7 +37,7 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
         return
     if cache.kind == "block":
         _check_block(blueprint, problems)
-    if cache.kind == "nvme" and "nvme" not in stack.storage_classes:
+    if cache.kind == "nvme" and "nvme" not in stack.storage:
         message = "nvme needs the StorageClass of the nodes' local drives; name it in stack.yaml as spec.storage.nvme"
         problems.add(blueprint.file, (*path, "kind"), message)
     if blueprint.spec.storage.download and cache.kind != "fss":

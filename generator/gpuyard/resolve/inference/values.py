@@ -27,7 +27,7 @@ def values(server: Server, site: Site) -> Values:
             "repository": image.repository,
             "tag": image.tag,
             **({"digest": image.digest} if image.digest else {}),
-            **({"pullSecrets": list(stack.pull_secrets)} if stack.pull_secrets else {}),
+            **({"pullSecrets": list(stack.images.pull_secrets)} if stack.images.pull_secrets else {}),
         },
         "model": _model(server),
         "args": dict(server.args),
@@ -107,7 +107,7 @@ def _cache(server: Server, site: Site) -> Values:
     if cache.kind == "ephemeral":
         return {"kind": "emptyDir", **size}
     # A class that isn't named has been reported.
-    return {"kind": cache.kind, **size, "storageClassName": site.stack.storage_classes.get(cache.kind, "")}
+    return {"kind": cache.kind, **size, "storageClassName": site.stack.storage.get(cache.kind, "")}
 
 
 def _download(server: Server) -> Values:
@@ -147,7 +147,7 @@ def _placement(server: Server, site: Site) -> Values:
 
 
 def _monitoring(server: Server, site: Site) -> Values:
-    ttft, given = server.spec.slo.ttft_seconds, site.stack.platform.prometheus_labels
+    ttft, given = server.spec.slo.ttft_seconds, prometheus.written(site.stack.platform).labels
     labels = {"labels": dict(given)} if given else {}
     return {
         "podMonitor": {"enabled": True, **labels},
@@ -168,7 +168,7 @@ def _exposure(server: Server, site: Site) -> Values:
 def _network_policy(server: Server, site: Site) -> Values:
     stack, clients = site.stack, list(server.spec.client_namespaces)
     if server.spec.expose.host and stack.gateway:
-        clients = [stack.gateway.proxy_namespace, *clients]
+        clients = [stack.gateway.proxies, *clients]
     elif server.spec.expose.host and stack.ingress:
         clients = [stack.ingress.namespace, *clients]
     egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]

@@ -59,8 +59,8 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
 def _check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """What is wrong wherever it runs."""
     file, serving = blueprint.file, blueprint.spec.serving
-    if vllm.catalogue(stack.vllm_version):
-        for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm_version):
+    if vllm.catalogue(stack.vllm.version):
+        for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm.version):
             problems.add(file, ("spec", "serving", *key), message, key=True)
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
@@ -197,7 +197,7 @@ def _choice(
         kv_dtype=serving.args.get("kv-cache-dtype"),
         adapters=len(serving.adapters),
         adapter_rank=adapters.largest_rank(blueprint),
-        version=stack.vllm_version,
+        version=stack.vllm.version,
     )
 
 

@@ -5,7 +5,7 @@ The templates can read neither the schema nor the catalogue: what they need of v
 The schema is the one source of every key, type, default and description; the flags in it are those of the vLLM
 versions that the catalogue has. Run this file after a change:
 
-    python tests/chart/docs.py
+    python tools/chart_docs.py
 """
 
 import json
@@ -18,8 +18,8 @@ import yaml
 
 from gpuyard.catalogue import vllm
 
-CHART = Path(__file__).resolve().parents[2] / "charts" / "vllm"
-BEGIN = "<!-- values: generated from values.schema.json by tests/chart/docs.py -->\n"
+CHART = Path(__file__).resolve().parents[1] / "charts" / "vllm"
+BEGIN = "<!-- values: generated from values.schema.json by tools/chart_docs.py -->\n"
 END = "<!-- /values -->\n"
 WIDTH = 110
 SET_BY_THE_CHART = {
@@ -27,7 +27,7 @@ SET_BY_THE_CHART = {
     *("config", "download-dir", "headless", "grpc"),
 }
 FLAGS = """\
-{{- /* Generated from the catalogue of vLLM by tests/chart/docs.py: change that, not this file. */}}
+{{- /* Generated from the catalogue of vLLM by tools/chart_docs.py: change that, not this file. */}}
 
 {{- /* Flags whose list isn't given as `--flag one two`: as one JSON text (json), or once for each entry (repeat). */}}
 {{- define "vllm.listForms" -}}
@@ -49,7 +49,7 @@ FLAGS = """\
 {{- end }}
 """
 HEADER = """\
-# Generated from values.schema.json by tests/chart/docs.py: change that file, not this one.
+# Generated from values.schema.json by tools/chart_docs.py: change that file, not this one.
 """
 
 
@@ -134,8 +134,7 @@ def _every_flag() -> Iterator[tuple[str, vllm.Flag]]:
     """Flags of every supported vLLM that `args` may hold, an older version's first."""
     for release in vllm.versions():
         known = vllm.catalogue(release)
-        assert known
-        for name, flag in known.flags.items():
+        for name, flag in known.flags.items() if known else ():
             if name not in SET_BY_THE_CHART and flag.alias not in SET_BY_THE_CHART:
                 yield name, flag
 

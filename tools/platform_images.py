@@ -1,7 +1,7 @@
 """Render the platform's own charts, and compare the images in them with generator/gpuyard/catalogue/platform/.
 
     helm pull --untar -d charts oci://ghcr.io/prometheus-community/charts/kube-prometheus-stack --version 88.5.3
-    python .github/scripts/platform_images.py charts
+    python tools/platform_images.py charts
 
 `charts` holds a folder per chart, as its project publishes it; a chart that it lacks is named and not compared. Each
 is rendered as it is, with every registry mirrored, with every image pinned, and with both.
@@ -22,8 +22,8 @@ from gpuyard.resolve.releases import releases
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"
 )
-COMPONENTS = {release.component: Component(True, None) for release in catalogue()}
-EVERYTHING = Platform(None, False, COMPONENTS, None, "monitoring", {})
+COMPONENTS = {release.component: Component(True) for release in catalogue()}
+EVERYTHING = Platform(insecure=False, components=COMPONENTS)
 MIRRORS = {name: f"mirror.example.com:5000/{name}" for name in ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")}
 
 

@@ -1,7 +1,7 @@
 """Write generator/gpuyard/catalogue/vllm/<minor>.yaml from an unpacked source distribution of vLLM.
 
     pip download vllm==0.33.0 --no-binary :all: --no-deps && tar xf vllm-0.33.0.tar.gz
-    python .github/scripts/vllm_catalogue.py vllm-0.33.0
+    python tools/vllm_catalogue.py vllm-0.33.0
 
 pip builds metadata even to download, which needs torch. Without it, add `--no-build-isolation --no-clean`:
 the command fails, and leaves the unpacked source in $TMPDIR/pip-download-*/.
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TARGET = Path(__file__).parents[2] / "generator" / "gpuyard" / "catalogue" / "vllm"
+TARGET = Path(__file__).parents[1] / "generator" / "gpuyard" / "catalogue" / "vllm"
 Facts = dict[str, object]
 Table = dict[str, Facts]
 Field = tuple[ast.expr, ast.expr | None]
@@ -278,7 +278,7 @@ def document(root: Path, version: str, minor: str) -> str:
     """The catalogue of one version."""
     source = Source(root)
     lines = [
-        f"# Written by .github/scripts/vllm_catalogue.py from vllm-{version}.tar.gz of PyPI. Do not edit.",
+        f"# Written by tools/vllm_catalogue.py from vllm-{version}.tar.gz of PyPI. Do not edit.",
         f'version: "{minor}"',
         f'release: "{version}"',
         "flags:",

@@ -1,0 +1,1 @@
+"""Programs that write what ships, or compare it with where it comes from."""
