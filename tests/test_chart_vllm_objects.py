@@ -1,4 +1,4 @@
-"""charts/vllm: what all objects have in common; alone and in an umbrella, with both engines of Helm."""
+"""charts/vllm: what all objects have in common; alone and in an umbrella, with both backends of Helm."""
 
 import re
 import shutil
@@ -180,7 +180,7 @@ def test_one_alias_a_model(umbrella: Path, helm_binary: Path) -> None:
     assert [obj for obj in found if obj["metadata"]["labels"]["app.kubernetes.io/name"].startswith("chat")] == alone
 
 
-def test_both_engines_agree_about_an_umbrella(umbrella: Path, helm_binary: Path) -> None:
+def test_both_backends_agree_about_an_umbrella(umbrella: Path, helm_binary: Path) -> None:
     embedded = helm_python.Chart.load(umbrella).render({}, name="inference", namespace="inference")
     written = "\n---\n".join(text for path, text in embedded.items() if not path.endswith("NOTES.txt"))
     assert read(written) == read(run(helm_binary, "template", "inference", umbrella, "--namespace", "inference"))
@@ -193,7 +193,7 @@ def test_a_typo_under_an_alias_is_refused(umbrella: Path, typo: Spec) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_both_engines_agree(name: str, helm_binary: Path) -> None:
+def test_both_backends_agree(name: str, helm_binary: Path) -> None:
     values = CHART / "ci" / f"{name}-values.yaml"
     written = run(helm_binary, "template", "release", CHART, "--namespace", "inference", "--values", values)
     assert read(written) == read(text(case(name)))

@@ -9,7 +9,7 @@ from typing import Any
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.doors import yamlio
 
-__all__ = ["Charts", "chart_defaults", "shipped_charts"]
+__all__ = ["Charts", "chart_defaults", "oldest_kubernetes", "shipped_charts"]
 
 Charts = Mapping[str, Mapping[PurePosixPath, str]]
 
@@ -18,6 +18,14 @@ Charts = Mapping[str, Mapping[PurePosixPath, str]]
 def shipped_charts() -> Charts:
     """Everything of charts/ that an installation needs; test values of a chart stay behind."""
     return {folder.name: _files(folder) for folder in shipped("charts").iterdir() if folder.is_dir()}
+
+
+@cache
+def oldest_kubernetes() -> str:
+    """The oldest minor version of Kubernetes that all our charts support, such as 1.30."""
+    files = (chart[PurePosixPath("Chart.yaml")] for chart in shipped_charts().values())
+    supported = (yamlio.load_data(text)["kubeVersion"].removeprefix(">=").split(".") for text in files)
+    return ".".join(max((major, minor) for major, minor, *_ in supported))
 
 
 @cache

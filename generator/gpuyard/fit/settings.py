@@ -1,6 +1,8 @@
 """What vLLM is told, as far as it decides about GPU memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gpuyard.catalogue.vllm import versions
 
 __all__ = ["Settings"]
 
@@ -21,7 +23,8 @@ class Settings:
     """Slots for LoRA adapters (max-loras)."""
     adapter_rank: int = 0
     """max-lora-rank."""
-    version: str = "0.32.0"
+    version: str = field(default_factory=lambda: versions()[0])
+    """Of vLLM; left out, the oldest that we know."""
 
     @property
     def gpus(self) -> int:

@@ -10,8 +10,6 @@ from gpuyard.resolve import Resolved, Workload, prometheus
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
-_UID = 10001
-"""User and group of the models' pods."""
 _PULL = ".dockerconfigjson"
 _TLS = ("tls.crt", "tls.key")
 _CLASSES = {
@@ -98,12 +96,13 @@ def _components(platform: Platform) -> Iterator[str]:
 
 
 def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
-    kinds = {kind for workload in workloads for kind in workload.needs.storage}
+    users = {kind: workload.needs.user for workload in workloads for kind in workload.needs.storage}
     for kind, text in _CLASSES.items():
-        if kind in kinds:
-            yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
-    for claim in _once(claim for workload in workloads for claim in workload.needs.claims):
-        yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {_UID}"
+        if kind in users:
+            yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=users[kind])}"
+    claims = {claim: workload.needs.user for workload in workloads for claim in workload.needs.claims}
+    for claim, user in claims.items():
+        yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {user}"
 
 
 def _once(names: Iterable[str | None]) -> list[str]:

@@ -33,6 +33,7 @@ def files(resolved: Resolved) -> Tree:
             refusals=resolved.refusals,
             described=[each for each in workloads.values() if each.description],
             calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],
+            port=next((each.reach.port for each in placed.values() if each.reach), None),
             closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
             needs=list(prerequisites.needs(resolved)),
             secrets=prerequisites.secrets(resolved),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
+from gpuyard.catalogue.shippedchart import oldest_kubernetes
 from gpuyard.errors import nearest
 from gpuyard.project.stack import Cluster, Engine, Stack
 from gpuyard.resolve import exposure, network, prometheus
@@ -12,7 +13,6 @@ from gpuyard.resolve.problems import Problems
 
 __all__ = ["check"]
 
-_OLDEST_KUBERNETES = 30
 _ARGO_CD = "argocd"
 """Where it is installed; a cluster may have it beside its engine."""
 
@@ -59,8 +59,9 @@ def _owner(namespace: str) -> str | None:
 
 def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:
     path = ("spec", "clusters", index)
-    if int(cluster.kubernetes.removeprefix("1.")) < _OLDEST_KUBERNETES:
-        problems.add(file, (*path, "kubernetes"), f"{cluster.kubernetes} is too old; 1.{_OLDEST_KUBERNETES} or newer")
+    # Of both the schema and our charts the form is 1.NN.
+    if cluster.kubernetes < (oldest := oldest_kubernetes()):
+        problems.add(file, (*path, "kubernetes"), f"{cluster.kubernetes} is too old; {oldest} or newer")
     for name, nodes in cluster.shapes.items():
         if name not in shapes:
             message = f"{name} is not a shape; {nearest(name, shapes)}"

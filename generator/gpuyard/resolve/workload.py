@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
@@ -40,6 +41,8 @@ class Needs:
     claims: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
     """Kinds of storage, as the stack's storage names its classes."""
+    user: int | None = None
+    """And group of its pods, who own what they write."""
     priority_class: str | None = None
     runtime_class: str | None = None
 
@@ -52,6 +55,8 @@ class Reach:
     """By which they ask for it."""
     inside: str
     """Address inside the cluster."""
+    port: int
+    """Of its Service."""
     outside: str | None
     """Address from outside."""
     namespaces: tuple[str, ...]
@@ -98,6 +103,8 @@ class Workload:
     needs: Needs
     volumes: tuple[Volume, ...]
     reach: Reach | None
+    health: tuple[Health, ...]
+    """What of its objects shows that it works, beside what engines know by themselves."""
     facts: Mapping[str, Fact]
     """In the order in which they are shown."""
     notes: tuple[str, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
 
+from gpuyard.catalogue.shippedchart import oldest_kubernetes
 from gpuyard.doors import yamlio
 
 __all__ = ["Chart", "Dependency", "chart_lock", "chart_yaml"]
@@ -45,7 +46,7 @@ def chart_yaml(name: str, version: str, description: str, dependencies: Sequence
         "version": version,
         "description": description,
         "type": "application",
-        "kubeVersion": ">=1.30.0-0",
+        "kubeVersion": f">={oldest_kubernetes()}.0-0",
         "dependencies": [_required(dependency) for dependency in dependencies],
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gpuyard.catalogue.health import SCALED_OBJECT, Health
+from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.resolve import Resolved, Workload
@@ -182,7 +182,8 @@ def _inference(stack: Stack, workload: Workload) -> Object:
         timeout=f"{workload.sync_timeout}s",
     )
     kustomization["spec"]["targetNamespace"] = stack.namespace
-    kustomization["spec"]["healthCheckExprs"] = _expressions([SCALED_OBJECT])
+    if workload.health:
+        kustomization["spec"]["healthCheckExprs"] = _expressions(workload.health)
     return kustomization
 
 

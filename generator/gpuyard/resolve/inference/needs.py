@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
+from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.storage import CLAIMED
+from gpuyard.resolve.inference.values import CHART
 from gpuyard.resolve.workload import Needs, Reach, SecretUse, Volume
 
 __all__ = ["needs", "reach", "volumes"]
 
 _TLS = ("tls.crt", "tls.key")
-_PORT = 8000
-"""Of the chart's Service."""
 
 
 def needs(server: Server, stack: Stack) -> Needs:
@@ -22,6 +22,7 @@ def needs(server: Server, stack: Stack) -> Needs:
         secrets=tuple(_secrets(server, stack)),
         claims=tuple(claim for claim in (server.source.claim, cache.claim) if claim),
         storage=(cache.kind,) if cache.kind else (),
+        user=chart_defaults(CHART)["securityContext"]["runAsUser"],
         priority_class=server.spec.priority_class or stack.scheduling.priority_class,
         runtime_class=stack.scheduling.runtime_class,
     )
@@ -44,10 +45,11 @@ def reach(server: Server, stack: Stack) -> Reach:
     """How clients reach the model."""
     expose = server.spec.expose
     scheme = "http" if stack.ingress and tls_secret(expose, stack) is None else "https"
-    key = expose.api_key
+    key, port = expose.api_key, chart_defaults(CHART)["service"]["port"]
     return Reach(
         name=server.spec.model.served_name,
-        inside=f"http://{server.blueprint.name}.{stack.namespace}.svc:{_PORT}/v1",
+        inside=f"http://{server.blueprint.name}.{stack.namespace}.svc:{port}/v1",
+        port=port,
         outside=f"{scheme}://{expose.host}/v1" if expose.host else None,
         namespaces=server.spec.client_namespaces,
         key=SecretUse(key.secret, key.key, "API key") if key else None,

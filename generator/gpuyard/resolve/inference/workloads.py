@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gpuyard import fit
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.health import SCALED_OBJECT
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.errors import nearest
@@ -173,6 +174,7 @@ def _workload(server: Server, site: Site) -> Workload:
         needs=needs(server, stack),
         volumes=volumes(server, stack),
         reach=reach(server, stack),
+        health=(SCALED_OBJECT,),
         facts=facts(server),
         notes=tuple(of_server(server)),
     )
