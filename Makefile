@@ -15,14 +15,14 @@ demo: $(VENV)/.demo
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
 # --- checks -------------------------------------------------------------------------------------------------
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[oci,dev]'
 	@touch $@ $(VENV)/.demo
 
 test-tools: $(VENV)/.dev ## helm, promtool and ct, built once and kept in the cache

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gpuyard.catalogue.shapes import catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.project.starter import starter
@@ -71,7 +71,7 @@ def demo() -> Resolved:
 
 @pytest.fixture(scope="session")
 def demo_tree(demo: Resolved) -> Tree:
-    return render(demo, shipped_chart(), Embedded(shipped_chart()))
+    return render(demo, shipped_charts(), Embedded(shipped_charts()))
 
 
 @pytest.fixture(scope="session")

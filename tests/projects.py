@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpuyard.catalogue.models import catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve
 
 Values = dict[str, Any]
@@ -82,8 +81,8 @@ def chart_values(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None
     """Values of the vllm chart, which has rendered them: it refuses what it doesn't take."""
     whole = resolved(spec, stack)
     (found,) = (each for each in whole.workloads if each.shape.name == shape)
-    assert objects(whole, found, Embedded(shipped_chart()))
-    return values(whole, found)
+    assert objects(whole, found, Embedded(shipped_charts()))
+    return copy.deepcopy(dict(found.values))
 
 
 def problems(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> list[str]:

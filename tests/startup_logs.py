@@ -16,7 +16,7 @@ LLAMA_70B, GPT_OSS = catalogue()["llama-3.3-70b-instruct"], catalogue()["gpt-oss
 
 def card(usable: float, architecture: str, *, nvlink: bool) -> Node:
     """A GPU that Oracle may not have, for logs that others wrote."""
-    gpu = Gpu("some", architecture, bf16=True, fp8=True, nvlink=nvlink)
+    gpu = Gpu("some", architecture, fp8=True, nvlink=nvlink)
     return replace(H100, name="some", gpu=gpu, usable_gib=usable)
 
 
@@ -28,10 +28,10 @@ def model(parameters: int, weights: int, attention: tuple[int, ...], **more: obj
 
 QWEN_7B = model(7_615_616_512, 15_231_233_024, (28, 3584, 28, 4, 128, 152064))
 QWEN_72B = model(72_706_203_648, 145_412_407_296, (80, 8192, 64, 8, 128, 152064))
-QWEN_30B = model(30_532_122_624, 61_064_245_248, (48, 2048, 32, 4, 128, 151936), experts=Experts(128, 8))
+QWEN_30B = model(30_532_122_624, 61_064_245_248, (48, 2048, 32, 4, 128, 151936), experts=Experts(128))
 GEMMA_9B = model(9_241_705_984, 18_483_411_968, (42, 3584, 16, 8, 256, 256000), window=Window(21, 4096))
 GRANITE_8B = model(8_170_848_256, 16_341_696_512, (40, 4096, 32, 8, 128, 49155))
-MIXTRAL = model(46_702_792_704, 93_405_585_408, (32, 4096, 32, 8, 128, 32000), experts=Experts(8, 2))
+MIXTRAL = model(46_702_792_704, 93_405_585_408, (32, 4096, 32, 8, 128, 32000), experts=Experts(8))
 LLAMA_70B_FP8 = model(70_553_706_496, 72_672_083_968, (80, 8192, 64, 8, 128, 128256))
 H100_LOG = card(79.19, "sm_90", nvlink=True)
 H200_LOG = card(139.81, "sm_90", nvlink=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gpuyard.cli.main import cli
+from gpuyard.cli.main import cli, main
 
 EDITS: dict[str, tuple[str, str, str, int, str]] = {
     # name: file, old, new, exit code, message
@@ -277,10 +277,52 @@ def test_unknown_command() -> None:
     assert "there is no command complie; did you mean compile?" in result.output
 
 
+def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, "interrupted; nothing was left half done\n")
+
+
 def test_no_helm_at_all(project: Path) -> None:
     result = run("render", "chat", project, "--shape", "a10", env={"GPUYARD_HELM": "/nowhere/helm"})
     assert result.exit_code == 69
     assert "no helm at GPUYARD_HELM=/nowhere/helm" in result.output
+
+
+@pytest.fixture(params=["absent", "empty"])
+def without_library(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Helm's library isn't installed; or pip found no wheel, and its package has no shared library. Returns why."""
+    for name in [each for each in sys.modules if each.partition(".")[0] == "helm_python"]:
+        monkeypatch.delitem(sys.modules, name)
+    if request.param == "absent":
+        monkeypatch.setitem(sys.modules, "helm_python", None)
+        return "import of helm_python halted"
+    package = tmp_path / "site" / "helm_python"
+    package.mkdir(parents=True)
+    reason = "could not find the helm-c native library"
+    (package / "__init__.py").write_text(f"raise RuntimeError('{reason}. Searched:\\n  /x')", encoding="utf-8")
+    monkeypatch.syspath_prepend(package.parent)
+    return reason
+
+
+def test_no_library_and_no_helm(project: Path, without_library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    why = f"Helm's library (helm-python-sdk) cannot be loaded: {without_library}"
+    result = run("render", "chat", project, "--shape", "a10")
+    assert (result.exit_code, result.output.startswith(f"error: there is no helm on PATH, and {why}")) == (69, True)
+    assert result.output.endswith("; install helm 3.16 or newer (https://helm.sh)\n")
+    result = run("render", "chat", project, "--shape", "a10", env={"GPUYARD_HELM": "embedded"})
+    assert (result.exit_code, result.output.startswith(f"error: {why}")) == (69, True)
+
+
+@pytest.mark.usefixtures("without_library", "helm_binary")
+def test_no_library_but_helm(project: Path) -> None:
+    result = run("render", "chat", project, "--shape", "a10")
+    assert (result.exit_code, "kind: Deployment" in result.output) == (0, True), result.output
 
 
 @pytest.mark.parametrize(

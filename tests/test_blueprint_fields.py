@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
-from gpuyard.project.load import parse, schema
+from gpuyard.project.formats import schema
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
 
 Spec = Mapping[str, Any]
-HELM = Embedded(shipped_chart())
+HELM = Embedded(shipped_charts())
 SECRET = {"secret": "s", "key": "k"}
 FACTS = {
     "name": "mine",
@@ -146,6 +147,7 @@ BLUEPRINT_KEYS: dict[str, Case] = {
 }
 
 ELSEWHERE = {"address": "http://prometheus.observability.svc:9090"}
+OUTSIDE = {"enabled": False, "address": "https://prometheus.example.com"}
 STACK_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "spec.version": Case({"version": "1.2.3"}),
@@ -178,10 +180,13 @@ STACK_KEYS: dict[str, Case] = {
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
     "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}}),
     "spec.platform.prometheus.address": Case(
-        {"platform": {"prometheus": {"address": "https://other:9090/prom"}}},
+        {"platform": {"prometheus": {"address": "https://other.observability.svc/prom"}}},
         {"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}},
     ),
-    "spec.platform.prometheus.namespace": Case({"platform": {"prometheus": {"namespace": "observability"}}}),
+    "spec.platform.prometheus.namespace": Case(
+        {"platform": {"prometheus": {"namespace": "agents"}}},
+        {"platform": {"prometheus": {**OUTSIDE, "namespace": "observability"}}},
+    ),
     "spec.platform.prometheus.labels.*": Case({"platform": {"prometheus": {"labels": {"release": "kps"}}}}),
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
@@ -272,7 +277,7 @@ def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
 def tree(blueprint: Values, stack: Values) -> Tree:
     text = yamlio.dump(with_token(blueprint))
     sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": text.encode()}
-    return render(resolve(parse(sources)), shipped_chart(), HELM)
+    return render(resolve(parse(sources)), shipped_charts(), HELM)
 
 
 def changed(base: Values, difference: Spec) -> Values:

@@ -51,7 +51,6 @@ def test_no_text_stands_bare() -> None:
     """Only these may: enumerations, a switch, and what `fail` prints."""
     enumerations = {
         ".Values.image.pullPolicy",
-        ".Values.gpu.resource",
         ".Values.securityContext.readOnlyRootFilesystem",
     }
     for path in (CHART / "templates").iterdir():

@@ -565,6 +565,34 @@ def test_pods_run_where_the_gpus_are() -> None:
     assert "affinity" not in pod(case("default"))
 
 
+@pytest.mark.parametrize(
+    ("resource", "taint", "label"),
+    [
+        ("amd.com/gpu", "amd.com/gpu", "oci.oraclecloud.com/shape"),
+        ("gpu.intel.com/xe", "sku", "example.com/1.0"),
+        ("nvidia.com/mig-1g.10gb", "true", "0x1"),
+    ],
+)
+def test_other_gpus_have_names_of_their_own(resource: str, taint: str, label: str) -> None:
+    """Also such that YAML would take for something else."""
+    changes = {"gpu": {"resource": resource, "taint": taint}, "placement": {"instanceTypeLabel": label}}
+    found = objects(case("shared-cache", **changes))
+    for spec in specs(found):
+        assert spec["tolerations"][0] == {"key": taint, "operator": "Exists"}
+        (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
+            "nodeSelectorTerms"
+        ]
+        assert term["matchExpressions"][0] == {"key": label, "operator": "In", "values": ["VM.GPU.A10.2"]}
+    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert {name for name in container["resources"]["limits"] if "/" in name} == {resource}
+
+
+@pytest.mark.parametrize("resource", ["gpu", "nvidia.com/", "nvidia.com/gpu: 1", "NVIDIA.com/gpu", ""])
+def test_what_is_no_resource_is_refused(resource: str) -> None:
+    with pytest.raises(helm_python.HelmError):
+        text(case("default", gpu={"resource": resource}))
+
+
 def test_replicas_spread_over_nodes_when_they_can() -> None:
     (spread,) = pod(case("default"))["topologySpreadConstraints"]
     assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == (

@@ -20,7 +20,6 @@ from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources
 
 ELSEWHERE = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
-COMPONENTS = ("keda", "prometheus", "kuberay")
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 MIRRORS = {
     "docker.io": "registry.example.com/hub",
@@ -36,6 +35,9 @@ def catalogue() -> dict[str, Any]:
     """The data as it is written, by chart."""
     folder = resources.files("gpuyard") / "catalogue" / "platform"
     return {data["chart"]: data for file in folder.iterdir() for data in [yamlio.load_data(file.read_text("utf-8"))]}
+
+
+COMPONENTS = sorted({data["component"] for data in catalogue().values()})
 
 
 def stack(more: Mapping[str, Any] | None = None, **enabled: bool) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def test_of_another_version_nothing_is_claimed() -> None:
         "keda 2.20.3: its images aren't known, and so neither listed nor pinned (gpuyard knows those of 2.20.2); "
         "`helm template` shows them",
         "images.lock pins ghcr.io/kedacore/keda:2.20.2, which the stack doesn't use; "
-        "`gpuyard images lock` writes it anew",
+        "`gpuyard images --lock` writes it anew",
     )
 
 

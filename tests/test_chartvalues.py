@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.chartvalues import Values
 from gpuyard.doors.helm import Embedded, archive
 from gpuyard.errors import ToolError
@@ -32,13 +32,13 @@ CHANGES: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def helms() -> Any:
-    return helm_python.Chart.load_archive(archive(shipped_chart()))
+    return helm_python.Chart.load_archive(archive(shipped_charts()["vllm"]))
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: ascii(json.dumps(change))[:60])
 def test_as_helm_itself(change: dict[str, Any], helms: Any) -> None:
     values = case("default", **change)
-    ours = bool(list(Values(shipped_chart()).problems(values)))
+    ours = bool(list(Values(shipped_charts()["vllm"]).problems(values)))
     try:
         helms.render(values, name="x", namespace="x")
         theirs = False
@@ -50,9 +50,9 @@ def test_as_helm_itself(change: dict[str, Any], helms: Any) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_test_values_are_taken(name: str) -> None:
-    assert list(Values(shipped_chart()).problems(case(name))) == []
+    assert list(Values(shipped_charts()["vllm"]).problems(case(name))) == []
 
 
 def test_the_message_names_the_place() -> None:
     with pytest.raises(ToolError, match=r"\$\.args: Additional properties are not allowed \('bogus' was unexpected\)"):
-        Embedded(shipped_chart()).render({"args": {"bogus": 1}}, release="x", namespace="x")
+        Embedded(shipped_charts()).render("vllm", {"args": {"bogus": 1}}, release="x", namespace="x")

@@ -1,62 +1,79 @@
 """What a cluster would refuse of a model cache, said before the commit reaches it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.doors import yamlio
-from gpuyard.doors.helm import Embedded
-from gpuyard.render import render
-from gpuyard.review.claims import VALUES, refusals
-from gpuyard.tree import Tree
+from gpuyard.pipeline import placements_of
+from gpuyard.review.claims import refusals
+from gpuyard.review.placed import Claim, Placed, Placements
 from tests.projects import Values, resolved
 from tests.test_compile import git, run, save
 
 LARGE = {"model": {"name": "llama-3.3-70b-instruct"}}
+ELSEWHERE = {"namespace": "models"}
 
 
-def values(spec: Values, stack: Values | None = None) -> Tree:
-    chart = shipped_chart()
-    return render(resolved(spec, stack), chart, Embedded(chart))
+def placements(spec: Values, stack: Values | None = None) -> Placements:
+    return placements_of(resolved(spec, stack))
+
+
+def said(before: Placements, after: Placements) -> list[str]:
+    return [each.message for each in refusals(before, after)]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "start"),
     [
-        (LARGE, {}, ["a claim can't shrink from 300Gi to 50Gi: set chat's storage.cache.size, or delete"]),
-        ({}, LARGE, []),
-        ({}, {}, []),
+        (LARGE, {}, "a claim can't shrink from 300Gi to 50Gi: set chat's storage.cache.size, or delete"),
+        ({}, LARGE, None),
+        ({}, {}, None),
         (
             {"scaling": {"max": 1}},
             {"scaling": {"max": 1}, "storage": {"cache": {"kind": "block"}}},
-            ["a claim can't change from fss to block: set chat's storage.cache.kind back, or delete"],
+            "a claim can't change from fss to block: set chat's storage.cache.kind back, or delete",
         ),
-        ({}, {"storage": {"cache": {"kind": "ephemeral"}}}, []),
-        ({"storage": {"cache": {"size": "1Ti"}}}, {"storage": {"cache": {"size": "1024Gi"}}}, []),
+        ({}, {"storage": {"cache": {"kind": "ephemeral"}}}, None),
+        ({"storage": {"cache": {"kind": "ephemeral"}}}, {}, None),
+        ({"storage": {"cache": {"claim": "mine"}}}, {}, None),
+        ({"storage": {"cache": {"size": "1Ti"}}}, {"storage": {"cache": {"size": "1024Gi"}}}, None),
     ],
 )
-def test_what_a_claim_refuses(old: Values, new: Values, said: list[str]) -> None:
-    found = list(refusals(values(old), values(new)))
-    assert len(found) == len(said)
-    assert all(line.startswith(start) for line, start in zip(found, said, strict=True)), found
+def test_what_a_claim_refuses(old: Values, new: Values, start: str | None) -> None:
+    found = said(placements(old), placements(new))
+    assert len(found) == (start is not None)
+    assert all(line.startswith(start or "") for line in found), found
 
 
 def test_another_storage_class() -> None:
-    [line] = refusals(values({}), values({}, {"storage": {"fss": "other"}}))
+    [line] = said(placements({}), placements({}, {"storage": {"fss": "other"}}))
     assert line.startswith("a claim can't change from oci-fss to other: set spec.storage of the stack back, or delete")
 
 
-def test_many_blueprints() -> None:
-    """More text than a user's file may have: it is our own."""
-    values = "".join(f"b{number}: {{cache: {{kind: fss, size: 90Gi}}, text: {'x' * 100}}}\n" for number in range(3000))
-    old = {VALUES / "values.yaml": values, VALUES / "values-a10.yaml": values}
-    new = {path: text.replace("90Gi", "9Gi") for path, text in old.items()}
-    assert len(list(refusals(old, new))) == 3000
+def test_in_another_namespace_it_is_another_claim() -> None:
+    assert said(placements(LARGE), placements({}, ELSEWHERE)) == []
+
+
+def test_each_cluster_refuses_for_itself() -> None:
+    """Whatever the shape: the claim of a blueprint has one name in a cluster."""
+
+    def chat(shape: str, gib: int) -> Placed:
+        return Placed(shape, "inference", Claim("fss", "oci-fss", gib))
+
+    before = {"iad": {"chat": chat("a10", 100)}, "phx": {"chat": chat("a10", 100), "docs": chat("a10", 100)}}
+    after = {"iad": {"chat": chat("a10", 100)}, "phx": {"chat": chat("h100", 50), "docs": chat("h100", 200)}}
+    assert [(each.cluster, each.blueprint) for each in refusals(before, after)] == [("phx", "chat")]
 
 
 def test_compile_says_it(tmp_path: Path) -> None:
+    """To people once, to machines for each cluster."""
     run("init", tmp_path)
+    stack = (tmp_path / "stack.yaml").read_text(encoding="utf-8")
+    more = stack[stack.index("  - name: phx") :].replace("phx", "iad")
+    (tmp_path / "stack.yaml").write_text(stack + more, encoding="utf-8")
+    save(tmp_path)
     assert "shrink" not in run("compile", tmp_path).output
     blueprint = tmp_path / "blueprints" / "chat.yaml"
     document = yamlio.read(blueprint.read_bytes(), "chat.yaml").value
@@ -64,5 +81,9 @@ def test_compile_says_it(tmp_path: Path) -> None:
     blueprint.write_text(yamlio.dump(document), encoding="utf-8")
     save(tmp_path)
     result = run("compile", tmp_path)
-    assert "note: a claim can't shrink from 100Gi to 50Gi" in result.stderr
-    assert git(tmp_path, "log", "--oneline").count("\n") == 3
+    assert result.stderr.count("note: a claim can't shrink from 100Gi to 50Gi") == 1
+    assert git(tmp_path, "log", "--oneline").count("\n") == 4
+    git(tmp_path, "reset", "-q", "--hard", "HEAD~")
+    data = json.loads(run("compile", tmp_path, "-o", "json").stdout)
+    assert [(each["cluster"], each["blueprint"]) for each in data["consequences"]] == [("iad", "chat"), ("phx", "chat")]
+    assert data["notes"].count(data["consequences"][0]["message"]) == 1

@@ -150,6 +150,20 @@ def test_second_compile_is_up_to_date(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
+def test_up_to_date_is_said_without_rendering(repository: Path) -> None:
+    """It is what most runs find."""
+    helmless = {"GPUYARD_HELM": "/nowhere"}
+    assert (run("compile", repository, env=helmless).exit_code, run("compile", repository).exit_code) == (69, 0)
+    assert run("compile", repository, env=helmless).output.startswith("up to date")
+    assert run("compile", repository, "--check", env=helmless).exit_code == 69
+
+
+def test_what_is_wrong_with_the_files_is_said_before_they_are_committed(repository: Path) -> None:
+    (repository / "blueprints" / "chat.yaml").write_text("a: [", encoding="utf-8")
+    result = run("compile", repository)
+    assert (result.exit_code, result.output.startswith("blueprints/chat.yaml:1:")) == (65, True), result.output
+
+
 def test_json_has_the_same_keys_whatever_happens(repository: Path, tmp_path: Path) -> None:
     git(repository, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
     pushed = run("compile", repository, "--push", "-o", "json")
@@ -417,7 +431,7 @@ def test_what_a_damaged_lock_advises_works(repository: Path) -> None:
     (repository / "notes.txt").write_text("later", encoding="utf-8")
     save(repository, "notes")
     result = run("compile", repository)
-    assert (result.exit_code, ".gpuyard.lock: damaged" in result.output) == (1, True), result.output
+    assert (result.exit_code, ".gpuyard.lock:1:1: damaged" in result.output) == (1, True), result.output
     for command in result.output.split("`")[1::2]:
         shell(repository, command)
     assert run("compile", repository).exit_code == 0
@@ -429,7 +443,7 @@ def test_a_folder_of_a_repository(repository: Path) -> None:
     save(repository, "moved")
     result = run("compile", repository / "team")
     assert result.exit_code == 73
-    assert f"isn't the top of the repository {repository}, where stack.yaml has to be" in result.output
+    assert f"isn't the top of the repository {repository}, where its files have to be" in result.output
 
 
 def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
@@ -540,7 +554,7 @@ def test_the_workflow_runs_what_its_comment_says(repository: Path) -> None:
     text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
     (job,) = yaml.safe_load(text)["jobs"].values()
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == [f"pip install 'gpuyard[embedded]=={__version__}'", "gpuyard check", "gpuyard compile --check"]
+    assert commands == [f"pip install 'gpuyard=={__version__}'", "gpuyard check", "gpuyard compile --check"]
 
 
 def test_not_a_repository(project: Path) -> None:

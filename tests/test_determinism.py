@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
@@ -17,13 +17,13 @@ from gpuyard.tree import Tree
 CODE = """
 import hashlib, sys
 from tests.conftest import demo_sources
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
-chart = shipped_chart()
-tree = render(resolve(parse(demo_sources())), chart, Embedded(chart))
+charts = shipped_charts()
+tree = render(resolve(parse(demo_sources())), charts, Embedded(charts))
 print(hashlib.sha256(repr(sorted(tree.items())).encode()).hexdigest())
 """
 
@@ -52,7 +52,7 @@ def test_environment_changes_nothing(setting: dict[str, str], demo_tree: Tree, t
 
 
 def test_rendering_twice_gives_the_same(demo: Resolved, demo_tree: Tree) -> None:
-    assert render(demo, shipped_chart(), Embedded(shipped_chart())) == demo_tree
+    assert render(demo, shipped_charts(), Embedded(shipped_charts())) == demo_tree
 
 
 def test_objects_carry_no_version_of_ours_and_no_namespace(demo_tree: Tree) -> None:
@@ -65,8 +65,8 @@ def test_objects_carry_no_version_of_ours_and_no_namespace(demo_tree: Tree) -> N
 
 
 def test_render_asks_no_network_and_no_disk(demo: Resolved, demo_tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    chart = shipped_chart()
-    helm = Embedded(chart)
+    charts = shipped_charts()
+    helm = Embedded(charts)
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("render must be pure")
@@ -74,4 +74,4 @@ def test_render_asks_no_network_and_no_disk(demo: Resolved, demo_tree: Tree, mon
     monkeypatch.setattr("socket.socket", refuse)
     monkeypatch.setattr("builtins.open", refuse)
     monkeypatch.setattr("subprocess.Popen", refuse)
-    assert render(demo, chart, helm) == demo_tree
+    assert render(demo, charts, helm) == demo_tree

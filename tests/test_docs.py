@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gpuyard.cli.main import cli
-from gpuyard.project.load import schema
+from gpuyard.project.formats import schema
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,12 +25,25 @@ def test_every_command_has_help_an_example_and_its_place_in_the_readme(name: str
     assert f"gpuyard {name}" in README
 
 
+CONDITIONAL = ("if", "then", "else")
+
+
+def test_the_list_of_commands_is_whole_and_on_one_line_each() -> None:
+    lines = CliRunner().invoke(cli, ["--help"], terminal_width=80).output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == COMMANDS
+    for line in lines:
+        short = line.split(maxsplit=1)[1]
+        assert len(short) <= 60
+        assert (short.endswith("."), "..." in short) == (True, False)
+
+
 def keys(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(node, dict):
         for name, value in node.get("properties", {}).items():
             yield f"{path}.{name}", value
         for name, value in node.items():
-            yield from keys(value, f"{path}.{name}" if name not in ("properties", "items") else path)
+            if name not in CONDITIONAL:  # says more of keys that are described elsewhere
+                yield from keys(value, f"{path}.{name}" if name not in ("properties", "items") else path)
     elif isinstance(node, list):
         for value in node:
             yield from keys(value, path)
@@ -65,3 +78,15 @@ def test_shapes_command_lists_every_shape() -> None:
     }  # fmt: skip
     text = CliRunner().invoke(cli, ["shapes"]).output
     assert all(row["name"] in text for row in rows)
+
+
+def test_shapes_command_says_what_a_pod_needs_there_and_what_several_nodes_share() -> None:
+    rows = json.loads(CliRunner().invoke(cli, ["shapes", "--output", "json"]).output)
+    (h100,) = (row for row in rows if row["name"] == "BM.GPU.H100.8")
+    assert (h100["resource"], h100["instance_type_label"]) == ("nvidia.com/gpu", "node.kubernetes.io/instance-type")
+    assert h100["taint"] == {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+    assert not h100["read_only_root_filesystem"]
+    assert "nvidia-cdi-hook" in h100["read_only_root_reason"]
+    assert (h100["rdma"]["ports"], h100["rdma"]["gbps"], h100["rdma"]["virtual_functions"]) == (16, 3200, 16)
+    assert h100["rdma"]["nccl"]["NCCL_IB_GID_INDEX"] == "3"
+    assert h100["rdma"]["host_network_hca"].startswith("=mlx5_0,")

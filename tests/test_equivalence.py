@@ -1,4 +1,4 @@
-"""One truth: the chart, the overlays and both Helm engines give the same objects."""
+"""One truth: the chart, the overlays and both Helm backends give the same objects."""
 
 import subprocess
 from pathlib import Path
@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue.shapes import catalogue
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Binary, Embedded
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
-from gpuyard.resolve import Resolved
+from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
+from tests.conftest import demo_sources, write_tree
 
 SHAPES = sorted(catalogue())
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -45,15 +47,15 @@ def test_chart_equals_overlay(shape: str, demo_path: Path, demo: Resolved, helm_
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_render_shows_what_the_overlay_builds(shape: str, demo_path: Path, demo: Resolved, kubectl: Path) -> None:
-    helm = Embedded(shipped_chart())
+    helm = Embedded(shipped_charts())
     for workload in demo.workloads:
         if workload.shape.name == shape:
             built = run(kubectl, "kustomize", demo_path / "overlays" / shape / workload.name)
             assert by_name(built) == by_name(objects(demo, workload, helm))
 
 
-def test_both_engines_give_the_same_tree(demo: Resolved, demo_tree: Tree, helm_binary: Path) -> None:
-    assert render(demo, shipped_chart(), Binary(shipped_chart(), helm_binary)) == demo_tree
+def test_both_backends_give_the_same_tree(demo: Resolved, demo_tree: Tree, helm_binary: Path) -> None:
+    assert render(demo, shipped_charts(), Binary(shipped_charts(), helm_binary)) == demo_tree
 
 
 def test_no_shape_no_objects(demo_path: Path, helm_binary: Path) -> None:
@@ -79,3 +81,10 @@ def test_charts_pass_helms_linter(demo_path: Path, helm_binary: Path) -> None:
         argv = [helm_binary, "lint", "--strict", chart, "-f", chart / f"values-{shape}.yaml"]
         done = subprocess.run([str(part) for part in argv], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_stack_without_blueprints_is_an_empty_chart(helm_binary: Path, tmp_path: Path) -> None:
+    """A chart that lies in charts/ is rendered whether or not anything depends on it."""
+    files = {name: data for name, data in demo_sources().items() if not name.startswith("blueprints/")}
+    write_tree(tmp_path, render(resolve(parse(files)), shipped_charts(), Embedded(shipped_charts())))
+    assert run(helm_binary, "template", "inference", tmp_path / "charts" / "inference") == []

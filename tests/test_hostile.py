@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gpuyard.catalogue import datafiles
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.project.load import parse, schema
+from gpuyard.project.formats import schema
+from gpuyard.project.load import parse
 from gpuyard.render.readme import _prose
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
@@ -249,7 +251,7 @@ def mappings(value: Any, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]
 @pytest.mark.parametrize("how", MISSPELLED)
 @pytest.mark.parametrize(("kind", "variant"), [("stack", "catalogue"), *(("blueprint", each) for each in VARIANTS)])
 def test_a_misspelled_key_is_refused(kind: str, variant: str, how: str) -> None:
-    known = f"{schema(kind)}{schema('model')}"
+    known = f"{schema(kind)}{datafiles.schema('model')}"
     tried = 0
     for path, mapping in mappings(maximal(variant).contents[kind]):
         typos = {MISSPELLED[how](key): item for key, item in mapping.items()}
@@ -360,12 +362,12 @@ AUDIT = """
 import sys
 from pathlib import Path
 from gpuyard.project.load import load
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 
-chart, helm = shipped_chart(), Embedded(shipped_chart())
+charts, helm = shipped_charts(), Embedded(shipped_charts())
 forbidden = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "urllib.", "http.")
 
 def hook(event, arguments):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gpuyard.catalogue import images
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.commit.digest import input_digest
 from gpuyard.doors.helm import Embedded
@@ -72,7 +72,7 @@ def rendered(project: Path) -> set[str]:
             for value in node:
                 yield from found(value)
 
-    resolved, helm = resolve(load(project)), Embedded(shipped_chart())
+    resolved, helm = resolve(load(project)), Embedded(shipped_charts())
     return {image for workload in resolved.workloads for image in found(objects(resolved, workload, helm))}
 
 
@@ -103,11 +103,11 @@ def test_images_and_charts_as_text(project: Path) -> None:
 
 
 def test_a_tag_alone_is_noted(project: Path) -> None:
-    note = f"{UPSTREAM} isn't pinned: no digest with a source is known: tag only; `gpuyard images lock` asks"
+    note = f"{UPSTREAM} isn't pinned: no digest with a source is known: tag only; `gpuyard images --lock` asks"
     result = run("check", project)
     assert (result.exit_code, note in result.output) == (0, True), result.output
     assert note in json.loads(run("check", project, "-o", "json").stdout)["notes"][0]
-    platform = "10 of 10 images of the platform's charts aren't pinned: their tags alone; `gpuyard images lock` asks"
+    platform = "10 of 10 images of the platform's charts aren't pinned: their tags alone; `gpuyard images --lock` asks"
     assert platform in result.output
     lock(project, {UPSTREAM: DIGEST, "ghcr.io/kedacore/keda:2.20.2": DIGEST})
     result = run("check", project)
@@ -154,12 +154,12 @@ def test_lock_asks_the_mirrors_and_pins_what_compile_emits(project: Path) -> Non
         mirror(project, f"{fake.host}/hub", *REGISTRIES)
         digests = filled(fake, project)
         assert len(digests) == 11
-        first = run("images", "lock", project)
+        first = run("images", project, "--lock")
         assert first.exit_code == 0, first.output
         for name, digest in digests.items():
             assert f"{name}: {digest}\n" in first.output
         assert load(project).digests == digests
-        assert run("images", "lock", project).output == f"up to date: {project / 'images.lock'}\n"
+        assert run("images", project, "--lock").output == f"up to date: {project / 'images.lock'}\n"
         pinned = f"{fake.host}/hub/vllm/vllm-openai:v0.32.0@{digests[UPSTREAM]}"
         assert rendered(project) == {pinned}
         data = json.loads(run("images", project, "-o", "json").stdout)["images"]
@@ -167,8 +167,30 @@ def test_lock_asks_the_mirrors_and_pins_what_compile_emits(project: Path) -> Non
         assert all(image["image"].startswith(f"{fake.host}/hub/") for image in data)
         # A tag that has moved: the change is shown.
         moved = fake.put("hub/vllm/vllm-openai", "v0.32.0", b'{"schemaVersion": 2}')
-        assert f"{UPSTREAM}: {moved} (was {digests[UPSTREAM]})" in run("images", "lock", project).output
+        assert f"{UPSTREAM}: {moved} (was {digests[UPSTREAM]})" in run("images", project, "--lock").output
     assert [path.name for path in project.iterdir() if path.name.startswith("tmp")] == []
+
+
+def test_lock_for_a_machine_says_what_a_listing_says_afterwards(project: Path) -> None:
+    with fake_registry() as fake:
+        mirror(project, f"{fake.host}/hub", *REGISTRIES)
+        digests = filled(fake, project)
+        data = json.loads(run("images", project, "--lock", "-o", "json").stdout)
+    assert {image["upstream"]: image["digest"] for image in data["images"]} == digests
+    assert data == json.loads(run("images", project, "-o", "json").stdout)
+
+
+def test_a_folder_called_lock_is_listed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.rename(project.parent / "lock")
+    monkeypatch.chdir(project.parent)
+    result = run("images", "lock")
+    assert (result.exit_code, result.output.startswith("IMAGE")) == (0, True)
+    assert not (project.parent / "lock" / "images.lock").exists()
+
+
+def test_a_registry_over_plain_http_is_for_the_lock(project: Path) -> None:
+    result = run("images", project, "--insecure", "registry.example.com")
+    assert (result.exit_code, "--insecure is for --lock" in result.output) == (2, True)
 
 
 def test_what_a_mirror_lacks_is_said_at_once_and_leaves_the_lock_alone(project: Path) -> None:
@@ -179,7 +201,7 @@ def test_what_a_mirror_lacks_is_said_at_once_and_leaves_the_lock_alone(project: 
         filled(fake, project)
         del fake.manifests["/v2/hub/vllm/vllm-openai/manifests/v0.32.0"]
         del fake.manifests["/v2/hub/thanos/thanos/manifests/v0.42.4"]
-        result = run("images", "lock", project)
+        result = run("images", project, "--lock")
     assert result.exit_code == 66, result.output
     for missing in ("vllm/vllm-openai:v0.32.0", "thanos/thanos:v0.42.4"):
         assert f"{fake.host}/hub/{missing}: the registry doesn't have it\n" in result.output

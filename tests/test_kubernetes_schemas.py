@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.render.kustomize import objects
@@ -14,7 +14,7 @@ from tests.scan.ours import KUBERNETES, built_in, invalid
 
 @pytest.fixture(scope="session")
 def found(demo: Resolved, demo_tree: Tree) -> dict[str, Object]:
-    helm = Embedded(shipped_chart())
+    helm = Embedded(shipped_charts())
     rendered = {
         named(f"{workload.shape.name}/{workload.name}", obj): obj
         for workload in demo.workloads

@@ -3,11 +3,17 @@
 import os
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
+from collections.abc import Iterable, Iterator
+from email import message_from_bytes
+from importlib.metadata import Distribution, PackagePath, distribution, distributions
 from pathlib import Path
+from shutil import which
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 
@@ -56,43 +62,98 @@ def test_no_python_hides_in_the_data(wheel: Path) -> None:
         assert not [name for name in archive.namelist() if "_data/" in name and name.endswith(".py")]
 
 
-def test_compiles_from_the_wheel_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    """In an empty environment: our package from the wheel alone, its dependencies from this one."""
-    environment = tmp_path / "env"
-    venv.create(environment, with_pip=False, symlinks=True)
-    site = next((environment / "lib").glob("python*")) / "site-packages"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)],
-        check=True,
+def needed(requirements: Iterable[str]) -> dict[str, Distribution]:
+    """What requirements lead to on this machine, without extras, as this environment has it."""
+    found: dict[str, Distribution] = {}
+    wanted = [Requirement(line) for line in requirements]
+    for each in wanted:  # grows while it is walked
+        inside = each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in ("", *each.extras))
+        if inside and each.name not in found:
+            found[each.name] = distribution(each.name)
+            wanted += map(Requirement, found[each.name].requires or ())
+    return found
+
+
+def own_files(dist: Distribution) -> Iterator[PackagePath]:
+    """What it put into site-packages, without what Python made of it."""
+    return (file for file in dist.files or () if file.parts[0] != ".." and file.suffix != ".pyc")
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, what it needs and nothing else. No index is asked, and pip itself finds it complete."""
+    root = tmp_path_factory.mktemp("env")
+    venv.create(root, with_pip=False, symlinks=True)
+    (site,) = root.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    for dist in needed(metadata.get_all("Requires-Dist", [])).values():
+        for top in {file.parts[0] for file in own_files(dist)}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(dist.locate_file(top))))
+    pip = [sys.executable, "-m", "pip", "--python", str(root / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-index", str(wheel)], check=True, env={"PATH": os.environ["PATH"]})
+    return root
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH with git and nothing else: no helm."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").symlink_to(str(which("git")))
+    return str(tmp_path / "bin")
+
+
+def test_the_main_job_runs_where_nothing_but_the_wheel_was_asked_for(
+    environment: Path, path: str, tmp_path: Path
+) -> None:
+    """Every package in the environment is used by it: nobody waits for one that nothing imports."""
+    told = (
+        "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from gpuyard.cli.main import main; main()"
     )
-    here = next(path for path in sys.path if path.endswith("site-packages"))
-    linked = site / "dependencies.pth"
-    # Behind our own site-packages, so that only what the wheel lacks is found there.
-    linked.write_text(here + "\n", encoding="utf-8")
-    python = environment / "bin" / "python"
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    imported: set[str] = set()
 
     def run(*args: str) -> str:
-        done = subprocess.run(
-            [str(python), "-m", "gpuyard", *args],
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        argv = [environment / "bin" / "python", "-c", told, *args]
+        env = {"PATH": path, "HOME": str(tmp_path)}
+        done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        imported.update(done.stderr.splitlines()[-1].split())
         return done.stdout
 
-    where = subprocess.run(
-        [str(python), "-c", "import gpuyard; print(gpuyard.__file__)"],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert where.stdout.startswith(str(site))
     run("init", "gitops")
     assert "commit " in run("compile", "gitops")
     assert run("compile", "gitops").startswith("up to date")
+
+    (site,) = environment.glob("lib/python*/site-packages")
+    installed = {dist.name: list(own_files(dist)) for dist in distributions(path=[str(site)])}
+    assert {"gpuyard", "click"} <= installed.keys()
+    assert "oci" not in installed
+    for name, files in installed.items():
+        tops = {file.parts[0].partition(".")[0] for file in files if file.suffix in {".py", ".so"}}
+        assert tops & imported, f"{name} is installed, and nothing imports it"
+    sizes = {name: sum(Path(str(file.locate())).stat().st_size for file in files) for name, files in installed.items()}
+    largest = ", ".join(
+        f"{name} {size // 10**6}" for name, size in sorted(sizes.items(), key=lambda each: -each[1])[:3]
+    )
+    print(f"{sum(sizes.values()) // 10**6} MB on disk: {largest}, …")  # noqa: T201 - `pytest -rP` shows it
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "wheel_exists"),
+    [
+        ("linux", "x86_64", True),
+        ("linux", "aarch64", True),
+        ("darwin", "arm64", True),
+        ("darwin", "x86_64", False),
+        ("linux", "ppc64le", False),
+        ("linux", "armv7l", False),
+    ],
+)
+def test_helm_s_library_is_needed_where_it_has_a_wheel(platform: str, machine: str, wheel_exists: bool) -> None:
+    lines = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    markers = [each.marker for each in map(Requirement, lines) if each.name == "helm-python-sdk"]
+    here = {"sys_platform": platform, "platform_machine": machine}
+    assert any(marker is None or marker.evaluate(here) for marker in markers) == wheel_exists

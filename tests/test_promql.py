@@ -10,14 +10,15 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import layers as platform
 from gpuyard.render import monitors
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.releases import releases
 from gpuyard.tree import Tree
-from tests.promql import alerts, board, expressions, quiet, signals
+from tests.promql import alerts, board, expressions, metrics, quiet, signals
 from tests.promql.promtool import Scene, check, run
 from tests.promql.series import condition, keda, others
 
@@ -132,7 +133,7 @@ def test_a_fixed_number_of_servers_is_no_alarm(least: int, most: int, there: boo
 
 
 def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: Path, tmp_path: Path) -> None:
-    helm = Embedded(shipped_chart())
+    helm = Embedded(shipped_charts())
     files = [
         obj["spec"]["groups"]
         for workload in demo.workloads
@@ -163,6 +164,34 @@ def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
 )
 def test_what_does_not_exist_is_found(expression: str, problem: str) -> None:
     assert problem in "".join(expressions.problems(expression, "0.32.0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "message"),
+    [
+        ("vllm:num_requests_running", ["model_name", "namespace"], None),
+        ("vllm:e2e_request_latency_seconds_bucket", ["le", "model_name"], None),
+        ("vllm:request_success_total", ["finished_reason"], None),
+        ("vllm:cache_config_info", ["block_size"], None),
+        (
+            "vllm:gpu_cache_usage_perc",
+            [],
+            "vLLM 0.32.0 has no metric vllm:gpu_cache_usage_perc; did you mean vllm:kv_cache_usage_perc?",
+        ),
+        (
+            "vllm:request_success",
+            [],
+            "vLLM 0.32.0 has no metric vllm:request_success; did you mean vllm:request_success_total?",
+        ),
+        (
+            "vllm:num_requests_waiting",
+            ["model"],
+            "vllm:num_requests_waiting has no label model; did you mean model_name?",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_metric(name: str, labels: list[str], message: str | None) -> None:
+    assert metrics.problem(name, labels, "0.32.0") == message
 
 
 # --- the dashboard --------------------------------------------------------------------------------------------
@@ -259,7 +288,8 @@ def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tu
         name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
     }
     stack = replace(demo.stack, platform=replace(demo.stack.platform, components=components))
-    tree = platform.files(replace(demo, stack=stack))
+    wanted = releases(stack.platform, mirrors={}, locked={})
+    tree = platform.files(replace(demo, stack=stack, releases=wanted))
     configs = {path.name for path in tree if path.parts[:2] == ("platform", "configs")}
     assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", *files}
 

@@ -116,7 +116,11 @@ def test_what_others_install() -> None:
         "ingress": {"className": "nginx", "namespace": "ingress", "plainHttp": True},
         "platform": {
             "keda": {"enabled": False},
-            "prometheus": {"enabled": False, "address": "http://prom:9090", "labels": {"release": "kps"}},
+            "prometheus": {
+                "enabled": False,
+                "address": "http://prom.observability.svc:9090",
+                "labels": {"release": "kps"},
+            },
         },
     }
     text = needs({"priorityClass": "first"}, stack)

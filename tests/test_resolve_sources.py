@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.models import catalogue
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.fit.budget import Kind
+from gpuyard.fit.budget import Origin, load_budget
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
 from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload
@@ -23,6 +24,12 @@ TWO_REGIONS = {
 }
 
 
+def rollout(origin: Origin) -> int:
+    """Seconds that four replicas of the model of these tests may take, one after the other."""
+    model = catalogue()["llama-3.1-8b-instruct"]
+    return load_budget(model, kind=origin, replicas=4, shutdown_timeout=300).sync_timeout
+
+
 def test_a_bucket_by_its_s3_endpoint() -> None:
     found = chart_values(BUCKET)
     assert found["model"] == {
@@ -36,7 +43,7 @@ def test_a_bucket_by_its_s3_endpoint() -> None:
         },
     }
     assert "download" not in found
-    assert workload(BUCKET).source.kind is Kind.OCI
+    assert workload(BUCKET).sync_timeout == rollout(Origin.OCI)
 
 
 def test_a_bucket_has_one_region() -> None:
@@ -48,8 +55,8 @@ def test_a_bucket_has_one_region() -> None:
     assert "no cluster of the stack has a region" in problems(BUCKET, nowhere)[0]
 
 
-@pytest.mark.parametrize(("scheme", "kind"), [("pvc", Kind.PVC), ("fss", Kind.FSS)])
-def test_a_claim_that_holds_the_weights(scheme: str, kind: Kind) -> None:
+@pytest.mark.parametrize(("scheme", "kind"), [("pvc", Origin.PVC), ("fss", Origin.FSS)])
+def test_a_claim_that_holds_the_weights(scheme: str, kind: Origin) -> None:
     spec = {"model": {"source": f"{scheme}://weights/llama/8b"}}
     found = chart_values(spec)
     assert found["model"] == {
@@ -58,7 +65,7 @@ def test_a_claim_that_holds_the_weights(scheme: str, kind: Kind) -> None:
         "volume": {"claim": "weights", "path": "llama/8b"},
     }
     assert "download" not in found
-    assert workload(spec).source.kind is kind
+    assert workload(spec).sync_timeout == rollout(kind)
 
 
 def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
@@ -121,10 +128,8 @@ def test_one_job_downloads_into_the_shared_cache() -> None:
     found = chart_values({})
     assert found["download"] == {"enabled": True, "timeoutSeconds": 1800}
     with_job, without = workload({}), workload({"storage": {"download": False}})
-    assert with_job.sync_timeout == with_job.budget.sync_timeout + 1800
-    assert without.sync_timeout == without.budget.sync_timeout
-    assert "from fss" in with_job.budget.assumptions[0]
-    assert "from hf" in without.budget.assumptions[0]
+    assert with_job.sync_timeout == rollout(Origin.FSS) + 1800
+    assert without.sync_timeout == rollout(Origin.HF)
 
 
 @pytest.mark.parametrize(
@@ -261,6 +266,10 @@ def test_a_cache_on_the_boot_volume_must_fit_as_often_as_its_node_has_pods(size:
         ({}, ["attention is missing", "name is missing", "parameters is missing", "weightsBytes is missing"]),
         ({**FACTS, "paramaters": 1}, ["paramaters is not known; did you mean parameters?"]),
         ({**FACTS, "attention": {**FACTS["attention"], "layers": "x"}}, ['attention.layers is the text "x"; must be']),
+        (
+            {**FACTS, "attention": {**FACTS["attention"], "heads": 30}, "weightsBytes": 16},
+            ["weightsBytes: must be at least two bits a parameter", "attention.heads: must be a multiple of kvHeads"],
+        ),
     ],
 )
 def test_wrong_facts_in_plain_words(facts: dict[str, object], found: list[str]) -> None:

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.platform import catalogue
+from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.cli.report import as_data
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
+from gpuyard.project.stack import Engine
 from gpuyard.render.kustomize import objects
 from gpuyard.render.layers import files
 from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload
@@ -45,11 +48,37 @@ def test_a_block_volume_leaves_no_room_for_a_surge() -> None:
 # --- the stack -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("namespace", ["default", "flux-system", "keda", "monitoring", "kube-system", "kube-public"])
+OWNERS = {
+    "default": "Kubernetes",
+    "kube-system": "Kubernetes",
+    "kube-public": "Kubernetes",
+    "flux-system": "Flux",
+    "argocd": "Argo CD",
+    "keda": "the platform's keda",
+    "monitoring": "the platform's prometheus",
+    "kuberay": "the platform's kuberay",
+}
+
+
+@pytest.mark.parametrize("namespace", OWNERS)
 def test_the_models_have_a_namespace_of_their_own(namespace: str) -> None:
     assert problems({}, {"namespace": namespace}) == [
-        f"spec.namespace: {namespace} is not the model servers' own; use another, such as inference"
+        f"spec.namespace: {namespace} belongs to {OWNERS[namespace]}, whose pods would get the models' quota "
+        "and security level; use another, such as inference"
     ]
+
+
+def test_no_namespace_of_a_chart_or_an_engine_is_left_out() -> None:
+    """Two owners would write one Namespace, each with a security level of its own."""
+    others = {release.namespace for release in catalogue()} | {engine.namespace for engine in Engine}
+    assert others <= OWNERS.keys()
+    for name in ("keda", "kuberay"):  # one that is switched off may be there all the same
+        assert problems({}, {"namespace": name, "platform": {name: {"enabled": False}}})
+
+
+@pytest.mark.parametrize("namespace", ["inference", "kubernetes-models", "keda-models", "flux"])
+def test_other_namespaces_are_free(namespace: str) -> None:
+    assert problems({}, {"namespace": namespace}) == []
 
 
 def test_a_patch_release_is_checked_as_its_minor_version() -> None:
@@ -88,19 +117,73 @@ def test_no_monitor_of_a_keda_that_isnt_ours() -> None:
 
 
 @pytest.mark.parametrize("name", ["flux-system", "platform-crds", "platform-x", "inference-chat"])
-def test_a_name_that_flux_or_gpuyard_uses(name: str) -> None:
-    """Its Kustomization would be another one's, and each would undo the other."""
+def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
+    """Its objects would be another one's, and each would undo the other."""
     stack = yamlio.dump(merged(STACK, {"metadata": {"name": name}})).encode()
     with pytest.raises(InputError) as refused:
         parse({**sources({}), "stack.yaml": stack})
     assert "metadata.name" in str(refused.value)
-    assert "names of its other Kustomizations" in str(refused.value)
+    assert "(names of the engine's other objects); flux-system would be the engine's own" in str(refused.value)
 
 
 def test_a_prometheus_without_its_address() -> None:
     assert "where is the cluster's own?" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
     stack = {"platform": {"prometheus": {"address": "http://prom:9090"}}}
     assert problems({}, stack) == ["spec.platform.prometheus.address: is read where enabled is false; remove it"]
+
+
+INSTALLED = {"address": "http://kps-prometheus.monitoring.svc:9090"}
+
+
+def policy(prometheus: dict[str, Any]) -> tuple[str, list[str]]:
+    """Where KEDA asks, and whose pods may read the models' metrics."""
+    found = chart_values({}, {"platform": {"prometheus": prometheus}})
+    return found["scaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
+
+
+def test_the_installed_prometheus_is_where_its_chart_is() -> None:
+    assert policy({}) == (INSTALLED["address"], ["monitoring"])
+    assert policy({"namespace": "monitoring"}) == policy({})
+    assert problems({}, {"platform": {"prometheus": {"namespace": "observability"}}}) == [
+        "spec.platform.prometheus.namespace: the installed Prometheus runs in monitoring; "
+        "remove namespace or set enabled: false"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "namespace"),
+    [
+        ("http://prom.observability.svc:9090", "observability"),
+        ("https://prom.Observability.svc.cluster.local/prom", "observability"),
+        ("http://prometheus-0.prometheus-operated.observability.svc:9090", "observability"),
+    ],
+)
+def test_the_namespace_follows_from_the_address(address: str, namespace: str) -> None:
+    there, host = {"enabled": False, "address": address}, address.split("/")[2].split(":")[0].lower()
+    assert policy(there) == policy({**there, "namespace": namespace}) == (address, [namespace])
+    assert problems({}, {"platform": {"prometheus": {**there, "namespace": "monitoring"}}}) == [
+        f"spec.platform.prometheus.namespace: monitoring is not where {host} is; write {namespace} or remove it"
+    ]
+
+
+@pytest.mark.parametrize("host", ["prom.example.com", "10.0.7.9", "prom.observability", "svc.example.com", "prom.svc"])
+def test_the_namespace_of_agents_is_named_where_the_address_is_elsewhere(host: str) -> None:
+    """What scrapes is in the cluster, wherever KEDA asks; no default would be right."""
+    there = {"enabled": False, "address": f"http://{host}:9090"}
+    assert problems({}, {"platform": {"prometheus": there}}) == [
+        f"spec.platform.prometheus.address: {host} does not say in which namespace Prometheus runs; add namespace, "
+        "or it may not read metrics"
+    ]
+    assert policy({**there, "namespace": "agents"}) == (f"http://{host}:9090", ["agents"])
+
+
+@pytest.mark.parametrize("more", [{}, {"namespace": "observability"}])
+def test_a_name_alone_is_one_of_kedas_namespace(more: dict[str, str]) -> None:
+    stack = {"platform": {"prometheus": {"enabled": False, "address": "http://prom:9090", **more}}}
+    assert problems({}, stack) == [
+        "spec.platform.prometheus.address: prom would be looked up in KEDA's namespace; "
+        "write http://prom.NAMESPACE.svc:PORT"
+    ]
 
 
 def test_secrets_to_pull_with() -> None:
@@ -190,7 +273,7 @@ def test_proxies_and_names_reach_every_policy() -> None:
     found = resolved({}, PROXY)
     assert chart_values({}, PROXY)["networkPolicy"]["egress"] == PROXY["network"]["egress"]
     policies = [
-        obj for obj in objects(found, found.workloads[0], Embedded(shipped_chart())) if obj["kind"] == "NetworkPolicy"
+        obj for obj in objects(found, found.workloads[0], Embedded(shipped_charts())) if obj["kind"] == "NetworkPolicy"
     ]
     assert len(policies) == 2
     for policy in policies:
@@ -287,6 +370,26 @@ def test_spare_gpus_that_are_too_few() -> None:
     assert notes({"shapes": {"a10": {}}, "rollout": {"spareGpus": 1}}) == [
         "blueprints/chat.yaml: 1 spare GPUs are too few for a replica on a10 (2 GPUs), "
         "so an old one stops before a new one starts"
+    ]
+
+
+def test_a_flag_that_the_next_vllm_refuses_is_named() -> None:
+    assert notes({"serving": {"args": {"enable-prefix-caching": True, "disable-cascade-attn": True}}}) == [
+        "blueprints/chat.yaml: spec.serving.args.disable-cascade-attn: --disable-cascade-attn is deprecated and has no "
+        "effect since cascade attention has been removed. It will be removed in v0.33.0."
+    ]
+
+
+def test_check_says_a_machine_under_which_licence_each_model_is() -> None:
+    assert {each["licence"] for each in as_data(resolved(CALLED))["workloads"]} == {"llama3.1"}
+
+
+def test_what_is_known_of_an_oci_shape_is_said_once() -> None:
+    shapes = {"a100": ["BM.GPU4.8", "BM.GPU.B4.8"]}
+    found = notes({}, {"clusters": [{"name": name, "shapes": shapes} for name in ("phx", "iad")]})
+    assert [note.partition(": ")[2] for note in found] == [
+        "BM.GPU4.8: oci-ai-blueprints documents pod sandbox failures on this shape under OKE; "
+        "try one node before you buy several"
     ]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.doors.chartvalues import SCHEMA
@@ -476,7 +476,7 @@ def unchecked() -> Any:
     from gpuyard.doors.helm import archive
 
     return helm_python.Chart.load_archive(
-        archive({path: text for path, text in shipped_chart().items() if path != SCHEMA})
+        archive({path: text for path, text in shipped_charts()["vllm"].items() if path != SCHEMA})
     )
 
 
@@ -491,7 +491,7 @@ def said(rule: Rule) -> list[str]:
 
 @pytest.mark.parametrize("name", SCHEMA_RULES)
 def test_the_schema_of_the_chart_refuses(name: str) -> None:
-    problems = list(ChartValues(shipped_chart()).problems(case("default", **SCHEMA_RULES[name].values)))
+    problems = list(ChartValues(shipped_charts()["vllm"]).problems(case("default", **SCHEMA_RULES[name].values)))
     assert {problem.partition(": ")[0] for problem in problems} == {f"$.{name.strip()}"}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gpuyard.catalogue.shapes import catalogue, load
+from gpuyard.catalogue.shapes import Gpu, catalogue, load
 from gpuyard.errors import InputError
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
@@ -69,10 +69,12 @@ def test_every_malformed_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load(tmp_path)
     messages = {Path(problem.location.file).parent.name: problem.message for problem in caught.value.problems}
-    assert messages["b1"] == "name is 'other' but the folder is 'b1'"
-    assert "'surprise' was unexpected" in messages["b2"]
-    assert messages["b3"].startswith("can't be read: ")
-    assert messages["b4"].startswith("can't be read: ")
+    assert messages["b1"] == "name must be the folder's: b1"
+    assert messages["b2"].startswith("surprise is not known; ")
+    assert messages["b3"] == "cannot be read: No such file or directory"
+    assert messages["b4"] == "the file ends inside a [ or {; close it"
+    lines = {Path(problem.location.file).parent.name: problem.location.line for problem in caught.value.problems}
+    assert lines == {"b1": 1, "b2": 1, "b3": 0, "b4": 1}
 
 
 def test_the_nameplate_is_refused_as_usable_memory(tmp_path: Path) -> None:
@@ -81,7 +83,16 @@ def test_the_nameplate_is_refused_as_usable_memory(tmp_path: Path) -> None:
     write(tmp_path, "x", data)
     with pytest.raises(InputError) as caught:
         load(tmp_path)
-    assert {problem.message for problem in caught.value.problems} == {
-        "VM.GPU.A10.1: usableGiB must be less than gpuMemoryGiB: what CUDA reports",
-        "VM.GPU.A10.1: bareMetal doesn't agree with the name",
-    }
+    assert [problem.message for problem in caught.value.problems] == [
+        'shapes["VM.GPU.A10.1"].bareMetal must be false, as the name says',
+        'shapes["VM.GPU.A10.1"].usableGiB must be less than gpuMemoryGiB: what CUDA reports',
+    ]
+    assert all(problem.location.line for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "hopper"),
+    [("sm_80", False), ("sm_89", False), ("sm_90", True), ("sm_100", True), ("sm_120", True), ("gfx942", False)],
+)
+def test_the_generation_is_compared_as_a_number(architecture: str, hopper: bool) -> None:
+    assert Gpu("some", architecture, fp8=True, nvlink=True).hopper == hopper

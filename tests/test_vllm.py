@@ -183,34 +183,6 @@ def test_rules_speak_of_flags_that_exist(version: str) -> None:
     assert not [name for name in gone if name in known.flags or name in known.environment]
 
 
-@pytest.mark.parametrize(
-    ("name", "labels", "message"),
-    [
-        ("vllm:num_requests_running", ["model_name", "namespace"], None),
-        ("vllm:e2e_request_latency_seconds_bucket", ["le", "model_name"], None),
-        ("vllm:request_success_total", ["finished_reason"], None),
-        ("vllm:cache_config_info", ["block_size"], None),
-        (
-            "vllm:gpu_cache_usage_perc",
-            [],
-            "vLLM 0.32.0 has no metric vllm:gpu_cache_usage_perc; did you mean vllm:kv_cache_usage_perc?",
-        ),
-        (
-            "vllm:request_success",
-            [],
-            "vLLM 0.32.0 has no metric vllm:request_success; did you mean vllm:request_success_total?",
-        ),
-        (
-            "vllm:num_requests_waiting",
-            ["model"],
-            "vllm:num_requests_waiting has no label model; did you mean model_name?",
-        ),
-    ],
-)
-def test_metrics(name: str, labels: list[str], message: str | None) -> None:
-    assert vllm.check_metric(name, labels, V32) == message
-
-
 def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
     files = {
         "PKG-INFO": "Name: vllm\nVersion: 0.40.1\n",

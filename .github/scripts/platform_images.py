@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.doors import yamlio
 from gpuyard.project.stack import Component, Platform
 from gpuyard.resolve.releases import releases
@@ -22,8 +22,8 @@ from gpuyard.resolve.releases import releases
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"
 )
-COMPONENTS = {name: Component(True, None) for name in ("keda", "prometheus", "kuberay")}
-EVERYTHING = Platform(None, False, COMPONENTS, None, "monitoring")
+COMPONENTS = {release.component: Component(True, None) for release in catalogue()}
+EVERYTHING = Platform(None, False, COMPONENTS, None, "monitoring", {})
 MIRRORS = {name: f"mirror.example.com:5000/{name}" for name in ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")}
 
 

@@ -1,7 +1,5 @@
 """gpuyard: blueprints in, a Git repository out."""
 
-from importlib.metadata import version
-
 __all__ = ["__version__"]
 
-__version__ = version("gpuyard")
+__version__ = "0.1.0"

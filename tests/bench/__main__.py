@@ -16,12 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
-from gpuyard.doors.helm import engine
+from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import load
 from gpuyard.render.kustomize import objects
-from gpuyard.render.values import values
 from gpuyard.resolve import resolve
 from tests.conftest import demo_sources
 
@@ -97,7 +96,7 @@ def render_all(root: Path) -> Callable[[], None]:
     """What `gpuyard render` does, for every workload in one process."""
 
     def work() -> None:
-        resolved, helm = resolve(load(root)), engine(shipped_chart())
+        resolved, helm = resolve(load(root)), open_helm(shipped_charts())
         for workload in resolved.workloads:
             yamlio.dump(*objects(resolved, workload, helm))
 
@@ -108,13 +107,13 @@ def helm_loop(root: Path, scratch: Path) -> Callable[[], None]:
     """`helm template` for a sample of them, values on disk beforehand."""
     resolved = resolve(load(root))
     chart = scratch / "chart"
-    for path, text in shipped_chart().items():
+    for path, text in shipped_charts()["vllm"].items():
         (chart / path).parent.mkdir(parents=True, exist_ok=True)
         (chart / path).write_text(text, encoding="utf-8")
     files = []
     for number, workload in enumerate(resolved.workloads[:HELM_SAMPLE]):
         file = scratch / f"{number}.json"
-        file.write_text(json.dumps(values(resolved, workload)), encoding="utf-8")
+        file.write_text(json.dumps(workload.values), encoding="utf-8")
         files.append(file)
 
     def work() -> None:

@@ -16,7 +16,6 @@ __all__ = ["CPU", "Machine", "fleet", "nodes", "shapes", "storage_classes"]
 
 _VERSION = f"v{program('kube-apiserver').version}"
 _DOMAINS = 3
-_GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,8 @@ class Machine:
     cores: int
     memory_gib: int
     labels: tuple[tuple[str, str], ...] = ()
+    resource: str = ""
+    taints: tuple[Mapping[str, str], ...] = ()
 
 
 CPU = Machine("cpu", "VM.Standard.E5.Flex", gpus=0, cores=16, memory_gib=64)
@@ -75,6 +76,9 @@ def _machines(path: Path) -> Iterator[Machine]:
             gpus=int(facts["gpus"]),
             cores=2 * int(facts["ocpus"]),
             memory_gib=int(facts["memoryGiB"]),
+            labels=((document["node"]["instanceTypeLabel"], shape),),
+            resource=document["node"]["resource"],
+            taints=(document["node"]["taint"],),
         )
 
 
@@ -109,7 +113,7 @@ def _node(name: str, number: int, machine: Machine) -> Object:
     }
     free = {**capacity, "memory": f"{machine.memory_gib - max(2, machine.memory_gib // 40)}Gi"}
     if machine.gpus:
-        capacity["nvidia.com/gpu"] = free["nvidia.com/gpu"] = str(machine.gpus)
+        capacity[machine.resource] = free[machine.resource] = str(machine.gpus)
     return {
         "apiVersion": "v1",
         "kind": "Node",
@@ -118,7 +122,7 @@ def _node(name: str, number: int, machine: Machine) -> Object:
             "podCIDR": node_pods(number),
             "podCIDRs": [node_pods(number)],
             "providerID": f"ocid1.instance.oc1.phx.{name}",
-            "taints": [_GPU_TAINT] if machine.gpus else [],
+            "taints": list(machine.taints),
         },
         "status": {
             "capacity": capacity,

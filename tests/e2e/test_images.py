@@ -1,4 +1,4 @@
-"""`gpuyard images lock` against the world's registry: what it stores is what is locked, and clusters get it pinned."""
+"""`gpuyard images --lock` against the world's registry: what it stores is locked, and clusters get it pinned."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def test_digest_of_a_real_registry() -> None:
 def test_every_image_of_a_stack_is_locked_and_pinned(project: Path) -> None:
     listed = json.loads(run("images", project, "--output", "json").stdout)["images"]
     assert len(listed) > 5
-    refused = run("images", "lock", project, "--insecure", REGISTRY_HOST)
+    refused = run("images", project, "--lock", "--insecure", REGISTRY_HOST)
     assert refused.exit_code != 0
     assert not (project / "images.lock").exists(), "half a lock would pin some of what belongs together"
 
@@ -71,7 +71,7 @@ def test_every_image_of_a_stack_is_locked_and_pinned(project: Path) -> None:
     for each in listed:
         name, _, tag = each["image"].removeprefix(f"{REGISTRY_HOST}/").rpartition(":")
         stored[each["upstream"]] = put(name, tag)
-    result = run("images", "lock", project, "--insecure", REGISTRY_HOST)
+    result = run("images", project, "--lock", "--insecure", REGISTRY_HOST)
     assert result.exit_code == 0, result.output
     locked = yaml.safe_load((project / "images.lock").read_text(encoding="utf-8"))["images"]
     assert locked == stored

@@ -67,14 +67,14 @@ def test_every_shape_has_ready_nodes_that_look_like_those_of_oke(cluster: Cluste
     nodes = cluster.objects("node")
     assert all(condition(node, "Ready")["status"] == "True" for node in nodes)
     for path in OVERLAYS.glob("*/shape.yaml"):
-        for shape, facts in yaml.safe_load(path.read_text())["shapes"].items():
-            of_shape = [
-                node for node in nodes if node["metadata"]["labels"]["node.kubernetes.io/instance-type"] == shape
-            ]
+        document = yaml.safe_load(path.read_text())
+        family = document["node"]
+        for shape, facts in document["shapes"].items():
+            of_shape = [node for node in nodes if node["metadata"]["labels"][family["instanceTypeLabel"]] == shape]
             assert of_shape
             for node in of_shape:
-                assert node["status"]["allocatable"]["nvidia.com/gpu"] == str(facts["gpus"])
-                assert node["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}]
+                assert node["status"]["allocatable"][family["resource"]] == str(facts["gpus"])
+                assert node["spec"]["taints"] == [family["taint"]]
                 assert "topology.kubernetes.io/zone" in node["metadata"]["labels"]
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from gpuyard.catalogue import vllm
 from gpuyard.tree import Tree
 from tests.chart.rendering import case, objects
+from tests.promql import metrics
 
 __all__ = ["dashboard", "panels", "problems", "queries", "rules"]
 
@@ -81,7 +81,7 @@ def problems(expression: str, version: str) -> list[str]:
         names.add(name)
         if name in OTHERS:
             found += [f"{name} has no label {label}" for label in labels - OTHERS[name]]
-        elif problem := vllm.check_metric(name, labels, version):
+        elif problem := metrics.problem(name, labels, version):
             found.append(problem)
     for label in re.findall(r"\w+", " ".join(_GROUPING.findall(expression))):
         said = [_lacks(name, label, version) for name in sorted(names)]
@@ -94,4 +94,4 @@ def problems(expression: str, version: str) -> list[str]:
 def _lacks(name: str, label: str, version: str) -> str | None:
     if name in OTHERS:
         return None if label in OTHERS[name] else f"{name} has no label {label}"
-    return vllm.check_metric(name, [label], version)
+    return metrics.problem(name, [label], version)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import Sources, parse
@@ -33,22 +33,22 @@ _VALUES = "values/"
 
 def version() -> str:
     """The chart's version now."""
-    found: str = yamlio.load_data(shipped_chart()[PurePosixPath("Chart.yaml")])["version"]
+    found: str = yamlio.load_data(shipped_charts()["vllm"][PurePosixPath("Chart.yaml")])["version"]
     return found
 
 
 def make(files: Sources) -> Made:
     """What today's gpuyard makes of a release's files."""
-    helm = Embedded(shipped_chart())
+    helm = Embedded(shipped_charts())
     resolved = resolve(parse({name: data for name, data in files.items() if not name.startswith(_VALUES)}))
     namespace = resolved.stack.namespace
     made: dict[str, list[dict[str, Any]]] = {}
     for workload in resolved.workloads:
         made.setdefault(workload.shape.name, []).extend(_placed(objects(resolved, workload, helm), namespace))
     for name in sorted(name for name in files if name.startswith(_VALUES)):
-        rendered = helm.render(yamlio.load_data(files[name].decode()), release="release", namespace=namespace)
+        rendered = helm.render("vllm", yamlio.load_data(files[name].decode()), release="release", namespace=namespace)
         made[f"values-{PurePosixPath(name).stem}"] = _placed(rendered, namespace)
-    for path, text in render(resolved, shipped_chart(), helm).items():
+    for path, text in render(resolved, shipped_charts(), helm).items():
         if path.parts[0] in {"platform", "clusters"} and path.name != "kustomization.yaml":
             made.setdefault("stack", []).extend(yamlio.parse_manifests(text))
     return made

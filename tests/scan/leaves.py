@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gpuyard.catalogue import datafiles
 from gpuyard.doors import yamlio
-from gpuyard.project.load import schema
+from gpuyard.project.formats import schema
 
 __all__ = ["SEEDS", "Leaf", "Path", "architecture", "benign", "fill", "get", "leaves", "put"]
 

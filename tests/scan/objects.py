@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
@@ -27,7 +27,7 @@ CLUSTER_WIDE = frozenset({"Namespace"})
 def demo() -> tuple[Resolved, Tree]:
     """The stack that `gpuyard init` starts with, every shipped blueprint on every shape."""
     resolved = resolve(parse(demo_sources()))
-    return resolved, render(resolved, shipped_chart(), Embedded(shipped_chart()))
+    return resolved, render(resolved, shipped_charts(), Embedded(shipped_charts()))
 
 
 def everything(resolved: Resolved, tree: Tree, root: Path) -> Objects:

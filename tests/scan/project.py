@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
@@ -115,12 +115,12 @@ def resolved_from(contents: Contents) -> Resolved:
 
 @cache
 def _helm() -> Embedded:
-    return Embedded(shipped_chart())
+    return Embedded(shipped_charts())
 
 
 def made(resolved: Resolved) -> Tree:
     """Render, without the copy of our own chart, which is the same in every tree."""
-    tree = render(resolved, shipped_chart(), _helm())
+    tree = render(resolved, shipped_charts(), _helm())
     return {path: text for path, text in tree.items() if path.parts[:3] != ("charts", "inference", "charts")}
 
 

@@ -1,7 +1,8 @@
-{{- /* Where the server and the download Job may run: both want the same nodes, which hold the image. */}}
+{{- /* Where the server and the download Job may run: both want the same nodes, which hold the image.
+  toYaml quotes a key only where it must: the hash in a Job's name counts every character. */}}
 {{- define "vllm.placement" -}}
 tolerations:
-  - key: nvidia.com/gpu
+  - key: {{ toYaml .Values.gpu.taint }}
     operator: Exists
   {{- range .Values.placement.tolerations }}
   - {{ toRawJson . }}
@@ -13,7 +14,7 @@ affinity:
       nodeSelectorTerms:
         - matchExpressions:
             {{- with .Values.placement.instanceTypes }}
-            - key: node.kubernetes.io/instance-type
+            - key: {{ toYaml $.Values.placement.instanceTypeLabel }}
               operator: In
               values: {{ toRawJson . }}
             {{- end }}

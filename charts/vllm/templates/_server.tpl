@@ -23,7 +23,7 @@
         seconds: {{ .Values.drain.preStopSeconds | int64 }}
   resources:
     {{- include "vllm.resources" .Values.resources | nindent 4 }}
-      {{ .Values.gpu.resource }}: {{ .Values.gpu.count | int64 }}
+      {{ toYaml .Values.gpu.resource }}: {{ .Values.gpu.count | int64 }}
   securityContext:
     {{- include "vllm.containerSecurityContext" . | nindent 4 }}
   terminationMessagePolicy: FallbackToLogsOnError

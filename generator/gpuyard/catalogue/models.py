@@ -1,18 +1,17 @@
 """The model catalogue: facts about models that decide where they fit, read from catalogue/models/."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
-from gpuyard.catalogue.datafiles import checked, read
+from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
-from gpuyard.errors import InputError, Location, Problem
 
 __all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
-__all__ += ["catalogue", "model_from", "variants"]
+__all__ += ["catalogue", "impossible", "model_from", "variants"]
 
 
 class Quantization(StrEnum):
@@ -71,10 +70,9 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """Mixture of experts: how many in a layer, how many a token uses."""
+    """Mixture of experts: how many in a layer."""
 
     total: int
-    active: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,6 @@ class Model:
     loaded_bytes: int
     """Of the same in GPU memory; more where kernels pad."""
     attention: Attention
-    dtype: str = "bfloat16"
     quantization: Quantization = Quantization.NONE
     repository: str | None = None
     revision: str | None = None
@@ -124,12 +121,8 @@ class Model:
         return self.vision is not None
 
 
-def model_from(facts: object, location: Location) -> Model:
-    """A model from facts with the keys of the catalogue; InputError names every breach."""
-    data = checked(facts, "model", location)
-    problems = [Problem(location, message) for message in _impossible(data)]
-    if problems:
-        raise InputError(problems)
+def model_from(data: Mapping[str, Any]) -> Model:
+    """A model from facts that the schema and `impossible` have nothing against."""
     experts, vision = data.get("experts"), data.get("vision")
     return Model(
         name=data["name"],
@@ -137,7 +130,6 @@ def model_from(facts: object, location: Location) -> Model:
         weights_bytes=data["weightsBytes"],
         loaded_bytes=data.get("loadedBytes", data["weightsBytes"]),
         attention=_attention(data["attention"]),
-        dtype=data.get("dtype", "bfloat16"),
         quantization=Quantization(data.get("quantization", "none")),
         repository=data.get("repository"),
         revision=data.get("revision"),
@@ -165,33 +157,33 @@ def _attention(data: Mapping[str, Any]) -> Attention:
     )
 
 
-def _impossible(data: Mapping[str, Any]) -> list[str]:
+def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
     """What a schema can't say."""
-    problems, attention = [], data["attention"]
+    attention = data["attention"]
     if attention["heads"] % attention["kvHeads"]:
-        problems.append(f"$.attention: {attention['heads']} heads are no multiple of {attention['kvHeads']} kvHeads")
+        yield ("attention", "heads"), f"must be a multiple of kvHeads: {attention['heads']} of {attention['kvHeads']}"
     special = sum(attention[key]["layers"] for key in ("window", "state") if key in attention)
     if special > attention["layers"]:
-        problems.append(f"$.attention: window and state name {special} layers of {attention['layers']}")
+        yield ("attention", "layers"), f"must be at least {special}, the layers of window and state together"
     if "vision" in data and data["vision"]["bytes"] >= data["weightsBytes"]:
-        problems.append("$.vision.bytes: must be less than weightsBytes, which includes it")
+        yield ("vision", "bytes"), "must be less than weightsBytes, which includes it"
     if data["weightsBytes"] * 4 < data["parameters"]:
-        problems.append("$.weightsBytes: less than two bits a parameter; bytes are needed, not GB or GiB")
-    return problems
+        yield ("weightsBytes",), "must be at least two bits a parameter; give bytes, not GB or GiB"
 
 
 @cache
 def catalogue() -> Mapping[str, Model]:
     """The shipped models, by name."""
     folder = resources.files("gpuyard") / "catalogue" / "models"
-    models = {}
-    for file in folder.iterdir():
-        if file.name.endswith(".yaml"):
-            model = model_from(read(file, "model"), Location(str(file)))
-            if file.name != f"{model.name}.yaml":
-                raise InputError([Problem(Location(str(file)), f"name is {model.name!r}, the file's is not")])
-            models[model.name] = model
-    return dict(sorted(models.items()))
+    files = (file for file in folder.iterdir() if file.name.endswith(".yaml"))
+    models = (model_from(read(file, "model", partial(_rules, file.name))) for file in files)
+    return {model.name: model for model in sorted(models, key=lambda model: model.name)}
+
+
+def _rules(file: str, data: Mapping[str, Any]) -> Iterator[Breach]:
+    if file != f"{data['name']}.yaml":
+        yield ("name",), f"must be the file's: {file.removesuffix('.yaml')}"
+    yield from impossible(data)
 
 
 def variants(model: Model) -> tuple[Model, ...]:

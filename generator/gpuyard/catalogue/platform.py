@@ -1,17 +1,22 @@
 """The platform beside the models: charts that others publish, as data in catalogue/platform/."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.catalogue.chartimages import ChartImages
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
+from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["Layer", "Release", "catalogue"]
+__all__ = ["PLATFORM", "Layer", "Monitor", "Release", "Service", "Switch", "catalogue"]
+
+_FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
 
 class Layer(StrEnum):
@@ -20,6 +25,40 @@ class Layer(StrEnum):
     CRDS = "crds"
     CONTROLLERS = "controllers"
     CONFIGS = "configs"
+    WORKLOADS = "workloads"
+
+
+PLATFORM = (Layer.CRDS, Layer.CONTROLLERS, Layer.CONFIGS)
+"""The layers of the folder platform/; workloads have folders of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A component as a key of the stack."""
+
+    default: bool
+    description: str
+    without: str | None
+    """What every cluster must have in its place where it is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where Prometheus answers; in the namespace of the release."""
+
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Which pods of the release Prometheus scrapes."""
+
+    name: str
+    selector: Mapping[str, str]
+    port: str
+    path: str
+    honor_labels: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +66,8 @@ class Release:
     """One chart of the platform, in one namespace of a cluster."""
 
     component: str
+    switch: Switch | None
+    """None: another release of the component has it, and the version that the stack may name."""
     layer: Layer
     chart: str
     version: str
@@ -34,9 +75,14 @@ class Release:
     insecure: bool
     namespace: str
     pod_security: str | None
-    """Level of the namespace; None: another release of the namespace sets it."""
-    health: tuple[Mapping[str, str], ...]
+    """Level of the namespace; None: another release of the namespace sets it, or it is the strictest."""
+    health: tuple[Health, ...]
     """Objects that show that it works, beside its release."""
+    provides: Mapping[str, tuple[str, ...]]
+    """Kinds that it brings, by apiVersion."""
+    service: Service | None
+    """Of the one release that measures the models."""
+    monitor: Monitor | None
     values: Mapping[str, Any]
     known: ChartImages
     images: tuple[Image, ...] | None
@@ -46,14 +92,27 @@ class Release:
 @cache
 def catalogue() -> tuple[Release, ...]:
     """Every chart that we know, in the order of layers and names, as its project publishes it."""
-    folder = resources.files("gpuyard") / "catalogue" / "platform"
-    found = [_release(read(file, "platform")) for file in folder.iterdir() if file.name.endswith(".yaml")]
-    return tuple(sorted(found, key=lambda release: (list(Layer).index(release.layer), release.chart)))
+    files = {str(file): file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")}
+    found = {name: _release(read(file, "platform")) for name, file in files.items()}
+    if problems := list(_switched_wrongly(found)):
+        raise InputError(problems)
+    return tuple(sorted(found.values(), key=lambda release: (list(Layer).index(release.layer), release.chart)))
+
+
+def _switched_wrongly(found: Mapping[str, Release]) -> Iterable[Problem]:
+    """A component has one switch, or the stack's schema would have no key for it, or two."""
+    switched = [release.component for release in found.values() if release.switch]
+    for file, release in found.items():
+        count = switched.count(release.component)
+        if count == 0 or (count > 1 and release.switch):
+            message = f"component {release.component} has {count} files with default and description; one is right"
+            yield Problem(Location(file), message)
 
 
 def _release(data: Mapping[str, Any]) -> Release:
     return Release(
         component=data["component"],
+        switch=Switch(data["default"], data["description"], data.get("without")) if "default" in data else None,
         layer=Layer(data["layer"]),
         chart=data["chart"],
         version=data["version"],
@@ -61,8 +120,15 @@ def _release(data: Mapping[str, Any]) -> Release:
         insecure=False,
         namespace=data["namespace"],
         pod_security=data.get("podSecurity"),
-        health=tuple(data.get("health", ())),
+        health=tuple(map(Health.of, data.get("health", ()))),
+        provides={version: tuple(kinds) for version, kinds in data.get("provides", {}).items()},
+        service=Service(**data["service"]) if "service" in data else None,
+        monitor=_monitor(data["monitor"]) if "monitor" in data else None,
         values=data["values"],
         known=ChartImages.of(data["images"]),
         images=None,
     )
+
+
+def _monitor(data: Mapping[str, Any]) -> Monitor:
+    return Monitor(data["name"], data["selector"], data["port"], data["path"], data["honorLabels"])

@@ -1,14 +1,14 @@
 """The shape catalogue: GPU families and their OCI shapes, read from overlays/<shape>/shape.yaml."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.errors import InputError, Location, Problem
+from gpuyard.errors import InputError, Problem
 
 __all__ = ["Gpu", "Node", "Rdma", "Shape", "Taint", "catalogue", "load"]
 
@@ -19,10 +19,15 @@ class Gpu:
 
     product: str
     architecture: str
-    bf16: bool
     fp8: bool
     """FP8 arithmetic; without it FP8 checkpoints still run, with their weights alone in FP8."""
     nvlink: bool
+
+    @property
+    def hopper(self) -> bool:
+        """Whether it is NVIDIA's Hopper (sm_90) or newer, such as sm_100."""
+        vendor, _, capability = self.architecture.partition("_")
+        return vendor == "sm" and int(capability) >= 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """The taint that OKE puts on GPU nodes."""
+    """The taint of GPU nodes; model servers tolerate its key, whatever its value and effect."""
 
     key: str
     value: str
@@ -84,9 +89,11 @@ class Shape:
     title: str
     gpu: Gpu
     nodes: Mapping[str, Node]
+    resource: str
+    """Name of the GPUs as a resource of a node."""
     instance_type_label: str
+    """Label of a node whose value is the OCI shape."""
     taint: Taint
-    driver_branch: int | None
     read_only_root_filesystem: bool
     read_only_root_reason: str
 
@@ -119,36 +126,31 @@ def _node(name: str, row: dict[str, Any], shape: str, gpu: Gpu) -> Node:
 
 
 def _shape(folder: Traversable) -> Shape:
-    file = folder / "shape.yaml"
-    data = read(file, "shape")
-    problems = _impossible(data, folder.name)
-    if problems:
-        raise InputError(Problem(Location(str(file)), problem) for problem in problems)
-    facts = data["gpu"]
-    gpu = Gpu(facts["product"], facts["architecture"], facts["bf16"], facts["fp8"], facts["nvlink"])
-    root = data["readOnlyRootFilesystem"]
+    data = read(folder / "shape.yaml", "shape", partial(_rules, folder.name))
+    facts, node, root = data["gpu"], data["node"], data["readOnlyRootFilesystem"]
+    gpu = Gpu(facts["product"], facts["architecture"], facts["fp8"], facts["nvlink"])
     return Shape(
         name=data["name"],
         title=data["title"],
         gpu=gpu,
         nodes={name: _node(name, row, data["name"], gpu) for name, row in data["shapes"].items()},
-        instance_type_label=data["node"]["instanceTypeLabel"],
-        taint=Taint(**data["node"]["taint"]),
-        driver_branch=data["driver"]["branch"] if "driver" in data else None,
+        resource=node["resource"],
+        instance_type_label=node["instanceTypeLabel"],
+        taint=Taint(**node["taint"]),
         read_only_root_filesystem=root["enabled"],
         read_only_root_reason=root["reason"],
     )
 
 
-def _impossible(data: dict[str, Any], folder: str) -> list[str]:
+def _rules(folder: str, data: Mapping[str, Any]) -> Iterator[Breach]:
     """What a schema can't say."""
-    problems = [f"name is {data['name']!r} but the folder is {folder!r}"] if data["name"] != folder else []
+    if data["name"] != folder:
+        yield ("name",), f"must be the folder's: {folder}"
     for name, row in data["shapes"].items():
         if row["usableGiB"] >= row["gpuMemoryGiB"]:
-            problems.append(f"{name}: usableGiB must be less than gpuMemoryGiB: what CUDA reports")
+            yield ("shapes", name, "usableGiB"), "must be less than gpuMemoryGiB: what CUDA reports"
         if row["bareMetal"] != name.startswith("BM."):
-            problems.append(f"{name}: bareMetal doesn't agree with the name")
-    return problems
+            yield ("shapes", name, "bareMetal"), f"must be {str(name.startswith('BM.')).lower()}, as the name says"
 
 
 def load(overlays: Traversable) -> Mapping[str, Shape]:

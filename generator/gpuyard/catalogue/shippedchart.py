@@ -1,19 +1,34 @@
-"""The shipped vllm chart as text, by path inside the chart."""
+"""Our charts as text, by name and by path inside each, and the values that one has by itself."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
+from typing import Any
 
 from gpuyard.catalogue.shipped import shipped
+from gpuyard.doors import yamlio
 
-__all__ = ["shipped_chart"]
+__all__ = ["Charts", "chart_defaults", "shipped_charts"]
+
+Charts = Mapping[str, Mapping[PurePosixPath, str]]
 
 
 @cache
-def shipped_chart() -> Mapping[PurePosixPath, str]:
-    """Everything of charts/vllm that an installation needs; its own test values stay behind."""
-    files = _walk(shipped("charts") / "vllm", PurePosixPath())
+def shipped_charts() -> Charts:
+    """Everything of charts/ that an installation needs; test values of a chart stay behind."""
+    return {folder.name: _files(folder) for folder in shipped("charts").iterdir() if folder.is_dir()}
+
+
+@cache
+def chart_defaults(name: str) -> Mapping[str, Any]:
+    """What a chart's values.yaml says."""
+    found: Mapping[str, Any] = yamlio.load_data(shipped_charts()[name][PurePosixPath("values.yaml")])
+    return found
+
+
+def _files(folder: Traversable) -> Mapping[PurePosixPath, str]:
+    files = _walk(folder, PurePosixPath())
     return {path: file.read_text(encoding="utf-8") for path, file in sorted(files) if path.parts[0] != "ci"}
 
 

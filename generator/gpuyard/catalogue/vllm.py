@@ -18,7 +18,6 @@ __all__ = [
     "Version",
     "catalogue",
     "check_args",
-    "check_metric",
     "deprecations",
     "rules",
     "versions",
@@ -237,28 +236,3 @@ def deprecations(args: Mapping[str, Any], version: str) -> list[Finding]:
         if flag and (message := flag.deprecated or soon.get(_positive(name))):
             found.append((("args", name), message))
     return found
-
-
-def check_metric(name: str, labels: Collection[str], version: str) -> str | None:
-    """What is wrong with a series that a query names, such as vllm:e2e_request_latency_seconds_bucket."""
-    known = _versions()[_minor(version)]
-    metric = known.metrics.get(name)
-    if metric is None:
-        base, _, part = name.rpartition("_")
-        metric = known.metrics.get(base)
-        if metric is None or metric.type != "histogram" or part not in {"bucket", "sum", "count"}:
-            return f"vLLM {known.release} has no metric {name}; {nearest(name, known.metrics)}"
-    if metric.labels is not None:
-        for label in labels:
-            # Prometheus adds the labels of the target and of the rule.
-            if label not in metric.labels | {
-                "le",
-                "namespace",
-                "pod",
-                "container",
-                "endpoint",
-                "job",
-                "instance",
-            }:
-                return f"{name} has no label {label}; {nearest(label, metric.labels)}"
-    return None

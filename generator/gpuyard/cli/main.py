@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 import click
@@ -16,7 +17,16 @@ from gpuyard.errors import GpuyardError, InputError, nearest
 
 __all__ = ["cli", "main"]
 
-_COMMANDS = ("init", "check", "compile", "render", "images", "shapes", "schema")
+_COMMANDS = {
+    "init": "Create a Git repository with a stack and a first blueprint.",
+    "check": "Validate the files, and that every model fits its GPUs.",
+    "compile": "Generate all manifests and commit them.",
+    "render": "Print the final objects of one blueprint on one GPU shape.",
+    "images": "List all images and charts, or pin the images by digest.",
+    "shapes": "List the GPU shapes with their memory and list price.",
+    "schema": "Print the JSON Schema of a blueprint or a stack.",
+}
+"""What `gpuyard --help` says of each, within 60 columns."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 _UNWRITTEN = 74
@@ -24,25 +34,22 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Cli(click.Group):
-    """Imports a command when it is asked for, so that `--help` doesn't load Git or Helm."""
+    """Imports a command when it is run: to list or complete them all, click gets their names and short help alone."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = __import__(f"gpuyard.cli.commands.{cmd_name}", fromlist=["command"])
-        command: click.Command = module.command
-        return command
+        return click.Command(cmd_name, short_help=_COMMANDS[cmd_name]) if cmd_name in _COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
             raise click.UsageError(f"there is no command {args[0]}; {nearest(args[0], _COMMANDS)}", ctx) from error
+        return name, command and import_module(f"gpuyard.cli.commands.{name}").command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,7 +73,7 @@ def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool
 @click.command(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Compile blueprints, one YAML file per model, into a Git repository that Flux syncs.
+    """Compile blueprints, one YAML file per model, into the Git repository that your clusters follow.
 
     \b
     gpuyard init gitops          a new repository with one blueprint
@@ -83,7 +90,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; nothing was changed half-way", err=True)
+        click.echo("interrupted; nothing was left half done", err=True)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # `gpuyard … | head`: the reader has what it wanted.

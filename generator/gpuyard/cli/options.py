@@ -1,13 +1,16 @@
 """Arguments that several commands share."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gpuyard.cli.output import JSON
 from gpuyard.errors import MissingError, nearest
-from gpuyard.project.load import Project
-from gpuyard.resolve import Resolved, Workload
+
+if TYPE_CHECKING:
+    from gpuyard.project.load import Project
+    from gpuyard.resolve import Resolved, Workload
 
 __all__ = ["directory", "given", "output", "workload"]
 
@@ -32,11 +35,11 @@ output = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     callback=_remember,
-    help="How results are printed.",
+    help="Format of the results.",
 )
 
 
-def workload(resolved: Resolved, project: Project, name: str, shape: str) -> Workload:
+def workload(resolved: "Resolved", project: "Project", name: str, shape: str) -> "Workload":
     """The workload of a blueprint on a shape; says why there is none."""
     names = sorted(blueprint.name for blueprint in project.blueprints)
     if name not in names:

@@ -17,11 +17,7 @@ def as_lines(resolved: Resolved) -> list[str]:
             workload.shape.name,
             "/".join(workload.nodes),
             f"{workload.gpus} GPU{'s' if workload.gpus > 1 else ''}",
-            str(workload.fit.verdict),
-            f"context {workload.context}",
-            f"KV cache {workload.fit.kv_tokens} tokens",
-            f"replicas {workload.min_replicas}-{workload.max_replicas}",
-            f"ready within {workload.budget.start} s",
+            *(fact.text for fact in workload.facts.values() if fact.text),
         )
         for workload in resolved.workloads
     ]
@@ -62,11 +58,6 @@ def _workload(workload: Workload) -> dict[str, Any]:
         "blueprint": workload.name,
         "shape": workload.shape.name,
         "nodes": list(workload.nodes),
-        "model": workload.model.name,
         "gpus": workload.gpus,
-        "context": workload.context,
-        "replicas": {"min": workload.min_replicas, "max": workload.max_replicas},
-        "fit": str(workload.fit.verdict),
-        "kvTokens": workload.fit.kv_tokens,
-        "startSeconds": workload.budget.start,
+        **{name: fact.value for name, fact in workload.facts.items()},
     }

@@ -1,4 +1,4 @@
-"""The one door to Helm: a chart and its values in, objects out."""
+"""The one door to Helm: charts and values in, objects out."""
 
 import gzip
 import io
@@ -9,7 +9,6 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -17,58 +16,61 @@ from gpuyard.doors import yamlio
 from gpuyard.doors.chartvalues import SCHEMA, Values
 from gpuyard.errors import ToolError
 
-__all__ = ["Binary", "Embedded", "Helm", "archive", "engine"]
+__all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm"]
 
 Objects = list[dict[str, Any]]
+Chart = Mapping[PurePosixPath, str]
+"""Its files."""
 
 
 class Helm(Protocol):
-    """Renders one chart again and again; both implementations give the same objects."""
+    """Renders some charts again and again; both backends give the same objects."""
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
 
 
-def engine(chart: Mapping[PurePosixPath, str]) -> Helm:
-    """Helm for a chart held in memory: the library where it is installed, else the binary.
+def open_helm(charts: Mapping[str, Chart]) -> Helm:
+    """The backend for charts held in memory, by name: Helm's library where it can be loaded, else the helm binary.
 
     GPUYARD_HELM chooses: `embedded`, or the path of a helm binary.
     """
     choice = os.environ.get("GPUYARD_HELM", "")
-    if choice == "embedded" or (not choice and find_spec("helm_python")):
-        return Embedded(chart)
+    why = f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
+    if choice in {"", "embedded"}:
+        try:
+            return Embedded(charts)
+        except ToolError as error:
+            if choice:
+                raise ToolError(f"{error}; unset GPUYARD_HELM to use a helm binary") from error
+            why = f"there is no helm on PATH, and {error}; install helm 3.16 or newer (https://helm.sh)"
     found = shutil.which(choice or "helm")
     if found is None:
-        raise ToolError(
-            f"no helm at GPUYARD_HELM={choice}; give the path of a helm binary, or `embedded`"
-            if choice
-            else "neither helm nor its library is installed; `pip install 'gpuyard[embedded]'`, "
-            "or install helm 3.16 or newer (https://helm.sh)"
-        )
-    return Binary(chart, Path(found))
+        raise ToolError(why)
+    return Binary(charts, Path(found))
 
 
 class Embedded:
     """Helm's Go library in this process (package helm-python-sdk)."""
 
-    def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
-        if not find_spec("helm_python"):
-            raise ToolError("GPUYARD_HELM=embedded, but the library isn't there; `pip install 'gpuyard[embedded]'`")
-        import helm_python  # 80 MB of shared library: only where it renders
-
+    def __init__(self, charts: Mapping[str, Chart]) -> None:
+        helm_python = _library()
         self._error = helm_python.HelmError
-        self._values = Values(chart)
-        self._chart = helm_python.Chart.load_archive(
-            archive({path: text for path, text in chart.items() if path != SCHEMA})
-        )
+        self._values = {name: Values(chart) for name, chart in charts.items()}
+        self._charts = {
+            name: helm_python.Chart.load_archive(
+                archive({path: each for path, each in chart.items() if path != SCHEMA})
+            )
+            for name, chart in charts.items()
+        }
         self._parsed: dict[str, Objects] = {}
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
-        if refused := list(self._values.problems(values)):
+        if refused := list(self._values[chart].problems(values)):
             raise ToolError("the chart doesn't take these values:\n" + "\n".join(refused))
         try:
-            texts = self._chart.render(dict(values), name=release, namespace=namespace)
+            texts = self._charts[chart].render(dict(values), name=release, namespace=namespace)
         except self._error as error:
             raise ToolError(f"helm: {error}") from error
         return _sorted(
@@ -82,22 +84,34 @@ class Embedded:
         return self._parsed[text]
 
 
+def _library() -> Any:
+    """80 MB of shared library: only where it renders."""
+    try:
+        import helm_python
+    except Exception as error:
+        # Its own errors have no name before it is imported. Where pip finds no wheel (musl, an old glibc), it builds
+        # a package without the shared library.
+        reason = str(error).partition(". ")[0]
+        raise ToolError(f"Helm's library (helm-python-sdk) cannot be loaded: {reason}") from error
+    return helm_python
+
+
 class Binary:
     """The helm program, 3.16 or newer."""
 
-    def __init__(self, chart: Mapping[PurePosixPath, str], program: Path) -> None:
-        self._chart, self._program = archive(chart), program
+    def __init__(self, charts: Mapping[str, Chart], program: Path) -> None:
+        self._charts, self._program = {name: archive(chart) for name, chart in charts.items()}, program
 
-    def render(self, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
+    def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
         with tempfile.TemporaryDirectory(prefix="gpuyard-") as folder:
-            chart = Path(folder) / "chart.tgz"
-            chart.write_bytes(self._chart)
+            file = Path(folder) / "chart.tgz"
+            file.write_bytes(self._charts[chart])
             argv = [
                 str(self._program),
                 "template",
                 release,
-                str(chart),
+                str(file),
                 "--namespace",
                 namespace,
                 "--values",
@@ -109,7 +123,7 @@ class Binary:
         return _sorted(yamlio.parse_manifests(done.stdout))
 
 
-def archive(chart: Mapping[PurePosixPath, str]) -> bytes:
+def archive(chart: Chart) -> bytes:
     """A chart as the .tgz that Helm reads; the same bytes for the same chart."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

@@ -6,11 +6,11 @@ from math import ceil
 
 from gpuyard.catalogue.models import Model
 
-__all__ = ["Budget", "Kind", "load_budget"]
+__all__ = ["Budget", "Origin", "load_budget", "read_seconds"]
 
 
-class Kind(StrEnum):
-    """Where the weights come from."""
+class Origin(StrEnum):
+    """Where weights come from: the scheme of a source."""
 
     HF = "hf"
     """Downloaded from Hugging Face."""
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     """The node's own drives."""
 
 
-_MB_PER_SECOND = {Kind.HF: 100, Kind.OCI: 400, Kind.FSS: 150, Kind.PVC: 150, Kind.NVME: 1500}
+_MB_PER_SECOND = {Origin.HF: 100, Origin.OCI: 400, Origin.FSS: 150, Origin.PVC: 150, Origin.NVME: 1500}
 """What a pod gets on a bad day; Hugging Face and file systems are often several times faster."""
 _TO_GPU_MB_PER_SECOND = 1000
 """From the page cache into GPU memory, format conversion included."""
@@ -33,6 +33,8 @@ _FLOOR_SECONDS = 300
 _SAFETY = 1.5
 _SCHEDULE_SECONDS = 900
 """A new node, volumes, an image of 10 GB unpacked."""
+_PRE_STOP_SECONDS = 15
+_SHUTDOWN_MARGIN_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +67,26 @@ class Budget:
         return max(30, self.schedule + self.replicas * (self.grace + self.start) + 60)
 
 
+def read_seconds(model: Model, origin: Origin, mb_per_second: int | None = None) -> int:
+    """How long the weights take from where they are, once for all GPUs."""
+    return ceil(model.weights_bytes / 10**6 / (mb_per_second or _MB_PER_SECOND[origin]))
+
+
 def load_budget(
     model: Model,
     *,
-    kind: Kind | str = Kind.HF,
+    kind: Origin | str = Origin.HF,
     mb_per_second: int | None = None,
     replicas: int = 1,
     start: int | None = None,
     schedule: int | None = None,
-    pre_stop: int = 15,
-    shutdown_timeout: int = 300,
-    shutdown_margin: int = 15,
+    shutdown_timeout: int,
 ) -> Budget:
     """The budget of a model from a kind of source; `start` and `schedule` replace what would be computed."""
-    kind = Kind(kind)
+    kind = Origin(kind)
     rate = mb_per_second or _MB_PER_SECOND[kind]
     megabytes = model.weights_bytes / 10**6
-    download = ceil(megabytes / rate)
+    download = read_seconds(model, kind, rate)
     load = ceil(megabytes / _TO_GPU_MB_PER_SECOND)
     schedule = _SCHEDULE_SECONDS if schedule is None else schedule
     computed = 60 * ceil((download + load + _FLOOR_SECONDS) * _SAFETY / 60)
@@ -92,9 +97,9 @@ def load_budget(
         start=computed if start is None else start,
         schedule=schedule,
         replicas=max(1, replicas),
-        pre_stop=pre_stop,
+        pre_stop=_PRE_STOP_SECONDS,
         shutdown_timeout=shutdown_timeout,
-        shutdown_margin=shutdown_margin,
+        shutdown_margin=_SHUTDOWN_MARGIN_SECONDS,
         assumptions=(
             f"{megabytes / 1000:.1f} GB from {kind} at {rate} MB/s, once for all GPUs: {download} s",
             f"into GPU memory at {_TO_GPU_MB_PER_SECOND} MB/s: {load} s",

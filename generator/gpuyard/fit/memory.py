@@ -50,7 +50,7 @@ def buffers(node: Node, settings: Settings) -> float:
     """GiB that neither torch nor the model owns: CUDA context, NCCL, fused all-reduce."""
     if settings.gpus == 1:
         return 0.25
-    fused = settings.tensor > 1 and node.gpu.nvlink and node.gpu.architecture >= "sm_90"
+    fused = settings.tensor > 1 and node.gpu.nvlink and node.gpu.hopper
     between = accounting(settings.version).hopper_comm_gib if fused else 0.6
     return between + (_PIPELINE_GIB if settings.pipeline > 1 else 0.0)
 

@@ -71,7 +71,7 @@ def defaults_for(node: Node, context: int, *, concurrency: int = 1) -> Settings:
     """
     if node.usable_gib < 30:
         seqs, tokens, utilization = 64, 2048, 0.90
-    elif node.gpu.architecture < "sm_90":
+    elif not node.gpu.hopper:
         seqs, tokens, utilization = 256, 2048, 0.92
     else:
         seqs, tokens, utilization = 512, 8192, 0.92

@@ -1,4 +1,4 @@
-"""images.lock: the user's file that pins images by digest; `gpuyard images lock` writes it."""
+"""images.lock: the user's file that pins images by digest; `gpuyard images --lock` writes it."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,10 @@ from gpuyard.doors import yamlio
 __all__ = ["IMAGES_LOCK", "write_images_lock"]
 
 IMAGES_LOCK = "images.lock"
-"""The user's file beside stack.yaml; `gpuyard images lock` writes it."""
+"""The user's file beside stack.yaml; `gpuyard images --lock` writes it."""
 
 _HEADER = """\
-# Written by `gpuyard images lock`, which asked the registries. Commit it: `gpuyard compile` pins images by it.
+# Written by `gpuyard images --lock`, which asked the registries. Commit it: `gpuyard compile` pins images by it.
 """
 
 

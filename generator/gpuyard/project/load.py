@@ -5,31 +5,32 @@ which reports them beside its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import read_schema, validate, with_defaults
+from gpuyard.doors.schema import validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.project.blueprint import Blueprint, blueprint_from
+from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
+from gpuyard.project.formats import of_blueprint, schema
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
+from gpuyard.project.unique import duplicates
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
-__all__ = ["Project", "Sources", "load", "parse", "parse_stack", "schema"]
+__all__ = ["Project", "Sources", "load", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """The user's files, checked; `documents` keeps their positions, by file name."""
 
+    sources: Sources
     stack: Stack
-    blueprints: tuple[Blueprint, ...]
+    blueprints: tuple[Blueprint[Spec], ...]
     digests: Mapping[str, str]
     """Of images, by name and tag: images.lock."""
     documents: Mapping[str, Document]
@@ -48,14 +49,6 @@ def load(directory: Path) -> Project:
     return parse(*read(directory))
 
 
-def parse_stack(sources: Sources) -> Stack:
-    """The stack alone; where it is wrong, the problems of all files are raised."""
-    documents, problems = _parse({STACK_FILE: sources[STACK_FILE]})
-    if problems or _breaches(STACK_FILE, documents[STACK_FILE]):
-        return parse(sources).stack
-    return stack_from(with_defaults(documents[STACK_FILE].value, schema("stack")), STACK_FILE)
-
-
 def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
     documents, found = _parse(sources)
@@ -64,7 +57,7 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     right = {name: document for name, document in documents.items() if not breaches[name]}
     if STACK_FILE not in right:
         raise InputError(found)
-    values = {name: with_defaults(doc.value, schema(_kind(name))) for name, doc in right.items()}
+    values = {name: with_defaults(doc.value, _schema(name, doc)) for name, doc in right.items()}
     blueprints = tuple(
         sorted(
             (blueprint_from(value, name) for name, value in values.items() if _kind(name) == "blueprint"),
@@ -74,14 +67,9 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
     digests = values[IMAGES_LOCK]["images"] if IMAGES_LOCK in values else {}
     unread = (problem.location.file for problem in problems)
     broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
-    project = Project(stack_from(values[STACK_FILE], STACK_FILE), blueprints, digests, right, broken=broken)
-    return replace(project, problems=(*found, *_duplicates(project)))
-
-
-@cache
-def schema(kind: str) -> Mapping[str, Any]:
-    """The JSON Schema of `blueprint`, `stack` or `images-lock`."""
-    return read_schema(resources.files("gpuyard") / "project" / "schemas" / f"{kind}.schema.json")
+    stack = stack_from(values[STACK_FILE], STACK_FILE)
+    found += duplicates(stack, blueprints, right)
+    return Project(sources, stack, blueprints, digests, right, tuple(found), broken)
 
 
 def _kind(name: str) -> str:
@@ -103,7 +91,12 @@ def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
 
 
 def _breaches(name: str, document: Document) -> list[Problem]:
-    return [*validate(document, schema(_kind(name))), *find_secrets(document)]
+    return [*validate(document, _schema(name, document)), *find_secrets(document)]
+
+
+def _schema(name: str, document: Document) -> Mapping[str, Any]:
+    kind = _kind(name)
+    return of_blueprint(document.value) if kind == "blueprint" else schema(kind)
 
 
 def _broken(files: Iterable[str], documents: Mapping[str, Document]) -> Iterator[str]:
@@ -115,44 +108,3 @@ def _broken(files: Iterable[str], documents: Mapping[str, Document]) -> Iterator
         name = metadata.get("name") if isinstance(metadata, dict) else None
         if isinstance(name, str):
             yield name
-
-
-def _duplicates(project: Project) -> list[Problem]:
-    """Two files must not describe the same thing: objects are named after it."""
-    problems: list[Problem] = []
-    seen: dict[str, str] = {}
-    served: dict[str, str] = {}
-    for blueprint in project.blueprints:
-        if blueprint.name in seen:
-            where = project.at(blueprint.file, "metadata", "name")
-            problems.append(Problem(where, f"metadata.name {blueprint.name} is {seen[blueprint.name]}'s name already"))
-        elif blueprint.served_name in served:
-            problems.append(_served_twice(project, blueprint, served[blueprint.served_name]))
-        seen.setdefault(blueprint.name, blueprint.file)
-        served.setdefault(blueprint.served_name, blueprint.file)
-    problems += _hosts(project)
-    names = [cluster.name for cluster in project.stack.clusters]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            where = project.at(STACK_FILE, "spec", "clusters", index, "name")
-            problems.append(Problem(where, f"spec.clusters: two clusters are called {name}"))
-    return problems
-
-
-def _hosts(project: Project) -> Iterator[Problem]:
-    """Two routes for all paths of one host: one of the models would get no request."""
-    seen: dict[str, str] = {}
-    for blueprint in project.blueprints:
-        if blueprint.expose and blueprint.expose.host in seen:
-            message = f"{blueprint.expose.host} leads to {seen[blueprint.expose.host]} already; give it another host"
-            yield Problem(project.at(blueprint.file, "spec", "expose", "host"), f"spec.expose.host: {message}")
-        elif blueprint.expose:
-            seen[blueprint.expose.host] = blueprint.name
-
-
-def _served_twice(project: Project, blueprint: Blueprint, other: str) -> Problem:
-    """Metrics are told apart by this name: each would scale on the requests of both."""
-    name, spec = blueprint.served_name, project.documents[blueprint.file].value["spec"]
-    path = ("spec", "model", "servedName") if "servedName" in spec["model"] else ("metadata", "name")
-    message = f"clients and metrics know the model of {other} by {name} already; give it another servedName"
-    return Problem(project.at(blueprint.file, *path), f"{'.'.join(path)}: {message}")

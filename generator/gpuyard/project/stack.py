@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+from gpuyard.catalogue.platform import catalogue
 
 __all__ = [
     "Cluster",
@@ -24,9 +26,18 @@ from enum import StrEnum
 
 
 class Engine(StrEnum):
-    """What syncs the clusters."""
+    """What syncs the clusters, from a namespace of its own."""
 
-    FLUX = "flux"
+    product: str
+    namespace: str
+
+    FLUX = "flux", "Flux", "flux-system"
+
+    def __new__(cls, value: str, product: str = "", namespace: str = "") -> Self:
+        """A member is its first text, as the stack has it; mypy takes Engine("flux") for this call, too."""
+        member = str.__new__(cls, value)
+        member._value_, member.product, member.namespace = value, product, namespace
+        return member
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,8 @@ class Platform:
     components: Mapping[str, Component]
     prometheus_address: str | None
     """None: that of the Prometheus which is installed."""
-    prometheus_namespace: str
+    prometheus_namespace: str | None
+    """None: it follows from the address."""
     prometheus_labels: Mapping[str, str]
     """By which it selects monitors and rules."""
 
@@ -173,10 +185,10 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
             insecure=platform["insecure"],
             components={
                 name: Component(platform[name]["enabled"], platform[name].get("version"))
-                for name in ("keda", "prometheus", "kuberay")
+                for name in (release.component for release in catalogue() if release.switch)
             },
             prometheus_address=platform["prometheus"].get("address"),
-            prometheus_namespace=platform["prometheus"]["namespace"],
+            prometheus_namespace=platform["prometheus"].get("namespace"),
             prometheus_labels=dict(platform["prometheus"]["labels"]),
         ),
         gateway=None if gateway is None else _gateway(gateway),

@@ -8,6 +8,7 @@ from typing import Any
 from gpuyard import __version__
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.doors import yamlio
+from gpuyard.project.stack import Engine
 from gpuyard.tree import Tree
 
 __all__ = ["README", "starter"]
@@ -41,7 +42,7 @@ def _stack(name: str, url: str, shapes: Iterable[Shape]) -> dict[str, Any]:
         "kind": "Stack",
         "metadata": {"name": name},
         "spec": {
-            "engine": "flux",
+            "engine": Engine.FLUX.value,
             "repository": {"url": url, "branch": "main"},
             "clusters": [
                 {

@@ -4,24 +4,22 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.doors.helm import Helm
-from gpuyard.render import kustomize, readme
-from gpuyard.render import layers as platform
-from gpuyard.render.charts import servers as inference
-from gpuyard.render.charts import umbrella
-from gpuyard.render.charts.chartlock import Chart
+from gpuyard.render import kustomize, layers, readme
+from gpuyard.render.charts import servers, umbrella
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
 
 __all__ = ["render"]
 
+Files = Mapping[PurePosixPath, str]
 
-def render(resolved: Resolved, chart: Mapping[PurePosixPath, str], helm: Helm) -> Tree:
-    """The tree of a stack; `chart` is the vllm chart, which `helm` renders."""
-    vllm = Chart.of(chart)
+
+def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm) -> Tree:
+    """The tree of a stack; `charts` are ours, by name, which `helm` renders."""
     return {
-        **inference.files(resolved, chart, vllm),
+        **servers.files(resolved, charts),
         **umbrella.files(resolved),
         **kustomize.files(resolved, helm),
-        **platform.files(resolved),
+        **layers.files(resolved),
         **readme.files(resolved),
     }

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gpuyard.resolve import Resolved
+from gpuyard.resolve import Resolved, prometheus
 
 __all__ = ["objects"]
 
@@ -92,7 +92,8 @@ _ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
 def objects(resolved: Resolved) -> list[Object]:
     """The ConfigMap; beside the models where Prometheus isn't ours, since no other namespace is sure to exist."""
     stack = resolved.stack
-    namespace = "monitoring" if stack.platform.components["prometheus"].enabled else stack.namespace
+    ours = prometheus.installed(stack.platform)
+    namespace = ours.namespace if ours else stack.namespace
     metadata = {"name": f"{stack.name}-dashboard", "namespace": namespace, "labels": {"grafana_dashboard": "1"}}
     text = json.dumps(_dashboard(stack.name, stack.namespace), indent=1) + "\n"
     return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {f"{stack.name}.json": text}}]

@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Helm
 from gpuyard.render.patches import common, patch
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.tree import HEADER, Tree
+from gpuyard.tree import HEADER, SERVERS, Tree, base, overlay
 
 __all__ = ["files", "kustomization", "objects"]
 
@@ -31,15 +29,14 @@ def files(resolved: Resolved, helm: Helm) -> Tree:
             tree.update(_blueprint(workloads, [_by_file(objects) for objects in found]))
     for shape in sorted({workload.shape.name for workload in resolved.workloads}):
         names = [workload.name for workload in resolved.workloads if workload.shape.name == shape]
-        folder = PurePosixPath("overlays") / shape
-        tree[folder / "kustomization.yaml"] = HEADER.format(source="stack.yaml") + kustomization(names)
+        tree[overlay(shape) / "kustomization.yaml"] = HEADER.format(source="stack.yaml") + kustomization(names)
     return tree
 
 
 def objects(resolved: Resolved, workload: Workload, helm: Helm) -> list[dict[str, Any]]:
     """The final objects of a blueprint on a shape."""
     # The release that `helm template inference charts/inference` makes: both must give the same objects.
-    return helm.render(values(resolved, workload), release="inference", namespace=resolved.stack.namespace)
+    return helm.render(workload.chart, workload.values, release=SERVERS, namespace=resolved.stack.namespace)
 
 
 def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:
@@ -54,22 +51,22 @@ def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> s
 
 def _blueprint(workloads: Sequence[Workload], rendered: Sequence[Named]) -> Tree:
     """One blueprint's base and overlays."""
-    name, header = workloads[0].name, HEADER.format(source=workloads[0].blueprint.file)
+    name, header = workloads[0].name, HEADER.format(source=workloads[0].file)
     # The Job that downloads has another name on another shape, since its pod can't be changed.
     shared = [file for file in rendered[0] if len({_name(objects, file) for objects in rendered}) == 1]
-    base = {file: common([objects[file] for objects in rendered]) for file in shared}
-    folder = PurePosixPath("base") / name
-    tree = {folder / file: header + yamlio.dump(obj) for file, obj in base.items()}
-    tree[folder / "kustomization.yaml"] = header + kustomization(sorted(base))
+    everywhere = {file: common([objects[file] for objects in rendered]) for file in shared}
+    folder = base(name)
+    tree = {folder / file: header + yamlio.dump(obj) for file, obj in everywhere.items()}
+    tree[folder / "kustomization.yaml"] = header + kustomization(sorted(everywhere))
     for workload, full in zip(workloads, rendered, strict=True):
-        tree.update(_overlay(workload, base, full, header))
+        tree.update(_overlay(workload, everywhere, full, header))
     return tree
 
 
-def _overlay(workload: Workload, base: Named, full: Named, header: str) -> Tree:
-    folder = PurePosixPath("overlays") / workload.shape.name / workload.name
-    added = {file: obj for file, obj in full.items() if file not in base}
-    changed = {file: change for file, obj in base.items() if (change := patch(obj, full[file]))}
+def _overlay(workload: Workload, everywhere: Named, full: Named, header: str) -> Tree:
+    folder = overlay(workload.shape.name, workload.name)
+    added = {file: obj for file, obj in full.items() if file not in everywhere}
+    changed = {file: change for file, obj in everywhere.items() if (change := patch(obj, full[file]))}
     targets = [
         {"path": file, "target": {"kind": change["kind"], "name": change["metadata"]["name"]}}
         for file, change in changed.items()

@@ -3,10 +3,10 @@
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.platform import Layer
+from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors
-from gpuyard.render.engines import flux
+from gpuyard.render.engines import ENGINES
 from gpuyard.render.kustomize import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree
@@ -16,6 +16,8 @@ __all__ = ["files"]
 Object = dict[str, Any]
 
 _SECURITY = "pod-security.kubernetes.io"
+_STRICTEST = "restricted"
+# The marks of both engines, so that a cluster may change from one to the other.
 _KEEP = {
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
@@ -25,6 +27,7 @@ _KEEP = {
 def files(resolved: Resolved) -> Tree:
     """platform/<layer>/ and clusters/<cluster>/."""
     tree: Tree = {}
+    engine = ENGINES[resolved.stack.engine]
     header = HEADER.format(source="stack.yaml")
     for layer, content in _layers(resolved).items():
         folder = PurePosixPath("platform") / layer
@@ -33,22 +36,24 @@ def files(resolved: Resolved) -> Tree:
         tree[folder / "kustomization.yaml"] = header + kustomization(sorted(content))
     for cluster in resolved.stack.clusters:
         folder = PurePosixPath("clusters") / cluster.name
-        for file, objects in flux.cluster_files(resolved, cluster.name).items():
+        for file, objects in engine.cluster(resolved, cluster.name).items():
             tree[folder / file] = header + yamlio.dump(*objects)
     return tree
 
 
 def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
-    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in Layer}
+    engine = ENGINES[resolved.stack.engine]
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
     made = set()
     for release in resolved.releases:
-        namespace = [] if release.namespace in made else [_namespace(release.namespace, levels[release.namespace])]
+        level = levels.get(release.namespace, _STRICTEST)
+        namespace = [] if release.namespace in made else [_namespace(release.namespace, level)]
         made.add(release.namespace)
-        layers[release.layer][f"{release.chart}.yaml"] = [*namespace, *flux.release_objects(release)]
+        layers[release.layer][f"{release.chart}.yaml"] = [*namespace, *engine.release(release)]
     layers[Layer.CONFIGS] = {
-        "namespace.yaml": [_namespace(resolved.stack.namespace, "restricted")],
+        "namespace.yaml": [_namespace(resolved.stack.namespace, _STRICTEST)],
         "resourcequota.yaml": [_quota(resolved)],
         "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
@@ -64,10 +69,11 @@ def _namespace(name: str, level: str) -> Object:
 
 
 def _quota(resolved: Resolved) -> Object:
-    """The stack's limit, held by the cluster too."""
+    """The stack's limit, held by the cluster too, whatever the shapes call their GPUs."""
+    most = str(resolved.stack.policy.max_gpus)
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
         "metadata": {"name": "gpus", "namespace": resolved.stack.namespace},
-        "spec": {"hard": {"requests.nvidia.com/gpu": str(resolved.stack.policy.max_gpus)}},
+        "spec": {"hard": {f"requests.{name}": most for name in resolved.gpu_resources}},
     }

@@ -8,23 +8,25 @@ __all__ = ["objects"]
 
 
 def objects(resolved: Resolved) -> list[dict[str, Any]]:
-    """A PodMonitor for KEDA: its counters of failed readings say why a ScaledObject is in fallback.
-
-    KEDA's own chart would make it too early: its kind comes with Prometheus, ours or the cluster's own.
-    """
-    platform = resolved.stack.platform
-    if not platform.components["keda"].enabled:
-        return []
-    labels = {"labels": dict(platform.prometheus_labels)} if platform.prometheus_labels else {}
+    """A PodMonitor for every release of the platform that has something to say."""
+    given = resolved.stack.platform.prometheus_labels
+    labels = {"labels": dict(given)} if given else {}
     return [
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PodMonitor",
-            "metadata": {"name": "keda-operator", "namespace": "keda", **labels},
+            "metadata": {"name": monitor.name, "namespace": release.namespace, **labels},
             "spec": {
-                "selector": {"matchLabels": {"app": "keda-operator"}},
-                # Its labels name the namespace of the ScaledObject, not of KEDA.
-                "podMetricsEndpoints": [{"port": "metrics", "path": "/metrics", "honorLabels": True}],
+                "selector": {"matchLabels": dict(monitor.selector)},
+                "podMetricsEndpoints": [
+                    {
+                        "port": monitor.port,
+                        "path": monitor.path,
+                        **({"honorLabels": True} if monitor.honor_labels else {}),
+                    }
+                ],
             },
         }
+        for release in resolved.releases
+        if (monitor := release.monitor)
     ]

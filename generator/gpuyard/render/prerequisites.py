@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gpuyard.project.stack import Stack
+from gpuyard.catalogue.platform import catalogue
+from gpuyard.project.stack import Platform, Stack
+from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.resolve.exposure import tls_secret
 
 __all__ = ["Secret", "commands", "needs", "secrets"]
 
-_FLUX_NAMESPACE = "flux-system"
-_FLUX = "2.8"
-"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
 _UID = 10001
 """User and group of the models' pods."""
 _PULL = ".dockerconfigjson"
@@ -62,21 +60,22 @@ def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
         found.setdefault((secret.namespace, secret.name), []).append(secret.key)
     for (namespace, name), keys in found.items():
         yield f"{kubectl} --namespace {namespace} create secret {_secret(name, keys)}"
-    yield f"{kubectl} apply -f clusters/{cluster}"
+    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
+        yield f"{kubectl} {line}"
 
 
 def needs(resolved: Resolved) -> Iterator[str]:
     """One sentence each, in Markdown, of what the clusters must offer."""
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
-    yield f"Flux {_FLUX} or newer"
+    yield from ENGINES[stack.engine].needs()
     yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
     yield from _storage(stack, workloads)
     for kind, names in (
-        ("PriorityClass", _priorities(stack, workloads)),
-        ("RuntimeClass", [stack.scheduling.runtime_class]),
+        ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
+        ("RuntimeClass", [workload.needs.runtime_class for workload in workloads]),
     ):
-        yield from (f"{kind} `{name}`" for name in names if name)
+        yield from (f"{kind} `{name}`" for name in _once(names))
     if stack.gateway:
         gateway = stack.gateway
         listener = f", whose listener `{gateway.listener}`" if gateway.listener else ", which"
@@ -86,65 +85,43 @@ def needs(resolved: Resolved) -> Iterator[str]:
         )
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
-    if not stack.platform.components["prometheus"].enabled:
-        labels = ", ".join(f"`{key}: {value}`" for key, value in stack.platform.prometheus_labels.items())
-        yield (
-            f"Prometheus, its operator and kube-state-metrics; it takes monitors and rules from every namespace"
-            f"{f' that carry {labels}' if labels else ' and whatever their labels'}"
-        )
-    if not stack.platform.components["keda"].enabled:
-        yield "KEDA 2.20 or newer"
+    yield from _components(stack.platform)
+
+
+def _components(platform: Platform) -> Iterator[str]:
+    """What must be there already of the platform, because it is switched off."""
+    labels = ", ".join(f"`{key}: {value}`" for key, value in platform.prometheus_labels.items())
+    for release in catalogue():
+        if release.switch and release.switch.without and not platform.components[release.component].enabled:
+            selected = f" that carry {labels}" if labels else " and whatever their labels"
+            yield release.switch.without + (selected if release.service else "")
 
 
 def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
-    kinds = {workload.blueprint.cache.kind for workload in workloads if workload.blueprint.cache.claim is None}
+    kinds = {kind for workload in workloads for kind in workload.needs.storage}
     for kind, text in _CLASSES.items():
         if kind in kinds:
             yield f"StorageClass `{stack.storage_classes[kind]}`: {text.format(guide=_GUIDE, uid=_UID)}"
-    for claim in _once(each for workload in workloads for each in _claims(workload)):
+    for claim in _once(claim for workload in workloads for claim in workload.needs.claims):
         yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {_UID}"
 
 
-def _claims(workload: Workload) -> Iterator[str]:
-    for claim in (workload.source.claim, workload.blueprint.cache.claim):
-        if claim:
-            yield claim
-
-
-def _priorities(stack: Stack, workloads: Sequence[Workload]) -> list[str]:
-    found = (workload.blueprint.priority_class or stack.scheduling.priority_class for workload in workloads)
-    return _once(name for name in found if name)
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _once(names: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def _named(resolved: Resolved, cluster: str | None) -> Iterator[Secret]:
     """In the order in which they are needed."""
     stack = resolved.stack
     if stack.repository.secret:
-        keys = ("identity", "known_hosts") if stack.repository.url.startswith("ssh") else ("username", "password")
-        for key in keys:
-            yield Secret(_FLUX_NAMESPACE, stack.repository.secret, key, "reading this repository")
+        for key in ENGINES[stack.engine].git_secret(stack.repository):
+            yield Secret(stack.engine.namespace, stack.repository.secret, key, "reading this repository")
     for name in stack.pull_secrets:
         yield Secret(stack.namespace, name, _PULL, "pulling images")
     for placement in resolved.placements:
         if cluster in (None, placement.cluster):
-            yield from _of_workload(stack, placement.workload)
-
-
-def _of_workload(stack: Stack, workload: Workload) -> Iterator[Secret]:
-    source, blueprint = workload.source, workload.blueprint
-    if source.credentials:
-        reading = "reading the bucket (an AWS credentials file)" if source.bucket else "download of the weights"
-        given = source.credentials
-        yield Secret(stack.namespace, given.secret, given.key, f"{workload.name}: {reading}")
-    if key := blueprint.api_key:
-        yield Secret(stack.namespace, key.secret, key.key, f"{workload.name}: API key of the clients")
-    if blueprint.expose and (name := tls_secret(blueprint, stack)):
-        for each in _TLS:
-            yield Secret(stack.namespace, name, each, f"certificate of {blueprint.expose.host}")
+            for use in placement.workload.needs.secrets:
+                yield Secret(stack.namespace, use.secret, use.key, use.purpose)
 
 
 def _secret(name: str, keys: Sequence[str]) -> str:

@@ -1,19 +1,22 @@
 """README.md of the generated repository: what runs where, how to call it and how to change it."""
 
 import re
-from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from gpuyard.render import prerequisites
-from gpuyard.resolve import Resolved, Workload
-from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve import Placement, Resolved, prometheus
+from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree
 
+if TYPE_CHECKING:
+    import jinja2
+
 __all__ = ["files"]
+
+_NONE = "–"  # noqa: RUF001 - the dash that stands for nothing in every table
 
 
 def files(resolved: Resolved) -> Tree:
@@ -25,11 +28,12 @@ def files(resolved: Resolved) -> Tree:
         .get_template("README.md.j2")
         .render(
             stack=resolved.stack,
-            placements=resolved.placements,
+            placements=[_row(placement) for placement in resolved.placements],
+            measured=prometheus.installed(resolved.stack.platform) is not None,
             refusals=resolved.refusals,
-            described=[each.blueprint for each in workloads.values() if each.blueprint.description],
-            calls=[_call(resolved, workload) for workload in placed.values()],
-            closed=list(_closed(placed.values())),
+            described=[each for each in workloads.values() if each.description],
+            calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],
+            closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
             needs=list(prerequisites.needs(resolved)),
             secrets=prerequisites.secrets(resolved),
             commands={each.name: list(prerequisites.commands(resolved, each.name)) for each in resolved.stack.clusters},
@@ -38,30 +42,40 @@ def files(resolved: Resolved) -> Tree:
     return {PurePosixPath("README.md"): text}
 
 
-def _call(resolved: Resolved, workload: Workload) -> dict[str, str]:
-    """A row: how clients reach a model."""
-    blueprint, stack = workload.blueprint, resolved.stack
-    scheme = "http" if stack.ingress and tls_secret(blueprint, stack) is None else "https"
+def _row(placement: Placement) -> dict[str, object]:
+    """A row: what runs where; a kind that has no such fact has none to show."""
+    workload = placement.workload
+    told = {name: fact.value for name, fact in workload.facts.items()}
+    replicas = told.get("replicas")
     return {
+        "cluster": placement.cluster,
         "name": workload.name,
-        "model": blueprint.served_name,
-        "inside": f"`http://{workload.name}.{stack.namespace}.svc:8000/v1`",
-        "namespaces": ", ".join(f"`{name}`" for name in blueprint.client_namespaces),
-        "outside": f"`{scheme}://{blueprint.expose.host}/v1`" if blueprint.expose else "",
-        "key": f"`{blueprint.api_key.key}` of `{blueprint.api_key.secret}`" if blueprint.api_key else "",
+        "file": workload.file,
+        "shape": workload.shape.name,
+        "nodes": ", ".join(workload.nodes),
+        "gpus": workload.gpus,
+        "replicas": f"{replicas['min']}{_NONE}{replicas['max']}" if replicas else _NONE,
+        **{name: told.get(name, _NONE) for name in ("model", "context", "fit")},
     }
 
 
-def _closed(workloads: Iterable[Workload]) -> Iterator[str]:
-    """Models that nobody may call."""
-    for workload in workloads:
-        if workload.blueprint.expose is None and not workload.blueprint.client_namespaces:
-            yield workload.name
+def _call(name: str, reach: Reach) -> dict[str, str]:
+    """A row: how clients reach a model."""
+    return {
+        "name": name,
+        "model": reach.name,
+        "inside": f"`{reach.inside}`",
+        "namespaces": ", ".join(f"`{each}`" for each in reach.namespaces),
+        "outside": f"`{reach.outside}`" if reach.outside else "",
+        "key": f"`{reach.key.key}` of `{reach.key.secret}`" if reach.key else "",
+    }
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment() -> "jinja2.Environment":
     """For prose only: objects are built and serialised, never templated."""
+    import jinja2  # slow, and a compile that finds nothing new needs no README
+
     source = (resources.files("gpuyard") / "render" / "README.md.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
         loader=jinja2.DictLoader({"README.md.j2": source}),

@@ -7,48 +7,49 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements as clusters
-from gpuyard.resolve import pulls as images
-from gpuyard.resolve import stackrules as stack
-from gpuyard.resolve.inference.workloads import Available, workloads
+from gpuyard.resolve import placements, pulls, stackrules
+from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.releases import releases
-from gpuyard.resolve.workload import Placement, Refusal, Resolved, Resources, Source, Workload
+from gpuyard.resolve.site import Available, Site
+from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
 
-__all__ = ["Placement", "Refusal", "Resolved", "Resources", "Source", "Workload", "resolve"]
+__all__ = ["Placement", "Refusal", "Resolved", "Workload", "resolve"]
 
 
 def resolve(project: Project) -> Resolved:
     """Everything that follows from the user's files; InputError with every problem found."""
     shapes, problems = catalogue(), Problems(project)
-    stack.check(project.stack, shapes, problems)
-    mirrors, locked = project.stack.mirrors, project.digests
-    server = image(project.stack.image, f"v{project.stack.vllm_version}", mirrors=mirrors, locked=locked)
-    platform = releases(project.stack.platform, mirrors=mirrors, locked=locked)
-    images.check(project.stack, server, platform, problems)
-    available = _available(project.stack, shapes)
+    stack = project.stack
+    stackrules.check(stack, shapes, problems)
+    mirrors, locked = stack.mirrors, project.digests
+    server = image(stack.image, f"v{stack.vllm_version}", mirrors=mirrors, locked=locked)
+    platform = releases(stack.platform, mirrors=mirrors, locked=locked)
+    pulls.check(stack, server, platform, problems)
+    site = Site(stack, _available(stack, shapes), server)
     results = [
         result
         for blueprint in project.blueprints
-        for result in workloads(blueprint, project.stack, available, problems)
+        for result in KINDS[blueprint.kind].workloads(blueprint, site, problems)
     ]
     found: dict[str, dict[str, Workload]] = {blueprint.name: {} for blueprint in project.blueprints}
     for result in results:
         if isinstance(result, Workload):
             found[result.name][result.shape.name] = result
-    placements = clusters.place(project, found, problems)
+    placed = placements.place(project, found, problems)
     if problems.found:
         raise InputError(problems.found)
-    runnable = tuple(result for result in results if isinstance(result, Workload))
+    workloads = tuple(result for result in results if isinstance(result, Workload))
     return Resolved(
-        stack=project.stack,
+        stack=stack,
         image=server,
-        workloads=runnable,
+        workloads=workloads,
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
-        placements=placements,
+        placements=placed,
         releases=platform,
-        notes=(*images.notes(locked, server, platform), *notes(project, runnable)),
+        gpu_resources=tuple(sorted({shape.resource for shape, _ in site.available.values()})),
+        notes=(*pulls.notes(locked, server, platform), *notes(project, site, workloads)),
     )
 
 

@@ -1,8 +1,9 @@
 """Who may call a model, and by which way: Gateway, Ingress, or inside the cluster only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Expose, Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
@@ -16,20 +17,20 @@ def check_stack(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, ("spec", "ingress"), message, key=True)
 
 
-def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """A host needs a way to it and a certificate."""
-    expose, path = blueprint.expose, ("spec", "expose")
-    if expose is None:
-        if blueprint.tls_secret:
+    expose, path = blueprint.spec.expose, ("spec", "expose")
+    if expose.host is None:
+        if expose.tls_secret:
             problems.add(blueprint.file, (*path, "tlsSecret"), "is the certificate of a host; add host", key=True)
         return
     if stack.gateway is None and stack.ingress is None:
         message = "needs a Gateway or an Ingress; name it in stack.yaml under spec.gateway or spec.ingress"
         problems.add(blueprint.file, (*path, "host"), message, key=True)
-    if stack.ingress is None and blueprint.tls_secret:
+    if stack.ingress is None and expose.tls_secret:
         message = "is read where the stack has an Ingress; a Gateway's listener has its own certificate, so remove it"
         problems.add(blueprint.file, (*path, "tlsSecret"), message, key=True)
-    if stack.ingress and not stack.ingress.plain_http and tls_secret(blueprint, stack) is None:
+    if stack.ingress and not stack.ingress.plain_http and tls_secret(expose, stack) is None:
         message = (
             f"{expose.host} needs a certificate; name its Secret as expose.tlsSecret, or one for all hosts as "
             "spec.ingress.tlsSecret in stack.yaml (spec.ingress.plainHttp: true allows to go without)"
@@ -37,34 +38,33 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
         problems.add(blueprint.file, (*path, "host"), message, key=True)
 
 
-def tls_secret(blueprint: Blueprint, stack: Stack) -> str | None:
-    """The Secret with the certificate of a blueprint's host; None: there is no Ingress, or it goes without."""
-    if blueprint.expose is None or stack.ingress is None:
+def tls_secret(expose: Expose, stack: Stack) -> str | None:
+    """The Secret with the certificate of a host; None: there is no host or no Ingress, or it goes without."""
+    if expose.host is None or stack.ingress is None:
         return None
-    return blueprint.tls_secret or stack.ingress.tls_secret
+    return expose.tls_secret or stack.ingress.tls_secret
 
 
-def stack_notes(stack: Stack, blueprints: Sequence[Blueprint]) -> Iterator[str]:
+def stack_notes(stack: Stack) -> Iterator[str]:
     """Ways that may go without TLS."""
-    exposed = [blueprint for blueprint in blueprints if blueprint.expose]
-    if stack.gateway and stack.gateway.listener is None and exposed:
+    if stack.gateway and stack.gateway.listener is None:
         yield (
             f"{stack.file}: routes attach to every listener of Gateway {stack.gateway.name}, one without TLS too; "
             "name the one with TLS as spec.gateway.listener"
         )
 
 
-def notes(blueprint: Blueprint, stack: Stack) -> Iterator[str]:
+def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
     """Too many who may call it, or nobody."""
-    expose = blueprint.expose
-    if expose and blueprint.api_key is None:
+    expose = blueprint.spec.expose
+    if expose.host and expose.api_key is None:
         yield f"{blueprint.file}: {expose.host} answers everybody; expose.apiKey asks for a key"
-    if expose and stack.ingress and tls_secret(blueprint, stack) is None:
+    if expose.host and stack.ingress and tls_secret(expose, stack) is None:
         yield (
             f"{blueprint.file}: {expose.host} is served without TLS: whoever is on the way reads prompts and keys; "
             "expose.tlsSecret names a certificate"
         )
-    if expose is None and not blueprint.client_namespaces:
+    if expose.host is None and not blueprint.spec.client_namespaces:
         yield (
             f"{blueprint.file}: nobody may call {blueprint.name}; clientNamespaces lets pods of the cluster in, "
             "expose.host clients from outside"

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, ip_address
 from urllib.parse import urlsplit
 
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Network, Stack
 from gpuyard.resolve.problems import Problems
 
@@ -56,10 +57,10 @@ def _network(cidr: str) -> IPv4Network | str:
     return network if bits == str(network.prefixlen) else f"{cidr} has zeros in front; write {network}"
 
 
-def notes(blueprint: Blueprint, stack: Stack) -> Iterator[str]:
+def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
     """Proxies and mirrors that no rule lets out, as far as that is seen without asking for names."""
     for variable in _NAMED:
-        address = blueprint.serving.env.get(variable, "")
+        address = blueprint.spec.serving.env.get(variable, "")
         if not address:
             continue
         host, port = _target(address)

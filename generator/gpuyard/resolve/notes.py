@@ -3,40 +3,38 @@
 from collections.abc import Iterator, Sequence
 
 from gpuyard.catalogue.vllm import catalogue, versions
-from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, offline, sources
+from gpuyard.resolve import exposure
+from gpuyard.resolve.kinds import KINDS
+from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Workload
 
 __all__ = ["notes"]
 
 
-def notes(project: Project, workloads: Sequence[Workload]) -> Iterator[str]:
-    """One line each: of the stack, then of each blueprint."""
+def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterator[str]:
+    """One line each: of the stack, then of each blueprint, on each of its shapes, too."""
     stack = project.stack
     if stack.vllm_version not in versions() and (known := catalogue(stack.vllm_version)):
         yield f"{stack.file}: flags and metrics of vLLM {stack.vllm_version} are checked as those of {known.release}"
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
-    yield from exposure.stack_notes(stack, project.blueprints)
+    yield from _of_nodes(project, site.available)
+    if any(workload.reach and workload.reach.outside for workload in workloads):
+        yield from exposure.stack_notes(stack)
     for blueprint in project.blueprints:
-        yield from exposure.notes(blueprint, stack)
-        yield from network.notes(blueprint, stack)
-        yield from _of_blueprint(blueprint, [each for each in workloads if each.name == blueprint.name])
-        yield from adapters.notes(blueprint)
+        yield from KINDS[blueprint.kind].notes(blueprint, site)
+        found = (note for each in workloads if each.name == blueprint.name for note in each.notes)
+        yield from dict.fromkeys(found)
 
 
-def _of_blueprint(blueprint: Blueprint, workloads: Sequence[Workload]) -> Iterator[str]:
-    for workload in workloads:
-        if blueprint.spare_gpus and not workload.surge:
-            yield (
-                f"{blueprint.file}: {blueprint.spare_gpus} spare GPUs are too few for a replica on "
-                f"{workload.shape.name} ({workload.gpus} GPUs), so an old one stops before a new one starts"
-            )
-    yield from sources.notes(blueprint, ((each.model, each.source) for each in workloads))
-    for path, name in offline.named(blueprint):
-        if path[0] == "speculative-config":
-            yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"
+def _of_nodes(project: Project, available: Available) -> Iterator[str]:
+    """What to know about an OCI shape, where the stack names it first."""
+    stack = project.stack
+    for shape, nodes in available.values():
+        for node in nodes:
+            having = (i for i, cluster in enumerate(stack.clusters) if node.name in cluster.shapes.get(shape.name, ()))
+            where = project.at(stack.file, "spec", "clusters", next(having), "shapes", shape.name)
+            yield from (f"{where}: {node.name}: {warning}" for warning in node.warnings)

@@ -40,12 +40,12 @@ def check(stack: Stack, server: Image, releases: Sequence[Release], problems: Pr
 def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release]) -> Iterator[str]:
     """Images that aren't pinned or aren't known, and pins that are for nothing."""
     if server.digest is None:
-        yield f"{server} isn't pinned: {server.reason}; `gpuyard images lock` asks the registry"
+        yield f"{server} isn't pinned: {server.reason}; `gpuyard images --lock` asks the registry"
     platform = [each for release in releases for each in release.images or ()]
     if loose := [each for each in platform if each.digest is None]:
         yield (
             f"{len(loose)} of {len(platform)} images of the platform's charts aren't pinned: their tags alone; "
-            "`gpuyard images lock` asks the registries"
+            "`gpuyard images --lock` asks the registries"
         )
     for release in releases:
         if release.images is None:
@@ -54,4 +54,4 @@ def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release])
                 f"(gpuyard knows those of {release.known.version}); `helm template` shows them"
             )
     for name in sorted(set(locked) - {each.upstream for each in (server, *platform)}):
-        yield f"{IMAGES_LOCK} pins {name}, which the stack doesn't use; `gpuyard images lock` writes it anew"
+        yield f"{IMAGES_LOCK} pins {name}, which the stack doesn't use; `gpuyard images --lock` writes it anew"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gpuyard.catalogue.chartimages import with_images
 from gpuyard.catalogue.images import image
-from gpuyard.catalogue.platform import Layer, Release, catalogue
+from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.project.stack import Platform
 
 __all__ = ["releases"]
@@ -19,7 +19,7 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
         if not component.enabled:
             continue
         # A version names the component's own chart; the CRDs' chart has versions of its own.
-        if component.version and release.layer is not Layer.CRDS:
+        if component.version and release.switch:
             release = replace(release, version=component.version)
         if platform.registry:
             release = replace(release, repository=platform.registry, insecure=platform.insecure)

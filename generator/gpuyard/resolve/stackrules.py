@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.errors import nearest
-from gpuyard.project.stack import Cluster, Stack
-from gpuyard.resolve import exposure, network
+from gpuyard.project.stack import Cluster, Engine, Stack
+from gpuyard.resolve import exposure, network, prometheus
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check"]
 
 _OLDEST_KUBERNETES = 30
-_TAKEN = ("default", "flux-system", "keda", "monitoring")
-"""Namespaces of others: the model servers' quota and security level would hold for them too."""
+_ARGO_CD = "argocd"
+"""Where it is installed; a cluster may have it beside its engine."""
 
 
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
@@ -34,24 +35,26 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
     if vllm.catalogue(stack.vllm_version) is None:
         known = nearest(stack.vllm_version, vllm.versions())
         problems.add(stack.file, ("spec", "vllm", "version"), f"{stack.vllm_version} is not known; {known}")
-    if stack.namespace in _TAKEN or stack.namespace.startswith("kube-"):
-        message = f"{stack.namespace} is not the model servers' own; use another, such as inference"
+    if owner := _owner(stack.namespace):
+        message = (
+            f"{stack.namespace} belongs to {owner}, whose pods would get the models' quota and security level; "
+            "use another, such as inference"
+        )
         problems.add(stack.file, ("spec", "namespace"), message)
-    _check_prometheus(stack, problems)
+    prometheus.check(stack, problems)
     exposure.check_stack(stack, problems)
     network.check(stack, problems)
     for index, cluster in enumerate(stack.clusters):
         _check_cluster(stack.file, index, cluster, shapes, problems)
 
 
-def _check_prometheus(stack: Stack, problems: Problems) -> None:
-    path = ("spec", "platform", "prometheus")
-    installed, address = stack.platform.components["prometheus"].enabled, stack.platform.prometheus_address
-    if not installed and address is None:
-        message = "false: where is the cluster's own? Models scale by it; add address: http://host:port"
-        problems.add(stack.file, (*path, "enabled"), message)
-    if installed and address is not None:
-        problems.add(stack.file, (*path, "address"), "is read where enabled is false; remove it", key=True)
+def _owner(namespace: str) -> str | None:
+    """Whose a namespace is that models must leave alone, installed by us or not; None: nobody's that we know."""
+    if namespace == "default" or namespace.startswith("kube-"):
+        return "Kubernetes"
+    engines = {engine.namespace: engine.product for engine in Engine}
+    platform = {release.namespace: f"the platform's {release.component}" for release in catalogue()}
+    return {_ARGO_CD: "Argo CD", **engines, **platform}.get(namespace)
 
 
 def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:

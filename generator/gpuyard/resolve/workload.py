@@ -1,95 +1,107 @@
-"""What resolve decides: a blueprint on a shape, and where it runs."""
+"""What resolve decides: a blueprint on a shape, whatever its kind, and where it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gpuyard.catalogue.images import Image
-from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.fit import Fit
-from gpuyard.fit.budget import Budget, Kind
-from gpuyard.project.blueprint import Blueprint, SecretKey
 from gpuyard.project.stack import Stack
 
-__all__ = ["Bucket", "Placement", "Refusal", "Resolved", "Resources", "Source", "Workload"]
+__all__ = ["Fact", "Needs", "Placement", "Reach", "Refusal", "Resolved", "SecretUse", "Volume", "Workload"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """A folder in OCI Object Storage, by its S3 endpoint."""
+class SecretUse:
+    """A key of a Secret in the workload's namespace, and what for."""
 
-    uri: str
-    endpoint: str
-    region: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where weights come from: a Hugging Face repository, a claim and a path in it, or a bucket."""
-
-    kind: Kind
-    repository: str | None
-    revision: str | None
-    claim: str | None
-    path: str | None
-    bucket: Bucket | None
-    credentials: SecretKey | None
+    secret: str
+    key: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs."""
+class Volume:
+    """A volume claim that the workload's objects make, and that outlives it."""
 
-    cpu_request: int
-    cpu_limit: int
-    memory_request: int
-    memory_limit: int
-    disk_request: int
-    disk_limit: int
-    shared_memory: int
+    claim: str
+    kind: str
+    """As the stack's storage names its classes."""
+    storage_class: str
+    size_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What must be in a cluster before, made by others."""
+
+    secrets: tuple[SecretUse, ...] = ()
+    claims: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
+    """Kinds of storage, as the stack's storage names its classes."""
+    priority_class: str | None = None
+    runtime_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How clients reach what it serves."""
+
+    name: str
+    """By which they ask for it."""
+    inside: str
+    """Address inside the cluster."""
+    outside: str | None
+    """Address from outside."""
+    namespaces: tuple[str, ...]
+    """Whose pods may call it."""
+    key: SecretUse | None
+    """That clients must send."""
+
+    @property
+    def closed(self) -> bool:
+        """Nobody may call it yet."""
+        return self.outside is None and not self.namespaces
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something about it that a person or a machine wants to know; an empty text is for machines only."""
+
+    value: Any
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A blueprint on a shape, with every default filled."""
+    """A blueprint on a shape: what render, review and the command line know of it."""
 
-    blueprint: Blueprint
+    name: str
+    """The blueprint's, from which every object's name derives."""
+    file: str
+    kind: str
+    description: str
     shape: Shape
     nodes: tuple[str, ...]
     """OCI shapes that it may run on; it fits on each."""
-    model: Model
-    source: Source
     gpus: int
-    context: int
-    concurrency: int
-    min_replicas: int
+    """Of one replica."""
     max_replicas: int
-    fit: Fit
-    budget: Budget
-    resources: Resources
-    cache_gib: int
-    args: Mapping[str, Any]
-    download_seconds: int
-    """How long one try of the Job may take that copies the weights into the cache; 0: there is none."""
-    copied_adapters: tuple[tuple[str, str], ...]
-    """Repository and commit of each that the same Job copies."""
-
-    @property
-    def sync_timeout(self) -> int:
-        """How long an engine waits for a rollout."""
-        return self.budget.sync_timeout + self.download_seconds
-
-    @property
-    def surge(self) -> int:
-        """Replicas that a rollout may add, as the chart computes it."""
-        return 0 if self.blueprint.cache.kind == "block" else self.blueprint.spare_gpus // self.gpus
-
-    @property
-    def name(self) -> str:
-        """The blueprint's name, from which every object's name derives."""
-        return self.blueprint.name
+    surge: int
+    """Replicas that a rollout may add."""
+    sync_timeout: int
+    """Seconds that an engine waits for a rollout."""
+    chart: str
+    values: Mapping[str, Any]
+    """Of the chart: everything that differs from its defaults."""
+    needs: Needs
+    volumes: tuple[Volume, ...]
+    reach: Reach | None
+    facts: Mapping[str, Fact]
+    """In the order in which they are shown."""
+    notes: tuple[str, ...]
+    """What is allowed and still worth saying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,8 @@ class Resolved:
     refusals: tuple[Refusal, ...]
     placements: tuple[Placement, ...]
     releases: tuple[Release, ...]
+    gpu_resources: tuple[str, ...]
+    """What the stack's shapes call their GPUs."""
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
 

@@ -1,62 +1,32 @@
 """Changes of a model cache that its cluster refuses: a claim can grow, and nothing else."""
 
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import Any
+from collections.abc import Iterator
 
-from gpuyard.doors import yamlio
-from gpuyard.doors.quantities import gib
-from gpuyard.tree import Tree
+from gpuyard.review.placed import Claim, Consequence, Placements
 
-__all__ = ["VALUES", "claimed", "refusals"]
-
-VALUES = PurePosixPath("charts/inference")
-"""Where the values of each shape stand, in the tree and in the commit before."""
-_CLAIMED = ("fss", "block")
+__all__ = ["refusals"]
 
 
-def refusals(old: Mapping[PurePosixPath, str], new: Tree) -> Iterator[str]:
-    """What to do before the clusters get the new tree; `old` has the files of VALUES in the commit before."""
-    before = _caches(old)
-    after = _caches(new) if before else {}
-    said = set()
-    for (shape, name), cache in before.items():
-        line = _refusal(name, cache, after.get((shape, name), {}))
-        if line and line not in said:
-            said.add(line)
-            yield line
+def refusals(before: Placements, after: Placements) -> Iterator[Consequence]:
+    """What to do before the clusters follow, for each claim that stays and can't become what is asked."""
+    for cluster, old in sorted(before.items()):
+        for name, placed in sorted(old.items()):
+            new = after.get(cluster, {}).get(name)
+            if new is None or new.namespace != placed.namespace:  # there, it is another claim
+                continue
+            if message := _refusal(name, placed.claim, new.claim):
+                yield Consequence(cluster, name, message)
 
 
-def claimed(files: Mapping[PurePosixPath, str]) -> set[str]:
-    """Blueprints whose caches are claims, which outlive them."""
-    return {name for (_, name), cache in _caches(files).items() if cache.get("kind") in _CLAIMED}
-
-
-def _refusal(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    if old.get("kind") not in _CLAIMED or new.get("kind") not in _CLAIMED:
+def _refusal(name: str, old: Claim | None, new: Claim | None) -> str | None:
+    if old is None or new is None:
         return None
     way = f"or delete PersistentVolumeClaim {name}-cache before the clusters follow"
-    for key, where in (("kind", f"{name}'s storage.cache.kind"), ("storageClassName", "spec.storage of the stack")):
-        if old.get(key) != new.get(key):
-            return f"a claim can't change from {old.get(key)} to {new.get(key)}: set {where} back, {way}"
-    if gib(new["size"]) < gib(old["size"]):
-        return f"a claim can't shrink from {old['size']} to {new['size']}: set {name}'s storage.cache.size, {way}"
+    if old.kind != new.kind:
+        return f"a claim can't change from {old.kind} to {new.kind}: set {name}'s storage.cache.kind back, {way}"
+    if old.storage_class != new.storage_class:
+        change = f"from {old.storage_class} to {new.storage_class}"
+        return f"a claim can't change {change}: set spec.storage of the stack back, {way}"
+    if new.gib < old.gib:
+        return f"a claim can't shrink from {old.gib}Gi to {new.gib}Gi: set {name}'s storage.cache.size, {way}"
     return None
-
-
-def _caches(files: Mapping[PurePosixPath, str]) -> dict[tuple[str, str], dict[str, Any]]:
-    """By shape and blueprint: what holds for all shapes, and what the shape's own file changes."""
-    common = _values(files, "values.yaml")
-    found = {}
-    for path in files:
-        if path.parent == VALUES and path.name.startswith("values-"):
-            for name, value in _values(files, path.name).items():
-                if isinstance(value, dict):
-                    whole = common.get(name, {}).get("cache", {})
-                    found[path.stem, name] = {**whole, **value.get("cache", {})}
-    return found
-
-
-def _values(files: Mapping[PurePosixPath, str], name: str) -> dict[str, Any]:
-    text = files.get(VALUES / name)
-    return yamlio.load_data(text) or {} if text else {}

@@ -7,7 +7,6 @@ import yaml
 
 from gpuyard.project.load import parse
 from gpuyard.render import dashboard
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved, Workload, resolve
 from tests.chart.rendering import merged, objects
 from tests.conftest import demo_sources
@@ -21,7 +20,7 @@ BLUEPRINTS = ("chat", "docs", "assistant")
 
 def rendered(name: str, *, shape: str, namespace: str = "inference", **changes: Any) -> dict[str, dict[str, Any]]:
     """The objects of a blueprint on a shape, by their kind; `changes` are values of the chart."""
-    return objects(merged(values(_resolved(), workload(name, shape)), changes), name=name, namespace=namespace)
+    return objects(merged(dict(workload(name, shape).values), changes), name=name, namespace=namespace)
 
 
 def workload(name: str, shape: str) -> Workload:

@@ -6,9 +6,6 @@ import click
 
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes
-from gpuyard.cli.report import as_data, as_lines
-from gpuyard.project.load import load
-from gpuyard.resolve import resolve
 
 __all__ = ["command"]
 
@@ -17,7 +14,14 @@ __all__ = ["command"]
 @options.directory
 @options.output
 def command(directory: Path, as_json: bool) -> None:
-    """Validate the stack and the blueprints in DIR (default: here) and say what runs where."""
+    """Validate the stack and the blueprints in DIR (default: the current directory) and list what runs where.
+
+    Nothing is written.
+    """
+    from gpuyard.cli.report import as_data, as_lines
+    from gpuyard.project.load import load
+    from gpuyard.resolve import resolve
+
     resolved = resolve(load(directory))
     if as_json:
         emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})

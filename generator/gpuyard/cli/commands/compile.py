@@ -1,36 +1,22 @@
 """`gpuyard compile`: write and commit everything that follows from the stack and its blueprints."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
-from gpuyard.cli.report import as_data, as_lines, folders
-from gpuyard.commit.changes import changes
-from gpuyard.commit.digest import input_digest
-from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of, read_lock, sha256, write_lock
-from gpuyard.commit.parent import check_parent
-from gpuyard.commit.stale import check_standing
-from gpuyard.doors.helm import engine
-from gpuyard.project.load import Project, parse, parse_stack
-from gpuyard.project.userfiles import read
-from gpuyard.render import render
-from gpuyard.resolve import resolve
-from gpuyard.review.claims import VALUES, refusals
-from gpuyard.review.departures import departures, is_entry
-from gpuyard.tree import Tree
 
 if TYPE_CHECKING:
     from gpuyard.doors.git import Commit, Snapshot
+    from gpuyard.pipeline import Compiled, Plan
+    from gpuyard.review.placed import Consequence
 
 __all__ = ["command"]
 
-_NAMED = 5
-"""Blueprints that a commit's subject names."""
 _SHORT = 12
 """Digits of a commit that people read."""
 
@@ -43,70 +29,71 @@ _SHORT = 12
 @click.option(
     "--branch", callback=options.given, help="Branch to commit to. Default: spec.repository.branch of the stack."
 )
-@click.option("--push", is_flag=True, help="Push a local repository's branch to the remote that it follows.")
-@click.option("--check", is_flag=True, help="Write nothing; fail (79) if the files in DIR aren't what compile makes.")
+@click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 79 if the generated files in DIR are out of date."
+)
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
     directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
 ) -> None:
-    """Compile the stack in DIR (default: here) and commit the result; unchanged input makes no commit.
+    """Compile the stack in DIR (default: the current directory) and commit the result, if it differs.
 
-    Only generated files are committed: what you have staged, changed or added yourself stays as it is.
+    Only generated files are committed. What you have staged, changed or added yourself stays as it is.
     """
     if check:
         _check(directory, as_json, alone=not (target or branch or push or overwrite))
         return
-    from gpuyard.doors import git  # GitPython is slow to import
+    from gpuyard import pipeline
+    from gpuyard.commit.parent import check_parent
+    from gpuyard.doors import git
 
     on_error(_result(branch or ""))
-    sources, unread = read(directory)
-    if unread:
-        resolve(parse(sources, unread))  # raises, with whatever else is wrong
-    digest = input_digest(sources)
+    project = pipeline.load(directory)
+    if project.problems:
+        pipeline.compile(project)  # raises, with whatever else is wrong: nobody needs to commit it first
     place, named = target or str(directory), branch is not None
-    branch = branch or parse_stack(sources).repository.branch
+    branch = branch or project.stack.repository.branch
     on_error(_result(branch))
     progress(f"reading {place}")
     with git.read_tree(place, branch) as snapshot:
-        check_parent(snapshot, sources, directory, named=named)
-        lock = read_lock(snapshot.read(LOCK).get(LOCK))
-        if lock.input == digest and lock.listing == _listing(snapshot, lock):
-            # A push that failed the last time is made good now.
-            git.commit(snapshot, {}, message="", push=push)
+        check_parent(snapshot, project.sources, directory, named=named)
+        if pipeline.is_current(project, snapshot):
+            pipeline.execute(pipeline.Plan(), snapshot, push=push)
             _unchanged(snapshot, as_json)
             return
-        project = parse(sources)
-        resolved = resolve(project)
         progress("rendering")
-        tree = render(resolved, shipped_chart(), engine(shipped_chart()))
-        new = lock_of(tree, digest)
-        ids = {PurePosixPath(name): entry.blob for name, entry in snapshot.files.items()}
-        change = changes(tree, lock, ids, lambda paths: snapshot.read(*paths), overwrite=overwrite)
-        change[LOCK] = write_lock(new)
-        notes = [*resolved.notes, *_consequences(snapshot, lock, tree, resolved.stack.namespace)]
+        compiled = pipeline.compile(project)
+        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
         progress("committing")
-        commit = git.commit(snapshot, change, message=_message(project, digest), push=push)
+        commit = pipeline.execute(plan, snapshot, push=push)
     if commit is None:
         _unchanged(snapshot, as_json)
-    elif as_json:
-        emit_json(_result(commit.branch, resolved=as_data(resolved), commit=commit.id, notes=notes))
     else:
-        summary = _summary(commit, None if push else snapshot.remote)
-        click.echo("\n".join([*folders(tree), "", *_block(as_lines(resolved)), summary]))
-        emit_notes(notes)
+        _show(commit, compiled, plan, None if push else snapshot.remote, as_json=as_json)
+
+
+def _show(commit: "Commit", compiled: "Compiled", plan: "Plan", unpushed: str | None, *, as_json: bool) -> None:
+    from gpuyard.cli.report import as_data, as_lines, folders
+
+    notes = _notes(plan)
+    if as_json:
+        data = as_data(compiled.resolved)
+        emit_json(_result(commit.branch, resolved=data, commit=commit.id, notes=notes, consequences=plan.consequences))
+        return
+    lines = [*folders(compiled.tree), "", *_block(as_lines(compiled.resolved)), _summary(commit, unpushed)]
+    click.echo("\n".join(lines))
+    emit_notes(notes)
 
 
 def _block(lines: list[str]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def _consequences(snapshot: "Snapshot", lock: Lock, tree: Tree, namespace: str) -> list[str]:
-    """What the change means in the clusters, beyond what Flux will do by itself."""
-    wanted = [path for path in lock.files if path.parent == VALUES or is_entry(path)]
-    before = snapshot.read(*wanted)
-    unedited = {path: text for path, text in before.items() if lock.files[path] == sha256(text)}
-    return [*departures(unedited, tree, namespace), *refusals(unedited, tree)]
+def _notes(plan: "Plan") -> list[str]:
+    """What is worth saying; of what happens in several clusters once."""
+    return [*plan.notes, *dict.fromkeys(each.message for each in plan.consequences)]
 
 
 def _result(
@@ -116,25 +103,12 @@ def _result(
     commit: str | None = None,
     base: str | None = None,
     notes: Sequence[str] = (),
+    consequences: Iterable["Consequence"] = (),
 ) -> dict[str, Any]:
     """The same keys whatever happened; an error has them, too."""
     data = resolved or {"workloads": [], "refused": [], "placements": []}
-    whole = {**data, "commit": commit, "branch": branch, "base": base, "notes": list(notes)}
-    return {"ok": True, "error": None, "problems": [], **whole}
-
-
-def _listing(snapshot: "Snapshot", lock: Lock) -> str:
-    """The digest of our files as the commit has them; it equals the lock's when nobody touched one."""
-    found = ((path, snapshot.files[str(path)].blob) for path in lock.files if str(path) in snapshot.files)
-    return listing_digest(found)
-
-
-def _message(project: Project, digest: str) -> str:
-    """What a reader of the log wants: which files it follows from."""
-    names = ", ".join(blueprint.name for blueprint in project.blueprints[:_NAMED])
-    more = len(project.blueprints) - _NAMED
-    subject = f"Compile {names or 'the platform'}{f' and {more} more' if more > 0 else ''}"
-    return f"{subject}\n\nGenerated by gpuyard; edit stack.yaml or blueprints/ instead.\n\nInput-Digest: {digest}\n"
+    said = {"notes": list(notes), "consequences": [asdict(each) for each in consequences]}
+    return {"ok": True, "error": None, "problems": [], **data, "commit": commit, "branch": branch, "base": base, **said}
 
 
 def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
@@ -148,16 +122,22 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     """Whether a commit would follow from the directory as it stands."""
     if not alone:
         raise click.UsageError("--check looks at the files in DIR alone: it goes with no other option but --output")
-    sources, unread = read(directory)
-    resolved = resolve(parse(sources, unread))
+    from gpuyard import pipeline
+    from gpuyard.cli.report import as_data
+    from gpuyard.commit.directory import Directory
+    from gpuyard.commit.stale import check_current
+
+    project = pipeline.load(directory)
     progress("rendering")
-    check_standing(directory, render(resolved, shipped_chart(), engine(shipped_chart())), input_digest(sources))
+    compiled = pipeline.compile(project)
+    plan = pipeline.plan(compiled, Directory(directory))
+    check_current(plan)
     if as_json:
-        branch = resolved.stack.repository.branch
-        emit_json(_result(branch, resolved=as_data(resolved), notes=resolved.notes))
+        branch = project.stack.repository.branch
+        emit_json(_result(branch, resolved=as_data(compiled.resolved), notes=plan.notes))
     else:
         click.echo("up to date")
-        emit_notes(resolved.notes)
+        emit_notes(plan.notes)
 
 
 def _summary(commit: "Commit", unpushed: str | None) -> str:

@@ -1,27 +1,10 @@
 """`gpuyard init`: a new GitOps repository."""
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from gpuyard.catalogue.shapes import catalogue
-from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256, write_lock
-from gpuyard.errors import InputError, Location, OutputError, Problem
-from gpuyard.project.load import parse, schema
-from gpuyard.project.starter import README, starter
-from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
-from gpuyard.tree import Tree
-
-if TYPE_CHECKING:
-    from gpuyard.doors.git import Snapshot
-
 __all__ = ["command"]
-
-_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url"}
-_PARSED = (STACK_FILE, BLUEPRINTS)
 
 
 @click.command("init", epilog="Example: gpuyard init gitops --url https://git.example.com/acme/gitops")
@@ -31,86 +14,14 @@ _PARSED = (STACK_FILE, BLUEPRINTS)
 @click.option(
     "--blueprints",
     type=click.Path(path_type=Path),
-    help="Start with these blueprints. Default: one, chat.",
+    help="Folder of blueprints to start with. Default: one blueprint, chat.",
 )
 def command(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> None:
-    """Make a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests."""
-    from gpuyard.doors import git  # GitPython is slow to import
+    """Create a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests."""
+    from gpuyard.cli.newrepository import create
 
-    name = name or _slug(directory)
-    url = url or f"https://git.example.com/{name}/gitops"
-    tree = starter(name, url, catalogue().values(), _blueprints(blueprints))
-    # The first compile replaces this README, so it is gpuyard's from the start.
-    tree[LOCK] = write_lock(Lock(files={README: sha256(tree[README])}))
-    _check(tree, directory)
-    git.create_repository(directory)
-    with git.read_tree(directory, "main") as snapshot:
-        _check_new(snapshot, directory)
-        git.commit(snapshot, dict(tree), message="Start with gpuyard")
-    for path in sorted(tree):
+    for path in create(directory, name, url, blueprints):
         click.echo(f"{directory / path}")
     click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'} and commit it,")
     click.echo(f"then: gpuyard compile {directory}")
     click.echo(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile --push {directory}")
-
-
-def _blueprints(folder: Path | None) -> dict[str, str]:
-    if folder is None:
-        return {"chat.yaml": _for_users((shipped("blueprints") / "chat.yaml").read_text(encoding="utf-8"))}
-    files, problems = read_folder(folder)
-    texts = {}
-    for name, data in files.items():
-        try:
-            texts[name] = _for_users(data.decode())
-        except UnicodeDecodeError:
-            problems.append(Problem(Location(name if name.isprintable() else ascii(name)), "isn't text in UTF-8"))
-    if problems:
-        raise InputError(problems)
-    return texts
-
-
-def _for_users(text: str) -> str:
-    """Without the editors' pointer to a schema that lies in our repository, not in theirs."""
-    first, _, rest = text.partition("\n")
-    return rest if first.startswith("# yaml-language-server: $schema=../generator/") else text
-
-
-def _slug(directory: Path) -> str:
-    """A stack's name from a directory's."""
-    slug = re.sub(r"[^a-z0-9]+", "-", directory.resolve().name.lower()).strip("-")
-    allowed = schema("stack")["properties"]["metadata"]["properties"]["name"]["pattern"]
-    return slug if re.match(allowed, slug) else "stack"
-
-
-def _check(tree: Tree, directory: Path) -> None:
-    """What was asked for must compile: an option with a bad value is found here."""
-    try:
-        project = parse({str(path): text.encode() for path, text in tree.items() if path.parts[0] in _PARSED})
-        problems = project.problems
-    except InputError as error:
-        problems = tuple(map(_of_option, error.problems))
-    if problems:
-        raise InputError(problems)
-    inside = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
-    # A clone of a repository without commits is as good as nothing.
-    if directory.exists() and (not directory.is_dir() or inside - {".git"}):
-        raise OutputError(f"{directory}: is there already and not empty; init makes a new repository")
-
-
-def _of_option(problem: Problem) -> Problem:
-    """The stack isn't there yet: what is wrong in it came from an option."""
-    for path, option in _OPTIONS.items():
-        if problem.location.file == STACK_FILE and problem.message.startswith(path):
-            return Problem(Location(option), problem.message.removeprefix(path))
-    return problem
-
-
-def _check_new(snapshot: "Snapshot", directory: Path) -> None:
-    """Of a repository that was there."""
-    if snapshot.commit:
-        raise OutputError(f"{directory}: has commits already; init makes a new repository")
-    if snapshot.target.head != snapshot.branch:
-        change = f"git -C {directory} symbolic-ref HEAD refs/heads/{snapshot.branch}"
-        raise OutputError(
-            f"{directory}: has branch {snapshot.target.head} checked out, not {snapshot.branch}; `{change}`"
-        )

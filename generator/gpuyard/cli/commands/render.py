@@ -4,14 +4,8 @@ from pathlib import Path
 
 import click
 
-from gpuyard.catalogue.shippedchart import shipped_chart
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json
-from gpuyard.doors import yamlio
-from gpuyard.doors.helm import engine
-from gpuyard.project.load import load
-from gpuyard.render.kustomize import objects
-from gpuyard.resolve import resolve
 
 __all__ = ["command"]
 
@@ -22,11 +16,18 @@ __all__ = ["command"]
 @click.option("--shape", "-s", required=True, help="GPU shape, such as a10.")
 @options.output
 def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
-    """Print what BLUEPRINT becomes on a shape, as the cluster will get it."""
+    """Print the objects of BLUEPRINT on one GPU shape, as the cluster will get them."""
+    from gpuyard.catalogue.shippedchart import shipped_charts
+    from gpuyard.doors import yamlio
+    from gpuyard.doors.helm import open_helm
+    from gpuyard.project.load import load
+    from gpuyard.render.kustomize import objects
+    from gpuyard.resolve import resolve
+
     project = load(directory)
     resolved = resolve(project)
     workload = options.workload(resolved, project, blueprint, shape)
-    found = objects(resolved, workload, engine(shipped_chart()))
+    found = objects(resolved, workload, open_helm(shipped_charts()))
     if as_json:
         emit_json(found)
     else:

@@ -3,7 +3,6 @@
 import click
 
 from gpuyard.cli.output import emit_json
-from gpuyard.project.load import schema
 
 __all__ = ["command"]
 
@@ -11,5 +10,7 @@ __all__ = ["command"]
 @click.command("schema", epilog="Example: gpuyard schema blueprint > blueprint.schema.json")
 @click.argument("kind", type=click.Choice(["blueprint", "stack"]), default="blueprint")
 def command(kind: str) -> None:
-    """Print the JSON Schema of a blueprint (default) or a stack, for editors."""
+    """Print the JSON Schema of a blueprint (the default) or a stack, for editors."""
+    from gpuyard.project.formats import schema
+
     emit_json(schema(kind))

@@ -1,12 +1,15 @@
 """`gpuyard shapes`: the GPU shapes that it knows."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuyard.catalogue.shapes import catalogue
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, table
+
+if TYPE_CHECKING:
+    from gpuyard.catalogue.shapes import Node, Shape
 
 __all__ = ["command"]
 
@@ -15,9 +18,11 @@ __all__ = ["command"]
 @options.output
 def command(as_json: bool) -> None:
     """List the GPU shapes: their OCI shapes, GPUs, usable memory and list price."""
-    nodes = [node for shape in catalogue().values() for node in shape.nodes.values()]
+    from gpuyard.catalogue.shapes import catalogue
+
+    found = [(shape, node) for shape in catalogue().values() for node in shape.nodes.values()]
     if as_json:
-        emit_json([asdict(node) for node in nodes])
+        emit_json([_facts(shape, node) for shape, node in found])
         return
     heading = ("SHAPE", "OCI SHAPE", "GPUS", "GIB/GPU", "USABLE", "NVLINK", "FP8", "USD/HOUR", "PRICE OF")
     rows = [
@@ -32,7 +37,20 @@ def command(as_json: bool) -> None:
             f"{node.price_usd_per_hour:.2f}",
             node.date,
         )
-        for node in nodes
+        for _, node in found
     ]
     for line in table([heading, *rows]):
         click.echo(line)
+
+
+def _facts(shape: "Shape", node: "Node") -> dict[str, Any]:
+    """Of an OCI shape, with what holds for its whole family."""
+    return {
+        **asdict(node),
+        "title": shape.title,
+        "resource": shape.resource,
+        "instance_type_label": shape.instance_type_label,
+        "taint": asdict(shape.taint),
+        "read_only_root_filesystem": shape.read_only_root_filesystem,
+        "read_only_root_reason": shape.read_only_root_reason,
+    }

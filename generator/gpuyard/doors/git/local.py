@@ -17,8 +17,6 @@ from gpuyard.errors import ConflictError, MissingError, OutputError
 
 __all__ = ["Local", "open_local"]
 
-_GENERATED = "%(trailers:key=Input-Digest,valueonly,separator=%x2C)"
-"""In `git log`: empty for a commit that isn't ours."""
 _HOLD_WAIT = 60.0  # s, for another gpuyard on the same repository
 _LOOSE = 100  # objects; git's own limit for keeping them one by one rather than in a pack
 _UNDER_WAY = {
@@ -118,7 +116,7 @@ class Local:
         name = _remote(config, ref)
         return name if f"remote.{name}.pushurl" in config or f"remote.{name}.url" in config else None
 
-    def publish(self, store: Store, ref: str) -> None:
+    def publish(self, store: Store, ref: str, mark: str) -> None:
         """Push the branch to the remote that it follows; never with force."""
         config = read_config(self.git_dir, r"^(branch|remote)\.")
         name = ref.removeprefix("refs/heads/")
@@ -136,14 +134,17 @@ class Local:
         commit = self._branch(ref).commit
         theirs = config.get(f"branch.{name}.merge", ref)
         if commit and not there.push(store, commit, theirs):
-            way = self._way_to_pull(store, ref, commit)
+            way = self._way_to_pull(store, ref, commit, mark)
             raise ConflictError(
                 f"{there.label} has commits that {name} in {self.label} lacks: {way}, then run this again"
             )
 
-    def _way_to_pull(self, store: Store, ref: str, commit: str) -> str:
+    def _way_to_pull(self, store: Store, ref: str, commit: str, mark: str) -> str:
         """Generated commits of both sides always conflict, and ours is made anew once the others' are here."""
-        result = store.run("log", "--first-parent", f"--format=%H {_GENERATED}", commit)
+        if not mark:
+            return "pull them"
+        trailer = f"%(trailers:key={mark},valueonly,separator=%x2C)"  # empty for a commit that has none
+        result = store.run("log", "--first-parent", f"--format=%H {trailer}", commit)
         lines = os.fsdecode(checked(result, f"reading {self.label}")).splitlines()
         kept = next((line.strip() for line in lines if line.endswith(" ")), None)
         if kept in (None, commit) or not self._branch(ref).here:
@@ -262,7 +263,7 @@ def open_local(path: Path) -> Local:
         above = run("rev-parse", "--show-toplevel", cwd=root, user_config=True)
         if above.status == 0:
             top = os.fsdecode(above.out).removesuffix("\n")
-            raise OutputError(f"{path} isn't the top of the repository {top}, where stack.yaml has to be")
+            raise OutputError(f"{path} isn't the top of the repository {top}, where its files have to be")
         raise OutputError(f"{path} isn't a Git repository; make it one with `git init -b main {path}`")
     if "dubious ownership" in result.err:
         raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")

@@ -132,7 +132,7 @@ class Remote:
         """None: it is the remote itself."""
         return None
 
-    def publish(self, store: Store, ref: str) -> None:
+    def publish(self, store: Store, ref: str, mark: str) -> None:
         """Nothing: what landed is published."""
 
     def push(self, store: Store, commit: str, ref: str) -> bool:

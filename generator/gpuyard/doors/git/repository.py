@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -79,7 +79,7 @@ class Target(Protocol):
     def remote(self, ref: str) -> str | None:
         """What the branch is still to be pushed to; None: nothing."""
 
-    def publish(self, store: Store, ref: str) -> None:
+    def publish(self, store: Store, ref: str, mark: str) -> None:
         """Bring what landed to where others see it."""
 
 
@@ -95,10 +95,13 @@ class Snapshot:
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: self.files[str(path)] for path in paths if str(path) in self.files}
-        found = {path: entry for path, entry in found.items() if entry.mode in _REGULAR}
-        blobs = self.store.blobs(entry.blob for entry in found.values())
-        return {path: blobs[entry.blob].decode("utf-8", "replace") for path, entry in found.items()}
+        found = {path: blob for path, blob in self.ids(paths).items() if self.files[str(path)].mode in _REGULAR}
+        blobs = self.store.blobs(found.values())
+        return {path: blobs[blob].decode("utf-8", "replace") for path, blob in found.items()}
+
+    def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
+        """Git's id of each of those paths that the commit has: of links and submodules, too."""
+        return {path: self.files[str(path)].blob for path in paths if str(path) in self.files}
 
     @property
     def remote(self) -> str | None:
@@ -140,10 +143,12 @@ def commit(
     message: str,
     author: str | None = None,
     push: bool = False,
+    mark: str = "",
 ) -> Commit | None:
     """Commit texts (None deletes the file) on top of the snapshot; None if its files are like that already.
 
     Behind a URL the commit is pushed in any case; on disk `push` brings the branch to the remote it follows.
+    `mark` is the trailer of commits that can be made anew, which what a refused push advises leaves behind.
     """
     target, store = snapshot.target, snapshot.store
     wanted = {_name(path): None if text is None else text.encode() for path, text in changes.items()}
@@ -152,7 +157,7 @@ def commit(
             landed = _land(snapshot, wanted, message, author, holding)
         if push:
             try:
-                target.publish(store, _ref(snapshot.branch))
+                target.publish(store, _ref(snapshot.branch), mark)
             except GpuyardError as error:
                 if landed:
                     error.landed = landed.id

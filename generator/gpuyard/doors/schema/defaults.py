@@ -29,12 +29,14 @@ def _filled(value: Any, schema: Schema, root: Schema) -> Any:
 
 
 def _parts(value: Any, schema: Schema, root: Schema) -> list[Schema]:
-    """The schemas that apply to a value: this one, its reference, all of allOf, the branch that fits."""
+    """The schemas that apply to a value: this one, its reference, all of allOf, the branches that fit."""
     parts = [schema]
     for part in parts:  # grows while it is walked
         if "$ref" in part:
             parts.append(_resolved(part["$ref"], root))
         parts += part.get("allOf", [])
+        if "if" in part:
+            parts.append(part.get("then" if _fits(value, part["if"], root) else "else", {}))
         for branches in (part.get("oneOf", []), part.get("anyOf", [])):
             parts += [branch for branch in branches if _fits(value, branch, root)][:1]
     return parts

@@ -5,7 +5,7 @@ A schema may say in words what would be right: `x-error` beside pattern, oneOf, 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from itertools import islice
 from typing import Any
@@ -45,20 +45,40 @@ def _problems(document: Document, violation: Violation) -> Iterator[Problem]:
     path = violation.path
     if violation.of_name:
         yield document.problem((*path, violation.value), bad_name(violation), key=True)
-    elif violation.keyword == "additionalProperties":
-        known = violation.rule.get("properties", {})
-        for key in violation.value:
-            if key not in known and not _matches(key, violation.rule.get("patternProperties", {})):
-                yield document.problem((*path, key), unknown(key, known), key=True)
-    elif violation.keyword == "required":
-        for key in violation.wanted:
-            if key not in violation.value:
-                yield document.problem((*path, key), "is missing; add it", key=True)
+    elif violation.keyword in _OF_KEYS:
+        for key, message in _OF_KEYS[violation.keyword](violation):
+            yield document.problem((*path, key), message, key=True)
     elif nearest := nearest_branch(violation):
         for each in nearest:
             yield from _problems(document, each)
     else:
         yield document.problem(path, describe(violation))
+
+
+def _surplus(violation: Violation) -> Iterator[tuple[str, str]]:
+    known, patterns = violation.rule.get("properties", {}), violation.rule.get("patternProperties", {})
+    for key in violation.value:
+        if key not in known and not _matches(key, patterns):
+            yield key, unknown(key, known)
+
+
+def _missing(violation: Violation) -> Iterator[tuple[str, str]]:
+    return ((key, "is missing; add it") for key in violation.wanted if key not in violation.value)
+
+
+def _companions(violation: Violation) -> Iterator[tuple[str, str]]:
+    for key in violation.wanted.keys() & violation.value.keys():
+        for other in violation.wanted[key]:
+            if other not in violation.value:
+                yield other, f"is required with {key}; add it"
+
+
+_OF_KEYS: Mapping[str, Callable[[Violation], Iterator[tuple[str, str]]]] = {
+    "additionalProperties": _surplus,
+    "required": _missing,
+    "dependentRequired": _companions,
+}
+"""Keywords that are about the keys of a mapping: each key, and what is wrong with it."""
 
 
 def _matches(key: str, patterns: Iterable[str]) -> bool:

@@ -9,13 +9,12 @@ from typing import Any
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
-from gpuyard.render.values import values
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree
+from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
 __all__ = ["files", "shape_values"]
 
-_FOLDER = PurePosixPath("charts/inference")
+_FOLDER = chart(SERVERS)
 _NOTES = """\
 Model servers are enabled per GPU shape: add `-f values-<shape>.yaml`.
 What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README of the repository.
@@ -23,12 +22,15 @@ What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README o
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -> Tree:
+def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]]) -> Tree:
     """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
-    names = sorted({workload.name for workload in resolved.workloads})
-    dependencies = [Dependency(vllm.name, vllm.version, "", f"{name}.enabled", name) for name in names]
+    used = {workload.name: workload.chart for workload in resolved.workloads}
+    names, known = sorted(used), {name: Chart.of(charts[name]) for name in set(used.values())}
+    dependencies = [
+        Dependency(known[used[name]].name, known[used[name]].version, "", f"{name}.enabled", name) for name in names
+    ]
     header = HEADER.format(source="stack.yaml and blueprints/")
-    metadata = chart_yaml("inference", resolved.stack.version, "The stack's model servers.", dependencies)
+    metadata = chart_yaml(SERVERS, resolved.stack.version, "The stack's model servers.", dependencies)
     tree = {
         _FOLDER / "Chart.yaml": header + yamlio.dump(metadata),
         _FOLDER / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
@@ -39,7 +41,8 @@ def files(resolved: Resolved, chart: Mapping[PurePosixPath, str], vllm: Chart) -
     tree[_FOLDER / "values.yaml"] = header + yamlio.dump(base)
     for shape, content in shapes.items():
         tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
-    tree.update({_FOLDER / "charts" / vllm.name / path: text for path, text in chart.items()})
+    for name in sorted(known):
+        tree.update({_FOLDER / "charts" / name / path: text for path, text in charts[name].items()})
     return tree
 
 
@@ -53,7 +56,7 @@ def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]
     base: dict[str, Any] = {}
     shapes: dict[str, dict[str, Any]] = {}
     for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
-        each = {workload.shape.name: values(resolved, workload) for workload in group}
+        each = {workload.shape.name: {"enabled": True, **workload.values} for workload in group}
         base[name] = {**shared(list(each.values())), "enabled": False}
         for shape, full in each.items():
             shapes.setdefault(shape, {})[name] = added(base[name], full)

@@ -4,13 +4,11 @@ One release with KEDA and a ScaledObject can't be installed on an empty cluster,
 kind before it creates anything. Clusters get the platform in layers; this chart records its versions.
 """
 
-from pathlib import PurePosixPath
-
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
 from gpuyard.render.charts.servers import shape_values
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree
+from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
 __all__ = ["files"]
 
@@ -22,13 +20,13 @@ then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine
 
 def files(resolved: Resolved) -> Tree:
     """The chart; `helm dependency build` fetches what it names."""
-    stack, folder = resolved.stack, PurePosixPath("charts") / resolved.stack.name
+    stack, folder = resolved.stack, chart(resolved.stack.name)
     platform = [
         Dependency(release.chart, release.version, release.repository, f"{release.chart}.enabled")
         for release in resolved.releases
     ]
-    inference = Dependency("inference", stack.version, "file://../inference", "inference.enabled")
-    dependencies = [inference, *platform]
+    servers = Dependency(SERVERS, stack.version, f"file://../{SERVERS}", f"{SERVERS}.enabled")
+    dependencies = [servers, *platform]
     header = HEADER.format(source="stack.yaml")
     off = {release.chart: {"enabled": False, **release.values} for release in resolved.releases}
     metadata = chart_yaml(stack.name, stack.version, "Model servers and the platform beside them.", dependencies)
@@ -36,8 +34,8 @@ def files(resolved: Resolved) -> Tree:
         folder / "Chart.yaml": header + yamlio.dump(metadata),
         folder / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
         folder / "templates" / "NOTES.txt": _NOTES,
-        folder / "values.yaml": header + yamlio.dump({"inference": {"enabled": True}, **off}),
+        folder / "values.yaml": header + yamlio.dump({SERVERS: {"enabled": True}, **off}),
     }
     for shape, content in shape_values(resolved).items():
-        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({"inference": content})
+        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({SERVERS: content})
     return tree

@@ -1,48 +1,26 @@
 """What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from gpuyard.catalogue.platform import Layer, Release
-from gpuyard.project.stack import Stack
+from gpuyard.catalogue.health import SCALED_OBJECT, Health
+from gpuyard.catalogue.platform import PLATFORM, Layer, Release
+from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["cluster_files", "release_objects"]
+__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
 
 Object = dict[str, Any]
 
-_NAMESPACE = "flux-system"
+_NAMESPACE = Engine.FLUX.namespace
+_VERSION = "2.8"
+"""The first with Helm 4, RetryOnFailure and healthCheckExprs."""
 _LAYER_TIMEOUT = "10m"
 
 _CONDITIONS = "has(status.conditions)"
 
 
-def _any(kind: str, status: str) -> str:
-    """CEL: some condition of this type has this status; `status` is what follows the field."""
-    return f"status.conditions.exists(c, c.type == '{kind}' && c.status {status})"
-
-
-# An object without status counts as healthy elsewhere, so a missing operator would too.
-_HEALTH: tuple[Object, ...] = (
-    {
-        "apiVersion": "keda.sh/v1alpha1",
-        "kind": "ScaledObject",
-        "current": f"{_CONDITIONS} && " + _any("Ready", "== 'True'"),
-        "failed": f"{_CONDITIONS} && " + _any("Ready", "== 'False'"),
-        "inProgress": f"!{_CONDITIONS} || !" + _any("Ready", "!= 'Unknown'"),
-    },
-)
-_API_HEALTH: tuple[Object, ...] = (
-    {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "current": f"{_CONDITIONS} && " + _any("Available", "== 'True'"),
-        "inProgress": f"!{_CONDITIONS} || " + _any("Available", "!= 'True'"),
-    },
-)
-
-
-def release_objects(release: Release) -> list[Object]:
+def release(release: Release) -> list[Object]:
     """A chart of the platform: its source and its HelmRelease."""
     source, reference = _chart_source(release)
     retry = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}, "disableTakeOwnership": True}
@@ -62,8 +40,8 @@ def release_objects(release: Release) -> list[Object]:
     ]
 
 
-def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
-    """The entry point of a cluster: what `kubectl apply -f clusters/<cluster>` installs, by file name."""
+def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+    """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
     models = [
         _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
@@ -73,6 +51,21 @@ def cluster_files(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]
         "platform.yaml": _platform(stack, resolved.releases),
         **({"inference.yaml": models} if models else {}),
     }
+
+
+def needs() -> Iterator[str]:
+    """Flux itself."""
+    yield f"Flux {_VERSION} or newer"
+
+
+def git_secret(repository: Repository) -> tuple[str, ...]:
+    """Keys as source-controller reads them."""
+    return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+
+
+def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+    """The entry point keeps itself in step from then on."""
+    yield f"apply -f clusters/{cluster}"
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -117,7 +110,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
     objects: list[Object] = []
     before: list[str] = []
-    for layer in Layer:
+    for layer in PLATFORM:
         inside = [release for release in releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
@@ -128,14 +121,14 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
             # Custom resources go with their definitions: those are never pruned.
             prune=layer is not Layer.CRDS,
         )
-        if checks := [check for release in inside for check in release.health]:
+        if health := [each for release in inside for each in release.health]:
             # `wait` looks at the layer's own objects only; what shows that a chart works is the chart's.
             kustomization["spec"].pop("wait")
             kustomization["spec"]["healthChecks"] = [
                 *(_release_check(release) for release in inside),
-                *checks,
+                *map(_object_check, health),
             ]
-            kustomization["spec"]["healthCheckExprs"] = list(_API_HEALTH)
+            kustomization["spec"]["healthCheckExprs"] = _expressions(health)
         objects.append(kustomization)
         before = [f"platform-{layer}"]
     return objects
@@ -150,6 +143,35 @@ def _release_check(release: Release) -> Object:
     }
 
 
+def _object_check(health: Health) -> Object:
+    namespace = {"namespace": health.namespace} if health.namespace else {}
+    return {"apiVersion": health.api_version, "kind": health.kind, "name": health.name, **namespace}
+
+
+def _expressions(health: Iterable[Health]) -> list[Object]:
+    """CEL by kind, for Flux has one expression for all objects of one."""
+    found = {(each.api_version, each.kind): _expression(each) for each in health}
+    return list(found.values())
+
+
+def _expression(health: Health) -> Object:
+    """One that no status fails is in progress until it is current."""
+    current, failed = (f"{_CONDITIONS} && " + _any(health, f"== '{each}'") for each in (health.status, health.failed))
+    waiting = "!" + _any(health, "!= 'Unknown'") if health.failed else _any(health, f"!= '{health.status}'")
+    return {
+        "apiVersion": health.api_version,
+        "kind": health.kind,
+        "current": current,
+        **({"failed": failed} if health.failed else {}),
+        "inProgress": f"!{_CONDITIONS} || {waiting}",
+    }
+
+
+def _any(health: Health, status: str) -> str:
+    """CEL: some condition of the type has such a status; `status` is what follows the field."""
+    return f"status.conditions.exists(c, c.type == '{health.condition}' && c.status {status})"
+
+
 def _inference(stack: Stack, workload: Workload) -> Object:
     """A blueprint of its own, so that one bad model blocks nothing else."""
     kustomization = _kustomization(
@@ -160,7 +182,7 @@ def _inference(stack: Stack, workload: Workload) -> Object:
         timeout=f"{workload.sync_timeout}s",
     )
     kustomization["spec"]["targetNamespace"] = stack.namespace
-    kustomization["spec"]["healthCheckExprs"] = list(_HEALTH)
+    kustomization["spec"]["healthCheckExprs"] = _expressions([SCALED_OBJECT])
     return kustomization
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gpuyard.fit.budget import Kind
-from gpuyard.project.blueprint import Adapter, Blueprint
+from gpuyard.fit.budget import Origin
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Adapter, Inference
+from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.inference.storage import downloads
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Source
 
 __all__ = ["check", "check_source", "copied", "flags", "largest_rank", "notes"]
 
@@ -18,37 +19,37 @@ _HUB = "/cache/hf/hub"
 _FLAGS = ("enable-lora", "lora-modules", "max-lora-rank", "max-loras")
 
 
-def check(blueprint: Blueprint, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], problems: Problems) -> None:
     """Names, and flags that say the same."""
-    if not blueprint.serving.adapters:
+    if not blueprint.spec.serving.adapters:
         return
     for flag in _FLAGS:
-        if {flag, f"no-{flag}"} & set(blueprint.serving.args):
-            name = flag if flag in blueprint.serving.args else f"no-{flag}"
+        if {flag, f"no-{flag}"} & set(blueprint.spec.serving.args):
+            name = flag if flag in blueprint.spec.serving.args else f"no-{flag}"
             problems.add(
                 blueprint.file,
                 ("spec", "serving", "args", name),
                 "follows from serving.adapters; remove it here",
                 key=True,
             )
-    seen = {blueprint.served_name: "the model's own"}
-    for index, adapter in enumerate(blueprint.serving.adapters):
+    seen = {blueprint.spec.model.served_name: "the model's own"}
+    for index, adapter in enumerate(blueprint.spec.serving.adapters):
         if adapter.name in seen:
             message = f"{adapter.name} is {seen[adapter.name]} name already"
             problems.add(blueprint.file, ("spec", "serving", "adapters", index, "name"), message)
         seen.setdefault(adapter.name, "another adapter's")
 
 
-def check_source(blueprint: Blueprint, source: Source, problems: Problems) -> None:
+def check_source(blueprint: Blueprint[Inference], source: Source, problems: Problems) -> None:
     """Each must be where the server can read it."""
-    for index, adapter in enumerate(blueprint.serving.adapters):
+    for index, adapter in enumerate(blueprint.spec.serving.adapters):
         if reason := _unreachable(blueprint, source, adapter):
             problems.add(blueprint.file, ("spec", "serving", "adapters", index, "source"), reason)
 
 
-def flags(blueprint: Blueprint, source: Source) -> Mapping[str, Any]:
+def flags(blueprint: Blueprint[Inference], source: Source) -> Mapping[str, Any]:
     """What vLLM is told; nothing without adapters."""
-    adapters = blueprint.serving.adapters
+    adapters = blueprint.spec.serving.adapters
     if not adapters:
         return {}
     return {
@@ -59,33 +60,33 @@ def flags(blueprint: Blueprint, source: Source) -> Mapping[str, Any]:
     }
 
 
-def largest_rank(blueprint: Blueprint) -> int:
+def largest_rank(blueprint: Blueprint[Inference]) -> int:
     """The smallest max-lora-rank that holds all; 0 without adapters."""
-    largest = max((adapter.rank for adapter in blueprint.serving.adapters), default=0)
+    largest = max((adapter.rank for adapter in blueprint.spec.serving.adapters), default=0)
     return next(rank for rank in (0, *_RANKS) if rank >= largest)
 
 
-def copied(blueprint: Blueprint) -> Iterator[tuple[str, str]]:
+def copied(blueprint: Blueprint[Inference]) -> Iterator[tuple[str, str]]:
     """Repository and commit of each that the download Job copies beside the weights."""
-    for adapter in blueprint.serving.adapters:
+    for adapter in blueprint.spec.serving.adapters:
         scheme, _, rest = adapter.source.partition("://")
         if scheme == "hf":
             repository, _, commit = rest.partition("@")
             yield repository, commit
 
 
-def notes(blueprint: Blueprint) -> Iterator[str]:
+def notes(blueprint: Blueprint[Inference]) -> Iterator[str]:
     """What isn't pinned."""
-    for adapter in blueprint.serving.adapters:
+    for adapter in blueprint.spec.serving.adapters:
         if adapter.source.startswith("hf://") and "@" not in adapter.source:
             yield f"{blueprint.file}: adapter {adapter.name} is whatever {adapter.source} holds when a server starts"
 
 
-def _unreachable(blueprint: Blueprint, source: Source, adapter: Adapter) -> str | None:
+def _unreachable(blueprint: Blueprint[Inference], source: Source, adapter: Adapter) -> str | None:
     """Why the server couldn't read it."""
     scheme, _, rest = adapter.source.partition("://")
     if scheme == "pvc":
-        mounted = [claim for claim in (source.claim, blueprint.cache.claim) if claim]
+        mounted = [claim for claim in (source.claim, blueprint.spec.storage.cache.claim) if claim]
         if rest.partition("/")[0] in mounted:
             return None
         return (
@@ -94,7 +95,7 @@ def _unreachable(blueprint: Blueprint, source: Source, adapter: Adapter) -> str 
     commit = "@" in rest
     if downloads(blueprint, source):
         return None if commit else "the Job that copies the weights copies adapters of a commit; add @<40-digit commit>"
-    if source.kind is not Kind.HF:
+    if source.kind is not Origin.HF:
         return "the server doesn't reach Hugging Face: its weights come from elsewhere; copy the adapter onto a claim"
     if commit:
         return (
@@ -104,7 +105,7 @@ def _unreachable(blueprint: Blueprint, source: Source, adapter: Adapter) -> str 
     return None
 
 
-def _place(blueprint: Blueprint, source: Source, adapter: Adapter) -> str:
+def _place(blueprint: Blueprint[Inference], source: Source, adapter: Adapter) -> str:
     """A folder in the pod, or a name on Hugging Face."""
     scheme, _, rest = adapter.source.partition("://")
     if scheme == "hf":

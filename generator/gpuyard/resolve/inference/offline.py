@@ -3,20 +3,21 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gpuyard.fit.budget import Kind
+from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
+from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.inference.storage import downloads
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Source
 
 __all__ = ["check", "named"]
 
 _FLAGS = ("tokenizer", "hf-config-path")
 
 
-def check(blueprint: Blueprint, source: Source, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], source: Source, problems: Problems) -> None:
     """A server without the internet finds only what is on its volumes."""
-    if source.kind is Kind.HF and not downloads(blueprint, source):
+    if source.kind is Origin.HF and not downloads(blueprint, source):
         return
     for path, name in named(blueprint):
         if not name.startswith("/"):
@@ -28,9 +29,9 @@ def check(blueprint: Blueprint, source: Source, problems: Problems) -> None:
             )
 
 
-def named(blueprint: Blueprint) -> Iterator[tuple[tuple[str, ...], str]]:
+def named(blueprint: Blueprint[Inference]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where a flag names a model, and the name."""
-    args = blueprint.serving.args
+    args = blueprint.spec.serving.args
     for flag in _FLAGS:
         if isinstance(args.get(flag), str):
             yield (flag,), args[flag]

@@ -8,9 +8,10 @@ from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
 from gpuyard.doors.quantities import gib
 from gpuyard.fit import Choice
-from gpuyard.fit.budget import Kind
+from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.resolve.workload import Resources, Source
+from gpuyard.project.kinds.inference import Inference
+from gpuyard.resolve.inference.server import Resources, Source
 
 __all__ = ["args", "cache_gib", "resources"]
 
@@ -21,7 +22,7 @@ _SCRATCH_GIB = 12
 """Temporary files, home folder with what is compiled, and logs."""
 
 
-def resources(model: Model, nodes: Sequence[Node], *, gpus: int, cache: str, cache_size: int) -> Resources:
+def resources(model: Model, nodes: Sequence[Node], *, gpus: int, cache: str | None, cache_size: int) -> Resources:
     """Limits are the pod's part of the smallest node, requests what the server needs to load and run."""
     cpu_limit = max(4, int(min(_VCPUS_PER_OCPU * node.ocpus * gpus / node.gpus for node in nodes) * _SHARE))
     memory_limit = int(min(node.memory_gib * gpus / node.gpus for node in nodes) * _SHARE)
@@ -46,15 +47,15 @@ def _shared_memory(model: Model, gpus: int) -> int:
     return by_gpus + (4 if model.multimodal else 0)
 
 
-def cache_gib(blueprint: Blueprint, model: Model, source: Source) -> int:
+def cache_gib(blueprint: Blueprint[Inference], model: Model, source: Source) -> int:
     """GiB of the cache: the author's size, or room for two versions of what is downloaded and for adapters, by 50."""
-    if blueprint.cache.size is not None:
-        return gib(blueprint.cache.size)
-    downloaded = 2 * model.weights_gib if source.kind is Kind.HF else 0
+    if blueprint.spec.storage.cache.size is not None:
+        return gib(blueprint.spec.storage.cache.size)
+    downloaded = 2 * model.weights_gib if source.kind is Origin.HF else 0
     return 50 * math.ceil((downloaded + 20) / 50)
 
 
-def args(choice: Choice, context: int, blueprint: Blueprint) -> Mapping[str, Any]:
+def args(choice: Choice, context: int, blueprint: Blueprint[Inference]) -> Mapping[str, Any]:
     """Every flag of the server but those that the chart sets; nothing is left to the GPU's own defaults."""
     return {
         "tensor-parallel-size": choice.settings.tensor,
@@ -63,5 +64,5 @@ def args(choice: Choice, context: int, blueprint: Blueprint) -> Mapping[str, Any
         "max-num-seqs": choice.settings.max_num_seqs,
         "max-num-batched-tokens": choice.settings.batched_tokens,
         "disable-access-log-for-endpoints": "/health,/metrics,/ping",
-        **blueprint.serving.args,
+        **blueprint.spec.serving.args,
     }

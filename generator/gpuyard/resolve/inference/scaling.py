@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
@@ -30,22 +31,22 @@ class Bound:
         return self.path[1] == "shapes"
 
 
-def bounds(blueprint: Blueprint) -> tuple[tuple[Bound, Bound], ...]:
+def bounds(blueprint: Blueprint[Inference]) -> tuple[tuple[Bound, Bound], ...]:
     """The fewest and the most replicas on every shape; what each of the shapes replaces holds nowhere."""
-    low = Bound(blueprint.scaling.min, (*_WHOLE, "min"))
-    high = Bound(blueprint.scaling.max, (*_WHOLE, "max"))
-    if blueprint.shapes is None:
+    low = Bound(blueprint.spec.scaling.min, (*_WHOLE, "min"))
+    high = Bound(blueprint.spec.scaling.max, (*_WHOLE, "max"))
+    if blueprint.spec.shapes is None:
         return ((low, high),)
     found = []
-    for name, shape in blueprint.shapes.items():
+    for name, shape in blueprint.spec.shapes.items():
         path = ("spec", "shapes", name, "scaling")
-        own_low = low if shape.min_replicas is None else Bound(shape.min_replicas, (*path, "min"))
-        own_high = high if shape.max_replicas is None else Bound(shape.max_replicas, (*path, "max"))
+        own_low = low if shape.scaling.min is None else Bound(shape.scaling.min, (*path, "min"))
+        own_high = high if shape.scaling.max is None else Bound(shape.scaling.max, (*path, "max"))
         found.append((own_low, own_high))
     return tuple(found)
 
 
-def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """The bounds on every shape, and the signal."""
     for low, high in bounds(blueprint):
         _bounds(blueprint, low, high, stack.policy.max_replicas, problems)
@@ -53,7 +54,7 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     _signal(blueprint, problems)
 
 
-def _bounds(blueprint: Blueprint, low: Bound, high: Bound, limit: int, problems: Problems) -> None:
+def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int, problems: Problems) -> None:
     """Where only one of the two is a shape's own, that one is wrong: the other may be right elsewhere."""
     if low.value > high.value and high.of_shape and not low.of_shape:
         problems.add(blueprint.file, high.path, f"{high.value} is less than scaling.min, {low.value}")
@@ -62,20 +63,21 @@ def _bounds(blueprint: Blueprint, low: Bound, high: Bound, limit: int, problems:
     if high.value > limit:
         message = f"{high.value} is more than spec.policy.maxReplicas of the stack, {limit}"
         problems.add(blueprint.file, high.path, message)
-    if low.value == 0 and blueprint.scaling.signal != "upstream":
+    if low.value == 0 and blueprint.spec.scaling.signal != "upstream":
         problems.add(
             blueprint.file,
             low.path,
-            f"scale to zero needs a signal that exists without pods: {blueprint.scaling.signal} is measured in them, "
-            "and nothing would start the first one again; use signal upstream, or min: 1",
+            "scale to zero needs a signal that exists without pods: "
+            f"{blueprint.spec.scaling.signal} is measured in them, and nothing would start the first one "
+            "again; use signal upstream, or min: 1",
         )
 
 
-def _query(blueprint: Blueprint, low: Bound, problems: Problems) -> None:
+def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> None:
     """What the query of signal upstream is worth while no replica runs, or while some stay."""
-    if blueprint.scaling.signal != "upstream" or blueprint.scaling.upstream is None:
+    if blueprint.spec.scaling.signal != "upstream" or blueprint.spec.scaling.upstream is None:
         return
-    query, path = blueprint.scaling.upstream.query, (*_WHOLE, "upstream", "query")
+    query, path = blueprint.spec.scaling.upstream.query, (*_WHOLE, "upstream", "query")
     where = f" ({show_path(low.path)} is {low.value})" if low.of_shape else ""
     if low.value == 0 and "vllm:" in query:
         problems.add(
@@ -93,13 +95,13 @@ def _query(blueprint: Blueprint, low: Bound, problems: Problems) -> None:
         )
 
 
-def _signal(blueprint: Blueprint, problems: Problems) -> None:
-    scaling, path = blueprint.scaling, _WHOLE
+def _signal(blueprint: Blueprint[Inference], problems: Problems) -> None:
+    scaling, path = blueprint.spec.scaling, _WHOLE
     if scaling.signal == "upstream" and scaling.upstream is None:
         problems.add(blueprint.file, (*path, "signal"), "upstream needs scaling.upstream: {query: …, target: …}")
     for key, signals in _READ_BY.items():
         if getattr(scaling, key) is not None and scaling.signal not in signals:
             message = f"is read by signal {' and '.join(signals)} alone, and the signal is {scaling.signal}"
             problems.add(blueprint.file, (*path, key), message, key=True)
-    if scaling.signal in _OF_TTFT and blueprint.ttft_seconds is None:
+    if scaling.signal in _OF_TTFT and blueprint.spec.slo.ttft_seconds is None:
         problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")

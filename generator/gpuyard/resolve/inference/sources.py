@@ -1,28 +1,30 @@
 """Which model a blueprint means, and where its weights are."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gpuyard.catalogue import models
 from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
-from gpuyard.errors import InputError, Location, nearest
-from gpuyard.fit.budget import Kind
-from gpuyard.project.blueprint import Blueprint, ModelRef, SecretKey
+from gpuyard.errors import nearest
+from gpuyard.fit.budget import Origin
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference, ModelRef
+from gpuyard.project.parts import SecretKey
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference.server import Bucket, Source
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Bucket, Source
 
 __all__ = ["find", "notes"]
 
 Path = tuple[str | int, ...]
 
 _MIRROR = "HF_ENDPOINT"
-_READ_WITH_CREDENTIALS = (Kind.HF, Kind.OCI)
+_READ_WITH_CREDENTIALS = (Origin.HF, Origin.OCI)
 
 
 def find(
-    blueprint: Blueprint, reference: ModelRef, path: Path, stack: Stack, problems: Problems
+    blueprint: Blueprint[Inference], reference: ModelRef, path: Path, stack: Stack, problems: Problems
 ) -> tuple[Model, Source] | None:
     """The model that a reference names and the source of its weights; None when a problem was noted."""
     model = _model(blueprint, reference, path, problems)
@@ -36,31 +38,32 @@ def find(
             "says nothing about where the weights are; add source: hf://organisation/model@commit",
         )
         return None
-    kind = Kind(address.partition("://")[0])
+    kind = Origin(address.partition("://")[0])
     before = len(problems.found)
     _check(blueprint, reference, path, kind, problems)
-    if _needs_token(model, address, _credentials(blueprint, reference, kind)) and _MIRROR not in blueprint.serving.env:
+    if (
+        _needs_token(model, address, _credentials(blueprint, reference, kind))
+        and _MIRROR not in blueprint.spec.serving.env
+    ):
         problems.add(
             blueprint.file,
             path,
             f"{model.name} is gated: Hugging Face gives it to those alone who accepted its licence; "
             "add credentials: {secret: …, key: …}, the Secret that holds your token",
         )
-    bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Kind.OCI else None
+    bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Origin.OCI else None
     if len(problems.found) > before:
         return None
     return model, _source(address, kind, bucket, _credentials(blueprint, reference, kind))
 
 
-def notes(blueprint: Blueprint, models: Iterable[tuple[Model, Source]]) -> Iterator[str]:
+def notes(file: str, model: Model, source: Source) -> Iterator[str]:
     """A mirror may ask for no token."""
-    for model, source in models:
-        if source.kind is Kind.HF and _needs_token(model, f"hf://{source.repository}", source.credentials):
-            yield (
-                f"{blueprint.file}: {model.name} is gated, and nothing says how the mirror of {_MIRROR} gives it: "
-                "where it asks for a token, add model.credentials"
-            )
-            return
+    if source.kind is Origin.HF and _needs_token(model, f"hf://{source.repository}", source.credentials):
+        yield (
+            f"{file}: {model.name} is gated, and nothing says how the mirror of {_MIRROR} gives it: "
+            "where it asks for a token, add model.credentials"
+        )
 
 
 def _needs_token(model: Model, address: str, credentials: SecretKey | None) -> bool:
@@ -69,19 +72,17 @@ def _needs_token(model: Model, address: str, credentials: SecretKey | None) -> b
     return model.gated and credentials is None and address.partition("@")[0] == home
 
 
-def _model(blueprint: Blueprint, reference: ModelRef, path: Path, problems: Problems) -> Model | None:
+def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:
     if reference.architecture is not None:
         if reference.name is not None:
             problems.add(blueprint.file, (*path, "name"), "stands beside architecture; give one of them")
             return None
         if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
             return None
-        try:
-            return models.model_from(reference.architecture, Location(blueprint.file))
-        except InputError as error:
-            for problem in error.problems:
-                problems.add(blueprint.file, (*path, "architecture"), problem.message.removeprefix("$."))
-            return None
+        breaches = list(models.impossible(reference.architecture))
+        for place, message in breaches:
+            problems.add(blueprint.file, (*path, "architecture", *place), message)
+        return None if breaches else models.model_from(reference.architecture)
     if reference.name is None:
         problems.add(blueprint.file, path, "names no model; give name (a catalogue entry) or architecture (its facts)")
         return None
@@ -99,14 +100,14 @@ def _home(model: Model) -> str | None:
     return f"hf://{model.repository}" + (f"@{model.revision}" if model.revision else "")
 
 
-def _check(blueprint: Blueprint, reference: ModelRef, path: Path, kind: Kind, problems: Problems) -> None:
+def _check(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, kind: Origin, problems: Problems) -> None:
     """Keys that don't go with the source's kind would be read by nobody."""
     if reference.credentials and kind not in _READ_WITH_CREDENTIALS:
         message = f"{kind}:// is read through a claim and needs none; remove them"
         problems.add(blueprint.file, (*path, "credentials"), message, key=True)
-    if reference.region and kind is not Kind.OCI:
+    if reference.region and kind is not Origin.OCI:
         problems.add(blueprint.file, (*path, "region"), "is a bucket's, and the source is none; remove it", key=True)
-    if kind is Kind.OCI and _credentials(blueprint, reference, kind) is None:
+    if kind is Origin.OCI and _credentials(blueprint, reference, kind) is None:
         problems.add(
             blueprint.file,
             path,
@@ -115,14 +116,16 @@ def _check(blueprint: Blueprint, reference: ModelRef, path: Path, kind: Kind, pr
         )
 
 
-def _credentials(blueprint: Blueprint, reference: ModelRef, kind: Kind) -> SecretKey | None:
+def _credentials(blueprint: Blueprint[Inference], reference: ModelRef, kind: Origin) -> SecretKey | None:
     """The reference's own; a variant from the same kind of source uses the blueprint's."""
-    whole = blueprint.model
+    whole = blueprint.spec.model
     same = (whole.source or "hf://").startswith(f"{kind}://")
     return reference.credentials or (whole.credentials if same else None)
 
 
-def _bucket(blueprint: Blueprint, reference: ModelRef, path: Path, stack: Stack, problems: Problems) -> Bucket | None:
+def _bucket(
+    blueprint: Blueprint[Inference], reference: ModelRef, path: Path, stack: Stack, problems: Problems
+) -> Bucket | None:
     """oci://bucket@namespace/folder, as its S3 endpoint calls it."""
     regions = sorted({cluster.region for cluster in stack.clusters if cluster.region})
     region = reference.region or (regions[0] if len(regions) == 1 else None)
@@ -138,12 +141,12 @@ def _bucket(blueprint: Blueprint, reference: ModelRef, path: Path, stack: Stack,
     return Bucket(f"s3://{bucket}{folder}", endpoint, region)
 
 
-def _source(address: str, kind: Kind, bucket: Bucket | None, credentials: SecretKey | None) -> Source:
+def _source(address: str, kind: Origin, bucket: Bucket | None, credentials: SecretKey | None) -> Source:
     """The schema has checked the form."""
     repository = revision = claim = folder = None
     rest = address.partition("://")[2]
-    if kind is Kind.HF:
+    if kind is Origin.HF:
         repository, _, revision = rest.partition("@")
-    elif kind is not Kind.OCI:
+    elif kind is not Origin.OCI:
         claim, _, folder = rest.partition("/")
     return Source(kind, repository, revision or None, claim, folder or None, bucket, credentials)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
 from gpuyard.doors.quantities import GIB, gib
-from gpuyard.fit.budget import Kind, load_budget
+from gpuyard.fit.budget import Origin, read_seconds
 from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.inference.scaling import bounds
+from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Source
 
 __all__ = ["beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads"]
 __all__ += ["load_kind", "with_drives"]
@@ -26,11 +27,11 @@ _WITH_FILE_SYSTEM = 1.05
 _LEAST_DOWNLOAD_SECONDS, _MOST_DOWNLOAD_SECONDS = 1800, 86400
 
 
-def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """What is wrong wherever it runs."""
-    cache, path = blueprint.cache, ("spec", "storage", "cache")
+    cache, path = blueprint.spec.storage.cache, ("spec", "storage", "cache")
     if cache.claim:
-        for key, given in (("kind", cache.kind != "claim"), ("size", cache.size is not None)):
+        for key, given in (("kind", cache.kind is not None), ("size", cache.size is not None)):
             if given:
                 problems.add(blueprint.file, (*path, key), f"claim {cache.claim} has its own; remove it", key=True)
         return
@@ -39,7 +40,7 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     if cache.kind == "nvme" and "nvme" not in stack.storage_classes:
         message = "nvme needs the StorageClass of the nodes' local drives; name it in stack.yaml as spec.storage.nvme"
         problems.add(blueprint.file, (*path, "kind"), message)
-    if blueprint.download and cache.kind != "fss":
+    if blueprint.spec.storage.download and cache.kind != "fss":
         problems.add(
             blueprint.file,
             ("spec", "storage", "download"),
@@ -47,7 +48,7 @@ def check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
         )
 
 
-def _check_block(blueprint: Blueprint, problems: Problems) -> None:
+def _check_block(blueprint: Blueprint[Inference], problems: Problems) -> None:
     """One volume, one replica, on every shape."""
     for _, high in bounds(blueprint):
         if high.value > 1 and high.of_shape:
@@ -58,13 +59,13 @@ def _check_block(blueprint: Blueprint, problems: Problems) -> None:
             problems.add(blueprint.file, ("spec", "storage", "cache", "kind"), message)
 
 
-def check_source(blueprint: Blueprint, source: Source, path: tuple[str, ...], problems: Problems) -> None:
+def check_source(blueprint: Blueprint[Inference], source: Source, path: tuple[str, ...], problems: Problems) -> None:
     """A Job that copies what isn't on Hugging Face would have nothing to do, and a claim is mounted once.
 
     `path` is the model's: the blueprint's own, or that of a shape, which is then what is wrong.
     """
     whole = path == ("spec", "model")
-    cache = blueprint.cache
+    cache = blueprint.spec.storage.cache
     if source.claim and source.claim == cache.claim:
         problems.add(
             blueprint.file,
@@ -79,49 +80,51 @@ def check_source(blueprint: Blueprint, source: Source, path: tuple[str, ...], pr
             f"{source.claim} is the claim that is made for the cache; the weights need one with another name, "
             "or the cache none (cache.kind ephemeral)",
         )
-    if blueprint.download and source.kind is not Kind.HF:
+    if blueprint.spec.storage.download and source.kind is not Origin.HF:
         message = f"copies from Hugging Face, and the source is {source.kind}://; remove it"
         at = ("spec", "storage", "download") if whole else (*path, "source")
         problems.add(blueprint.file, at, message if whole else f"storage.download: true {message}")
 
 
-def check_size(blueprint: Blueprint, model: Model, source: Source, problems: Problems) -> None:
+def check_size(blueprint: Blueprint[Inference], model: Model, source: Source, problems: Problems) -> None:
     """A cache of its author's size must hold what is downloaded into it; file storage and other claims grow."""
-    cache = blueprint.cache
+    cache = blueprint.spec.storage.cache
     if cache.size is None or cache.kind not in _BOUNDED:
         return
-    weights = model.weights_bytes / GIB if source.kind is Kind.HF else 0
+    weights = model.weights_bytes / GIB if source.kind is Origin.HF else 0
     needed = math.ceil(weights * _WITH_FILE_SYSTEM)
     if gib(cache.size) < needed:
         message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); {needed}Gi at least"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
 
 
-def downloads(blueprint: Blueprint, source: Source) -> bool:
+def downloads(blueprint: Blueprint[Inference], source: Source) -> bool:
     """Whether a Job fills the cache: when asked to, else where replicas share a cache that is ours."""
-    if blueprint.download is not None:
-        return blueprint.download
-    return source.kind is Kind.HF and blueprint.cache.kind == "fss"
+    if blueprint.spec.storage.download is not None:
+        return blueprint.spec.storage.download
+    return source.kind is Origin.HF and blueprint.spec.storage.cache.kind == "fss"
 
 
-def download_seconds(blueprint: Blueprint, model: Model, source: Source) -> int:
+def download_seconds(blueprint: Blueprint[Inference], model: Model, source: Source) -> int:
     """How long one try of the Job may take, three times what is expected; 0: there is none."""
     if not downloads(blueprint, source):
         return 0
-    expected = load_budget(model, kind=Kind.HF).download
+    expected = read_seconds(model, Origin.HF)
     return min(_MOST_DOWNLOAD_SECONDS, max(_LEAST_DOWNLOAD_SECONDS, 60 * math.ceil(3 * expected / 60)))
 
 
-def load_kind(blueprint: Blueprint, source: Source) -> Kind:
+def load_kind(blueprint: Blueprint[Inference], source: Source) -> Origin:
     """What a server reads at its start."""
     if downloads(blueprint, source):
-        return Kind.PVC if blueprint.cache.claim else Kind.FSS
+        return Origin.PVC if blueprint.spec.storage.cache.claim else Origin.FSS
     return source.kind
 
 
-def with_drives(blueprint: Blueprint, nodes: Sequence[Node], named: Sequence[str], size: int) -> tuple[Node, ...] | str:
+def with_drives(
+    blueprint: Blueprint[Inference], nodes: Sequence[Node], named: Sequence[str], size: int
+) -> tuple[Node, ...] | str:
     """The nodes with room for the cache on drives of their own, or why that isn't so; `size` in GiB."""
-    if blueprint.cache.kind != "nvme":
+    if blueprint.spec.storage.cache.kind != "nvme":
         return tuple(nodes)
     without = [node.name for node in nodes if not node.bare_metal or not node.local_nvme_tb]
     if without and (len(without) == len(nodes) or set(without) & set(named)):
@@ -135,9 +138,11 @@ def with_drives(blueprint: Blueprint, nodes: Sequence[Node], named: Sequence[str
     return tuple(node for node in nodes if node.name not in without)
 
 
-def beyond_boot_volume(blueprint: Blueprint, nodes: Sequence[Node], *, gpus: int, replicas: int, disk: int) -> str:
+def beyond_boot_volume(
+    blueprint: Blueprint[Inference], nodes: Sequence[Node], *, gpus: int, replicas: int, disk: int
+) -> str:
     """Why the disk that pods ask for isn't there, once a node has as many as its GPUs allow; `disk` in GiB of one."""
-    if blueprint.cache.kind != "ephemeral":
+    if blueprint.spec.storage.cache.kind != "ephemeral":
         return ""
     reasons = []
     for node in nodes:

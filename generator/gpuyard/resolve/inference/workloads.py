@@ -1,6 +1,6 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gpuyard import fit
@@ -9,21 +9,22 @@ from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.errors import nearest
 from gpuyard.fit.budget import Budget, load_budget
-from gpuyard.project.blueprint import Blueprint, ShapeOverride
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import adapters, offline, pod, scaling, storage
+from gpuyard.resolve.inference.facts import facts
+from gpuyard.resolve.inference.needs import needs, reach, volumes
+from gpuyard.resolve.inference.notes import of_server
+from gpuyard.resolve.inference.server import Server, Source
 from gpuyard.resolve.inference.sources import find
+from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Refusal, Source, Workload
+from gpuyard.resolve.site import Available, Site
+from gpuyard.resolve.workload import Refusal, Workload
 
-__all__ = ["Available", "workloads"]
-
-Available = Mapping[str, tuple[Shape, tuple[Node, ...]]]
-"""By shape: the shape, and the OCI shapes of it that the stack's clusters have."""
-
-_CONTEXT = 16384
-_NOTHING = ShapeOverride((), None, None, None, None, None, None, None)
+__all__ = ["workloads"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +38,27 @@ class _Target:
     source: Source
 
 
-def workloads(
-    blueprint: Blueprint, stack: Stack, available: Available, problems: Problems
-) -> Iterator[Workload | Refusal]:
+def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
     """What becomes of a blueprint on each of its shapes."""
+    stack = site.stack
     _check(blueprint, stack, problems)
     found = []
-    for target in _targets(blueprint, stack, available, problems):
-        result = _workload(blueprint, stack, target)
+    for target in _targets(blueprint, stack, site.available, problems):
+        result = _server(blueprint, stack, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
-        if isinstance(result, Refusal) and blueprint.shapes is not None:
+        if isinstance(result, Refusal) and blueprint.spec.shapes is not None:
             path = ("spec", "shapes", target.shape.name)
             problems.add(blueprint.file, path, result.reason, key=True)
-    if found and blueprint.shapes is None and all(isinstance(result, Refusal) for result in found):
+    if found and blueprint.spec.shapes is None and all(isinstance(result, Refusal) for result in found):
         reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
         problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
-    yield from found
+    yield from (_workload(each, site) if isinstance(each, Server) else each for each in found)
 
 
-def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
+def _check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
     """What is wrong wherever it runs."""
-    file, serving = blueprint.file, blueprint.serving
+    file, serving = blueprint.file, blueprint.spec.serving
     if vllm.catalogue(stack.vllm_version):
         for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm_version):
             problems.add(file, ("spec", "serving", *key), message, key=True)
@@ -68,10 +68,12 @@ def _check(blueprint: Blueprint, stack: Stack, problems: Problems) -> None:
     exposure.check(blueprint, stack, problems)
 
 
-def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems: Problems) -> Iterator[_Target]:
-    whole = find(blueprint, blueprint.model, ("spec", "model"), stack, problems)
-    for name in available if blueprint.shapes is None else blueprint.shapes:
-        override = _NOTHING if blueprint.shapes is None else blueprint.shapes[name]
+def _targets(
+    blueprint: Blueprint[Inference], stack: Stack, available: Available, problems: Problems
+) -> Iterator[_Target]:
+    whole = find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
+    for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
+        override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
         path = ("spec", "shapes", name)
         if name not in available:
             problems.add(
@@ -97,7 +99,7 @@ def _targets(blueprint: Blueprint, stack: Stack, available: Available, problems:
 
 
 def _nodes(
-    blueprint: Blueprint,
+    blueprint: Blueprint[Inference],
     path: tuple[str, ...],
     shape: Shape,
     nodes: tuple[Node, ...],
@@ -113,9 +115,9 @@ def _nodes(
     return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
 
 
-def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload | Refusal:
-    override, serving, model = target.override, blueprint.serving, target.model
-    context = override.context_length or serving.context_length or min(_CONTEXT, model.max_context)
+def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> Server | Refusal:
+    override, serving, model = target.override, blueprint.spec.serving, target.model
+    context = override.context_length or serving.context_length or min(default_context(), model.max_context)
     concurrency = override.concurrency or serving.concurrency
     cache_gib = pod.cache_gib(blueprint, model, target.source)
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
@@ -125,13 +127,13 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
     nodes = tuple(node for node in candidates if node.name in choice.nodes)
-    replicas = override.max_replicas or blueprint.scaling.max
+    replicas = override.scaling.max or blueprint.spec.scaling.max
     gpus = choice.settings.gpus
-    resources = pod.resources(model, nodes, gpus=gpus, cache=blueprint.cache.kind, cache_size=cache_gib)
+    resources = pod.resources(model, nodes, gpus=gpus, cache=blueprint.spec.storage.cache.kind, cache_size=cache_gib)
     disk = resources.disk_request
     if reason := storage.beyond_boot_volume(blueprint, nodes, gpus=gpus, replicas=replicas, disk=disk):
         return Refusal(blueprint.name, target.shape.name, reason)
-    return Workload(
+    return Server(
         blueprint=blueprint,
         shape=target.shape,
         nodes=choice.nodes,
@@ -140,7 +142,7 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
         gpus=gpus,
         context=context,
         concurrency=concurrency,
-        min_replicas=blueprint.scaling.min if override.min_replicas is None else override.min_replicas,
+        min_replicas=blueprint.spec.scaling.min if override.scaling.min is None else override.scaling.min,
         max_replicas=replicas,
         fit=choice.fit,
         budget=_budget(blueprint, target, replicas),
@@ -152,10 +154,39 @@ def _workload(blueprint: Blueprint, stack: Stack, target: _Target) -> Workload |
     )
 
 
+def _workload(server: Server, site: Site) -> Workload:
+    """The server as everything behind resolve knows it."""
+    blueprint, stack = server.blueprint, site.stack
+    return Workload(
+        name=blueprint.name,
+        file=blueprint.file,
+        kind=blueprint.kind,
+        description=blueprint.description,
+        shape=server.shape,
+        nodes=server.nodes,
+        gpus=server.gpus,
+        max_replicas=server.max_replicas,
+        surge=server.surge,
+        sync_timeout=server.budget.sync_timeout + server.download_seconds,
+        chart=CHART,
+        values=values(server, site),
+        needs=needs(server, stack),
+        volumes=volumes(server, stack),
+        reach=reach(server, stack),
+        facts=facts(server),
+        notes=tuple(of_server(server)),
+    )
+
+
 def _choice(
-    blueprint: Blueprint, stack: Stack, target: _Target, nodes: Sequence[Node], context: int, concurrency: int
+    blueprint: Blueprint[Inference],
+    stack: Stack,
+    target: _Target,
+    nodes: Sequence[Node],
+    context: int,
+    concurrency: int,
 ) -> fit.Choice | fit.Refusal:
-    override, serving = target.override, blueprint.serving
+    override, serving = target.override, blueprint.spec.serving
     return fit.choose(
         target.model,
         nodes,
@@ -170,12 +201,12 @@ def _choice(
     )
 
 
-def _budget(blueprint: Blueprint, target: _Target, replicas: int) -> Budget:
+def _budget(blueprint: Blueprint[Inference], target: _Target, replicas: int) -> Budget:
     return load_budget(
         target.model,
         kind=storage.load_kind(blueprint, target.source),
         replicas=replicas,
-        start=blueprint.start_seconds,
-        schedule=blueprint.schedule_seconds,
-        shutdown_timeout=blueprint.shutdown_seconds,
+        start=blueprint.spec.budget.start_seconds,
+        schedule=blueprint.spec.budget.schedule_seconds,
+        shutdown_timeout=blueprint.spec.budget.shutdown_seconds,
     )

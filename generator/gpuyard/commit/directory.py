@@ -1,0 +1,44 @@
+"""A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gpuyard.commit.lock import blob_id
+from gpuyard.errors import OutputError
+
+__all__ = ["Directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A member of `Place`. A link is a file of its own, and what lies behind one isn't there."""
+
+    root: Path
+
+    def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
+        """Git's id of each of those paths that is there: of links, too."""
+        found = {path: self._bytes(path) for path in paths}
+        return {path: blob_id(data) for path, data in found.items() if data is not None}
+
+    def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
+        """The texts of those paths that are plain files; bytes that aren't UTF-8 become U+FFFD."""
+        found = {path: self._bytes(path) for path in paths if not (self.root / path).is_symlink()}
+        return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
+
+    def blob_id(self, data: bytes) -> str:
+        """The id that a file with these bytes has in a commit."""
+        return blob_id(data)
+
+    def _bytes(self, path: PurePosixPath) -> bytes | None:
+        """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""
+        file = self.root / path
+        if os.path.realpath(file.parent) != str(self.root.resolve() / path.parent):
+            return None
+        try:
+            if file.is_symlink():
+                return os.fsencode(file.readlink())
+            return file.read_bytes() if file.is_file() else None
+        except OSError as error:
+            raise OutputError(f"{path}: can't be read: {error.strerror}") from error

@@ -1,0 +1,235 @@
+"""The kind `inference`: a model behind the OpenAI API, as its author wrote it, defaults of the schema filled in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from gpuyard.doors.schema import read_schema, structured
+from gpuyard.project.parts import SecretKey, Unique
+
+__all__ = [
+    "SCHEMA",
+    "Adapter",
+    "Budget",
+    "Cache",
+    "Expose",
+    "Inference",
+    "ModelRef",
+    "Scaling",
+    "Served",
+    "Serving",
+    "ShapeOverride",
+    "Slo",
+    "Storage",
+    "Upstream",
+    "default_context",
+    "parse",
+]
+
+SCHEMA = resources.files("gpuyard") / "project" / "kinds" / "inference.schema.json"
+"""Of `spec`; every default stands there and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """Which model: a catalogue name or inline facts; `source` overrides where the weights are."""
+
+    name: str | None = None
+    architecture: Mapping[str, Any] | None = None
+    source: str | None = None
+    region: str | None = None
+    """Of a bucket."""
+    credentials: SecretKey | None = None
+    """To read the source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served(ModelRef):
+    """The model of the whole blueprint."""
+
+    served_name: str = ""
+    """The name by which clients ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter, loaded at the server's start."""
+
+    name: str
+    source: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """How vLLM serves; lengths in tokens."""
+
+    context_length: int | None = None
+    concurrency: int
+    gpu_memory_utilization: float | None = None
+    args: Mapping[str, Any]
+    env: Mapping[str, str]
+    adapters: tuple[Adapter, ...]
+    unsafe: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of the replicas on one shape; None: as everywhere."""
+
+    min: int | None = None
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOverride:
+    """What the author wants different on one shape; None: as everywhere."""
+
+    nodes: tuple[str, ...] = ()
+    model: ModelRef | None = None
+    tensor_parallel: int | None = None
+    context_length: int | None = None
+    concurrency: int | None = None
+    gpu_memory_utilization: float | None = None
+    scaling: Bounds = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Waiting requests that a replica may have."""
+
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kv:
+    """Share of the KV cache that a replica should use."""
+
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A query that has a value while no pod runs, and what it is for each replica."""
+
+    query: str
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Bounds of the replicas, and what decides between them."""
+
+    min: int
+    max: int
+    signal: str
+    queue: Queue | None = None
+    kv: Kv | None = None
+    upstream: Upstream | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Where weights are kept."""
+
+    kind: str | None = None
+    """None: a claim that the author names."""
+    size: str | None = None
+    claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Storage of the server."""
+
+    cache: Cache
+    download: bool | None = None
+    """One Job copies the weights for all pods; None: where source and cache allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a change reaches the replicas."""
+
+    spare_gpus: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Seconds; None: computed."""
+
+    start_seconds: int | None = None
+    schedule_seconds: int | None = None
+    shutdown_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """How clients reach the model."""
+
+    host: str | None = None
+    """None: inside the cluster only."""
+    api_key: SecretKey | None = None
+    tls_secret: str | None = None
+    """With the certificate of the host; None: the stack's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """What users are promised."""
+
+    ttft: str | None = None
+
+    @property
+    def ttft_seconds(self) -> float | None:
+        """Time to the first token."""
+        if self.ttft is None:
+            return None
+        return float(self.ttft[:-2]) / 1000 if self.ttft.endswith("ms") else float(self.ttft[:-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """`spec` of a blueprint."""
+
+    type: str
+    model: Served
+    serving: Serving
+    shapes: Mapping[str, ShapeOverride] | None = None
+    scaling: Scaling
+    storage: Storage
+    rollout: Rollout
+    budget: Budget
+    priority_class: str | None = None
+    expose: Expose = Expose()
+    client_namespaces: tuple[str, ...]
+    """Whose pods may call the Service."""
+    slo: Slo = Slo()
+
+    def unique(self) -> Iterator[Unique]:
+        """Metrics are told apart by the served name, requests from outside by the host."""
+        name = self.model.served_name
+        yield Unique(
+            "served name",
+            name,
+            ("spec", "model", "servedName"),
+            f"clients and metrics know the model of {{other}} by {name} already; give it another servedName",
+        )
+        if host := self.expose.host:
+            message = f"{host} leads to {{other}} already; give it another host"
+            yield Unique("host", host, ("spec", "expose", "host"), message)
+
+
+def parse(spec: Mapping[str, Any], name: str) -> Inference:
+    """From a value that the schema has accepted and filled; `name` is the blueprint's."""
+    found = structured(spec, Inference)
+    return replace(found, model=replace(found.model, served_name=found.model.served_name or name))
+
+
+@cache
+def default_context() -> int:
+    """Tokens of the longest request where the author says nothing and the model takes them."""
+    context: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["contextLength"]["x-default"]
+    return context

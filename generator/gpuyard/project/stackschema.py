@@ -1,0 +1,45 @@
+"""The schema of stack.yaml, with the keys and names that follow from the catalogue and from the engines."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from gpuyard.catalogue.platform import Switch, catalogue
+from gpuyard.project.stack import Engine
+
+__all__ = ["filled"]
+
+Schema = dict[str, Any]
+
+
+def filled(written: Mapping[str, Any]) -> Schema:
+    """The schema as it is written, and a key for each component of the platform, and the engines there are."""
+    schema = deepcopy(dict(written))
+    schema["properties"]["spec"]["properties"]["engine"]["enum"] = [engine.value for engine in Engine]
+    _refuse(schema["properties"]["metadata"]["properties"]["name"], [engine.namespace for engine in Engine])
+    keys, template = schema["$defs"]["platform"]["properties"], schema["$defs"].pop("component")
+    for release in catalogue():
+        if release.switch:
+            own = keys.get(release.component, {})
+            keys[release.component] = _component(release.switch, release.version, template, own)
+    return schema
+
+
+def _refuse(name: Schema, taken: Iterable[str]) -> None:
+    """Names that an engine gives to objects of its own."""
+    names = tuple(taken)
+    name["pattern"] = name["pattern"].replace("^", f"^(?!({'|'.join(names)})$)", 1)
+    name["x-error"] += f"; {' and '.join(names)} would be the engine's own"
+
+
+def _component(switch: Switch, version: str, template: Schema, own: Schema) -> Schema:
+    """A component's key: what all have, and what is written for this one."""
+    key = deepcopy(template)
+    key["description"] = switch.description
+    key["properties"]["enabled"]["default"] = switch.default
+    if switch.without:
+        key["properties"]["enabled"]["description"] += " False: the cluster has it already."
+    key["properties"]["version"]["x-error"] += version
+    for name, part in own.get("properties", {}).items():
+        key["properties"][name] = {**key["properties"].get(name, {}), **part}
+    return key

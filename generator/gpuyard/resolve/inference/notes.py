@@ -1,0 +1,37 @@
+"""What is allowed in a blueprint of this kind and still worth saying."""
+
+from collections.abc import Iterator
+
+from gpuyard.catalogue.vllm import deprecations
+from gpuyard.doors.yamlio import show_path
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
+from gpuyard.resolve import exposure, network
+from gpuyard.resolve.inference import adapters, offline, sources
+from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.site import Site
+
+__all__ = ["notes", "of_server"]
+
+
+def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
+    """One line each, whatever the shape."""
+    yield from exposure.notes(blueprint, site.stack)
+    yield from network.notes(blueprint, site.stack)
+    for path, name in offline.named(blueprint):
+        if path[0] == "speculative-config":
+            yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"
+    yield from adapters.notes(blueprint)
+    for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm_version):
+        yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"
+
+
+def of_server(server: Server) -> Iterator[str]:
+    """One line each, on its shape."""
+    file, spare = server.blueprint.file, server.spec.rollout.spare_gpus
+    if spare and not server.surge:
+        yield (
+            f"{file}: {spare} spare GPUs are too few for a replica on "
+            f"{server.shape.name} ({server.gpus} GPUs), so an old one stops before a new one starts"
+        )
+    yield from sources.notes(file, server.model, server.source)

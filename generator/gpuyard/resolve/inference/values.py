@@ -1,0 +1,210 @@
+"""Values of the vllm chart for one server: what was decided, in the chart's words."""
+
+from typing import Any
+
+from gpuyard.catalogue.shapes import Shape
+from gpuyard.catalogue.shippedchart import chart_defaults
+from gpuyard.resolve import prometheus
+from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.site import Site
+
+__all__ = ["CHART", "values"]
+
+CHART = "vllm"
+
+Values = dict[str, Any]
+
+
+def values(server: Server, site: Site) -> Values:
+    """Everything that differs from the chart's defaults."""
+    spec, stack, image = server.spec, site.stack, site.image
+    return {
+        "nameOverride": server.blueprint.name,
+        "fullnameOverride": server.blueprint.name,
+        "partOf": stack.name,
+        "image": {
+            "repository": image.repository,
+            "tag": image.tag,
+            **({"digest": image.digest} if image.digest else {}),
+            **({"pullSecrets": list(stack.pull_secrets)} if stack.pull_secrets else {}),
+        },
+        "model": _model(server),
+        "args": dict(server.args),
+        **({"env": dict(spec.serving.env)} if spec.serving.env else {}),
+        **({"unsafe": list(spec.serving.unsafe)} if spec.serving.unsafe else {}),
+        "gpu": {"count": server.gpus, **_gpu(server.shape)},
+        "resources": _resources(server),
+        "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
+        "cache": _cache(server, site),
+        **_download(server),
+        "budget": {"startSeconds": server.budget.start, "scheduleSeconds": server.budget.schedule},
+        "drain": {
+            "preStopSeconds": server.budget.pre_stop,
+            "shutdownSeconds": server.budget.shutdown_timeout,
+            "marginSeconds": server.budget.shutdown_margin,
+        },
+        "rollout": {"spareGpus": spec.rollout.spare_gpus},
+        "placement": _placement(server, site),
+        "securityContext": {"readOnlyRootFilesystem": server.shape.read_only_root_filesystem},
+        "scaling": _scaling(server, site),
+        **_monitoring(server, site),
+        **_exposure(server, site),
+    }
+
+
+def _gpu(shape: Shape) -> Values:
+    """The GPUs as nodes of the shape offer and guard them."""
+    return _differing("gpu", resource=shape.resource, taint=shape.taint.key)
+
+
+def _differing(group: str, **given: Any) -> Values:
+    """Those of a group's values that the chart doesn't have by itself."""
+    defaults = chart_defaults(CHART)[group]
+    return {key: value for key, value in given.items() if value != defaults[key]}
+
+
+def _model(server: Server) -> Values:
+    source, credentials = server.source, server.source.credentials
+    served = {"servedName": server.spec.model.served_name}
+    secret = {"secret": credentials.secret, "key": credentials.key} if credentials else None
+    if source.claim:
+        return {"source": "volume", **served, "volume": {"claim": source.claim, "path": source.path or ""}}
+    if source.bucket:
+        bucket = source.bucket
+        where = {"uri": bucket.uri, "endpoint": bucket.endpoint, "region": bucket.region}
+        return {"source": "bucket", **served, "bucket": {**where, "credentials": secret}}
+    return {
+        "source": "hf",
+        "id": source.repository,
+        "revision": source.revision or "",
+        **served,
+        **({"token": secret} if secret else {}),
+    }
+
+
+def _resources(server: Server) -> Values:
+    resources = server.resources
+    return {
+        "requests": {
+            "cpu": str(resources.cpu_request),
+            "memory": f"{resources.memory_request}Gi",
+            "ephemeral-storage": f"{resources.disk_request}Gi",
+        },
+        "limits": {
+            "cpu": str(resources.cpu_limit),
+            "memory": f"{resources.memory_limit}Gi",
+            "ephemeral-storage": f"{resources.disk_limit}Gi",
+        },
+    }
+
+
+def _cache(server: Server, site: Site) -> Values:
+    cache = server.spec.storage.cache
+    if cache.kind is None:
+        return {"kind": "claim", "claim": cache.claim}
+    size = {"size": f"{server.cache_gib}Gi"}
+    if cache.kind == "ephemeral":
+        return {"kind": "emptyDir", **size}
+    # A class that isn't named has been reported.
+    return {"kind": cache.kind, **size, "storageClassName": site.stack.storage_classes.get(cache.kind, "")}
+
+
+def _download(server: Server) -> Values:
+    if not server.download_seconds:
+        return {}
+    copied = [{"id": repository, "revision": commit} for repository, commit in server.copied_adapters]
+    adapters = {"adapters": copied} if copied else {}
+    return {"download": {"enabled": True, "timeoutSeconds": server.download_seconds, **adapters}}
+
+
+def _scaling(server: Server, site: Site) -> Values:
+    scaling, ttft = server.spec.scaling, server.spec.slo.ttft_seconds
+    upstream = scaling.upstream
+    return {
+        "enabled": True,
+        "min": server.min_replicas,
+        "max": server.max_replicas,
+        "signal": scaling.signal,
+        "concurrency": {"target": server.concurrency},
+        **({"queue": {"target": scaling.queue.target}} if scaling.queue else {}),
+        **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
+        **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
+        **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
+        "prometheus": {"address": prometheus.address(site.stack.platform)},
+    }
+
+
+def _placement(server: Server, site: Site) -> Values:
+    scheduling = site.stack.scheduling
+    priority = server.spec.priority_class or scheduling.priority_class
+    return {
+        "instanceTypes": list(server.nodes),
+        **_differing("placement", instanceTypeLabel=server.shape.instance_type_label),
+        **({"priorityClassName": priority} if priority else {}),
+        **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
+    }
+
+
+def _monitoring(server: Server, site: Site) -> Values:
+    ttft, given = server.spec.slo.ttft_seconds, site.stack.platform.prometheus_labels
+    labels = {"labels": dict(given)} if given else {}
+    return {
+        "podMonitor": {"enabled": True, **labels},
+        "prometheusRule": {"enabled": True, **labels, **({"ttftSeconds": ttft} if ttft else {})},
+    }
+
+
+def _exposure(server: Server, site: Site) -> Values:
+    """Who may reach the pods and by which way, whom they may reach, and whether a key is asked for."""
+    key = server.spec.expose.api_key
+    return {
+        "networkPolicy": _network_policy(server, site),
+        **_route(server, site),
+        **({"apiKey": {"secret": key.secret, "key": key.key}} if key else {}),
+    }
+
+
+def _network_policy(server: Server, site: Site) -> Values:
+    stack, clients = site.stack, list(server.spec.client_namespaces)
+    if server.spec.expose.host and stack.gateway:
+        clients = [stack.gateway.proxy_namespace, *clients]
+    elif server.spec.expose.host and stack.ingress:
+        clients = [stack.ingress.namespace, *clients]
+    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
+    return {
+        "prometheusNamespaces": [prometheus.namespace(stack.platform)],
+        **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
+        **({"egress": egress} if egress else {}),
+        **({"dnsCidrs": list(stack.network.dns)} if stack.network.dns else {}),
+    }
+
+
+def _route(server: Server, site: Site) -> Values:
+    """From outside of the cluster, through the stack's Gateway or Ingress."""
+    expose, gateway, ingress = server.spec.expose, site.stack.gateway, site.stack.ingress
+    if expose.host and gateway:
+        listener = {"sectionName": gateway.listener} if gateway.listener else {}
+        parent = {"name": gateway.name, "namespace": gateway.namespace, **listener}
+        longest = server.budget.shutdown_timeout
+        return {
+            "httpRoute": {
+                "enabled": True,
+                "hostnames": [expose.host],
+                "timeoutSeconds": longest,
+                "parentRefs": [parent],
+            }
+        }
+    if expose.host and ingress:
+        secret = tls_secret(expose, site.stack)
+        way: Values = {"tlsSecret": secret} if secret else {"plainHttp": True}
+        return {
+            "ingress": {
+                "enabled": True,
+                "className": ingress.class_name,
+                "host": expose.host,
+                **way,
+                **({"annotations": dict(ingress.annotations)} if ingress.annotations else {}),
+            }
+        }
+    return {}
