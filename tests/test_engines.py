@@ -254,4 +254,4 @@ def test_no_kind_is_judged_that_is_not_asked_for() -> None:
     [("ssh://git@host/x", ("identity", "known_hosts")), ("https://host/x", ("username", "password"))],
 )
 def test_the_keys_of_the_repository_s_secret(url: str, keys: tuple[str, ...]) -> None:
-    assert flux.git_secret(Repository(url, "main", "git", insecure=False)) == keys
+    assert flux.git_secret(Repository(url=url, branch="main", insecure=False)) == keys

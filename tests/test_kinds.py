@@ -83,6 +83,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             needs=Needs(secrets=(SecretUse("toy-token", "token", f"{blueprint.name}: playing"),)),
             volumes=(),
             reach=None,
+            health=(),
             facts={"command": Fact(blueprint.spec.command, f"runs {blueprint.spec.command}")},
             notes=(f"{blueprint.file}: a toy",),
         )
