@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gpuyard.catalogue import datafiles
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
@@ -249,7 +250,7 @@ def mappings(value: Any, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]
 @pytest.mark.parametrize("how", MISSPELLED)
 @pytest.mark.parametrize(("kind", "variant"), [("stack", "catalogue"), *(("blueprint", each) for each in VARIANTS)])
 def test_a_misspelled_key_is_refused(kind: str, variant: str, how: str) -> None:
-    known = f"{schema(kind)}{schema('model')}"
+    known = f"{schema(kind)}{datafiles.schema('model')}"
     tried = 0
     for path, mapping in mappings(maximal(variant).contents[kind]):
         typos = {MISSPELLED[how](key): item for key, item in mapping.items()}
