@@ -5,6 +5,7 @@ A key that nobody reads is a promise that nobody keeps. The table must name all 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -275,8 +276,13 @@ def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
 
 
 def tree(blueprint: Values, stack: Values) -> Tree:
-    text = yamlio.dump(with_token(blueprint))
-    sources = {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": text.encode()}
+    return _tree(yamlio.dump(with_token(blueprint)), yamlio.dump(stack))
+
+
+@cache
+def _tree(blueprint: str, stack: str) -> Tree:
+    """Most cases begin with the same two files."""
+    sources = {"stack.yaml": stack.encode(), "blueprints/chat.yaml": blueprint.encode()}
     return render(resolve(parse(sources)), shipped_charts(), HELM)
 
 

@@ -12,8 +12,6 @@ import yaml
 
 from tests.chart.rendering import CASES, CHART, case, objects, text
 
-KUBERNETES = ["1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"]
-CUSTOM = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "TriggerAuthentication"}
 Spec = dict[str, Any]
 
 
@@ -197,15 +195,3 @@ def test_both_backends_agree(name: str, helm_binary: Path) -> None:
     values = CHART / "ci" / f"{name}-values.yaml"
     written = run(helm_binary, "template", "release", CHART, "--namespace", "inference", "--values", values)
     assert read(written) == read(text(case(name)))
-
-
-# --- the API server's opinion -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("version", KUBERNETES)
-def test_every_kubernetes_accepts_the_objects(version: str) -> None:
-    validator = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate isn't installed")
-    for name in CASES:
-        for obj in objects(case(name)).values():
-            if obj["kind"] not in CUSTOM:
-                validator.validate(obj, version, strict=True)

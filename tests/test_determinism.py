@@ -42,8 +42,7 @@ def digest(tree: Tree) -> str:
     ],
 )
 def test_environment_changes_nothing(setting: dict[str, str], demo_tree: Tree, tmp_path: Path) -> None:
-    root = str(Path(__file__).resolve().parents[1])
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": root, **setting}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), **setting}
     done = subprocess.run(
         [sys.executable, "-c", CODE], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )

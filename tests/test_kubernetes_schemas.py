@@ -1,4 +1,4 @@
-"""Every object of every overlay, valid for the API server of every supported minor version."""
+"""Every object of every overlay and of the chart, valid for the API server of every supported minor version."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from gpuyard.doors.helm import Embedded
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
+from tests.chart import rendering
 from tests.scan.objects import Object, named
 from tests.scan.ours import KUBERNETES, built_in, invalid
 
@@ -20,6 +21,9 @@ def found(demo: Resolved, demo_tree: Tree) -> dict[str, Object]:
         for workload in demo.workloads
         for obj in objects(demo, workload, helm)
     }
+    for name in rendering.CASES:
+        chart = rendering.objects(rendering.case(name)).values()
+        rendered.update({named(f"chart/{name}", obj): obj for obj in chart})
     for path, text in demo_tree.items():
         if path.parts[0] in {"platform", "clusters"} and path.name != "kustomization.yaml":
             rendered.update({named(str(path.parent), obj): obj for obj in yamlio.parse_manifests(text)})
@@ -34,7 +38,7 @@ def test_valid(version: str, found: dict[str, Object]) -> None:
 def test_every_kind_was_checked(found: dict[str, Object], demo: Resolved) -> None:
     kinds = {obj["kind"] for obj in found.values()}
     assert {"Deployment", "Service", "PersistentVolumeClaim", "NetworkPolicy", "Namespace", "ResourceQuota"} <= kinds
-    assert sum("/Deployment/" in name for name in found) == len(demo.workloads)
+    assert sum("/Deployment/" in name for name in found) == len(demo.workloads) + len(rendering.CASES)
 
 
 @pytest.mark.parametrize("version", KUBERNETES)

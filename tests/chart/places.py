@@ -1,5 +1,6 @@
 """Every place in the values that the schema knows, and what may stand there."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -48,6 +49,14 @@ def put(values: Any, path: Path, value: Any) -> None:
     for step in path[:-1]:
         values = values.setdefault(step, {}) if isinstance(values, dict) else values[step]
     values[path[-1]] = value
+
+
+def blamed(complaint: str, path: Path) -> bool:
+    """Whether Helm says that something is wrong at this very place, or that it is missing or unknown where it is."""
+    *above, name = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    parent = "".join(f"/{step}" for step in above)
+    lacks = rf" at '{re.escape(parent)}': (?:missing|additional) propert.*'{re.escape(str(path[-1]))}'"
+    return f" at '{parent}/{name}': " in complaint or bool(re.search(lacks, complaint))
 
 
 def _leaves(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -1,8 +1,10 @@
 """Our own checks: Pod Security, the API's schemas, and secrets in what is generated."""
 
 from collections.abc import Iterator
+from functools import cache
 
 import kubernetes_validate
+from kubernetes_validate import utils
 
 from gpuyard.doors import yamlio
 from gpuyard.doors.redaction import looks_secret
@@ -17,6 +19,10 @@ __all__ = ["KUBERNETES", "built_in", "invalid", "pod_security", "schemas", "secr
 
 KUBERNETES = tuple(f"1.{minor}" for minor in range(30, 38))
 """Every minor version that we support."""
+
+
+# It reads a version's 1.5 MB of definitions again for every object.
+utils.schema_contents = cache(utils.schema_contents)
 
 
 def pod_security(objects: Objects) -> Report:

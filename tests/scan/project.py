@@ -33,6 +33,7 @@ __all__ = [
     "holder",
     "made",
     "maximal",
+    "opened",
     "readable",
     "replaced",
     "resolved_from",
@@ -90,7 +91,8 @@ def base(variant: str = "catalogue") -> Contents:
     else:
         stack["spec"]["gateway"] = {"name": "public", "namespace": "gateways"}
     if variant == "bucket":
-        stack["spec"]["platform"] = {"prometheus": {"enabled": False, "address": "http://prometheus:9090"}}
+        own = {"enabled": False, "address": "http://prometheus.example.com:9090", "namespace": "observability"}
+        stack["spec"]["platform"] = {"prometheus": own}
     blueprint = yamlio.read(sources["blueprints/chat.yaml"], "chat.yaml").value
     blueprint["spec"]["shapes"] = {"a10": {}, "h100": {}}
     blueprint["spec"]["serving"]["args"]["trust-remote-code"] = True
@@ -178,17 +180,18 @@ def readable(tree: Tree) -> dict[str, Any]:
         if path.suffix == ".json":
             found[str(path)] = json.loads(text)
         elif path.suffix == ".yaml":
-            found[str(path)] = [_opened(obj) for obj in yamlio.parse_manifests(text)]
+            found[str(path)] = [opened(obj) for obj in yamlio.parse_manifests(text)]
         elif path != PurePosixPath("README.md"):
             found[str(path)] = text
     return found
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
+    """The same with the YAML and JSON that its texts hold as data."""
     if isinstance(value, dict):
-        return {key: _file(item) if str(key).endswith(".yaml") else _opened(item) for key, item in value.items()}
+        return {key: _file(item) if str(key).endswith(".yaml") else opened(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_opened(item) for item in value]
+        return [opened(item) for item in value]
     if isinstance(value, str) and value[:1] in {"{", "["}:
         try:
             return json.loads(value)
@@ -199,7 +202,7 @@ def _opened(value: Any) -> Any:
 
 def _file(text: Any) -> Any:
     """A file inside an object, as the server reads it: with PyYAML."""
-    return _opened(yaml.safe_load(text)) if isinstance(text, str) else _opened(text)
+    return opened(yaml.safe_load(text)) if isinstance(text, str) else opened(text)
 
 
 def replaced(value: Any, words: Mapping[str, str]) -> Any:
