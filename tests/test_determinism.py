@@ -13,6 +13,7 @@ from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
+from tests.conftest import ROOT
 
 CODE = """
 import hashlib, sys
@@ -42,8 +43,9 @@ def digest(tree: Tree) -> str:
     ],
 )
 def test_environment_changes_nothing(setting: dict[str, str], demo_tree: Tree, tmp_path: Path) -> None:
-    root = str(Path(__file__).resolve().parents[1])
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": root, **setting}
+    # The child must have the package of this process: with another checkout installed, it would test that one.
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, **setting}
     done = subprocess.run(
         [sys.executable, "-c", CODE], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )

@@ -681,6 +681,42 @@ def test_a_change_of_our_files_is_not_overwritten(place: str, bare: Path, tmp_pa
     assert git(bare, "rev-parse", "main") == theirs
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"deploy/b.yaml": "theirs\n"}, {"deploy/b.yaml": None}),
+        ({"deploy/b.yaml": None}, {"deploy/b.yaml": "b: 2\n"}),
+        ({"deploy/c.yaml": "theirs\n"}, {"deploy/c.yaml": "c: 1\n"}),
+    ],
+    ids=["an edit of a file that leaves", "a file that is gone", "a file that is new"],
+)
+def test_nobody_s_change_of_our_files_is_lost(
+    theirs: dict[str, str | None], ours: dict[str, str | None], place: str, bare: Path, tmp_path: Path
+) -> None:
+    other = clone(bare, tmp_path / "other")
+    (name,) = theirs
+    with read_tree(place, "main") as snapshot:
+        for gone in (name for name, text in theirs.items() if text is None):
+            git(other, "rm", "-q", gone)
+            git(other, "commit", "-q", "-m", "by hand")
+        user_commit(other, {"stack.yaml": "theirs\n", **{name: text for name, text in theirs.items() if text}})
+        git(other, "push", "-q")
+        tip, before = git(bare, "rev-parse", "main"), files_of(bare)
+        changes = {PurePosixPath(name): text for name, text in {"deploy/a.yaml": "a: 2\n", **ours}.items()}
+        with pytest.raises(ConflictError, match=f"^somebody changed {name} on main of "):
+            commit(snapshot, changes, message="Compile")
+    assert (git(bare, "rev-parse", "main"), files_of(bare)) == (tip, before)
+
+
+def test_a_file_that_two_delete_is_no_conflict(place: str, bare: Path, tmp_path: Path) -> None:
+    other = clone(bare, tmp_path / "other")
+    with read_tree(place, "main") as snapshot:
+        git(other, "rm", "-q", "deploy/b.yaml")
+        git(other, "commit", "-q", "-m", "by hand")
+        git(other, "push", "-q")
+        assert commit(snapshot, {PurePosixPath("deploy/b.yaml"): None}, message="Compile") is None
+
+
 def test_the_same_change_by_somebody_else_is_up_to_date(place: str, bare: Path, tmp_path: Path) -> None:
     other = clone(bare, tmp_path / "other")
     with read_tree(place, "main") as snapshot:

@@ -1,10 +1,12 @@
 """What compile would change in a directory as it stands; writes nothing and asks no Git, so that CI can run it."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.changes import changes
 from gpuyard.commit.lock import LOCK, blob_id, lock_of, read_lock, write_lock
+from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.errors import StaleError
 from gpuyard.tree import Tree
 
@@ -33,10 +35,11 @@ def check_standing(directory: Path, tree: Tree, digest: str) -> None:
 
 
 def _read(directory: Path, paths: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, str]:
-    """Plain files alone, as compile reads them from a commit."""
-    files = {path: directory / path for path in paths}
-    return {
-        path: file.read_bytes().decode("utf-8", "replace")
-        for path, file in files.items()
-        if file.is_file() and not file.is_symlink()
-    }
+    """Plain files alone, as compile reads them from a commit: of a folder that is a link it has no files."""
+    found = {}
+    with PlainFiles(directory) as files:
+        for path in sorted(paths):
+            with suppress(NotPlainError):
+                if (data := files.read(str(path))) is not None:
+                    found[path] = data.decode("utf-8", "replace")
+    return found
