@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no mutant is called {options.k}, and none's file or text has it")
     with ThreadPoolExecutor(options.n) as pool:
-        if said := _untrue(pool):
-            sys.stdout.write(f"what is tested isn't the copy, or fails without a mutant:\n{said}\n")
+        if said := _untrue(pool, chosen):
+            sys.stdout.write(f"{said}\n")
             return 1
         outcomes = []
         for number, found in enumerate(pool.map(lambda each: outcome(each, ROOT), chosen), 1):
@@ -63,11 +63,19 @@ def outcome(mutant: Mutant, root: Path) -> Outcome:
             return Outcome(mutant, "failed", str(error))
 
 
-def _untrue(pool: ThreadPoolExecutor) -> str:
-    """Which changes without effect a test saw, as it would if it ran, or started, another checkout."""
-    sys.stderr.write("changes that nothing may see\n")
-    found = pool.map(lambda each: outcome(each, ROOT), without_effect())
-    return "\n".join(f"{each.mutant.id}: {each.word} {each.reason}" for each in found if each.word != "survived")
+def _untrue(pool: Executor, chosen: Iterable[Mutant]) -> str:
+    """Why the tests would say nothing about the mutants: they fail without one, or run another checkout."""
+    sys.stderr.write("without a mutant, and with changes that nothing may see\n")
+    tests = sorted({test for mutant in chosen for test in mutant.tests})
+    controls = pool.map(lambda each: outcome(each, ROOT), without_effect())
+    with copied(ROOT) as copy:
+        try:
+            if not passes(copy, tests, SEED):
+                return "the tests fail without a mutant: run them first"
+        except Failed as error:
+            return str(error)
+    seen = [each for each in controls if each.word != "survived"]
+    return "\n".join(f"what runs isn't the copy: {each.mutant.id} was {each.word} {each.reason}" for each in seen)
 
 
 def _report(outcomes: Iterable[Outcome]) -> Iterable[str]:
