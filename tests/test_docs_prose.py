@@ -57,17 +57,11 @@ def test_there_are_command_lines() -> None:
 
 
 @pytest.mark.parametrize("line", [line for _, line in LINES])
-def test_a_command_line_is_one_that_gpuyard_takes(line: str) -> None:
+def test_a_command_line_is_one_that_gpuyard_takes(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parsed as a shell and click would, and not run."""
-    command: click.Command = cli
-    name, arguments = "gpuyard", shlex.split(line)
-    while isinstance(command, click.Group):
-        with command.make_context(name, list(arguments)) as context:
-            found, inner, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
-        assert found and inner
-        name, command = found, inner
-    with command.make_context(name, arguments):
-        pass
+    monkeypatch.setattr(click.Command, "invoke", lambda self, ctx: None)
+    result = CliRunner().invoke(cli, shlex.split(line))
+    assert result.exit_code == 0, result.output
 
 
 def options(command: click.Command) -> set[str]:
