@@ -191,7 +191,7 @@ def says(expression: str, status: Spec) -> bool:
     python = re.sub(r"!(?!=)", " not ", python)
     python = re.sub(r"\bc\.(type|status)\b", r'c["\1"]', python)
     conditions = status.get("conditions")
-    names = {"has": conditions is not None, "some": lambda test: any(map(test, conditions))}
+    names = {"has": conditions is not None, "some": lambda test: any(map(test, conditions or ()))}
     return bool(eval(python, {"__builtins__": {}}, names))  # noqa: S307 - our own few expressions
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.mutants.__main__ import outcome
+from tests.mutants.__main__ import Outcome, confirmed, outcome
 from tests.mutants.catalogue import GOLDEN, Mutant, mutants, mutated, without_effect
 
 ALL = [*mutants(), *without_effect()]
@@ -71,3 +71,10 @@ def test_what_becomes_of_a_mutant(old: str, tests: tuple[str, ...], word: str, c
     before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
     assert outcome(mutant, checkout).word == word
     assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+
+
+def test_a_test_that_always_fails_has_seen_nothing(checkout: Path) -> None:
+    (checkout / "test_wrong.py").write_text("def test_wrong():\n    assert not 1\n", encoding="utf-8")
+    mutant = Mutant("X", "generator/ours.py", "42", "43", ("test_wrong.py",), "another answer")
+    found = [Outcome(mutant, "killed", f"test_{name}.py::test_{name}") for name in ("wrong", "here")]
+    assert [each.word for each in confirmed(found, checkout)] == ["failed", "killed"]

@@ -2,30 +2,28 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.mutants.catalogue import Mutant, mutants, mutated, without_effect
-from tests.mutants.checkout import Failed, copied, passes
+from tests.mutants.checkout import FailedError, copied, failing
 
-__all__ = ["Outcome", "main", "outcome"]
+__all__ = ["Outcome", "confirmed", "main", "outcome"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 95
 """Per cent that have to be killed."""
-SEED = "--hypothesis-seed=0"
-"""What one run sees the next one sees, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a mutant: killed, survived, doesn't apply or failed."""
+    """What became of a mutant: killed, survived, doesn't apply or failed; and the test that saw it, or the reason."""
 
     mutant: Mutant
     word: str
-    reason: str = ""
+    by: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,61 +36,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no mutant is called {options.k}, and none's file or text has it")
     with ThreadPoolExecutor(options.n) as pool:
-        if said := _untrue(pool, chosen):
-            sys.stdout.write(f"{said}\n")
-            return 1
-        outcomes = []
-        for number, found in enumerate(pool.map(lambda each: outcome(each, ROOT), chosen), 1):
-            sys.stderr.write(f"{number}/{len(chosen)} {found.mutant.id}: {found.word}\n")
-            outcomes.append(found)
-    sys.stdout.write("\n".join(_report(outcomes)) + "\n")
-    return 0 if _passed(outcomes) else 1
+        found = []
+        for each in pool.map(lambda mutant: outcome(mutant, ROOT), [*without_effect(), *chosen]):
+            found.append(each)
+            sys.stderr.write(f"{len(found)}/{len(chosen) + len(without_effect())} {each.mutant.id}: {each.word}\n")
+    controls, found = found[: len(without_effect())], confirmed(found[len(without_effect()) :], ROOT)
+    sys.stdout.write("\n".join(_report(controls, found)) + "\n")
+    return 0 if _passed(controls, found) else 1
 
 
 def outcome(mutant: Mutant, root: Path) -> Outcome:
     """The mutant alone in a copy of its own, before its tests."""
     try:
         text = mutated(mutant, root)
-    except ValueError as error:
-        return Outcome(mutant, "doesn't apply", str(error))
+        with copied(root) as copy:
+            (copy / mutant.file).write_text(text, encoding="utf-8")
+            seen = failing(copy, mutant.tests, "-x")
+    except (ValueError, FailedError) as error:
+        return Outcome(mutant, "doesn't apply" if isinstance(error, ValueError) else "failed", str(error))
+    return Outcome(mutant, "killed", seen[0]) if seen else Outcome(mutant, "survived")
+
+
+def confirmed(outcomes: Sequence[Outcome], root: Path) -> list[Outcome]:
+    """A test that fails without any mutant, too, has seen none."""
+    tests = sorted({_function(each.by) for each in outcomes if each.word == "killed" and "::" in each.by})
+    if not tests:
+        return list(outcomes)
     with copied(root) as copy:
-        (copy / mutant.file).write_text(text, encoding="utf-8")
-        try:
-            return Outcome(mutant, "survived" if passes(copy, mutant.tests, SEED) else "killed")
-        except Failed as error:
-            return Outcome(mutant, "failed", str(error))
+        always = set(map(_function, failing(copy, tests)))
+    return [
+        replace(each, word="failed", by=f"{each.by} fails without it, too") if _function(each.by) in always else each
+        for each in outcomes
+    ]
 
 
-def _untrue(pool: Executor, chosen: Iterable[Mutant]) -> str:
-    """Why the tests would say nothing about the mutants: they fail without one, or run another checkout."""
-    sys.stderr.write("without a mutant, and with changes that nothing may see\n")
-    tests = sorted({test for mutant in chosen for test in mutant.tests})
-    controls = pool.map(lambda each: outcome(each, ROOT), without_effect())
-    with copied(ROOT) as copy:
-        try:
-            if not passes(copy, tests, SEED):
-                return "the tests fail without a mutant: run them first"
-        except Failed as error:
-            return str(error)
-    seen = [each for each in controls if each.word != "survived"]
-    return "\n".join(f"what runs isn't the copy: {each.mutant.id} was {each.word} {each.reason}" for each in seen)
+def _function(test: str) -> str:
+    """Without its parameters, which may come from what a mutant changed."""
+    return test.partition("[")[0]
 
 
-def _report(outcomes: Iterable[Outcome]) -> Iterable[str]:
-    everything = list(outcomes)
-    for found in everything:
-        if found.word != "killed":
-            yield f"{found.word}: {found.mutant.id} ({found.mutant.file}): {found.mutant.seen}"
-            if found.reason:
-                yield found.reason
-    killed = sum(found.word == "killed" for found in everything)
-    yield f"{killed} of {len(everything)} killed: {100 * killed / len(everything):.1f} % (at least {LEAST} %)"
+def _report(controls: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for each in controls:
+        if each.word != "survived":
+            yield f"what ran isn't the copy alone: {each.mutant.id} was {each.word} by {each.by}"
+    for each in outcomes:
+        if each.word != "killed":
+            yield f"{each.word}: {each.mutant.id} ({each.mutant.file}): {each.mutant.seen}"
+            yield from filter(None, [each.by])
+    killed = sum(each.word == "killed" for each in outcomes)
+    yield f"{killed} of {len(outcomes)} killed: {100 * killed / len(outcomes):.1f} % (at least {LEAST} %)"
 
 
-def _passed(outcomes: Sequence[Outcome]) -> bool:
-    killed = sum(found.word == "killed" for found in outcomes)
-    sound = all(found.word in ("killed", "survived") for found in outcomes)
-    return sound and 100 * killed >= LEAST * len(outcomes)
+def _passed(controls: Sequence[Outcome], outcomes: Sequence[Outcome]) -> bool:
+    killed = sum(each.word == "killed" for each in outcomes)
+    sound = all(each.word in ("killed", "survived") for each in outcomes)
+    return sound and all(each.word == "survived" for each in controls) and 100 * killed >= LEAST * len(outcomes)
 
 
 if __name__ == "__main__":

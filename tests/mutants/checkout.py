@@ -1,59 +1,60 @@
 """Private copies of a checkout, and pytest in them."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["Failed", "copied", "passes"]
+__all__ = ["FailedError", "copied", "failing"]
 
 _SECONDS = 900
 """A mutant may make a test wait for ever; the slowest of them takes a tenth of this."""
+_OPTIONS = ("-q", "--hypothesis-seed=0")
+"""What one run sees the next one sees, too."""
 _PASSED, _SAW = 0, 1
 """What pytest ends with; anything else is neither."""
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """The tests could not be run, so that they say nothing."""
 
 
 @contextmanager
-def copied(root: Path, to: Path | None = None) -> Iterator[Path]:
+def copied(root: Path) -> Iterator[Path]:
     """A copy of what Git knows or would add, with the programs of the tests; gone afterwards."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    )
-    with TemporaryDirectory(prefix="mutant-", dir=to) as folder:
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
+    with TemporaryDirectory(prefix="mutant-") as folder:
         copy = Path(folder) / "checkout"
-        for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+        for name in filter(None, os.fsdecode(listed).split("\0")):
             source, target = root / name, copy / name
             if source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target, follow_symlinks=False)
-        if (root / ".tools").exists() and not (copy / ".tools").exists():
+        if (root / ".tools").exists():
             (copy / ".tools").symlink_to((root / ".tools").resolve())
         yield copy
 
 
-def passes(copy: Path, tests: Sequence[str], *options: str) -> bool:
-    """Whether these tests pass in a copy; False where one fails or hangs. Failed with what pytest said otherwise."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options, *tests]
+def failing(copy: Path, tests: Iterable[str], *options: str) -> list[str]:
+    """The tests that fail in a copy; FailedError with what pytest said where it could not run them."""
+    command = [sys.executable, "-m", "pytest", *_OPTIONS, *options, *tests]
     try:
         done = subprocess.run(
             command, cwd=copy, env=_environment(copy), capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return False
+        return ["one that never ended"]
     if done.returncode not in (_PASSED, _SAW):
-        raise Failed((done.stdout + done.stderr)[-3000:])
-    return done.returncode == _PASSED
+        raise FailedError((done.stdout + done.stderr)[-3000:])
+    if done.returncode == _PASSED:
+        return []
+    return list(json.loads((copy / ".pytest_cache/v/cache/lastfailed").read_text(encoding="utf-8")))
 
 
 def _environment(copy: Path) -> Mapping[str, str]:

@@ -18,23 +18,8 @@ from tests.promql.series import (
 )
 
 __all__ = [
-    *(
-        "AT",
-        "CASES",
-        "EMPTY",
-        "END",
-        "KSM",
-        "NEVER",
-        "NEW",
-        "THREE_ERRORS",
-        "WAITS",
-        "Case",
-        "both",
-        "fires",
-        "idle",
-        "once",
-    ),
-    *("replicas", "scaled", "until", "well"),
+    *("AT", "CASES", "EMPTY", "END", "KSM", "NEVER", "NEW", "THREE_ERRORS", "WAITS", "Case", "both", "fires", "idle"),
+    *("once", "replicas", "scaled", "until", "well"),
 ]
 
 AT = 180  # minutes: longer than the start budget; before it everything is well
