@@ -708,6 +708,15 @@ def test_nobody_s_change_of_our_files_is_lost(
     assert (git(bare, "rev-parse", "main"), files_of(bare)) == (tip, before)
 
 
+def test_a_commit_in_the_same_work_tree_is_no_uncommitted_work(tree: Path) -> None:
+    """Its author has nothing to commit or stash, and running it again is what helps."""
+    with read_tree(tree, "main") as snapshot:
+        theirs = user_commit(tree, {"deploy/a.yaml": "theirs\n"})
+        with pytest.raises(ConflictError, match=r"^somebody changed deploy/a\.yaml on main of "):
+            commit(snapshot, {PurePosixPath("deploy/a.yaml"): "a: 2\n"}, message="Compile")
+    assert (git(tree, "rev-parse", "main"), status(tree)) == (theirs, [])
+
+
 def test_a_file_that_two_delete_is_no_conflict(place: str, bare: Path, tmp_path: Path) -> None:
     other = clone(bare, tmp_path / "other")
     with read_tree(place, "main") as snapshot:

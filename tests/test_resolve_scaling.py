@@ -128,3 +128,10 @@ def test_the_stacks_limit_of_replicas() -> None:
         "spec.shapes.h100.scaling.max: 4 is more than spec.policy.maxReplicas of the stack, 3"
     ]
     assert problems({"scaling": {"max": 3}}, policy) == []
+
+
+def test_a_fixed_number_of_replicas() -> None:
+    whole = {"scaling": {"min": 2, "max": 2}}
+    assert workload(whole).min_replicas == workload(whole).max_replicas == 2
+    shapes = {"shapes": {"h100": {"scaling": {"min": 4}}}}
+    assert workload(shapes).min_replicas == workload(shapes).max_replicas == 4
