@@ -150,6 +150,17 @@ def test_second_compile_is_up_to_date(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
+def test_an_edit_of_the_same_length_is_compiled(repository: Path) -> None:
+    run("compile", repository)
+    chat = repository / "blueprints" / "chat.yaml"
+    text = chat.read_text(encoding="utf-8")
+    chat.write_text(text.replace("max: 4", "max: 3"), encoding="utf-8")
+    assert chat.read_text(encoding="utf-8") != text
+    save(repository, "three")
+    assert run("compile", repository).output.count("files written") == 1
+    assert "maxReplicaCount: 3" in (repository / "base/chat/scaledobject.yaml").read_text(encoding="utf-8")
+
+
 def test_json_has_the_same_keys_whatever_happens(repository: Path, tmp_path: Path) -> None:
     git(repository, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
     pushed = run("compile", repository, "--push", "-o", "json")

@@ -833,6 +833,7 @@ def test_a_password_in_a_url_is_kept_to_ourselves() -> None:
     [
         ("https://user:pass@host/x failed", "https://…@host/x failed"),
         ("https://token@host/x", "https://…@host/x"),
+        ("http://token@host/x", "http://…@host/x"),
         ("https://user:p@ss@host/x", "https://…@host/x"),
         ("ssh://git:pass@host/x", "ssh://git:…@host/x"),
         ("ssh://git@host/x", "ssh://git@host/x"),
