@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint chart scan bench e2e e2e-up e2e-down golden clean
+.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-up e2e-down golden clean
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -38,6 +38,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+mutants: test-tools ## put each fault of tests/mutants alone into a copy; behaviour tests must see 95 % of them
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants $(if $(T),-k '$(T)')
 
 chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml

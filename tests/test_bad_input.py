@@ -367,7 +367,7 @@ def test_a_bug_keeps_its_traceback(project: Path) -> None:
     """Ours, not the user's: nothing may hide it."""
     done = subprocess.run(
         [
-            "python",
+            sys.executable,
             "-c",
             "import gpuyard.project.load as l; l.parse = None; from gpuyard.cli.main import main; main()",
             "check",
@@ -380,3 +380,4 @@ def test_a_bug_keeps_its_traceback(project: Path) -> None:
     )
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+    assert done.stderr.endswith("TypeError: 'NoneType' object is not callable\n"), "another fault than the one planted"

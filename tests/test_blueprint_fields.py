@@ -19,7 +19,7 @@ from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
-from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
+from tests.projects import BLUEPRINT, STACK, Values, merged, with_token, workload
 
 Spec = Mapping[str, Any]
 HELM = Embedded(shipped_charts())
@@ -313,3 +313,14 @@ def test_stack(key: str) -> None:
     case = STACK_KEYS[key]
     blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
     check((blueprint, before), (blueprint, changed(before, case.after)), case.refused)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(8192, 8192), (16384, 16384), (40960, 16384)])
+def test_a_context_that_nobody_asks_for_is_no_longer_than_the_model_s(most: int, expected: int) -> None:
+    facts = {**FACTS, "attention": {**FACTS["attention"], "maxContext": most}}
+    assert workload({"model": {"name": None, "architecture": facts, "source": HERE}}).context == expected
+
+
+def test_a_shape_s_own_context_goes_first() -> None:
+    spec = {"serving": {"contextLength": 4096}, "shapes": {"a10": {}, "h100": {"contextLength": 8192}}}
+    assert [workload(spec, shape=shape).context for shape in ("a10", "h100")] == [4096, 8192]

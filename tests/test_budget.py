@@ -19,6 +19,21 @@ def test_a_small_model_from_the_hub() -> None:
     assert budget.assumptions[0] == "16.1 GB from hf at 100 MB/s, once for all GPUs: 161 s"
 
 
+def test_replicas_end_and_start_one_after_the_other() -> None:
+    """Each old one has its time to finish requests, and each new one its start; a node is waited for once."""
+    budget = load_budget(SMALL, replicas=3)
+    assert budget.sync_timeout == 900 + 3 * (330 + 720) + 60
+    longer = load_budget(SMALL, replicas=3, shutdown_timeout=1800, start=1200, schedule=60)
+    assert longer.sync_timeout == 60 + 3 * (15 + 1800 + 15 + 1200) + 60
+
+
+def test_a_start_reads_the_weights_and_then_brings_them_to_the_gpu() -> None:
+    """Both take long, so that neither is lost in whole minutes: (400 + 600 + 300) x 1.5 s are 32.5 of them."""
+    budget = load_budget(replace(SMALL, weights_bytes=600 * 10**9), kind=Origin.NVME, shutdown_timeout=300)
+    assert (budget.download, budget.load, budget.floor) == (400, 600, 300)
+    assert budget.start == 33 * 60
+
+
 def test_what_the_author_says_wins() -> None:
     budget = load_budget(SMALL, shutdown_timeout=300, start=1000, schedule=60)
     assert (budget.start, budget.schedule) == (1000, 60)

@@ -7,6 +7,7 @@ import helm_python
 import pytest
 
 from tests.chart.rendering import case, objects
+from tests.promql.alerts import WAITS
 
 Spec = dict[str, Any]
 
@@ -43,6 +44,18 @@ def test_every_alert_says_whose_it_is_and_what_to_do() -> None:
     assert "runbook_url" not in rules("volume")["VllmDown"]["annotations"]
 
 
+CRITICAL = {"VllmDown", "VllmTtftBudgetBurnsFast"}
+
+
+def test_every_alert_waits_as_long_as_it_should() -> None:
+    """Too short is an alarm at every burst, too long is an outage that nobody hears of."""
+    found = rules()
+    assert {name: rule["for"] for name, rule in found.items()} == {name: f"{WAITS[name]}m" for name in found}
+    assert {name for name, rule in found.items() if rule["labels"]["severity"] == "critical"} == CRITICAL
+    for name, minutes in (("VllmDown", "for 5 minutes"), ("VllmAtMaxReplicas", "for 30 minutes")):
+        assert minutes in found[name]["annotations"]["description"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "bound"),
     [(2.5, "2.5"), (2, "2.5"), (1, "1.0"), (0.3, "0.5"), (600, "640.0"), (2560, "2560.0")],
@@ -67,7 +80,7 @@ def test_a_starting_server_is_not_down() -> None:
 
 
 def test_blindness_is_said_before_pods_are_taken_away() -> None:
-    assert rules()["VllmMetricsMissing"]["for"] == "3m"
+    assert WAITS["VllmMetricsMissing"] == 3
     spec = objects(case("default", scaling={"enabled": True}))["ScaledObject"]["spec"]
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] > 180

@@ -96,15 +96,22 @@ def test_private_networks_are_named_with_their_ports(kind: str) -> None:
     assert {"ipBlock": {"cidr": "10.96.5.5/32"}} in names["to"]
 
 
+def proxies(name: str) -> list[str]:
+    values = case(name).get("env", {})
+    return [values[variable] for variable in ("HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT") if variable in values]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_lets_its_proxy_out(name: str) -> None:
     """What a test value says of a proxy must work behind the policy that it makes."""
-    values = case(name)
-    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT"):
-        if address := values.get("env", {}).get(variable):
-            port = urlsplit(address).port
-            assert port
-            assert blocks_on(policy(name, "download-NetworkPolicy"), port)
+    for address in proxies(name):
+        port = urlsplit(address).port
+        assert port
+        assert blocks_on(policy(name, "download-NetworkPolicy"), port)
+
+
+def test_a_case_has_a_proxy() -> None:
+    assert [name for name in CASES if proxies(name)] == ["shared-cache"]
 
 
 def test_policies_can_be_left_to_others() -> None:

@@ -488,6 +488,7 @@ def surge(pods: int) -> Spec:
         ({"rollout": {"strategy": "inPlace"}}, IN_PLACE),
         ({"rollout": {"strategy": "surge", "spareGpus": 1}}, surge(1)),
         ({"rollout": {"spareGpus": 4}, "cache": {"kind": "block"}}, {"type": "Recreate"}),
+        ({"scaling": {"enabled": True, "max": 1}, "cache": {"kind": "block"}}, {"type": "Recreate"}),
     ],
 )
 def test_strategy_follows_from_the_spare_gpus(changes: Spec, strategy: Spec) -> None:

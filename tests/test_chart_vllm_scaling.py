@@ -257,6 +257,9 @@ def test_every_metric_exists_in_this_vllm() -> None:
 
 def test_every_series_is_ours_alone() -> None:
     for expression in expressions():
+        # A name without labels would be everybody's; in a text between quotes it is no metric.
+        bare = re.sub('"[^"]*"', '""', expression)
+        assert not re.findall(r"\b(?:vllm:|kube_|keda_)\w+\b(?!\{)", bare), expression
         for labels in re.findall(r"\{([^{}]*=[^{}]*(?:\{[58]\})?[^{}]*)\}", expression):
             assert 'namespace="inference"' in labels, expression
             assert re.search(

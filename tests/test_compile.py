@@ -164,6 +164,17 @@ def test_what_is_wrong_with_the_files_is_said_before_they_are_committed(reposito
     assert (result.exit_code, result.output.startswith("blueprints/chat.yaml:1:")) == (65, True), result.output
 
 
+def test_an_edit_of_the_same_length_is_compiled(repository: Path) -> None:
+    run("compile", repository)
+    chat = repository / "blueprints" / "chat.yaml"
+    text = chat.read_text(encoding="utf-8")
+    chat.write_text(text.replace("max: 4", "max: 3"), encoding="utf-8")
+    assert chat.read_text(encoding="utf-8") != text
+    save(repository, "three")
+    assert run("compile", repository).output.count("files written") == 1
+    assert "maxReplicaCount: 3" in (repository / "base/chat/scaledobject.yaml").read_text(encoding="utf-8")
+
+
 def test_json_has_the_same_keys_whatever_happens(repository: Path, tmp_path: Path) -> None:
     git(repository, "remote", "add", "origin", str(tmp_path / "nowhere.git"))
     pushed = run("compile", repository, "--push", "-o", "json")
@@ -437,6 +448,30 @@ def test_what_a_damaged_lock_advises_works(repository: Path) -> None:
     assert run("compile", repository).exit_code == 0
 
 
+def test_a_lock_of_a_newer_format_is_not_read(repository: Path) -> None:
+    """It may say what we can't know; our own would take that away."""
+    run("compile", repository)
+    file = repository / ".gpuyard.lock"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    newer = data["format"] + 1
+    file.write_text(json.dumps({**data, "format": newer}), encoding="utf-8")
+    lower_context(repository)
+    save(repository, "as a newer gpuyard leaves it")
+    head = git(repository, "rev-parse", "HEAD")
+    for option in ([], ["--check"], ["--overwrite"]):
+        result = run("compile", repository, *option)
+        assert (result.exit_code, f"written by a newer gpuyard (format {newer})" in result.output) == (1, True)
+    assert git(repository, "rev-parse", "HEAD") == head
+    assert json.loads(file.read_text(encoding="utf-8"))["format"] == newer
+
+
+@pytest.mark.parametrize("text", ['{"input": "", "listing": "", "files": {}}', "[]", "1", '{"format": null}'])
+def test_what_says_no_format_is_no_lock(repository: Path, text: str) -> None:
+    (repository / ".gpuyard.lock").write_text(text, encoding="utf-8")
+    save(repository, "junk")
+    assert run("compile", repository).exit_code == 1
+
+
 def test_a_folder_of_a_repository(repository: Path) -> None:
     (repository / "team").mkdir()
     git(repository, "mv", "stack.yaml", "blueprints", "team")
@@ -542,6 +577,16 @@ def test_check_sees_what_was_removed_edited_or_left(repository: Path) -> None:
     left = run("compile", repository, "--check", "--output", "json")
     assert left.exit_code == 79
     assert "base/docs/service.yaml has no source any more" in json.loads(left.stdout)["error"]
+
+
+@pytest.mark.parametrize("place", ["base/chat/service.yaml", "base/chat", "clusters"])
+def test_check_takes_no_link_for_what_it_leads_to(repository: Path, tmp_path: Path, place: str) -> None:
+    """A commit has the link alone, and clusters find nothing behind it."""
+    run("compile", repository)
+    (repository / place).rename(tmp_path / "elsewhere")
+    (repository / place).symlink_to(tmp_path / "elsewhere")
+    result = run("compile", repository, "--check")
+    assert (result.exit_code, f"\n{place}" in result.output) == (79, True), result.output
 
 
 @pytest.mark.parametrize("option", ["--push", "--overwrite", "--branch=main", "--repo=."])

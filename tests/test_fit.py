@@ -63,6 +63,19 @@ def test_adapters_leave_less_for_the_cache() -> None:
     assert adapters(LLAMA_70B, replace(eight, tensor=8)) < adapters(LLAMA_70B, eight)
 
 
+def test_adapters_of_a_mixture_have_a_part_for_every_expert() -> None:
+    """All experts have them, whichever a token goes to: three matrices from or to the hidden size in each."""
+    mixture = catalogue()["gpt-oss-20b"]
+    assert mixture.experts
+    settings = replace(defaults_for(A10, 16384), adapters=4, adapter_rank=32)
+    one = replace(mixture, experts=replace(mixture.experts, total=1))
+    numbers = 4 * 32 * 24 * 3 * (mixture.experts.total - 1) * 2880
+    assert adapters(mixture, settings) - adapters(one, settings) == pytest.approx(1.1 * 2 * numbers / 2**30)
+    plain, more = fit(mixture, H100, replace(settings, adapters=0)), fit(mixture, H100, settings)
+    assert more.adapters > 3.5
+    assert plain.kv - more.kv == pytest.approx(more.adapters + more.graphs - plain.graphs)
+
+
 @pytest.mark.parametrize(
     ("name", "node", "tensor", "verdict"),
     [
@@ -156,6 +169,39 @@ def test_what_no_memory_helps_against(name: str, node: Node, changes: dict[str, 
     assert (found.verdict, found.reason) == (Verdict.NO, reason)
 
 
+def test_heads_are_divided_without_a_rest() -> None:
+    """32 by 3 leaves two, 40 by 3 one."""
+    found = fit(LLAMA_8B, H100, replace(defaults_for(H100, 8192), tensor=3))
+    assert found.reason == "tensor parallelism 3 doesn't divide 32 attention heads"
+
+
+@pytest.mark.parametrize("name", catalogue())
+def test_a_model_may_have_its_whole_context(name: str) -> None:
+    """As far as memory goes, which is another question; one token more it doesn't know."""
+    model, most = catalogue()[name], catalogue()[name].max_context
+    whole, more = (impossible(model, H100, defaults_for(H100, context)) for context in (most, most + 1))
+    assert (whole, more) == (None, f"context {most + 1} is more than the model's {most}")
+
+
+def test_the_whole_context_fits_where_there_is_room() -> None:
+    found = fit(LLAMA_8B, H100, defaults_for(H100, 131072))
+    assert found.verdict is not Verdict.NO
+    assert found.largest_context == 131072
+    assert isinstance(choose(LLAMA_8B, [H100], context=131072), Choice)
+
+
+def test_a_replica_may_have_every_gpu_of_its_node() -> None:
+    settings = replace(defaults_for(H100, 8192), tensor=H100.gpus)
+    assert impossible(LLAMA_70B, H100, settings) is None
+    assert impossible(LLAMA_70B, H100, replace(settings, pipeline=2)) == "needs 16 GPUs, the node has 8"
+
+
+def test_exactly_what_is_asked_for_is_enough() -> None:
+    settings = replace(defaults_for(H100, 8192), max_num_seqs=32)
+    assert fit(LLAMA_8B, H100, settings, concurrency=32).typical == 32
+    assert fit(LLAMA_8B, H100, settings, concurrency=32).verdict is Verdict.FITS
+
+
 def test_vision_heads_count_unless_every_gpu_has_the_tower() -> None:
     odd = replace(QWEN_VL, vision=Vision(10**9, heads=10), attention=replace(QWEN_VL.attention, heads=32, kv_heads=8))
     settings = replace(defaults_for(H100, 8192), tensor=4)
@@ -176,6 +222,12 @@ def test_kv_heads_are_shared_out_until_each_gpu_has_one() -> None:
     assert [kv(plain) / kv(plain, tensor=n) for n in (2, 4, 8, 16)] == [2, 4, 8, 8]
     assert kv(plain, kv_dtype="fp8_e4m3") * 2 == kv(plain)
     assert kv(plain, pipeline=2) * 2 == kv(plain)
+
+
+def test_a_block_that_is_begun_is_taken() -> None:
+    settings = Settings(8192, 64, 2048, 0.9)
+    sizes = [memory.kv_bytes(LLAMA_8B, settings, tokens) for tokens in (16, 17, 32, 33)]
+    assert [size // sizes[0] for size in sizes] == [1, 2, 2, 3]
 
 
 def test_latent_attention_is_whole_on_every_gpu() -> None:

@@ -63,3 +63,9 @@ def test_added_rebuilds_what_shared_took_away() -> None:
     base = shared([one, two])
     assert base == {"a": 1, "b": {"c": 1}}
     assert added(base, two) == {"b": {"d": 3}, "e": 4}
+
+
+def test_what_one_of_several_lacks_is_no_part_of_the_base() -> None:
+    """A patch only ever adds."""
+    one, two, three = {"a": 1, "b": 2}, {"a": 1, "b": 2}, {"a": 1}
+    assert [shared(maps) for maps in ([one, two, three], [one, three, two], [three, one, two])] == [{"a": 1}] * 3

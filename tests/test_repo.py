@@ -681,6 +681,51 @@ def test_a_change_of_our_files_is_not_overwritten(place: str, bare: Path, tmp_pa
     assert git(bare, "rev-parse", "main") == theirs
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"deploy/b.yaml": "theirs\n"}, {"deploy/b.yaml": None}),
+        ({"deploy/b.yaml": None}, {"deploy/b.yaml": "b: 2\n"}),
+        ({"deploy/c.yaml": "theirs\n"}, {"deploy/c.yaml": "c: 1\n"}),
+    ],
+    ids=["an edit of a file that leaves", "a file that is gone", "a file that is new"],
+)
+def test_nobody_s_change_of_our_files_is_lost(
+    theirs: dict[str, str | None], ours: dict[str, str | None], place: str, bare: Path, tmp_path: Path
+) -> None:
+    other = clone(bare, tmp_path / "other")
+    (name,) = theirs
+    with read_tree(place, "main") as snapshot:
+        for gone in (name for name, text in theirs.items() if text is None):
+            git(other, "rm", "-q", gone)
+            git(other, "commit", "-q", "-m", "by hand")
+        user_commit(other, {"stack.yaml": "theirs\n", **{name: text for name, text in theirs.items() if text}})
+        git(other, "push", "-q")
+        tip, before = git(bare, "rev-parse", "main"), files_of(bare)
+        changes = {PurePosixPath(name): text for name, text in {"deploy/a.yaml": "a: 2\n", **ours}.items()}
+        with pytest.raises(ConflictError, match=f"^somebody changed {name} on main of "):
+            commit(snapshot, changes, message="Compile")
+    assert (git(bare, "rev-parse", "main"), files_of(bare)) == (tip, before)
+
+
+def test_a_commit_in_the_same_work_tree_is_no_uncommitted_work(tree: Path) -> None:
+    """Its author has nothing to commit or stash, and running it again is what helps."""
+    with read_tree(tree, "main") as snapshot:
+        theirs = user_commit(tree, {"deploy/a.yaml": "theirs\n"})
+        with pytest.raises(ConflictError, match=r"^somebody changed deploy/a\.yaml on main of "):
+            commit(snapshot, {PurePosixPath("deploy/a.yaml"): "a: 2\n"}, message="Compile")
+    assert (git(tree, "rev-parse", "main"), status(tree)) == (theirs, [])
+
+
+def test_a_file_that_two_delete_is_no_conflict(place: str, bare: Path, tmp_path: Path) -> None:
+    other = clone(bare, tmp_path / "other")
+    with read_tree(place, "main") as snapshot:
+        git(other, "rm", "-q", "deploy/b.yaml")
+        git(other, "commit", "-q", "-m", "by hand")
+        git(other, "push", "-q")
+        assert commit(snapshot, {PurePosixPath("deploy/b.yaml"): None}, message="Compile") is None
+
+
 def test_the_same_change_by_somebody_else_is_up_to_date(place: str, bare: Path, tmp_path: Path) -> None:
     other = clone(bare, tmp_path / "other")
     with read_tree(place, "main") as snapshot:
@@ -788,6 +833,7 @@ def test_a_password_in_a_url_is_kept_to_ourselves() -> None:
     [
         ("https://user:pass@host/x failed", "https://…@host/x failed"),
         ("https://token@host/x", "https://…@host/x"),
+        ("http://token@host/x", "http://…@host/x"),
         ("https://user:p@ss@host/x", "https://…@host/x"),
         ("ssh://git:pass@host/x", "ssh://git:…@host/x"),
         ("ssh://git@host/x", "ssh://git@host/x"),

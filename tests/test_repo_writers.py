@@ -14,7 +14,7 @@ from gpuyard.doors.git import worktree
 from gpuyard.doors.git.local import Local
 from gpuyard.doors.git.process import Store
 from gpuyard.errors import ConflictError
-from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
+from tests.gittools import clone, files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
 WRITERS = 8
 ROUNDS = 2
@@ -98,6 +98,48 @@ def test_a_user_who_does_something_at_the_last_moment(
     assert files_of(where)["ours"] == "1"
     assert (where / "ours").read_text() == ("0\n" if step == "switch" else "1\n")
     healthy(where)
+
+
+@pytest.mark.parametrize("before", [{}, {"base": "0\n"}], ids=["a new branch", "a branch with a commit"])
+def test_a_commit_that_somebody_pushes_at_the_last_moment(
+    before: dict[str, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look at the branch and its move: the move itself has to see it."""
+    where = new(tmp_path / "repo", "--bare")
+    if before:
+        put(where, before)
+    other = clone(where, tmp_path / "other")
+    theirs = user_commit(other, {"mine": "0\n"})
+    receive, done = Local._receive, list[str]()
+
+    def late(self: Local, store: Store) -> None:
+        receive(self, store)
+        if not done:
+            done.append(git(other, "push", "-q", "origin", "HEAD:main"))
+
+    monkeypatch.setattr(Local, "_receive", late)
+    assert put(where, {"ours": "1\n"})
+    assert git(where, "rev-parse", "main^") == theirs
+    assert files_of(where) == {**dict.fromkeys(before, "0"), "mine": "0", "ours": "1"}
+    healthy(where)
+
+
+def test_an_edit_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The branch has moved, and the files follow: what isn't as we left it isn't ours to change or delete."""
+    where = new(tmp_path / "repo")
+    put(where, {"ours": "0\n", "gone": "0\n", "also": "0\n"})
+    follow = worktree._follow
+
+    def late(*arguments: Any) -> None:
+        for name in ("ours", "gone"):
+            (where / name).write_text("mine\n")
+        follow(*arguments)
+
+    monkeypatch.setattr(worktree, "_follow", late)
+    assert put(where, {"ours": "1\n", "gone": None, "also": None})
+    assert files_of(where) == {"ours": "1"}
+    assert {name: (where / name).read_text() for name in ("ours", "gone")} == dict.fromkeys(("ours", "gone"), "mine\n")
+    assert not (where / "also").exists()
 
 
 def test_an_index_that_is_written_by_a_command_that_read_it_before(

@@ -172,3 +172,10 @@ def test_what_holds_on_a_shape_is_what_counts(spec: dict[str, Any], found: list[
     assert problems(spec) == found
     if not found:
         assert chart_values(spec)
+
+
+def test_a_fixed_number_of_replicas() -> None:
+    whole = {"scaling": {"min": 2, "max": 2}}
+    assert workload(whole).facts["replicas"].value == {"min": 2, "max": 2}
+    shapes = {"shapes": {"h100": {"scaling": {"min": 4}}}}
+    assert workload(shapes).facts["replicas"].value == {"min": 4, "max": 4}

@@ -240,6 +240,17 @@ def test_a_cache_must_hold_the_weights(cache: dict[str, str], needed: int | None
     assert problems({**LARGE, "storage": {"cache": cache}}, DRIVES) == ([message] if needed else [])
 
 
+@pytest.mark.parametrize("scaling", [{}, {"max": 2}, {"max": 8}])
+def test_a_block_volume_serves_one_replica(scaling: dict[str, int]) -> None:
+    """The second would wait for ever: the volume attaches to one node."""
+    block = {"storage": {"cache": {"kind": "block"}}}
+    assert problems({**block, "scaling": scaling}) == [
+        "spec.storage.cache.kind: block: a block volume attaches to one node, and scaling.max is more than 1; "
+        "use fss, or max: 1"
+    ]
+    assert problems({**block, "scaling": {"max": 1}}) == []
+
+
 def test_weights_on_a_claim_need_no_cache() -> None:
     spec = merged(LARGE, {"model": {"source": "pvc://weights", "credentials": None}})
     assert problems({**spec, "storage": {"cache": {"kind": "block", "size": "1Gi"}}}) == []

@@ -15,6 +15,7 @@ from gpuyard.project.load import parse
 from gpuyard.project.stack import Engine
 from gpuyard.render.kustomize import objects
 from gpuyard.render.layers import files
+from gpuyard.resolve import resolve
 from tests.projects import STACK, chart_values, merged, problems, resolved, sources, workload
 
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
@@ -43,6 +44,14 @@ def test_the_limit_of_gpus_holds_the_surge_of_a_rollout() -> None:
 def test_a_block_volume_leaves_no_room_for_a_surge() -> None:
     spec = {"scaling": {"max": 1}, "storage": {"cache": {"kind": "block"}}, "rollout": {"spareGpus": 8}}
     assert workload(spec).surge == 0
+
+
+def test_the_limit_of_gpus_is_for_all_blueprints_together() -> None:
+    given = sources({"shapes": {"h100": {}}, "scaling": {"max": 3}}, {"policy": {"maxGpus": 5}})
+    talk = given["blueprints/chat.yaml"].replace(b"name: chat", b"name: talk")
+    with pytest.raises(InputError, match=r"may take 6 GPUs at their most \(chat 3, talk 3\)"):
+        resolve(parse({**given, "blueprints/talk.yaml": talk}))
+    assert resolve(parse(given)).placements
 
 
 # --- the stack -----------------------------------------------------------------------------------------------
@@ -184,6 +193,48 @@ def test_a_name_alone_is_one_of_kedas_namespace(more: dict[str, str]) -> None:
         "spec.platform.prometheus.address: prom would be looked up in KEDA's namespace; "
         "write http://prom.NAMESPACE.svc:PORT"
     ]
+
+
+@pytest.mark.parametrize(
+    ("registry", "image", "allowed"),
+    [
+        ("docker.io", "docker.io/vllm/vllm-openai", True),
+        ("docker.io/vllm", "docker.io/vllm/vllm-openai", True),
+        ("docker.io", "docker.io.evil.example/vllm/vllm-openai", False),
+        ("docker.io", "evil.example/docker.io/vllm-openai", False),
+        ("docker.io", "mydocker.io/vllm/vllm-openai", False),
+        ("docker.io/vllm", "docker.io/vllm-evil/vllm-openai", False),
+        ("docker.io/vllm", "docker.io/vllm", False),
+        ("registry.example.com", "registry.example.com:5000/vllm/vllm-openai", False),
+    ],
+)
+def test_a_registry_is_allowed_by_its_whole_name(registry: str, image: str, allowed: bool) -> None:
+    found = problems({}, {"vllm": {"image": image}, "policy": {"registries": [registry]}})
+    said = f"spec.vllm.image: {image} comes from a registry that spec.policy.registries doesn't list ({registry})"
+    assert found == ([] if allowed else [said])
+
+
+@pytest.mark.parametrize(
+    ("mirror", "words"),
+    [
+        ("hub", "which clusters read as docker.io/hub"),
+        ("hub/with.dots", "which clusters read as docker.io/hub/with.dots"),
+        ("localhost/hub", ""),
+        ("hub:5000", ""),
+        ("hub.example.com", ""),
+    ],
+)
+def test_a_mirror_has_a_registry(mirror: str, words: str) -> None:
+    stack = {"images": {"mirrors": {"docker.io": mirror}}, "policy": {"registries": [mirror]}}
+    found = problems({}, stack)
+    assert len(found) == bool(words)
+    assert all(words in message for message in found)
+
+
+def test_a_mirror_of_one_image_has_a_path() -> None:
+    mirror = "registry.example.com"
+    stack = {"images": {"mirrors": {"docker.io/vllm/vllm-openai": mirror}}, "policy": {"registries": [mirror]}}
+    assert "which leaves no name for docker.io/vllm/vllm-openai:v0.32.0" in "\n".join(problems({}, stack))
 
 
 def test_secrets_to_pull_with() -> None:
@@ -399,7 +450,13 @@ DRAFT = {"speculative-config": {"model": "org/draft", "num_speculative_tokens": 
 
 
 @pytest.mark.parametrize(
-    ("args", "path"), [({"tokenizer": "org/tokenizer"}, "tokenizer"), (DRAFT, "speculative-config.model")]
+    ("args", "path"),
+    [
+        ({"tokenizer": "org/tokenizer"}, "tokenizer"),
+        ({"tokenizer": "tokenizer"}, "tokenizer"),
+        ({"hf-config-path": "org/model"}, "hf-config-path"),
+        (DRAFT, "speculative-config.model"),
+    ],
 )
 def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
     [message] = problems({"serving": {"args": args}})

@@ -126,6 +126,19 @@ def test_a_name_can_give_a_secret_away() -> None:
         assert not names_secret(name), name
 
 
+@pytest.mark.parametrize("joint", ["-", "_", ""])
+def test_every_word_for_a_secret_gives_one_away(joint: str) -> None:
+    words = ["password", "passwd", "passphrase", f"client{joint}secret"]
+    words += [f"{kind}{joint}key" for kind in ("api", "access", "private", "secret")]
+    words += [
+        f"{kind}{joint}token"
+        for kind in ("hf", "hub", "api", "auth", "access", "bearer", "git", "github", "gitlab", "refresh", "session")
+    ]
+    for word in (*words, f"security{joint}token"):
+        for name in (word, word.upper(), f"registry-{word}", f"MY_{word}"):
+            assert names_secret(name), name
+
+
 def test_references_are_no_secrets() -> None:
     text = "a: {apiKey: {secret: chat-api-key, key: key}, HF_TOKEN: $(TOKEN), password: '', token: {secret: a}}"
     assert find_secrets(read(text.encode(), "f")) == []

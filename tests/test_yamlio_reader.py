@@ -160,6 +160,38 @@ def test_bad_file_is_refused_in_these_words(name: str) -> None:
     assert refusal((BAD / f"{name}.yaml").read_bytes(), f"{name}.yaml").split("\n") == expected
 
 
+# Unicode 17, PropList.txt: Bidi_Control; DerivedCoreProperties.txt: Default_Ignorable_Code_Point; Zs but for U+0020.
+BIDI = "061C 200E-200F 202A-202E 2066-2069"
+UNSEEN = (
+    "00AD 034F 115F-1160 17B4-17B5 180B-180F 200B-200D 2060-2065 206A-206F 3164 FE00-FE0F FEFF FFA0 FFF0-FFF8 "
+    "1BCA0-1BCA3 1D173-1D17A E0000-E00FF E0100-E01EF E0FFF"
+)
+SPACES = "00A0 1680 2000-200A 202F 205F"
+
+
+def characters(ranges: str) -> list[str]:
+    ends = [[int(end, 16) for end in each.split("-")] for each in ranges.split()]
+    return [chr(code) for each in ends for code in range(each[0], each[-1] + 1)]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "why"),
+    [
+        (BIDI, "changes the order in which text is shown; remove it"),
+        (UNSEEN, "can't be seen; remove it"),
+        (SPACES, "only looks like a space; use a plain one"),
+    ],
+    ids=["bidi", "unseen", "spaces"],
+)
+def test_every_character_that_hides_something_is_refused(ranges: str, why: str) -> None:
+    """In text, in a comment and behind an escape; each with its name."""
+    for character in characters(ranges):
+        name = f"U+{ord(character):04X}"
+        for text in (f"a: x{character}y\n", f"a: 1 # x{character}y\n", f'a: "x\\U{ord(character):08x}y"\n'):
+            found = refusal(text.encode())
+            assert any(name in line and line.endswith(why) for line in found.splitlines()), (name, text)
+
+
 def test_limits() -> None:
     assert refusal(b"a" * (LIMIT + 1)) == "f.yaml: is 262,145 bytes long; split it, 262,144 is the most"
     assert refusal(b"#\n" * 10_001) == "f.yaml: has 10,001 lines; split it, 10,000 is the most"

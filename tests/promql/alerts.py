@@ -18,14 +18,21 @@ from tests.promql.series import (
 )
 
 __all__ = [
-    *("AT", "CASES", "EMPTY", "END", "KSM", "NEVER", "NEW", "THREE_ERRORS", "Case", "both", "fires", "idle", "once"),
-    *("replicas", "scaled", "until", "well"),
+    *("AT", "CASES", "EMPTY", "END", "KSM", "NEVER", "NEW", "THREE_ERRORS", "WAITS", "Case", "both", "fires", "idle"),
+    *("once", "replicas", "scaled", "until", "well"),
 ]
 
 AT = 180  # minutes: longer than the start budget; before it everything is well
 LONG_AT = 400  # longer than the longest window
 END = 560
 BUDGET = 45  # minutes from creation to ready, of the chart's test values
+WAITS = {
+    "VllmQueueTimeHigh": 10, "VllmPreemptions": 15, "VllmKvCacheFull": 10, "VllmRejectsRequests": 5,
+    "VllmTtftBudgetBurnsFast": 2, "VllmTtftBudgetBurnsSlowly": 2, "VllmDown": 5, "VllmStartsSlowly": 1,
+    "VllmEngineDies": 0, "VllmMetricsMissing": 3, "VllmScalerInFallback": 10, "VllmScalingInactive": 10,
+    "VllmAtMaxReplicas": 30,
+}  # fmt: skip
+"""Minutes that each has to be true; its `for`, said a second time."""
 
 
 def until(before: str, after: str, at: int = AT) -> str:
@@ -273,8 +280,7 @@ CASES = [
 
 def fires(case: Case, rule: dict[str, Any]) -> Scene:
     """Pending from its minute on, firing after `for`, with its labels and text, and nothing else with it."""
-    waits = int(rule["for"].removesuffix("m"))
-    start, ready = case.since, case.since + waits
+    start, ready = case.since, case.since + WAITS[case.alert]
     state = f'count by (alertstate) (ALERTS{{alertname="{case.alert}"}})'
     pending, firing = {'{alertstate="pending"}': 1.0}, {'{alertstate="firing"}': 1.0}
     answers = [(state, f"{minute}m", pending) for minute in {start, ready - 1} if start <= minute < ready]
