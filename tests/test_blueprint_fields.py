@@ -318,9 +318,9 @@ def test_stack(key: str) -> None:
 @pytest.mark.parametrize(("most", "expected"), [(8192, 8192), (16384, 16384), (40960, 16384)])
 def test_a_context_that_nobody_asks_for_is_no_longer_than_the_model_s(most: int, expected: int) -> None:
     facts = {**FACTS, "attention": {**FACTS["attention"], "maxContext": most}}
-    assert workload({"model": {"name": None, "architecture": facts, "source": HERE}}).context == expected
+    assert workload({"model": {"name": None, "architecture": facts, "source": HERE}}).facts["context"].value == expected
 
 
 def test_a_shape_s_own_context_goes_first() -> None:
     spec = {"serving": {"contextLength": 4096}, "shapes": {"a10": {}, "h100": {"contextLength": 8192}}}
-    assert [workload(spec, shape=shape).context for shape in ("a10", "h100")] == [4096, 8192]
+    assert [workload(spec, shape=shape).facts["context"].value for shape in ("a10", "h100")] == [4096, 8192]

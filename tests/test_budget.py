@@ -21,7 +21,7 @@ def test_a_small_model_from_the_hub() -> None:
 
 def test_replicas_end_and_start_one_after_the_other() -> None:
     """Each old one has its time to finish requests, and each new one its start; a node is waited for once."""
-    budget = load_budget(SMALL, replicas=3)
+    budget = load_budget(SMALL, replicas=3, shutdown_timeout=300)
     assert budget.sync_timeout == 900 + 3 * (330 + 720) + 60
     longer = load_budget(SMALL, replicas=3, shutdown_timeout=1800, start=1200, schedule=60)
     assert longer.sync_timeout == 60 + 3 * (15 + 1800 + 15 + 1200) + 60

@@ -54,7 +54,8 @@ def objects(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
         if isinstance(node.get("properties"), dict) and path.rpartition(".")[2] != "properties":
             yield path, node
         for name, value in node.items():
-            yield from objects(value, f"{path}.{name}")
+            if name not in CONDITIONAL:
+                yield from objects(value, f"{path}.{name}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from objects(value, f"{path}.{index}")

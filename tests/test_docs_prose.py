@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,14 @@ from click.testing import CliRunner, Result
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.cli.main import cli
-from gpuyard.doors import helm
+from gpuyard.doors.helm import open_helm
 from gpuyard.errors import ToolError
-from tests.chart import docs
 from tests.chart.rendering import schema
 from tests.conftest import ROOT
 from tests.projects import problems
 from tests.scan.ours import KUBERNETES
 from tests.test_chart_vllm_alerts import rules
+from tools import chart_docs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHART = (ROOT / "charts/vllm/README.md").read_text(encoding="utf-8").partition("## Values")[0]
@@ -74,7 +75,7 @@ def options(command: click.Command) -> set[str]:
 def test_an_option_that_is_named_alone_is_one(text: str) -> None:
     known: set[str] = set()
     for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
+        _, command, _ = cli.resolve_command(click.Context(cli), [name])
         assert command
         known |= options(command)
     assert {span for span in spans(text) if re.fullmatch(r"--[a-z-]+", span)} <= known
@@ -146,11 +147,11 @@ def test_versions_are_those_that_are_tested(monkeypatch: pytest.MonkeyPatch) -> 
     assert said["Kubernetes"] == KUBERNETES[0]
     (keda,) = (release.version for release in catalogue() if release.chart == "keda")
     assert keda.startswith(f"{said['KEDA']}.")
-    monkeypatch.setattr(helm, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "helm_python", None)
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("GPUYARD_HELM", raising=False)
     with pytest.raises(ToolError, match=rf"helm {re.escape(said['Helm'])} or newer"):
-        helm.engine({})
+        open_helm({})
 
 
 def names(node: Any, path: str = "") -> Iterator[str]:
@@ -162,7 +163,7 @@ def names(node: Any, path: str = "") -> Iterator[str]:
 
 def test_values_are_those_of_the_chart() -> None:
     """Whatever begins like a value has to be one; and what the example sets."""
-    known = set(names(docs.defaults(schema())))
+    known = set(names(chart_docs.defaults(schema())))
     tops = {each.partition(".")[0] for each in known}
     said = {span.partition(":")[0].removesuffix(".*") for span in spans(CHART)}
     said |= set(re.findall(r"--set ([\w.]+)=", CHART))

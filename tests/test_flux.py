@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue.shippedchart import shipped_chart
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.render import render
@@ -22,7 +22,7 @@ LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
 
 
 def rendered(stack: Spec) -> Tree:
-    return render(resolved({}, stack), shipped_chart(), Embedded(shipped_chart()))
+    return render(resolved({}, stack), shipped_charts(), Embedded(shipped_charts()))
 
 
 def found(tree: Tree, folder: str, kind: str) -> dict[str, Spec]:
@@ -119,24 +119,26 @@ def test_a_release_takes_nothing_that_is_anothers(demo_tree: Tree) -> None:
 # --- time ----------------------------------------------------------------------------------------------------
 
 
+def rollout(values: Mapping[str, Any]) -> int:
+    """Seconds of a rollout by what the chart is told: each old replica ends and each new one starts, one by one."""
+    start, schedule = values["budget"]["startSeconds"], values["budget"]["scheduleSeconds"]
+    return int(schedule + values["scaling"]["max"] * (sum(values["drain"].values()) + start) + 60)
+
+
 def test_a_model_may_take_its_download_and_every_replica_s_start(demo: Resolved, demo_tree: Tree) -> None:
     specs = kustomizations(demo_tree)
     assert {placement.workload.max_replicas for placement in demo.placements} == {2, 4}
-    for placement in demo.placements:
-        workload, budget = placement.workload, placement.workload.budget
-        assert workload.download_seconds >= 1800
-        rollout = budget.schedule + workload.max_replicas * (budget.grace + budget.start)
-        timeout = seconds(specs[f"inference-{workload.name}"]["timeout"])
-        assert timeout == rollout + workload.download_seconds + 60
+    for workload in (placement.workload for placement in demo.placements):
+        download = workload.values["download"]["timeoutSeconds"]
+        assert download >= 1800
+        assert seconds(specs[f"inference-{workload.name}"]["timeout"]) == rollout(workload.values) + download
 
 
 def test_without_a_download_nobody_waits_for_it() -> None:
     whole = resolved({"storage": {"download": False}, "scaling": {"max": 3}})
-    tree = render(whole, shipped_chart(), Embedded(shipped_chart()))
+    tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
     (placement,) = whole.placements
-    budget = placement.workload.budget
-    expected = budget.schedule + 3 * (budget.grace + budget.start) + 60
-    assert seconds(kustomizations(tree)["inference-chat"]["timeout"]) == expected
+    assert seconds(kustomizations(tree)["inference-chat"]["timeout"]) == rollout(placement.workload.values)
 
 
 def test_a_layer_may_take_as_long_as_its_releases(demo_tree: Tree) -> None:

@@ -147,7 +147,7 @@ def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: P
 def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
     own = {signal: query for signal, query in QUERIES.items() if signal != "upstream"}
     asked = [*own.values(), *(rule["expr"] for rule in RULES.values()), *(e for _, e in expressions.panels(demo_tree))]
-    for version in {demo.stack.vllm_version, *vllm.versions()}:
+    for version in {demo.stack.vllm.version, *vllm.versions()}:
         assert [problem for each in asked for problem in expressions.problems(each, version)] == []
 
 
