@@ -23,6 +23,7 @@ class FakeRegistry:
     """Says this digest instead of the true one."""
     wants_token: bool = False
     gives_token: bool = True
+    token: object = TOKEN
     redirect: str | None = None
     status: int | None = None
     seen: list[tuple[str, str | None]] = field(default_factory=list)
@@ -49,7 +50,7 @@ def fake_registry() -> Iterator[FakeRegistry]:
                 self.answer(registry.status, b"")
             elif path == "/token":
                 name = "token" if "service=fake" in query else "access_token"
-                self.answer(200, json.dumps({name: TOKEN} if registry.gives_token else {}).encode())
+                self.answer(200, json.dumps({name: registry.token} if registry.gives_token else {}).encode())
             elif registry.wants_token and authorization != f"Bearer {TOKEN}":
                 challenge = f'Bearer realm="http://{registry.host}/token",service="fake",scope="repository:x:pull"'
                 self.answer(401, b"{}", {"WWW-Authenticate": challenge})

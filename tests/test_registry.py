@@ -62,6 +62,16 @@ def test_a_login_is_said_to_be_needed(fake: FakeRegistry) -> None:
         registry.digest(f"{fake.host}/a/b", "v1")
 
 
+@pytest.mark.parametrize("token", ["good\r\nX-Forged: yes", "good\n", "two words", "s\xe4", "", 7, ["good"]])
+def test_a_token_that_is_none_is_never_sent(fake: FakeRegistry, token: object) -> None:
+    """It would end the header, or begin another."""
+    fake.put("a/b", "v1")
+    fake.wants_token, fake.token = True, token
+    with pytest.raises(ToolError, match="wants a login"):
+        registry.digest(f"{fake.host}/a/b", "v1")
+    assert [sent for _, sent in fake.seen] == [None, None]
+
+
 def test_an_error_of_the_registry(fake: FakeRegistry) -> None:
     fake.status = 503
     with pytest.raises(ToolError, match="answers 503"):

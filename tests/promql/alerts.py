@@ -200,6 +200,11 @@ CASES = [
         replicas(until("2", "0"), f"2x{END}"), name="VllmDown without any pod", without=_KUBE_POD,
     ),
     Case(
+        "VllmDown", AT,
+        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
+        replicas(until("1", "0"), f"1x{END}"), name="VllmDown where one server is all", without=_KUBE_POD,
+    ),
+    Case(
         "VllmDown", AT + BUDGET - 1,
         "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
         {
