@@ -94,7 +94,7 @@ def project(tmp_path: Path) -> Path:
 def _program(name: str) -> Path:
     found = shutil.which(name, path=f"{ROOT / '.tools'}:{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     if found is None:
-        pytest.skip(f"{name} isn't here; `make tools` installs it")
+        pytest.skip(f"{name} is not here; `make tools` installs it")
     return Path(found)
 
 

@@ -77,7 +77,7 @@ EDITS: dict[str, tuple[str, str, str, int, str]] = {
         65,
         "blueprints/chat.yaml:16:7: spec.serving.args.disable-log-requests",
     ),
-    "model that doesn't fit": (
+    "model that does not fit": (
         "blueprints/assistant.yaml",
         "      model: {name: llama-3.3-70b-instruct-awq}\n",
         "",
@@ -92,7 +92,7 @@ EDITS: dict[str, tuple[str, str, str, int, str]] = {
         "blueprints/chat.yaml:10:42: spec.model.credentials.key looks like a Hugging Face token",
     ),
     "too many GPUs": ("blueprints/chat.yaml", "max: 4", "max: 100", 65, "spec.policy.maxGpus is 64"),
-    "plain http": ("stack.yaml", "https://", "http://", 65, "plain http can be read and changed on its way"),
+    "plain http": ("stack.yaml", "https://", "http://", 65, "plain http can be read and changed in transit"),
 }
 
 
@@ -151,7 +151,7 @@ def test_problems_of_all_stages_at_once(project: Path) -> None:
         "blueprints/model.yaml:spec.model.name: lama-3.1-8b-instruct is not in the catalogue",
         "blueprints/syntax.yaml:the file ends inside a [ or {",
         "blueprints/typo.yaml:spec.model.nam is not known",
-        "stack.yaml:spec.clusters[0].blueprints.nobody: there is no blueprint nobody",
+        "stack.yaml:spec.clusters[0].blueprints.nobody: no blueprint is called nobody",
     ]
 
 
@@ -223,23 +223,31 @@ def same_served_name(project: Path) -> None:
 
 FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
-    "no blueprints": (remove_blueprints, 0, "no blueprints here, so no models, the platform alone; write one as"),
+    "no blueprints": (remove_blueprints, 0, "no blueprints here, so only the platform is deployed; add one as"),
     "huge file": (huge, 65, "blueprints/chat.yaml: "),
-    "link out of the directory": (link_outside, 65, "secret.yaml: is a link, or its folder is one; use a plain file"),
-    "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: isn't a plain file; move it away"),
-    "pipe": (pipe, 65, "blueprints/pipe.yaml: isn't a plain file; move it away"),
-    "link to nothing": (dangling, 65, "blueprints/gone.yaml: is a link, or its folder is one; use a plain file"),
+    "link out of the directory": (
+        link_outside,
+        65,
+        "secret.yaml: is a link, or in a linked folder; use a regular file",
+    ),
+    "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: is not a regular file; move it"),
+    "pipe": (pipe, 65, "blueprints/pipe.yaml: is not a regular file; move it"),
+    "link to nothing": (dangling, 65, "blueprints/gone.yaml: is a link, or in a linked folder; use a regular file"),
     "file in a sub-folder": (
         sub_folder,
         65,
-        "blueprints: 'blueprints/team/search.yaml': sub-folders aren't read; move it to blueprints/",
+        "blueprints: 'blueprints/team/search.yaml': gpuyard does not read sub-folders; move it to blueprints/",
     ),
     "ending in capitals": (
         capitals,
         65,
-        "blueprints: 'blueprints/search.YAML': isn't read; call it search.yaml",
+        "blueprints: 'blueprints/search.YAML': gpuyard does not read this ending; rename it to search.yaml",
     ),
-    "another ending": (other_ending, 65, "blueprints: 'blueprints/search.yaaaml': isn't read; call it search.yaml"),
+    "another ending": (
+        other_ending,
+        65,
+        "blueprints: 'blueprints/search.yaaaml': gpuyard does not read this ending; rename it to search.yaml",
+    ),
     "one served name twice": (
         same_served_name,
         65,
@@ -328,8 +336,8 @@ def test_no_library_but_helm(project: Path) -> None:
 @pytest.mark.parametrize(
     ("blueprint", "shape", "message"),
     [
-        ("chta", "a10", "there is no blueprint chta; did you mean chat?"),
-        ("chat", "a11", "chat doesn't run on a11; did you mean a10?"),
+        ("chta", "a10", "no blueprint is called chta; did you mean chat?"),
+        ("chat", "a11", "chat does not run on a11; did you mean a10?"),
     ],
 )
 def test_render_what_isnt_there(project: Path, blueprint: str, shape: str, message: str) -> None:
@@ -360,7 +368,7 @@ def test_a_full_disk_behind_stdout(arguments: list[str], project: Path) -> None:
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (74, "error: the results can't be written: No space left on device\n")
+    assert (done.returncode, done.stderr) == (74, "error: cannot write the results: No space left on device\n")
 
 
 def test_a_bug_keeps_its_traceback(project: Path) -> None:

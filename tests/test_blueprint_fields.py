@@ -159,7 +159,7 @@ STACK_KEYS: dict[str, Case] = {
     "spec.repository.insecure": Case(
         {"repository": {"insecure": False}},
         {"repository": {"url": "http://git.example.com/demo", "insecure": True}},
-        refused="plain http can be read and changed on its way",
+        refused="plain http can be read and changed in transit",
     ),
     "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
     "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
@@ -228,7 +228,9 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.policy.maxGpus": Case({"policy": {"maxGpus": 32}}),
     "spec.policy.maxReplicas": Case({"policy": {"maxReplicas": 3}}, refused="spec.policy.maxReplicas of the stack, 3"),
-    "spec.policy.registries": Case({"policy": {"registries": ["ghcr.io"]}}, refused="doesn't list (ghcr.io)"),
+    "spec.policy.registries": Case(
+        {"policy": {"registries": ["ghcr.io"]}}, refused="that is not in spec.policy.registries (ghcr.io)"
+    ),
 }
 
 EXCLUDED = {

@@ -80,7 +80,7 @@ FAULTS = {
         "fullName",
         "additional properties 'fullName' not allowed",
     ),
-    "template that doesn't end": ("templates/service.yaml", "{{", "{{ if true }}{{", "unexpected EOF"),
+    "template that does not end": ("templates/service.yaml", "{{", "{{ if true }}{{", "unexpected EOF"),
 }
 
 

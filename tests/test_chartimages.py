@@ -161,10 +161,10 @@ def test_of_another_version_nothing_is_claimed() -> None:
         "repository": "kedacore/keda",
     }
     assert found.notes == (
-        "keda 2.20.3: its images aren't known, and so neither listed nor pinned (gpuyard knows those of 2.20.2); "
+        "keda 2.20.3: its images are not known, so they are neither listed nor pinned (gpuyard knows those of 2.20.2); "
         "`helm template` shows them",
-        "images.lock pins ghcr.io/kedacore/keda:2.20.2, which the stack doesn't use; "
-        "`gpuyard images --lock` writes it anew",
+        "images.lock pins ghcr.io/kedacore/keda:2.20.2, which the stack does not use; "
+        "`gpuyard images --lock` rewrites it",
     )
 
 
@@ -195,8 +195,8 @@ def test_a_mirror_that_is_none(mirror: str) -> None:
 def test_a_mirror_without_a_name_for_the_image() -> None:
     mirrors = {"ghcr.io/kedacore/keda": "registry.example.com"}
     assert problems({}, {"images": {"mirrors": mirrors}}) == [
-        'spec.images.mirrors["ghcr.io/kedacore/keda"]: is registry.example.com, which leaves no name for '
-        "ghcr.io/kedacore/keda:2.20.2; give the image's path, too"
+        'spec.images.mirrors["ghcr.io/kedacore/keda"]: is registry.example.com, which leaves no image name for '
+        "ghcr.io/kedacore/keda:2.20.2; include the path"
     ]
 
 
@@ -208,13 +208,13 @@ def test_the_policy_looks_at_what_is_pulled() -> None:
     assert str(problem).startswith("stack.yaml:")
     assert problem.message == (
         'spec.images.mirrors["docker.io"]: docker.io/vllm/vllm-openai is then pulled from '
-        "registry.example.com/hub/vllm/vllm-openai, a registry that spec.policy.registries doesn't list (docker.io)"
+        "registry.example.com/hub/vllm/vllm-openai, a registry that is not in spec.policy.registries (docker.io)"
     )
     # The mirror alone is enough; the platform's charts aren't held to it.
     assert problems({}, {**mirrors, "policy": {"registries": ["registry.example.com"]}}) == []
     assert problems({}, {"policy": {"registries": ["ghcr.io"]}}) == [
-        "spec.vllm.image: docker.io/vllm/vllm-openai comes from a registry that spec.policy.registries "
-        "doesn't list (ghcr.io)"
+        "spec.vllm.image: docker.io/vllm/vllm-openai comes from a registry that is not in "
+        "spec.policy.registries (ghcr.io)"
     ]
     allowed = {"vllm": {"image": "ghcr.io/acme/vllm"}, "images": {"mirrors": {"ghcr.io": "docker.io/acme"}}}
     assert problems({}, allowed) == []

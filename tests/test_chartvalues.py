@@ -13,7 +13,7 @@ from tests.chart.payloads import HOSTILE
 from tests.chart.places import blamed
 from tests.chart.rendering import CASES, case
 
-helm_python = pytest.importorskip("helm_python", reason="the embedded Helm isn't installed")
+helm_python = pytest.importorskip("helm_python", reason="the embedded Helm is not installed")
 
 CHANGES: list[dict[str, Any]] = [
     *({"args": {key: value}} for key in ("max-model-len", "bogus", "model", "chat-template") for value in (1, "x", [])),

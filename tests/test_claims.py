@@ -27,13 +27,13 @@ def said(before: Placements, after: Placements) -> list[str]:
 @pytest.mark.parametrize(
     ("old", "new", "start"),
     [
-        (LARGE, {}, "a claim can't shrink from 300Gi to 50Gi: set chat's storage.cache.size, or delete"),
+        (LARGE, {}, "a claim cannot shrink from 300Gi to 50Gi: set chat's storage.cache.size, or delete"),
         ({}, LARGE, None),
         ({}, {}, None),
         (
             {"scaling": {"max": 1}},
             {"scaling": {"max": 1}, "storage": {"cache": {"kind": "block"}}},
-            "a claim can't change from fss to block: set chat's storage.cache.kind back, or delete",
+            "a claim cannot change from fss to block: set chat's storage.cache.kind back, or delete",
         ),
         ({}, {"storage": {"cache": {"kind": "ephemeral"}}}, None),
         ({"storage": {"cache": {"kind": "ephemeral"}}}, {}, None),
@@ -49,7 +49,7 @@ def test_what_a_claim_refuses(old: Values, new: Values, start: str | None) -> No
 
 def test_another_storage_class() -> None:
     [line] = said(placements({}), placements({}, {"storage": {"fss": "other"}}))
-    assert line.startswith("a claim can't change from oci-fss to other: set spec.storage of the stack back, or delete")
+    assert line.startswith("a claim cannot change from oci-fss to other: set spec.storage of the stack back, or delete")
 
 
 def test_in_another_namespace_it_is_another_claim() -> None:
@@ -81,7 +81,7 @@ def test_compile_says_it(tmp_path: Path) -> None:
     blueprint.write_text(yamlio.dump(document), encoding="utf-8")
     save(tmp_path)
     result = run("compile", tmp_path)
-    assert result.stderr.count("note: a claim can't shrink from 100Gi to 50Gi") == 1
+    assert result.stderr.count("note: a claim cannot shrink from 100Gi to 50Gi") == 1
     assert git(tmp_path, "log", "--oneline").count("\n") == 4
     git(tmp_path, "reset", "-q", "--hard", "HEAD~")
     data = json.loads(run("compile", tmp_path, "-o", "json").stdout)

@@ -83,7 +83,7 @@ def test_what_holds_nothing_useful(content: bytes, tmp_path: Path) -> None:
     (problem,) = said(file, "shape")
     assert problem in {
         " is empty; one YAML document is needed",
-        "1:7: the byte 0xff isn't UTF-8; save the file as UTF-8",
+        "1:7: the byte 0xff is not UTF-8; save the file as UTF-8",
         "1:1: the file is a list; must be a mapping",
     }
 

@@ -7,8 +7,8 @@ from gpuyard.review.placed import Claim, Consequence, Placed, Placements
 
 CLAIM = Claim("block", "oci-bv", 50)
 CHAT, DOCS = Placed("a10", "models", CLAIM), Placed("h100", "models", None)
-KEPT = "its claim chat-cache stays, and costs: `kubectl delete pvc chat-cache -n models`"
-LEAVES = "iad leaves the stack: nothing is deleted there, what runs goes on until you end it"
+KEPT = "the volume claim chat-cache is kept and still billed; to delete it: `kubectl delete pvc chat-cache -n models`"
+LEAVES = "iad leaves the stack: nothing is deleted there, and what runs keeps running until you remove it"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
     assert "gpuyard compile demo/gitops" in recipe
     run("init", tmp_path / "gitops", "--name", "demo", "--blueprints", ROOT / "blueprints")
     printed = run("compile", tmp_path / "gitops").stdout
-    shown = README.partition("$ make demo")[2].partition("\n")[2].partition("\n`make demo`")[0]
+    shown = README.partition("$ make demo")[2].partition("\n")[2].partition("\nRun `make demo`")[0]
     pages = [re.sub(r"commit [0-9a-f]{12} ", "commit … ", text) for text in (shown, printed)]
     readme, program = ([line.strip() for line in page.strip().splitlines()] for page in pages)
     assert readme == program
@@ -124,7 +124,7 @@ def test_the_blueprint_is_one_that_is_shipped() -> None:
 
 
 def test_refusals_are_those_of_the_program() -> None:
-    shown = " ".join(README.partition("with the place and the numbers:")[2].partition("`gpuyard schema")[0].split())
+    shown = " ".join(README.partition("with its position and the numbers:")[2].partition("`gpuyard schema")[0].split())
     alone = {"clusters": [{"name": "phx", "shapes": {"a10": "BM.GPU.A10.4"}}]}
     (unknown,) = problems({"serving": {"contextLenght": 1}})
     (large,) = problems({"model": {"name": "llama-3.3-70b-instruct"}, "shapes": {"a10": {}}}, alone)

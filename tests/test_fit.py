@@ -157,7 +157,7 @@ def test_the_author_decides() -> None:
     ("name", "node", "changes", "reason"),
     [
         ("llama-3.1-8b-instruct", A10, {"tensor": 2}, "needs 2 GPUs, the node has 1"),
-        ("phi-4", H100, {"tensor": 3}, "tensor parallelism 3 doesn't divide 40 attention heads"),
+        ("phi-4", H100, {"tensor": 3}, "tensor parallelism 3 does not divide 40 attention heads"),
         ("phi-4", H100, {"tensor": 4}, "tensor parallelism 4 neither divides 10 KV heads nor is a multiple of them"),
         ("phi-4", H100, {"context": 16385}, "context 16385 is more than the model's 16384"),
         ("phi-4", A10, {"kv_dtype": "fp8"}, "an FP8 KV cache needs sm_89 or newer, NVIDIA A10 is sm_86"),
@@ -172,7 +172,7 @@ def test_what_no_memory_helps_against(name: str, node: Node, changes: dict[str, 
 def test_heads_are_divided_without_a_rest() -> None:
     """32 by 3 leaves two, 40 by 3 one."""
     found = fit(LLAMA_8B, H100, replace(defaults_for(H100, 8192), tensor=3))
-    assert found.reason == "tensor parallelism 3 doesn't divide 32 attention heads"
+    assert found.reason == "tensor parallelism 3 does not divide 32 attention heads"
 
 
 @pytest.mark.parametrize("name", catalogue())
@@ -205,7 +205,7 @@ def test_exactly_what_is_asked_for_is_enough() -> None:
 def test_vision_heads_count_unless_every_gpu_has_the_tower() -> None:
     odd = replace(QWEN_VL, vision=Vision(10**9, heads=10), attention=replace(QWEN_VL.attention, heads=32, kv_heads=8))
     settings = replace(defaults_for(H100, 8192), tensor=4)
-    assert fit(odd, H100, settings).reason == "tensor parallelism 4 doesn't divide 10 heads of the vision tower"
+    assert fit(odd, H100, settings).reason == "tensor parallelism 4 does not divide 10 heads of the vision tower"
     everywhere = replace(odd, vision=Vision(10**9, heads=10, replicated=True))
     assert fit(everywhere, H100, settings).verdict is Verdict.FITS
     assert memory.weights(everywhere, settings) > memory.weights(odd, settings) + 0.6
@@ -275,7 +275,7 @@ def test_tight_says_why() -> None:
     assert asked.reason == "78 requests of 2048 tokens, not 200"
     assert fit(LLAMA_8B, A10, defaults_for(A10, 16384)).reason == "1.9 full-length requests at once, not 4"
     margin = fit(LLAMA_8B, A10, defaults_for(A10, 28672))
-    assert margin.reason == "less than 1 GiB to spare, which the estimate may be wrong by"
+    assert margin.reason == "less than 1 GiB to spare, the margin of error of the estimate"
 
 
 def test_explain() -> None:

@@ -95,7 +95,7 @@ def test_at_all_places_at_once(variant: str, number: int) -> None:
         except InputError as error:
             check_problems(error)
             refused = _named(files, left, error)
-            assert refused, f"can't be read: {error}"
+            assert refused, f"cannot be read: {error}"
             late += [leaf for leaf in refused if leaf in taken]
             left = [leaf for leaf in left if leaf not in refused]
     by_themselves(variant, late, payload)

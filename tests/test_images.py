@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from gpuyard.catalogue import images
+from gpuyard.catalogue import datafiles, images
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.commit.digest import input_digest
@@ -103,22 +104,22 @@ def test_images_and_charts_as_text(project: Path) -> None:
 
 
 def test_a_tag_alone_is_noted(project: Path) -> None:
-    note = f"{UPSTREAM} isn't pinned: no digest with a source is known: tag only; `gpuyard images --lock` asks"
+    note = f"{UPSTREAM} is not pinned: its digest is not in gpuyard's catalogue; `gpuyard images --lock` asks"
     result = run("check", project)
     assert (result.exit_code, note in result.output) == (0, True), result.output
     assert note in json.loads(run("check", project, "-o", "json").stdout)["notes"][0]
-    platform = "10 of 10 images of the platform's charts aren't pinned: their tags alone; `gpuyard images --lock` asks"
+    platform = "10 of 10 platform images are pinned by tag only; `gpuyard images --lock` asks"
     assert platform in result.output
     lock(project, {UPSTREAM: DIGEST, "ghcr.io/kedacore/keda:2.20.2": DIGEST})
     result = run("check", project)
-    assert (note in result.output, "9 of 10 images of the platform's" in result.output) == (False, True)
+    assert (note in result.output, "9 of 10 platform images" in result.output) == (False, True)
     lock(project, dict.fromkeys(known(project), DIGEST))
     assert "pinned" not in run("check", project).output
 
 
 def test_a_pin_for_nothing_is_noted(project: Path) -> None:
     lock(project, {UPSTREAM: DIGEST, "docker.io/vllm/vllm-openai:v0.31.0": DIGEST})
-    assert "images.lock pins docker.io/vllm/vllm-openai:v0.31.0, which the stack doesn't use" in (
+    assert "images.lock pins docker.io/vllm/vllm-openai:v0.31.0, which the stack does not use" in (
         run("check", project).output
     )
 
@@ -146,7 +147,7 @@ def test_a_damaged_lock(project: Path, text: str, message: str) -> None:
 def test_a_lock_that_is_a_link_out(project: Path) -> None:
     (project / "images.lock").symlink_to("/etc/passwd")
     result = run("check", project)
-    assert (result.exit_code, "images.lock: is a link, or its folder is one" in result.output) == (65, True)
+    assert (result.exit_code, "images.lock: is a link, or in a linked folder" in result.output) == (65, True)
 
 
 def test_lock_asks_the_mirrors_and_pins_what_compile_emits(project: Path) -> None:
@@ -190,7 +191,7 @@ def test_a_folder_called_lock_is_listed(project: Path, monkeypatch: pytest.Monke
 
 def test_a_registry_over_plain_http_is_for_the_lock(project: Path) -> None:
     result = run("images", project, "--insecure", "registry.example.com")
-    assert (result.exit_code, "--insecure is for --lock" in result.output) == (2, True)
+    assert (result.exit_code, "--insecure only applies with --lock" in result.output) == (2, True)
 
 
 def test_what_a_mirror_lacks_is_said_at_once_and_leaves_the_lock_alone(project: Path) -> None:
@@ -204,7 +205,7 @@ def test_what_a_mirror_lacks_is_said_at_once_and_leaves_the_lock_alone(project: 
         result = run("images", project, "--lock")
     assert result.exit_code == 66, result.output
     for missing in ("vllm/vllm-openai:v0.32.0", "thanos/thanos:v0.42.4"):
-        assert f"{fake.host}/hub/{missing}: the registry doesn't have it\n" in result.output
+        assert f"{fake.host}/hub/{missing}: not found in the registry\n" in result.output
     assert (project / "images.lock").read_text(encoding="utf-8") == before
 
 
@@ -224,6 +225,9 @@ def test_the_longest_mirror_decides(name: str, pulled: str, by: str) -> None:
 def test_catalogue_has_a_line_for_every_known_vllm() -> None:
     from gpuyard.catalogue.vllm import versions
 
+    lines = datafiles.read(resources.files("gpuyard") / "catalogue" / "images.yaml", "images")["images"]
+    named = {(line["repository"], line["tag"]) for line in lines}
     for version in versions():
         image = images.image("docker.io/vllm/vllm-openai", f"v{version}", mirrors={}, locked={})
-        assert image.digest or image.reason == "no digest with a source is known: tag only"
+        assert (image.repository, image.tag) in named
+        assert image.digest or image.reason == "its digest is not in gpuyard's catalogue"

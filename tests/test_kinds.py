@@ -207,7 +207,7 @@ def test_everything_else_is_as_without_it() -> None:
         ({"comand": "spin", "command": "x"}, "spec.comand is not known; did you mean command?"),
         ({}, "spec.command is missing; add it"),
         ({"command": "rm"}, "spec.command: rm is not run here"),
-        ({"model": {"name": "qwen3-8b"}, "command": "x"}, "spec.model is not known; allowed are type, command, gpus"),
+        ({"model": {"name": "qwen3-8b"}, "command": "x"}, "spec.model is not known; known keys: type, command, gpus"),
     ],
 )
 def test_what_is_wrong_is_said_in_its_own_keys(spec: Values, message: str) -> None:

@@ -89,7 +89,7 @@ def test_a_lock_of_a_newer_gpuyard() -> None:
 
 @pytest.mark.parametrize("text", NOT_OURS)
 def test_a_lock_that_is_not_ours(text: str) -> None:
-    assert refusal(text).startswith(".gpuyard.lock: is not gpuyard's: it has no format; move it away, or ")
+    assert refusal(text).startswith(".gpuyard.lock: not written by gpuyard (it has no format); move it, or ")
 
 
 @pytest.mark.parametrize(

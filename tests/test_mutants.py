@@ -62,8 +62,8 @@ def checkout(tmp_path: Path) -> Path:
         ("return 42", ("test_there.py",), "killed"),
         ("return 42", ("test_here.py",), "survived"),
         ("return 42", ("test_nowhere.py",), "failed"),
-        ("return 44", ("test_here.py",), "doesn't apply"),
-        ("r", ("test_here.py",), "doesn't apply"),
+        ("return 44", ("test_here.py",), "does not apply"),
+        ("r", ("test_here.py",), "does not apply"),
     ],
 )
 def test_what_becomes_of_a_mutant(old: str, tests: tuple[str, ...], word: str, checkout: Path) -> None:

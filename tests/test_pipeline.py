@@ -107,7 +107,7 @@ def test_what_a_change_means(repository: Path, compiled: Compiled, smaller: Comp
     assert found.after == {"phx": {"chat": Placed("a10", "inference", Claim("fss", "oci-fss", 20))}}
     (consequence,) = found.consequences
     assert (consequence.cluster, consequence.blueprint) == ("phx", "chat")
-    assert consequence.message.startswith("a claim can't shrink from 50Gi to 20Gi: ")
+    assert consequence.message.startswith("a claim cannot shrink from 50Gi to 20Gi: ")
 
 
 def test_what_a_removal_means(repository: Path, compiled: Compiled, without: Compiled) -> None:
@@ -116,7 +116,7 @@ def test_what_a_removal_means(repository: Path, compiled: Compiled, without: Com
     assert SERVICE in found.deleted
     assert (found.before, found.after) == (compiled.placements, {"phx": {}})
     delete = "`kubectl delete pvc chat-cache -n inference`"
-    message = f"chat is deleted from phx; its claim chat-cache stays, and costs: {delete}"
+    message = f"chat is deleted from phx; the volume claim chat-cache is kept and still billed; to delete it: {delete}"
     assert found.consequences == (Consequence("phx", "chat", message),)
 
 

@@ -85,7 +85,7 @@ def test_secrets_of_every_kind() -> None:
 
 
 def needs(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
-    return page(spec, stack).partition("before its first sync:")[2].partition("###")[0]
+    return page(spec, stack).partition("Before its first sync it needs:")[2].partition("###")[0]
 
 
 def test_file_storage_must_be_writable() -> None:
@@ -102,7 +102,7 @@ def test_storage_that_is_used_and_no_other() -> None:
     assert "File Storage" not in needs(block)
     claims = needs({"model": {"source": "pvc://weights/chat"}, "storage": {"cache": {"claim": "kernels"}}})
     assert "StorageClass" not in claims
-    assert all(f"the claim `{name}` in `inference`" in claims for name in ("weights", "kernels"))
+    assert all(f"the volume claim `{name}` in `inference`" in claims for name in ("weights", "kernels"))
 
 
 def test_what_others_install() -> None:
@@ -158,11 +158,11 @@ def test_how_a_model_is_called() -> None:
 
 
 def test_a_model_that_nobody_may_call() -> None:
-    assert "Nobody may call chat yet" in page({})
-    assert "Nobody may call" not in page({"clientNamespaces": ["apps"]})
+    assert "No requests are accepted yet by chat" in page({})
+    assert "No requests are accepted yet" not in page({"clientNamespaces": ["apps"]})
 
 
 def test_clusters_follow_what_is_pushed() -> None:
     text = page({}, {"repository": {"url": STACK["spec"]["repository"]["url"], "branch": "prod"}})
     assert "`gpuyard compile --push` does the same on `prod`" in text
-    assert "What isn't pushed reaches no cluster" in text
+    assert "Clusters only see what is pushed" in text

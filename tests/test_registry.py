@@ -47,18 +47,18 @@ def test_another_digest_in_the_header_is_refused(fake: FakeRegistry) -> None:
 def test_a_page_for_people_is_no_manifest(fake: FakeRegistry) -> None:
     fake.put("a/b", "v1")
     fake.kind = "text/html; charset=utf-8"
-    with pytest.raises(ToolError, match="answers with text/html, which is no image"):
+    with pytest.raises(ToolError, match="answers with text/html, which is not an image"):
         registry.digest(f"{fake.host}/a/b", "v1")
 
 
 def test_no_such_image(fake: FakeRegistry) -> None:
-    with pytest.raises(MissingError, match="/a/b:v1: the registry doesn't have it"):
+    with pytest.raises(MissingError, match="/a/b:v1: not found in the registry"):
         registry.digest(f"{fake.host}/a/b", "v1")
 
 
 def test_a_login_is_said_to_be_needed(fake: FakeRegistry) -> None:
     fake.wants_token, fake.gives_token = True, False
-    with pytest.raises(ToolError, match="wants a login"):
+    with pytest.raises(ToolError, match="requires a login"):
         registry.digest(f"{fake.host}/a/b", "v1")
 
 
@@ -67,7 +67,7 @@ def test_a_token_that_is_none_is_never_sent(fake: FakeRegistry, token: object) -
     """It would end the header, or begin another."""
     fake.put("a/b", "v1")
     fake.wants_token, fake.token = True, token
-    with pytest.raises(ToolError, match="wants a login"):
+    with pytest.raises(ToolError, match="requires a login"):
         registry.digest(f"{fake.host}/a/b", "v1")
     assert [sent for _, sent in fake.seen] == [None, None]
 
@@ -111,7 +111,7 @@ def test_docker_hub_by_its_real_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_not_asked(url: str) -> None:
-    with pytest.raises(ToolError, match="only https is spoken here"):
+    with pytest.raises(ToolError, match="only https is allowed"):
         httpdoor.get(url, {})
 
 
@@ -129,7 +129,7 @@ def test_a_redirect_to_a_file_is_not_followed(fake: FakeRegistry) -> None:
 
 def test_a_redirect_out_of_this_machine_is_not_followed(fake: FakeRegistry) -> None:
     fake.redirect = "http://registry.example.com/"
-    with pytest.raises(ToolError, match="only https is spoken here"):
+    with pytest.raises(ToolError, match="only https is allowed"):
         httpdoor.get(f"http://{fake.host}/x", {})
 
 

@@ -285,9 +285,9 @@ def test_the_users_work_in_our_way_is_refused_before_anything_moves(work: str, n
     with pytest.raises(OwnershipError) as caught:
         put(tree, SECOND)
     lines = str(caught.value).splitlines()
-    assert lines[0] == f"{tree} holds changes of yours in files that this commit writes:"
+    assert lines[0] == f"{tree} has uncommitted changes in files that this commit writes:"
     assert named in str(caught.value)
-    assert lines[-1] == "commit, stash or restore them first, or commit to a branch that isn't checked out"
+    assert lines[-1] == "commit, stash or restore them first, or commit to a branch that is not checked out"
     assert (git(tree, "rev-parse", "main"), status(tree), git(tree, "ls-files", "--stage", "-v")) == before
     assert git(tree, "count-objects", "-v").splitlines()[2] == "in-pack: 0"
     healthy(tree)
@@ -482,14 +482,14 @@ def test_what_git_was_told_about_another_repository_does_not_count(
 
 def test_a_subdirectory_is_not_the_repository(tree: Path) -> None:
     for place in ("deploy", ".git"):
-        with pytest.raises(OutputError, match="isn't"):
+        with pytest.raises(OutputError, match="is not"):
             put(tree / place, FIRST)
 
 
 def test_a_work_tree_elsewhere(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     git(tree, "config", "core.worktree", str(tmp_path / "else"))
-    with pytest.raises(OutputError, match="isn't the top of a work tree"):
+    with pytest.raises(OutputError, match="is not the top of a work tree"):
         put(tree, SECOND)
 
 
@@ -500,17 +500,17 @@ def test_a_submodule_is_a_repository_too(tree: Path, tmp_path: Path) -> None:
     assert status(above / "sub") == []
 
 
-HINT = "make it one with `git init -b main"
+HINT = "create one with `git init -b main"
 
 
 @pytest.mark.parametrize(
     ("target", "branch", "error", "message"),
     [
         ("none", "main", MissingError, "{tmp}/none: no such directory"),
-        ("plain", "main", OutputError, f"{{tmp}}/plain isn't a Git repository; {HINT} {{tmp}}/plain`"),
+        ("plain", "main", OutputError, f"{{tmp}}/plain is not a Git repository; {HINT} {{tmp}}/plain`"),
         ("tree", "prod", MissingError, "{tmp}/tree has no branch prod; it has main, next"),
         ("tree", "sym", OutputError, "branch sym of {tmp}/tree only points to main; name main instead"),
-        ("tree", "-x", InputError, "-x: not a name that a branch can have"),
+        ("tree", "-x", InputError, "-x: not a valid branch name"),
     ],
 )
 def test_a_target_that_is_not_there(
@@ -596,7 +596,7 @@ def test_a_directory_that_cannot_be_written(tree: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         "gpuyard.doors.git.worktree.os.access", lambda path, mode: path != tree / "deploy"
     )  # root may all
-    with pytest.raises(OutputError, match=f"{tree}/deploy can't be written; nothing was committed"):
+    with pytest.raises(OutputError, match=f"{tree}/deploy cannot be written; nothing was committed"):
         put(tree, SECOND)
     assert git(tree, "rev-list", "--count", "main") == "2"
     healthy(tree)
@@ -609,7 +609,7 @@ def test_no_git(tmp_path: Path) -> None:
     )
     env = {"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    assert result.stdout == "git is needed and isn't on PATH; install it and run again\n"
+    assert result.stdout == "git is not on PATH; install it and run this again\n"
 
 
 def test_gitpython_is_imported_when_it_is_used() -> None:
@@ -676,7 +676,7 @@ def test_a_change_of_our_files_is_not_overwritten(place: str, bare: Path, tmp_pa
         changes = {PurePosixPath("deploy/a.yaml"): "a: 2\n", PurePosixPath("deploy/b.yaml"): "b: 1\n"}
         with pytest.raises(ConflictError) as caught:
             commit(snapshot, changes, message="Compile")
-    expected = f"somebody changed deploy/b.yaml on main of {place} meanwhile; nothing was committed, run this again"
+    expected = f"deploy/b.yaml was changed on main of {place} meanwhile; nothing was committed, run this again"
     assert str(caught.value) == expected
     assert git(bare, "rev-parse", "main") == theirs
 
@@ -703,7 +703,7 @@ def test_nobody_s_change_of_our_files_is_lost(
         git(other, "push", "-q")
         tip, before = git(bare, "rev-parse", "main"), files_of(bare)
         changes = {PurePosixPath(name): text for name, text in {"deploy/a.yaml": "a: 2\n", **ours}.items()}
-        with pytest.raises(ConflictError, match=f"^somebody changed {name} on main of "):
+        with pytest.raises(ConflictError, match=f"^{name} was changed on main of "):
             commit(snapshot, changes, message="Compile")
     assert (git(bare, "rev-parse", "main"), files_of(bare)) == (tip, before)
 
@@ -712,7 +712,7 @@ def test_a_commit_in_the_same_work_tree_is_no_uncommitted_work(tree: Path) -> No
     """Its author has nothing to commit or stash, and running it again is what helps."""
     with read_tree(tree, "main") as snapshot:
         theirs = user_commit(tree, {"deploy/a.yaml": "theirs\n"})
-        with pytest.raises(ConflictError, match=r"^somebody changed deploy/a\.yaml on main of "):
+        with pytest.raises(ConflictError, match=r"^deploy/a\.yaml was changed on main of "):
             commit(snapshot, {PurePosixPath("deploy/a.yaml"): "a: 2\n"}, message="Compile")
     assert (git(tree, "rev-parse", "main"), status(tree)) == (theirs, [])
 
@@ -907,7 +907,7 @@ def test_push_follows_the_branchs_own_remote(checkout: Path, url: str, bare: Pat
 def test_push_never_forces(checkout: Path, bare: Path) -> None:
     theirs = put(bare, {"stack.yaml": "theirs\n"})
     assert theirs
-    with pytest.raises(ConflictError, match=f"{bare} has commits that main in {checkout} lacks: pull them"):
+    with pytest.raises(ConflictError, match=f"{bare} has commits that main in {checkout} does not have: pull them"):
         put(checkout, FIRST, push=True)
     assert git(bare, "rev-parse", "main") == theirs.id
 
@@ -944,7 +944,7 @@ def test_create_repository_after_one_that_was_killed(tmp_path: Path) -> None:
 def test_create_repository_leaves_other_directories_alone(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x/file").write_text("")
-    with pytest.raises(OutputError, match="isn't empty and isn't a Git repository"):
+    with pytest.raises(OutputError, match="is not empty and is not a Git repository"):
         create_repository(tmp_path / "x")
     with pytest.raises(OutputError, match="is a file"):
         create_repository(tmp_path / "x/file")

@@ -209,7 +209,7 @@ def test_what_the_user_changed_meanwhile_stays(half: Path, caplog: pytest.LogCap
     put(half, SECOND)
     assert (half / "deploy/a.yaml").read_text() == "edited\n"
     assert status(half) == sorted([*MINE, " M deploy/a.yaml"], key=lambda line: (line[0] == "?", line[3:]))
-    assert "left alone, because they were changed meanwhile: deploy/a.yaml" in caplog.text
+    assert "not touched, because they were changed in the meantime: deploy/a.yaml" in caplog.text
     healthy(half)
 
 
@@ -256,7 +256,7 @@ def test_no_room_for_the_files(template: Path, monkeypatch: pytest.MonkeyPatch) 
         patch.setattr("gpuyard.doors.git.plainfiles.PlainFiles.replace", full)
         with pytest.raises(
             OutputError,
-            match=r"is committed, but its files can't be written to .*: No space left on device; run this again",
+            match=r"is committed, but its files cannot be written to .*: No space left on device; run this again",
         ):
             put(template, SECOND)
     put(template, SECOND)

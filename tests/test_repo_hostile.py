@@ -378,10 +378,10 @@ def test_a_planted_corner_of_ours(tree: Path, tmp_path: Path) -> None:
     (tree / ".git/gpuyard").unlink()
     (tree / ".git/gpuyard").mkdir()
     (tree / ".git/gpuyard/journal").write_text(f"refs/heads/main {'1' * 40} {'2' * 40}")
-    with pytest.raises(GpuyardError, match=r"journal is of no use \(.*\); delete it"):
+    with pytest.raises(GpuyardError, match=r"journal cannot be used \(.*\); delete it"):
         put(tree, SECOND)
     (tree / ".git/gpuyard/journal").write_text("--upload-pack=x y z")
-    with pytest.raises(GpuyardError, match="isn't a journal of ours; delete it"):
+    with pytest.raises(GpuyardError, match="is not one of gpuyard's journals; delete it"):
         put(tree, SECOND)
 
 

@@ -48,7 +48,7 @@ def test_from_hugging_face_where_the_server_reaches_it() -> None:
     }
     assert chart_values(spec)["args"]["lora-modules"] == ["sql=acme/sql-lora"]
     assert resolved(spec).notes[2:] == (
-        "blueprints/chat.yaml: adapter sql is whatever hf://acme/sql-lora holds when a server starts",
+        "blueprints/chat.yaml: adapter sql is not pinned: each server loads what hf://acme/sql-lora has when it starts",
     )
 
 
@@ -63,7 +63,7 @@ def test_each_shape_loads_them_from_where_its_own_weights_are() -> None:
     """A form of the model on a claim has no download Job, so nobody would copy the adapter."""
     shapes = {"a10": {"model": {"name": "llama-3.1-8b-instruct-awq", "source": "pvc://weights/llama"}}}
     spec = {"shapes": shapes, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))}
-    assert any("the server doesn't reach Hugging Face" in found for found in problems(spec))
+    assert any("the server has no access to Hugging Face" in found for found in problems(spec))
 
 
 def test_none_no_flags() -> None:
@@ -84,13 +84,13 @@ def test_none_no_flags() -> None:
             "spec.serving.args.no-enable-lora: follows from serving.adapters",
         ),
         ({**CLAIM, **serving(adapter(rank=513))}, "must be at most 512"),
-        (serving(adapter()), "its claim isn't mounted; put it on the claim of the weights or the cache (none)"),
-        (serving(adapter(source="hf://acme/sql")), "copies adapters of a commit; add @<40-digit commit>"),
-        ({**CLAIM, **serving(adapter(source="hf://acme/sql"))}, "the server doesn't reach Hugging Face"),
-        ({**CLAIM, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))}, "the server doesn't reach Hugging Face"),
+        (serving(adapter()), "its claim is not mounted; put it on the claim of the weights or the cache (none)"),
+        (serving(adapter(source="hf://acme/sql")), "copies only pinned adapters; add @<40-digit commit>"),
+        ({**CLAIM, **serving(adapter(source="hf://acme/sql"))}, "the server has no access to Hugging Face"),
+        ({**CLAIM, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))}, "the server has no access to Hugging Face"),
         (
             {"storage": {"download": False}, **serving(adapter(source=f"hf://acme/sql@{COMMIT}"))},
-            "takes an adapter by name alone, so a commit can't be held",
+            "loads an adapter by name only, so a commit cannot be pinned",
         ),
         ({**CLAIM, **serving(adapter("a=b"))}, "must be letters, digits"),
         ({**CLAIM, **serving(adapter(source="pvc://weights/../etc"))}, "or pvc://claim/folder"),

@@ -22,7 +22,7 @@ def test_the_time_to_the_first_token_is_the_objectives(signal: str) -> None:
     assert found["scaling"]["ttft"] == {"seconds": 0.75}
     assert found["prometheusRule"]["ttftSeconds"] == 0.75
     assert problems({"scaling": {"signal": signal}}) == [
-        f"spec.scaling.signal: {signal} needs slo.ttft: what it should stay under"
+        f"spec.scaling.signal: {signal} needs slo.ttft, the time to the first token to stay under"
     ]
 
 
@@ -64,9 +64,8 @@ def test_a_shape_may_scale_to_zero_alone() -> None:
 def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any], where: str) -> None:
     scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}}
     assert problems({"scaling": scaling, **spec}) == [
-        f"spec.scaling.upstream.query: `or vector(…)` is for min: 0 alone: with replicas that stay{where}, a lost "
-        "metric would look like no load and take them away, and without it their number is held; leave it out, or "
-        "use min: 0"
+        f"spec.scaling.upstream.query: `or vector(…)` is only for min: 0: with min: 1 or more{where}, a lost "
+        "metric would look like no load and remove replicas; without it their number is held; remove it, or use min: 0"
     ]
     assert problems({"scaling": {**scaling, "min": 0}}) == []
 
@@ -82,13 +81,13 @@ def test_the_cache_can_be_as_full_as_its_target_says() -> None:
     [
         (
             {"scaling": {"min": 0}},
-            "spec.scaling.min: scale to zero needs a signal that exists without pods: concurrency is measured in "
-            "them, and nothing would start the first one again; use signal upstream, or min: 1",
+            "spec.scaling.min: scaling to zero needs a signal that exists without pods: concurrency is measured in "
+            "them, so nothing would start the first one again; use signal upstream, or min: 1",
         ),
         (
             {"scaling": {"signal": "queue"}, "shapes": {"h100": {"scaling": {"min": 0}}}},
-            "spec.shapes.h100.scaling.min: scale to zero needs a signal that exists without pods: queue is measured "
-            "in them, and nothing would start the first one again; use signal upstream, or min: 1",
+            "spec.shapes.h100.scaling.min: scaling to zero needs a signal that exists without pods: queue is measured "
+            "in them, so nothing would start the first one again; use signal upstream, or min: 1",
         ),
         (
             {"scaling": {"signal": "upstream"}},
@@ -96,15 +95,15 @@ def test_the_cache_can_be_as_full_as_its_target_says() -> None:
         ),
         (
             {"scaling": {"upstream": UPSTREAM}},
-            "spec.scaling.upstream: is read by signal upstream alone, and the signal is concurrency",
+            "spec.scaling.upstream: only applies to signal upstream, and the signal is concurrency",
         ),
         (
             {"scaling": {"queue": {"target": 2}}},
-            "spec.scaling.queue: is read by signal queue and composite alone, and the signal is concurrency",
+            "spec.scaling.queue: only applies to signal queue and composite, and the signal is concurrency",
         ),
         (
             {"scaling": {"signal": "queue", "kv": {"target": 0.5}}},
-            "spec.scaling.kv: is read by signal kv and composite alone, and the signal is queue",
+            "spec.scaling.kv: only applies to signal kv and composite, and the signal is queue",
         ),
         (
             {
@@ -114,7 +113,7 @@ def test_the_cache_can_be_as_full_as_its_target_says() -> None:
                     "upstream": {"query": "sum(vllm:num_requests_waiting)", "target": 4},
                 }
             },
-            "spec.scaling.upstream.query: scale to zero needs a signal that exists without pods, and metrics of vLLM "
+            "spec.scaling.upstream.query: scaling to zero needs a signal that exists without pods, and metrics of vLLM "
             "end with the last one; ask a gateway or a queue, or use min: 1",
         ),
         ({"scaling": {"min": 3, "max": 2}}, "spec.scaling.min: 3 is more than scaling.max, 2"),
@@ -157,7 +156,7 @@ BLOCK = {"storage": {"cache": {"kind": "block"}}}
         (
             {**BLOCK, "scaling": {"max": 1}, "shapes": {"a10": {}, "h100": {"scaling": {"max": 3}}}},
             [
-                "spec.shapes.h100.scaling.max: 3 replicas can't share a block volume, which attaches to one node; "
+                "spec.shapes.h100.scaling.max: 3 replicas cannot share a block volume, which attaches to one node; "
                 "use max: 1, or storage.cache.kind fss"
             ],
         ),

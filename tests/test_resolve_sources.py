@@ -47,7 +47,9 @@ def test_a_bucket_by_its_s3_endpoint() -> None:
 
 
 def test_a_bucket_has_one_region() -> None:
-    message = "spec.model: in which region is the bucket? the clusters are in us-ashburn-1, us-phoenix-1; add region: …"
+    message = (
+        "spec.model: needs the region of its bucket (the clusters are in us-ashburn-1, us-phoenix-1); add region: …"
+    )
     assert problems(BUCKET, TWO_REGIONS) == [message]
     there = {"model": {**BUCKET["model"], "region": "us-ashburn-1"}}
     assert chart_values(there, TWO_REGIONS)["model"]["bucket"]["region"] == "us-ashburn-1"
@@ -88,12 +90,12 @@ def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
         ({"model": {"source": "oci://models@acmens"}}, "spec.model: a bucket is read with a customer secret key"),
         (
             {"model": {"source": "pvc://weights", "credentials": KEY}},
-            "spec.model.credentials: pvc:// is read through a claim and needs none; remove them",
+            "spec.model.credentials: pvc:// is read from a volume claim and needs no credentials; remove them",
         ),
-        ({"model": {"region": "us-phoenix-1"}}, "spec.model.region: is a bucket's, and the source is none; remove it"),
+        ({"model": {"region": "us-phoenix-1"}}, "spec.model.region: only applies to an oci:// source; remove it"),
         (
             {"storage": {"download": True, "cache": {"kind": "ephemeral"}}},
-            "spec.storage.download: one copy for all replicas needs a cache that they share, and ephemeral isn't; "
+            "spec.storage.download: one copy for all replicas needs a shared cache, which ephemeral is not; "
             "use cache.kind fss",
         ),
         (
@@ -107,11 +109,11 @@ def test_a_variant_uses_the_credentials_of_the_same_kind_of_source() -> None:
         ),
         (
             {"storage": {"cache": {"claim": "mine", "kind": "block"}}},
-            "spec.storage.cache.kind: claim mine has its own; remove it",
+            "spec.storage.cache.kind: is set by the claim mine; remove it",
         ),
         (
             {"storage": {"cache": {"claim": "mine", "size": "1Ti"}}},
-            "spec.storage.cache.size: claim mine has its own; remove it",
+            "spec.storage.cache.size: is set by the claim mine; remove it",
         ),
         ({"model": {"source": "oci://models/llama"}}, "(names of at most 95 characters), oci://"),
         ({"model": {"source": "oci://models@ns/../x"}}, "must be hf://"),
@@ -176,7 +178,7 @@ def test_nvme_on_virtual_machines_is_refused_with_the_reason() -> None:
 
 def test_a_cache_larger_than_the_drives() -> None:
     spec = {**NVME, "storage": {"cache": {"kind": "nvme", "size": "9Ti"}}, "shapes": {"a10": {}}}
-    assert "a cache of 9216 GiB doesn't fit on the local drives of BM.GPU.A10.4" in problems(spec, DRIVES)[0]
+    assert "a cache of 9216 GiB does not fit on the local drives of BM.GPU.A10.4" in problems(spec, DRIVES)[0]
 
 
 def test_what_a_blueprint_allows_is_allowed_by_the_chart() -> None:
@@ -193,15 +195,15 @@ def test_what_a_blueprint_allows_is_allowed_by_the_chart() -> None:
 def test_one_claim_is_not_both_weights_and_cache(source: str) -> None:
     spec = {"model": {"source": source}, "storage": {"cache": {"claim": "weights"}}}
     [problem] = problems(spec)
-    assert problem.startswith("spec.storage.cache.claim: weights holds the weights, and a pod can't mount one claim")
+    assert problem.startswith("spec.storage.cache.claim: weights holds the weights, and a pod cannot mount one claim")
     assert problems({**spec, "storage": {"cache": {"claim": "kernels"}}}) == []
 
 
 def test_the_claim_that_is_made_for_the_cache_is_not_the_weights_either() -> None:
     weights = {"name": "qwen3-8b", "source": "pvc://chat-cache/qwen"}
     message = (
-        "chat-cache is the claim that is made for the cache; the weights need one with another name, or the cache none "
-        "(cache.kind ephemeral)"
+        "chat-cache is the claim that is made for the cache; put the weights on a claim with another name, or use no "
+        "claim for the cache (cache.kind ephemeral)"
     )
     assert problems({"model": weights}) == [f"spec.model.source: {message}"]
     assert problems({"shapes": {"a10": {}, "h100": {"model": weights}}}) == [
@@ -235,7 +237,7 @@ LARGE = {"model": {"name": "llama-3.3-70b-instruct"}, "scaling": {"max": 1}, "sh
 def test_a_cache_must_hold_the_weights(cache: dict[str, str], needed: int | None) -> None:
     message = (
         f"spec.storage.cache.size: {cache['size']} is too small for 131 GiB of weights (llama-3.3-70b-instruct); "
-        f"{needed}Gi at least"
+        f"at least {needed}Gi"
     )
     assert problems({**LARGE, "storage": {"cache": cache}}, DRIVES) == ([message] if needed else [])
 
@@ -303,7 +305,7 @@ def bare(**spec: object) -> list[str]:
 
 
 GATED = (
-    "llama-3.1-8b-instruct is gated: Hugging Face gives it to those alone who accepted its licence; "
+    "llama-3.1-8b-instruct is gated: only accounts that accepted its license can download it; "
     "add credentials: {secret: …, key: …}, the Secret that holds your token"
 )
 
@@ -322,8 +324,8 @@ GATED = (
         (
             {"serving": {"env": {"HF_ENDPOINT": "https://hub.example.com"}, "unsafe": ["HF_ENDPOINT"]}},
             [
-                "blueprints/chat.yaml: llama-3.1-8b-instruct is gated, and nothing says how the mirror of HF_ENDPOINT "
-                "gives it: where it asks for a token, add model.credentials"
+                "blueprints/chat.yaml: llama-3.1-8b-instruct is gated, and the mirror in HF_ENDPOINT "
+                "may require a token: if it does, add model.credentials"
             ],
         ),
     ],

@@ -37,7 +37,7 @@ def test_the_limit_of_gpus_holds_the_surge_of_a_rollout() -> None:
     """Its quota would refuse the surge's pod, and the rollout would never end."""
     spec: dict[str, Any] = {"shapes": {"h100": {}}, "scaling": {"min": 4, "max": 4}, "rollout": {"spareGpus": 2}}
     assert workload(spec).surge == 2
-    assert "may take 6 GPUs at their most (chat 6)" in problems(spec, {"policy": {"maxGpus": 5}})[0]
+    assert "may take 6 GPUs at most (chat 6)" in problems(spec, {"policy": {"maxGpus": 5}})[0]
     assert resolved(spec, {"policy": {"maxGpus": 6}})
 
 
@@ -49,7 +49,7 @@ def test_a_block_volume_leaves_no_room_for_a_surge() -> None:
 def test_the_limit_of_gpus_is_for_all_blueprints_together() -> None:
     given = sources({"shapes": {"h100": {}}, "scaling": {"max": 3}}, {"policy": {"maxGpus": 5}})
     talk = given["blueprints/chat.yaml"].replace(b"name: chat", b"name: talk")
-    with pytest.raises(InputError, match=r"may take 6 GPUs at their most \(chat 3, talk 3\)"):
+    with pytest.raises(InputError, match=r"may take 6 GPUs at most \(chat 3, talk 3\)"):
         resolve(parse({**given, "blueprints/talk.yaml": talk}))
     assert resolve(parse(given)).placements
 
@@ -136,9 +136,11 @@ def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
 
 
 def test_a_prometheus_without_its_address() -> None:
-    assert "where is the cluster's own?" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
+    assert (
+        "false needs the cluster's own Prometheus" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
+    )
     stack = {"platform": {"prometheus": {"address": "http://prom:9090"}}}
-    assert problems({}, stack) == ["spec.platform.prometheus.address: is read where enabled is false; remove it"]
+    assert problems({}, stack) == ["spec.platform.prometheus.address: only applies where enabled is false; remove it"]
 
 
 INSTALLED = {"address": "http://kps-prometheus.monitoring.svc:9090"}
@@ -180,8 +182,8 @@ def test_the_namespace_of_agents_is_named_where_the_address_is_elsewhere(host: s
     """What scrapes is in the cluster, wherever KEDA asks; no default would be right."""
     there = {"enabled": False, "address": f"http://{host}:9090"}
     assert problems({}, {"platform": {"prometheus": there}}) == [
-        f"spec.platform.prometheus.address: {host} does not say in which namespace Prometheus runs; add namespace, "
-        "or it may not read metrics"
+        f"spec.platform.prometheus.address: {host} does not say in which namespace Prometheus runs; add namespace: "
+        "its pods read the metrics"
     ]
     assert policy({**there, "namespace": "agents"}) == (f"http://{host}:9090", ["agents"])
 
@@ -210,7 +212,7 @@ def test_a_name_alone_is_one_of_kedas_namespace(more: dict[str, str]) -> None:
 )
 def test_a_registry_is_allowed_by_its_whole_name(registry: str, image: str, allowed: bool) -> None:
     found = problems({}, {"vllm": {"image": image}, "policy": {"registries": [registry]}})
-    said = f"spec.vllm.image: {image} comes from a registry that spec.policy.registries doesn't list ({registry})"
+    said = f"spec.vllm.image: {image} comes from a registry that is not in spec.policy.registries ({registry})"
     assert found == ([] if allowed else [said])
 
 
@@ -234,7 +236,7 @@ def test_a_mirror_has_a_registry(mirror: str, words: str) -> None:
 def test_a_mirror_of_one_image_has_a_path() -> None:
     mirror = "registry.example.com"
     stack = {"images": {"mirrors": {"docker.io/vllm/vllm-openai": mirror}}, "policy": {"registries": [mirror]}}
-    assert "which leaves no name for docker.io/vllm/vllm-openai:v0.32.0" in "\n".join(problems({}, stack))
+    assert "which leaves no image name for docker.io/vllm/vllm-openai:v0.32.0" in "\n".join(problems({}, stack))
 
 
 def test_secrets_to_pull_with() -> None:
@@ -280,7 +282,7 @@ def test_a_certificate_of_its_own() -> None:
     assert chart_values(own, INGRESS)["ingress"]["tlsSecret"] == "chat-tls"
     assert "has its own certificate" in problems(own, GATEWAY)[0]
     assert problems({"expose": {"apiKey": {"secret": "a", "key": "b"}, "tlsSecret": "x"}}) == [
-        "spec.expose.tlsSecret: is the certificate of a host; add host"
+        "spec.expose.tlsSecret: needs a host to be the certificate of; add host"
     ]
 
 
@@ -288,7 +290,7 @@ def test_an_ingress_without_tls_only_when_asked_for() -> None:
     without = {"ingress": {"className": "nginx", "namespace": "ingress-nginx"}}
     assert problems(EXPOSED, without) == [
         "spec.expose.host: chat.example.com needs a certificate; name its Secret as expose.tlsSecret, or one for all "
-        "hosts as spec.ingress.tlsSecret in stack.yaml (spec.ingress.plainHttp: true allows to go without)"
+        "hosts as spec.ingress.tlsSecret in stack.yaml (or allow plain http with spec.ingress.plainHttp: true)"
     ]
     plain = {"ingress": {**without["ingress"], "plainHttp": True}}
     assert chart_values(EXPOSED, plain)["ingress"]["plainHttp"] is True
@@ -296,9 +298,7 @@ def test_an_ingress_without_tls_only_when_asked_for() -> None:
 
 
 def test_a_gateway_or_an_ingress() -> None:
-    assert problems({}, {**GATEWAY, **INGRESS}) == [
-        "spec.ingress: models are exposed by spec.gateway already; keep one of the two"
-    ]
+    assert problems({}, {**GATEWAY, **INGRESS}) == ["spec.ingress: conflicts with spec.gateway; keep one of the two"]
     assert problems(EXPOSED) == [
         "spec.expose.host: needs a Gateway or an Ingress; name it in stack.yaml under spec.gateway or spec.ingress"
     ]
@@ -341,7 +341,7 @@ def test_proxies_and_names_reach_every_policy() -> None:
         ("169.254.20.10/32", "holds addresses of 169.254.0.0/16"),
         ("168.0.0.0/7", "holds addresses of 169.254.0.0/16"),
         ("0.0.0.0/0", "holds addresses of 169.254.0.0/16"),
-        ("134.0.0.0/8", "is more than a private network"),
+        ("134.0.0.0/8", "is larger than a private network"),
         ("10.0.0.1/8", "write 10.0.0.0/8"),
         ("10.0.0.300/32", "has a number that is too large"),
         ("10.0.0.0", "must be IPv4 addresses such as"),
@@ -403,16 +403,16 @@ def test_a_priority_of_all_and_of_one() -> None:
 
 def test_a_route_that_may_go_without_tls_or_keys() -> None:
     assert notes({"expose": {"host": "chat.example.com"}}, GATEWAY) == [
-        "stack.yaml: routes attach to every listener of Gateway public, one without TLS too; "
-        "name the one with TLS as spec.gateway.listener",
-        "blueprints/chat.yaml: chat.example.com answers everybody; expose.apiKey asks for a key",
+        "stack.yaml: routes attach to every listener of Gateway public, including any without TLS; "
+        "set spec.gateway.listener to the one with TLS",
+        "blueprints/chat.yaml: chat.example.com accepts requests from anyone; set expose.apiKey to require a key",
     ]
 
 
 def test_a_model_that_nobody_may_call() -> None:
     assert notes({"clientNamespaces": []}) == [
-        "blueprints/chat.yaml: nobody may call chat; clientNamespaces lets pods of the cluster in, "
-        "expose.host clients from outside"
+        "blueprints/chat.yaml: chat accepts no requests yet: set clientNamespaces (pods in the cluster) "
+        "or expose.host (clients outside)"
     ]
     assert notes({"clientNamespaces": [], **EXPOSED}, {"gateway": {**GATEWAY["gateway"], "listener": "https"}}) == []
 
@@ -460,14 +460,14 @@ DRAFT = {"speculative-config": {"model": "org/draft", "num_speculative_tokens": 
 )
 def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
     [message] = problems({"serving": {"args": args}})
-    assert message.startswith(f"spec.serving.args.{path}: the server doesn't reach Hugging Face")
+    assert message.startswith(f"spec.serving.args.{path}: the server has no access to Hugging Face")
     assert resolved({"serving": {"args": args}, "storage": {"download": False}})
 
 
 def test_on_a_claim_they_are_there() -> None:
     args = {"speculative-config": {**DRAFT["speculative-config"], "model": "/models/draft"}}
     spec = {"model": {"source": "pvc://weights/llama"}, "serving": {"args": args}}
-    assert notes(spec) == ["blueprints/chat.yaml: /models/draft takes GPU memory that the fit doesn't count"]
+    assert notes(spec) == ["blueprints/chat.yaml: /models/draft takes GPU memory that the fit does not count"]
 
 
 def test_without_a_model_of_their_own() -> None:

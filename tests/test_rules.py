@@ -97,7 +97,7 @@ RULES: dict[str, Rule] = {
         {"args": {"tensor-parallel-size": 2}},
         Refused(
             "spec.serving.args.tensor-parallel-size",
-            "gpuyard sets it itself",
+            "gpuyard sets it from shapes.<shape>.tensorParallel; remove it here",
             {"serving": {"args": {"tensor-parallel-size": 2}}},
         ),
         "tensorParallel is both the flag and gpu.count",
@@ -112,7 +112,7 @@ RULES: dict[str, Rule] = {
         {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]},
         Refused(
             "spec.serving.args.middleware",
-            "may have one entry",
+            "may have only one entry",
             {"serving": {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]}},
         ),
     ),
@@ -157,7 +157,7 @@ RULES: dict[str, Rule] = {
         {"download": {"enabled": True}},
         Refused(
             "spec.storage.download",
-            "needs a cache that they share",
+            "needs a shared cache",
             {"storage": {"download": True, "cache": {"kind": "ephemeral"}}},
         ),
         Refused(
@@ -173,7 +173,7 @@ RULES: dict[str, Rule] = {
         },
         Refused(
             "spec.storage.cache.claim",
-            "can't mount one claim as two volumes",
+            "cannot mount one claim as two volumes",
             {"model": {"source": "pvc://weights"}, "storage": {"cache": {"claim": "weights"}}},
         ),
         Refused(
@@ -187,7 +187,7 @@ RULES: dict[str, Rule] = {
         Refused("spec.storage.cache.kind", "attaches to one node", {"storage": BLOCK}),
         Refused(
             "spec.shapes.h100.scaling.max",
-            "3 replicas can't share a block volume",
+            "3 replicas cannot share a block volume",
             {"storage": BLOCK, "scaling": {"max": 1}, **h100(scaling={"max": 3})},
         ),
     ),
@@ -224,10 +224,10 @@ RULES: dict[str, Rule] = {
     ),
     'scaling.upstream.query: "or vector': Rule(
         {"scaling": {"enabled": True, **UPSTREAM}},
-        Refused("spec.scaling.upstream.query", "is for min: 0", {"scaling": UPSTREAM}),
+        Refused("spec.scaling.upstream.query", "is only for min: 0", {"scaling": UPSTREAM}),
         Refused(
             "spec.scaling.upstream.query",
-            "replicas that stay (spec.shapes.h100.scaling.min is 1)",
+            "with min: 1 or more (spec.shapes.h100.scaling.min is 1)",
             {"scaling": {"min": 0, **UPSTREAM}, **h100(scaling={"min": 1})},
         ),
     ),
@@ -304,7 +304,7 @@ SCHEMA_RULES: dict[str, Rule] = {
         {"image": {"repository": "registry"}},
         in_stack(
             'spec.images.mirrors["docker.io/vllm/vllm-openai"]',
-            "leaves no name",
+            "leaves no image name",
             {"images": {"mirrors": {"docker.io/vllm/vllm-openai": "registry.example.com"}}},
         ),
     ),
@@ -361,7 +361,7 @@ SCHEMA_RULES: dict[str, Rule] = {
         Refused("spec.serving.args", "at most 200", {"serving": {"args": {f"a{number}": 1 for number in range(201)}}}),
     ),
     "args['lora-modules']": Rule(
-        {"args": {"lora-modules": [["x"]]}}, of_flag("may list texts", [{"x": "y"}], "lora-modules")
+        {"args": {"lora-modules": [["x"]]}}, of_flag("may only list texts", [{"x": "y"}], "lora-modules")
     ),
     "args.seed": Rule({"args": {"seed": SIXTEEN_ZEROS}}, of_flag("beyond 10^15", 9 * 10**15, "seed")),
     "args['chat-template']": Rule(
@@ -373,7 +373,7 @@ SCHEMA_RULES: dict[str, Rule] = {
     ),
     "args['override-generation-config']": Rule(
         {"args": {"override-generation-config": {"x": "y\r\nz"}}},
-        of_flag("may have no control characters", {"x": "y\r\nz"}, "override-generation-config"),
+        of_flag("must not have control characters", {"x": "y\r\nz"}, "override-generation-config"),
     ),
     "args['pooler-config']": Rule(
         {"args": {"pooler-config": {"x" * 4097: 1}}},
@@ -416,7 +416,7 @@ SCHEMA_RULES: dict[str, Rule] = {
         {"networkPolicy": {"egress": [{"cidr": "10.0.0.0/08"}]}},
         in_stack(
             "spec.network.egress[0].cidr",
-            "has zeros in front; write 10.0.0.0/8",
+            "has leading zeros; write 10.0.0.0/8",
             {"network": {"egress": [{"cidr": "10.0.0.0/08"}]}},
         ),
     ),

@@ -125,9 +125,9 @@ def problems(spec: str) -> list[str]:
         ("serving: {contextLenght: 1}", "3:18: spec.serving.contextLenght is not known; did you mean contextLength?"),
         ("serving: {context-length: 1}", "3:18: spec.serving.context-length is not known; did you mean contextLength?"),
         ("serving: {CONTEXT_LENGTH: 1}", "3:18: spec.serving.CONTEXT_LENGTH is not known; did you mean contextLength?"),
-        ("serving: {zzz: 1}", "3:18: spec.serving.zzz is not known; allowed are contextLength, concurrency, args"),
+        ("serving: {zzz: 1}", "3:18: spec.serving.zzz is not known; known keys: contextLength, concurrency, args"),
         ("serving: {concurrency:8}", '3:18: spec.serving["concurrency:8"] is not known; put a space after the colon'),
-        ("labels: {x-a: a, b: c}", "3:25: spec.labels.b is not known; no key is allowed here"),
+        ("labels: {x-a: a, b: c}", "3:25: spec.labels.b is not known; no keys are allowed here"),
         ("modes: {fats: 1}", "3:16: spec.modes.fats is not known; did you mean fast?"),
         # types
         (
@@ -151,11 +151,11 @@ def problems(spec: str) -> list[str]:
         ("serving: {contextLength: true}", "3:33: spec.serving.contextLength is true; must be a whole number"),
         (
             "serving: {contextLength: }",
-            "3:32: spec.serving.contextLength is empty; must be a whole number, or be left out",
+            "3:32: spec.serving.contextLength is empty; must be a whole number, or be omitted",
         ),
         ("serving: {contextLength: [1]}", "3:33: spec.serving.contextLength is a list; must be a whole number"),
         ("serving: [a]", "3:17: spec.serving is a list; must be a mapping"),
-        ("serving: ", "3:16: spec.serving is empty; must be a mapping, or be left out"),
+        ("serving: ", "3:16: spec.serving is empty; must be a mapping, or be omitted"),
         ("names: a", '3:15: spec.names is the text "a"; must be a list, so put it in [ ]'),
         ("names: [1.30]", "3:16: spec.names[0] is the number 1.3; must be text, so put it in quotes"),
         ("value: 1.5", "3:15: spec.value is the number 1.5; must be text or a whole number, so put it in quotes"),
@@ -193,8 +193,8 @@ def problems(spec: str) -> list[str]:
         ("code: " + "A" * 60, "3:14: spec.code has 60 characters; must have at most 5"),
         ("size: " + "9" * 60 + "i", f'3:14: spec.size is "{"9" * 39}…"; must be a size, such as 100Gi'),
         # names
-        ("shapes: {A10: {}}", "3:17: spec.shapes.A10 has a name that isn't allowed; must be a shape, such as a10"),
-        ("short: {long: 1}", "3:16: spec.short.long has a name that isn't allowed; must have at most 3"),
+        ("shapes: {A10: {}}", "3:17: spec.shapes.A10 is not an allowed name; must be a shape, such as a10"),
+        ("short: {long: 1}", "3:16: spec.short.long is not an allowed name; must have at most 3"),
         # forms
         ("model: {}", "3:15: spec.model has none of name, source; give one"),
         ("probe: {http: 1, exec: 2}", "3:15: spec.probe has more than one of http, exec; keep one"),

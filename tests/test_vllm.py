@@ -69,13 +69,13 @@ def test_what_a_later_version_removes_is_still_there() -> None:
             "vLLM 0.32.0 has no flag --trust-remote-cod; did you mean trust-remote-code?",
         ),
         ("no-max-model-len", True, "vLLM 0.32.0 has no flag --no-max-model-len; did you mean max-model-len?"),
-        ("max-model-len", 4096, "gpuyard sets it itself: it comes from serving.contextLength"),
+        ("max-model-len", 4096, "gpuyard sets it from serving.contextLength; remove it here"),
         (
             "device-memory-utilization",
             0.9,
-            "gpuyard sets it itself: it comes from serving.gpuMemoryUtilization",
+            "gpuyard sets it from serving.gpuMemoryUtilization; remove it here",
         ),
-        ("api-key", "x", "gpuyard sets it itself: it comes from expose.apiKey"),
+        ("api-key", "x", "gpuyard sets it from expose.apiKey; remove it here"),
         ("enable-prefix-caching", "yes", "must be a boolean"),
         ("max-lora-rank", True, "must be an integer"),
         ("stream-interval", [1], "must be an integer"),
@@ -101,15 +101,23 @@ def test_flags(name: str, value: object, message: str | None) -> None:
 @pytest.mark.parametrize(
     ("args", "name", "message"),
     [
-        ({"enable-auto-tool-choice": True}, "enable-auto-tool-choice", "needs tool-call-parser, the form in which"),
+        (
+            {"enable-auto-tool-choice": True},
+            "enable-auto-tool-choice",
+            "needs tool-call-parser, which names the format",
+        ),
         ({"enable-auto-tool-choice": True, "tool-call-parser": "llama3_json"}, "", ""),
         ({"enable-auto-tool-choice": False}, "", ""),
         (
             {"enable-prefix-caching": True, "no-enable-prefix-caching": True},
             "no-enable-prefix-caching",
-            "stands beside enable-prefix-caching; keep one",
+            "conflicts with enable-prefix-caching; keep one",
         ),
-        ({"dtype": "float32"}, "dtype", "float32 doubles weights and KV cache, which the fit counts with two bytes"),
+        (
+            {"dtype": "float32"},
+            "dtype",
+            "float32 doubles weights and KV cache, which the fit counts at two bytes per value",
+        ),
         ({"dtype": "half"}, "", ""),
     ],
 )
@@ -120,7 +128,7 @@ def test_flags_that_do_not_go_together(args: dict[str, object], name: str, messa
 def test_unsafe_ones_need_an_entry() -> None:
     [(key, message)] = found({"allowed-local-media-path": "/data"})
     assert key == ("args", "allowed-local-media-path")
-    assert message.startswith("lets requests read files of the pod; if that is wanted, add allowed-local-media-path")
+    assert message.startswith("lets requests read files of the pod; to allow it, add allowed-local-media-path")
     assert found({"allowed-local-media-path": "/data"}, unsafe=("allowed-local-media-path",)) == []
     assert found({}, {"VLLM_SERVER_DEV_MODE": "1"}, ("VLLM_SERVER_DEV_MODE",)) == []
     assert found({}, {"LD_AUDIT": "x"}) != []
@@ -129,7 +137,7 @@ def test_unsafe_ones_need_an_entry() -> None:
 def test_a_flag_that_is_repeated_has_one_entry() -> None:
     assert found({"middleware": ["a.b"]}, unsafe=("middleware",)) == []
     [(_, message)] = found({"middleware": ["a.b", "c.d"]}, unsafe=("middleware",))
-    assert message.startswith("may have one entry: vLLM takes more only by repeating the flag")
+    assert message.startswith("may have only one entry: vLLM takes more by repeating the flag")
 
 
 def test_an_entry_that_allows_nothing_is_refused() -> None:
@@ -142,7 +150,7 @@ def test_an_entry_that_allows_nothing_is_refused() -> None:
 def test_variables_of_others_pass_and_ours_do_not() -> None:
     assert found({}, {"NCCL_DEBUG": "WARN", "VLLM_LOGGING_LEVEL": "INFO"}) == []
     assert found({}, {"HF_TOKEN": "x", "VLLM_LOGING_LEVEL": "x"}) == [
-        (("env", "HF_TOKEN"), "gpuyard sets it itself: it comes from model.credentials"),
+        (("env", "HF_TOKEN"), "gpuyard sets it from model.credentials; remove it here"),
         (
             ("env", "VLLM_LOGING_LEVEL"),
             "vLLM 0.32.0 has no variable VLLM_LOGING_LEVEL; did you mean VLLM_LOGGING_LEVEL?",
@@ -152,13 +160,13 @@ def test_variables_of_others_pass_and_ours_do_not() -> None:
 
 def test_a_variable_of_one_service_is_an_endpoint_too() -> None:
     [(key, message)] = found({}, {"AWS_ENDPOINT_URL_S3": "https://example.com"})
-    assert (key, message) == (("env", "AWS_ENDPOINT_URL_S3"), "gpuyard sets it itself: it comes from model.source")
+    assert (key, message) == (("env", "AWS_ENDPOINT_URL_S3"), "gpuyard sets it from model.source; remove it here")
 
 
 def test_bounds_that_alerts_read_stay() -> None:
     [(_, message)] = found({"custom-histogram-buckets": {"time_to_first_token": [1]}})
     assert message == (
-        "gpuyard sets it itself: it comes from the chart, whose alerts on time to first token read vLLM's own bounds"
+        "gpuyard sets it from the chart, whose alerts on time to first token read vLLM's own bounds; remove it here"
     )
 
 

@@ -18,23 +18,23 @@ LIMIT = 256 * 1024
 REFUSED = {
     "alias": """
 1:8: an anchor (&) marks a part for reuse; remove it, or quote the text
-2:9: an alias (*) repeats another part; write it out, or quote the text""",
+2:9: an alias (*) repeats another part; write it out or quote the text""",
     "anchor-on-key": """
 1:1: an anchor (&) marks a part for reuse; remove it, or quote the text""",
     "big-integer": """
-3:7: seed is a whole number beyond 2^53, where digits get lost; put it in quotes if it is text""",
+3:7: seed is a whole number beyond 2^53, where digits are lost; quote it if it is text""",
     "block-header": """
-1:8: a block of text begins with |, |-, > or >- alone on the line; put other text in quotes""",
+1:8: a block of text begins with only |, |-, > or >- on the line; quote other text""",
     "byte-order-mark": """
 1:1: the file begins with a byte order mark; save it as UTF-8 without one""",
     "carriage-return": """
-1:11: the line holds U+000D, which ends a line for some programs only; use line feeds""",
+1:11: the line holds U+000D, which ends a line only for some programs; use line feeds""",
     "colon-in-text": """
-1:11: a key can't stand here; indent it rightly, or quote text with a colon""",
+1:11: a key is not allowed here; fix its indentation, or quote text that has a colon""",
     "comments-only": """
 is empty; one YAML document is needed""",
     "control-character": """
-1:9: the line holds U+001B, which is no text; remove it""",
+1:9: the line holds U+001B, which is not text; remove it""",
     "dash-in-brackets": """
 1:9: a list in [ ] has commas, not dashes; remove the dash""",
     "directive": """
@@ -46,33 +46,33 @@ is empty; one YAML document is needed""",
     "empty-key": """
 1:1: the file has an empty key; write its name""",
     "escaped-bidi": """
-1:7: name holds U+202E RIGHT-TO-LEFT OVERRIDE, which changes the order in which text is shown; remove it""",
+1:7: name holds U+202E RIGHT-TO-LEFT OVERRIDE, which changes the order in which text is displayed; remove it""",
     "escaped-half": """
-1:7: name holds U+D83D, which is no text; remove it""",
+1:7: name holds U+D83D, which is not text; remove it""",
     "explicit-null": """
 is empty; one YAML document is needed""",
     "indentation": """
-3:3: this fits no line above; indent it as its neighbours are""",
+3:3: the indentation matches no line above; indent it like its neighbours""",
     "infinity": """
 1:13: spec.low is -.inf; a number must be finite
 1:26: spec.high is .Inf; a number must be finite
 1:38: spec.none is .nan; a number must be finite
-1:50: spec.huge is a number too large or too long to hold; put it in quotes if it is text""",
+1:50: spec.huge is a number that is too large or too long; quote it if it is text""",
     "item-among-keys": """
-2:1: a list item stands where a key is due; indent it, or give it a key""",
+2:1: a key is expected here, not a list item; indent it, or give it a key""",
     "key-among-items": """
-3:3: a key stands where an item of the list is due; begin it with - or indent it""",
+3:3: a list item is expected here, not a key; begin it with - or indent it""",
     "key-of-lines": """
-1:1: the file has a key of several lines or with tabs; write it on one line""",
+1:1: the file has a key with line breaks or tabs; write it on one line""",
     "list-on-key-line": """
-1:8: a list can't begin on the line of its key; begin it on the next line""",
+1:8: a list cannot begin on the line of its key; begin it on the next line""",
     "long-number": """
-1:7: seed is a whole number beyond 2^53, where digits get lost; put it in quotes if it is text""",
+1:7: seed is a whole number beyond 2^53, where digits are lost; quote it if it is text""",
     "mapping-key": """
-1:1: the file has a list or mapping for a key; write text
-2:3: the file has a list or mapping for a key; write text""",
+1:1: the file has a list or mapping as a key; use text
+2:3: the file has a list or mapping as a key; use text""",
     "merge-key": """
-2:3: spec merges another mapping (<<); write its keys out""",
+2:3: spec merges another mapping (<<); write out its keys""",
     "missing-colon": """
 2:1: this line is neither a key with a colon nor a list item; complete or indent it""",
     "no-break-space": """
@@ -80,12 +80,12 @@ is empty; one YAML document is needed""",
     "no-such-character": """
 1:10: an escape in double quotes names no character; correct it""",
     "not-normal-form": """
-1:10: the line isn't in Unicode normal form C; write U+00E9 LATIN SMALL LETTER E WITH ACUTE here""",
+1:10: the line is not in Unicode normal form C; write U+00E9 LATIN SMALL LETTER E WITH ACUTE here""",
     "not-utf8": """
-2:9: the byte 0xf6 isn't UTF-8; save the file as UTF-8""",
+2:9: the byte 0xf6 is not UTF-8; save the file as UTF-8""",
     "octal": """
-1:7: mode is 0755, which some readers take for octal; write 755, or "0755" if it is text
-2:6: zip is 08, which some readers take for octal; write 8, or "08" if it is text""",
+1:7: mode is 0755, which some readers read as octal; write 755, or "0755" if it is text
+2:6: zip is 08, which some readers read as octal; write 8, or "08" if it is text""",
     "open-bracket": """
 1:8: a [ or { opens here and breaks off on line 2; add a comma or close it""",
     "open-bracket-at-end": """
@@ -93,24 +93,24 @@ is empty; one YAML document is needed""",
     "open-quote": """
 1:7: a quoted text begins here and never ends; close the quote""",
     "other-keys": """
-1:1: the file has the key 1, which is no text; write "1"
-2:1: the file has the key true, which is no text; write "true"
-3:1: the file has the key ~, which is no text; write "~"
-4:1: the file has the key 0.5, which is no text; write "0.5"
-5:8: spec has the key 017, which is no text; write "017\"""",
+1:1: the file has the key 1, which is not text; write "1"
+2:1: the file has the key true, which is not text; write "true"
+3:1: the file has the key ~, which is not text; write "~"
+4:1: the file has the key 0.5, which is not text; write "0.5"
+5:8: spec has the key 017, which is not text; write "017\"""",
     "reserved-character": """
-1:7: a value can't begin with this character; put it in quotes""",
+1:7: a value cannot begin with this character; quote it""",
     "right-to-left": """
-1:14: the line holds U+202E RIGHT-TO-LEFT OVERRIDE, which changes the order in which text is shown; remove it""",
+1:14: the line holds U+202E RIGHT-TO-LEFT OVERRIDE, which changes the order in which text is displayed; remove it""",
     "several": """
 1:4: an anchor (&) marks a part for reuse; remove it, or quote the text
 2:4: a tag (!) changes how a value is read; remove it, or quote the text
-3:4: an alias (*) repeats another part; write it out, or quote the text
+3:4: an alias (*) repeats another part; write it out or quote the text
 4:1: a is given twice, first on line 1; keep one
 4:4: a is .nan; a number must be finite
-5:4: the line holds U+200B ZERO WIDTH SPACE, which can't be seen; remove it
-6:1: the file merges another mapping (<<); write its keys out
-7:1: the file has the key 5, which is no text; write "5\"""",
+5:4: the line holds U+200B ZERO WIDTH SPACE, which is invisible; remove it
+6:1: the file merges another mapping (<<); write out its keys
+7:1: the file has the key 5, which is not text; write "5\"""",
     "short-escape": """
 1:7: an escape lacks hexadecimal digits; complete it, or double the backslash""",
     "surplus-bracket": """
@@ -121,18 +121,18 @@ is empty; one YAML document is needed""",
 1:4: an anchor (&) marks a part for reuse; remove it, or quote the text
 3:1: the file ends inside a [ or {; close it""",
     "tab": """
-2:1: a tab stands where YAML wants spaces; indent with spaces""",
+2:1: a tab is used for indentation; use spaces""",
     "tag": """
 1:7: a tag (!) changes how a value is read; remove it, or quote the text
 2:7: a tag (!) changes how a value is read; remove it, or quote the text""",
     "text-after-document": """
-1:5: this follows what is a whole document already; make it part of that, or quote it""",
+1:5: the document is already complete here; make this part of it, or quote it""",
     "text-after-quote": """
-1:11: text stands where a key or a list item is due; indent it, or quote the whole value once""",
+1:11: a key or a list item is expected here, not text; indent it, or quote the whole value once""",
     "too-deep": """
-1:35: the file is nested too deeply here; 32 levels are the most""",
+1:35: the file is nested too deeply here; 32 levels are the maximum""",
     "too-deep-block": """
-33:65: the file is nested too deeply here; 32 levels are the most""",
+33:65: the file is nested too deeply here; 32 levels are the maximum""",
     "too-many-accents": """
 1:8: the line puts more than 30 accents on one letter; remove them""",
     "two-documents": """
@@ -140,9 +140,9 @@ is empty; one YAML document is needed""",
     "unknown-escape": """
 1:10: a backslash in double quotes begins an escape; double it, or use single quotes""",
     "utf16": """
-1:1: the byte 0xff isn't UTF-8; save the file as UTF-8""",
+1:1: the byte 0xff is not UTF-8; save the file as UTF-8""",
     "zero-width": """
-1:3: the line holds U+200B ZERO WIDTH SPACE, which can't be seen; remove it""",
+1:3: the line holds U+200B ZERO WIDTH SPACE, which is invisible; remove it""",
 }
 
 
@@ -177,8 +177,8 @@ def characters(ranges: str) -> list[str]:
 @pytest.mark.parametrize(
     ("ranges", "why"),
     [
-        (BIDI, "changes the order in which text is shown; remove it"),
-        (UNSEEN, "can't be seen; remove it"),
+        (BIDI, "changes the order in which text is displayed; remove it"),
+        (UNSEEN, "is invisible; remove it"),
         (SPACES, "only looks like a space; use a plain one"),
     ],
     ids=["bidi", "unseen", "spaces"],
@@ -193,12 +193,12 @@ def test_every_character_that_hides_something_is_refused(ranges: str, why: str) 
 
 
 def test_limits() -> None:
-    assert refusal(b"a" * (LIMIT + 1)) == "f.yaml: is 262,145 bytes long; split it, 262,144 is the most"
-    assert refusal(b"#\n" * 10_001) == "f.yaml: has 10,001 lines; split it, 10,000 is the most"
-    nodes = "f.yaml:1:40000: the file holds too many keys and values; split it, 20,000 is the most"
+    assert refusal(b"a" * (LIMIT + 1)) == "f.yaml: is 262,145 bytes long; split it, 262,144 is the maximum"
+    assert refusal(b"#\n" * 10_001) == "f.yaml: has 10,001 lines; split it, 10,000 is the maximum"
+    nodes = "f.yaml:1:40000: the file holds too many keys and values; split it, 20,000 is the maximum"
     assert refusal(b"[" + b"a," * 20_000 + b"]") == nodes
     many = refusal(b"[" + b"*a, " * 500 + b"]").split("\n")
-    assert many[0] == "f.yaml: has more than 100 problems; these are the first"
+    assert many[0] == "f.yaml: has more than 100 problems; these are the first ones"
     assert len(many) == 101
 
 

@@ -53,7 +53,7 @@ def outcome(mutant: Mutant, root: Path) -> Outcome:
             (copy / mutant.file).write_text(text, encoding="utf-8")
             seen = failing(copy, mutant.tests, "-x")
     except (ValueError, FailedError) as error:
-        return Outcome(mutant, "doesn't apply" if isinstance(error, ValueError) else "failed", str(error))
+        return Outcome(mutant, "does not apply" if isinstance(error, ValueError) else "failed", str(error))
     return Outcome(mutant, "killed", seen[0]) if seen else Outcome(mutant, "survived")
 
 
@@ -78,7 +78,7 @@ def _function(test: str) -> str:
 def _report(controls: Sequence[Outcome], outcomes: Sequence[Outcome]) -> Iterator[str]:
     for each in controls:
         if each.word != "survived":
-            yield f"what ran isn't the copy alone: {each.mutant.id} was {each.word} by {each.by}"
+            yield f"what ran is not the copy alone: {each.mutant.id} was {each.word} by {each.by}"
     for each in outcomes:
         if each.word != "killed":
             yield f"{each.word}: {each.mutant.id} ({each.mutant.file}): {each.mutant.seen}"

@@ -50,7 +50,7 @@ def _checkov(root: Path, groups: Objects) -> Iterator[Finding]:
     read = {each["file_path"].removeprefix("/") for each in [*failed, *report["results"]["passed_checks"]]}
     missed = {path for path, name in names.items() if "/Deployment/" in name or "/Job/" in name} - read
     if missed or report["summary"]["parsing_errors"]:
-        raise SystemExit(f"checkov didn't read all of {', '.join(groups)}: {', '.join(sorted(missed))}")
+        raise SystemExit(f"checkov did not read all of {', '.join(groups)}: {', '.join(sorted(missed))}")
     found = [
         Finding(each["check_id"], names[each["file_path"].removeprefix("/")], each["check_name"]) for each in failed
     ]
@@ -74,7 +74,7 @@ def trivy(objects: Objects, registries: Sequence[str], folder: Path) -> Report:
         argv += ["--format", "json", "--config-data", str(data), str(root)]
         results = json.loads(_run("trivy", "trivy", *argv))["Results"]
         if missed := set(names) - {result["Target"] for result in results}:
-            raise SystemExit(f"trivy didn't read {', '.join(sorted(missed))}")
+            raise SystemExit(f"trivy did not read {', '.join(sorted(missed))}")
         found = [
             Finding(each["ID"], names[result["Target"]], each["Message"])
             for result in results
@@ -126,7 +126,7 @@ def _write(root: Path, groups: Objects) -> dict[str, str]:
 
 def _without_canary(scanner: str, rule: str, findings: Sequence[Finding]) -> Iterator[Finding]:
     if not any(finding.where == "canary" and finding.id == rule for finding in findings):
-        raise SystemExit(f"{scanner} said nothing about a privileged container; it doesn't work here")
+        raise SystemExit(f"{scanner} said nothing about a privileged container; it does not work here")
     return (finding for finding in findings if finding.where != "canary")
 
 

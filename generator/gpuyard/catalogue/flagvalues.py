@@ -20,9 +20,9 @@ def _words(value: object) -> Iterator[str]:
     """A value, or each entry of a list, is a word of the command line."""
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str) and item.startswith("-"):
-            yield "may not begin with a dash: vLLM would read it as a flag"
+            yield "must not begin with a dash: vLLM would read it as a flag"
         elif isinstance(value, list) and isinstance(item, list | dict):
-            yield "may list texts, numbers, true and false, and no lists or mappings"
+            yield "may only list texts, numbers, true and false"
 
 
 def _inside(value: object) -> Iterator[object]:
@@ -34,11 +34,11 @@ def _inside(value: object) -> Iterator[object]:
 
 def _limits(value: object) -> Iterator[str]:
     if isinstance(value, str) and _CONTROL.search(value):
-        yield "may have no control characters"
+        yield "must not have control characters"
     elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
         yield f"may have {_LONGEST_TEXT} characters at most"
     elif isinstance(value, int | float) and abs(value) > _LARGEST:
-        yield "is a number beyond 10^15; put it in quotes if it is text"
+        yield "is a number beyond 10^15; quote it if it is text"
     elif isinstance(value, list | dict) and len(value) > _MOST_ENTRIES:
         yield f"may have {_MOST_ENTRIES} entries at most"
     elif isinstance(value, dict) and any(len(key) > _LONGEST_KEY for key in value):

@@ -105,7 +105,7 @@ def _switched_wrongly(found: Mapping[str, Release]) -> Iterable[Problem]:
     for file, release in found.items():
         count = switched.count(release.component)
         if count == 0 or (count > 1 and release.switch):
-            message = f"component {release.component} has {count} files with default and description; one is right"
+            message = f"component {release.component} has {count} files with default and description; keep one"
             yield Problem(Location(file), message)
 
 

@@ -161,7 +161,7 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version) -> 
     elif flag is None or (negated and not flag.negatable):
         yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
     elif by := _rule("computed", canonical):
-        yield f"gpuyard sets it itself: it comes from {by}"
+        yield f"gpuyard sets it from {by}; remove it here"
     else:
         if not negated and value is not False:
             yield from _unsafe(canonical, unsafe)
@@ -173,11 +173,13 @@ def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What each flag may be and all of them, or the arithmetic, may not."""
     for name in args:
         if name.startswith("no-") and _positive(name) in args:
-            yield name, f"stands beside {_positive(name)}; keep one"
+            yield name, f"conflicts with {_positive(name)}; keep one"
     if args.get("enable-auto-tool-choice") is True and "tool-call-parser" not in args:
-        yield "enable-auto-tool-choice", "needs tool-call-parser, the form in which the model writes its calls"
+        yield "enable-auto-tool-choice", "needs tool-call-parser, which names the format of the model's tool calls"
     if args.get("dtype") in _FOUR_BYTES:
-        message = f"{args['dtype']} doubles weights and KV cache, which the fit counts with two bytes; use bfloat16"
+        message = (
+            f"{args['dtype']} doubles weights and KV cache, which the fit counts at two bytes per value; use bfloat16"
+        )
         yield "dtype", message
 
 
@@ -185,7 +187,7 @@ def _variable(name: str, unsafe: Collection[str], known: Version) -> Iterator[st
     if gone := _gone(name, known):
         yield gone
     elif by := _rule("computed", name):
-        yield f"gpuyard sets it itself: it comes from {by}"
+        yield f"gpuyard sets it from {by}; remove it here"
     elif name.startswith("VLLM_") and name not in known.environment:
         yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment)}"
     else:
@@ -212,7 +214,7 @@ def _rule(kind: str, name: str) -> str | None:
 def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
     reason = _rule("unsafe", name)
     if reason and name not in unsafe:
-        yield f"{reason}; if that is wanted, add {name} to serving.unsafe"
+        yield f"{reason}; to allow it, add {name} to serving.unsafe"
 
 
 def _type(value: object, flag: Flag) -> Iterator[str]:
@@ -223,7 +225,7 @@ def _type(value: object, flag: Flag) -> Iterator[str]:
     elif flag.list_form is ListForm.JSON and isinstance(value, str):
         yield "must be an array"  # the chart writes it as the JSON text that vLLM reads
     elif flag.list_form is ListForm.REPEAT and isinstance(value, list) and len(value) > 1:
-        yield "may have one entry: vLLM takes more only by repeating the flag, which its configuration file can't"
+        yield "may have only one entry: vLLM takes more by repeating the flag, which its configuration file cannot do"
 
 
 def deprecations(args: Mapping[str, Any], version: str) -> list[Finding]:

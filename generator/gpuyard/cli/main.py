@@ -100,7 +100,7 @@ def main() -> None:
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         # Files that we write have names: this is where the results go.
-        click.echo(f"error: the results can't be written: {error.strerror}", err=True)
+        click.echo(f"error: cannot write the results: {error.strerror}", err=True)
         _silence()
         sys.exit(_UNWRITTEN)
 

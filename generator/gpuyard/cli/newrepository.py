@@ -46,7 +46,7 @@ def _blueprints(folder: Path | None) -> dict[str, str]:
         try:
             texts[name] = _for_users(data.decode())
         except UnicodeDecodeError:
-            problems.append(Problem(Location(name if name.isprintable() else ascii(name)), "isn't text in UTF-8"))
+            problems.append(Problem(Location(name if name.isprintable() else ascii(name)), "is not UTF-8 text"))
     if problems:
         raise InputError(problems)
     return texts
@@ -77,7 +77,7 @@ def _check(tree: Tree, directory: Path) -> None:
     inside = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
     # A clone of a repository without commits is as good as nothing.
     if directory.exists() and (not directory.is_dir() or inside - {".git"}):
-        raise OutputError(f"{directory}: is there already and not empty; init makes a new repository")
+        raise OutputError(f"{directory}: already exists and is not empty; init makes a new repository")
 
 
 def _of_option(problem: Problem) -> Problem:
@@ -91,7 +91,7 @@ def _of_option(problem: Problem) -> Problem:
 def _check_new(snapshot: Snapshot, directory: Path) -> None:
     """Of a repository that was there."""
     if snapshot.commit:
-        raise OutputError(f"{directory}: has commits already; init makes a new repository")
+        raise OutputError(f"{directory}: already has commits; init makes a new repository")
     if snapshot.target.head != snapshot.branch:
         change = f"git -C {directory} symbolic-ref HEAD refs/heads/{snapshot.branch}"
         raise OutputError(

@@ -23,7 +23,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
 def given(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """A variable of CI that isn't set must not count as an option that was left out."""
     if value == "":
-        raise click.BadParameter("is empty; give a value, or leave the option out", ctx, param)
+        raise click.BadParameter("is empty; give a value or omit the option", ctx, param)
     return value
 
 
@@ -43,11 +43,11 @@ def workload(resolved: "Resolved", project: "Project", name: str, shape: str) ->
     """The workload of a blueprint on a shape; says why there is none."""
     names = sorted(blueprint.name for blueprint in project.blueprints)
     if name not in names:
-        raise MissingError(f"there is no blueprint {name}; {nearest(name, names)}")
+        raise MissingError(f"no blueprint is called {name}; {nearest(name, names)}")
     found = {item.shape.name: item for item in resolved.workloads if item.name == name}
     if shape in found:
         return found[shape]
     for refusal in resolved.refusals:
         if (refusal.blueprint, refusal.shape) == (name, shape):
-            raise MissingError(f"{name} doesn't run on {shape}: {refusal.reason}")
-    raise MissingError(f"{name} doesn't run on {shape}; {nearest(shape, found)}")
+            raise MissingError(f"{name} does not run on {shape}: {refusal.reason}")
+    raise MissingError(f"{name} does not run on {shape}; {nearest(shape, found)}")

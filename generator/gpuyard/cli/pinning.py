@@ -56,4 +56,4 @@ def _write(file: Path, text: str) -> None:
         Path(stream.name).chmod(0o644)
         os.replace(stream.name, file)  # noqa: PTH105 - replaces a link, too, instead of what it leads to
     except OSError as error:
-        raise OutputError(f"{file}: can't be written: {error.strerror}") from error
+        raise OutputError(f"{file}: cannot be written: {error.strerror}") from error

@@ -41,4 +41,4 @@ class Directory:
                 return os.fsencode(file.readlink())
             return file.read_bytes() if file.is_file() else None
         except OSError as error:
-            raise OutputError(f"{path}: can't be read: {error.strerror}") from error
+            raise OutputError(f"{path}: cannot be read: {error.strerror}") from error

@@ -45,7 +45,7 @@ def read_lock(text: str | None) -> Lock:
         reason = "more than any lock has"
     except _DamagedError as error:
         reason = str(error)
-    raise GpuyardError(f"{place}: damaged ({reason}); restore the version before and commit it: {_RESTORE}")
+    raise GpuyardError(f"{place}: damaged ({reason}); restore its previous version and commit it: {_RESTORE}")
 
 
 def write_lock(lock: Lock) -> str:
@@ -75,7 +75,9 @@ def _written(placed: Placed) -> Mapping[str, object]:
 def _lock(data: object) -> Lock:
     number = data.get("format") if isinstance(data, dict) else None
     if type(number) is not int or number < _WITHOUT_PLACEMENTS:
-        raise GpuyardError(f"{LOCK}: is not gpuyard's: it has no format; move it away, or restore ours: {_RESTORE}")
+        raise GpuyardError(
+            f"{LOCK}: not written by gpuyard (it has no format); move it, or restore gpuyard's: {_RESTORE}"
+        )
     if number > _FORMAT:
         raise GpuyardError(f"{LOCK}: written by a newer gpuyard (format {number}); upgrade gpuyard")
     whole = _mapping(data, "it")

@@ -32,7 +32,7 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
         found = f"branch {head}" if head else "no branch"
         other = head or "<branch>"
         raise OutputError(
-            f"{directory} has {found} checked out, and what is compiled is committed to {branch}, the stack's branch; "
+            f"{directory} has {found} checked out, but gpuyard commits to {branch}, the stack's branch; "
             f"`git switch {branch}` first, or commit to another with `--branch {other}`"
         )
     if not checked_out and STACK_FILE not in snapshot.files:
@@ -54,17 +54,17 @@ def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
 
 def _reason(snapshot: "Snapshot") -> str:
     if snapshot.commit is None:
-        return f"{snapshot.branch} has no commit yet, and the generated commit would begin it without these files"
+        return f"{snapshot.branch} has no commit yet, and the generated commit would be its first, without these files"
     place = f"{snapshot.branch} at {snapshot.commit[:_SHORT]}"
-    return f"the generated commit would follow {place}, which has other files than are compiled"
+    return f"the generated commit would follow {place}, whose source files differ from the ones being compiled"
 
 
 def _advice(branch: str, here: bool, checked_out: bool) -> str:
     if checked_out:
         return (
-            "commit them first (`git add`, `git commit`), or take them back (`git restore`); "
-            "`gpuyard check` and `gpuyard render` show what follows from them as they are"
+            "commit them first (`git add`, `git commit`) or discard the changes (`git restore`); "
+            "`gpuyard check` and `gpuyard render` show the result without committing"
         )
     if here:
         return f"`git switch {branch}` first, or commit to the branch that is checked out with --branch"
-    return f"bring them to {branch} there first, as by a push, or compile in a checkout of it"
+    return f"push them to {branch} there first, or compile in a checkout of it"

@@ -14,11 +14,9 @@ def check_current(plan: Plan) -> None:
     if plan.empty:
         return
     lines = [
-        f"{path}{' has no source any more' if path in plan.deleted else ''}"
+        f"{path}{' no longer has a source' if path in plan.deleted else ''}"
         for path in sorted([*plan.written, *plan.deleted])
     ]
     more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
-    first = (
-        f"{len(lines)} generated files aren't what follows from stack.yaml and blueprints/; `gpuyard compile` writes:"
-    )
+    first = f"{len(lines)} generated files are out of date; `gpuyard compile` would write:"
     raise StaleError("\n".join([first, *lines[:_NAMED], *more]))

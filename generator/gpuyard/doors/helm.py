@@ -68,7 +68,7 @@ class Embedded:
     def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
         if refused := list(self._values[chart].problems(values)):
-            raise ToolError("the chart doesn't take these values:\n" + "\n".join(refused))
+            raise ToolError("the chart refuses these values:\n" + "\n".join(refused))
         try:
             texts = self._charts[chart].render(dict(values), name=release, namespace=namespace)
         except self._error as error:

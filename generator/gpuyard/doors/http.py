@@ -78,7 +78,7 @@ def _check(url: str, plain: Collection[str]) -> str:
         parts.scheme == "http" and (is_loopback(parts.netloc) or parts.netloc in plain)
     )
     if not spoken or not parts.hostname or "@" in parts.netloc:
-        raise ToolError(f"{url}: only https is spoken here, and http with this machine or a host named by --insecure")
+        raise ToolError(f"{url}: only https is allowed; http only to this machine or to a host given with --insecure")
     return parts.netloc
 
 
@@ -98,7 +98,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         if urllib.parse.urlsplit(newurl).scheme != req.type:
-            raise ToolError(f"{req.full_url}: leads to {newurl}, another scheme; that isn't followed")
+            raise ToolError(f"{req.full_url}: redirects to {newurl}, another scheme, which gpuyard does not follow")
         _check(newurl, self._plain)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -38,9 +38,11 @@ def digest(repository: str, tag: str, *, plain: Collection[str] = ()) -> str:
     image = f"{repository}:{tag}"
     answer = _manifest(f"{scheme}://{host}/v2/{name}/manifests/{tag}", name, plain)
     if answer.status == _NOT_FOUND:
-        raise MissingError(f"{image}: the registry doesn't have it")
+        raise MissingError(f"{image}: not found in the registry")
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-        raise ToolError(f"{image}: the registry wants a login, and gpuyard asks without; write its digest by hand")
+        raise ToolError(
+            f"{image}: the registry requires a login, which gpuyard does not support; write its digest by hand"
+        )
     if answer.status != _OK:
         raise ToolError(f"{image}: the registry answers {answer.status}")
     return _verified(image, answer)
@@ -78,9 +80,9 @@ def _token(challenge: Mapping[str, str], name: str, plain: Collection[str]) -> s
 def _verified(image: str, answer: Response) -> str:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip()
     if kind not in _MANIFESTS:
-        raise ToolError(f"{image}: the registry answers with {kind or 'no type'}, which is no image")
+        raise ToolError(f"{image}: the registry answers with {kind or 'no type'}, which is not an image")
     computed = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
     named = answer.headers.get("docker-content-digest", computed)
     if named != computed:
-        raise ToolError(f"{image}: the registry says {named}, but what it sends is {computed}; neither is written")
+        raise ToolError(f"{image}: the registry says {named}, but sends {computed}; neither is written")
     return computed

@@ -48,7 +48,7 @@ class Refusal:
     @property
     def reason(self) -> str:
         """The numbers of every node and what would fit instead, in one line."""
-        lines = [f"{self.model} doesn't fit with a context of {self.context} tokens"]
+        lines = [f"{self.model} does not fit with a context of {self.context} tokens"]
         lines += [f"{name}: {_attempt(found)}" for name, found in self.fits.items()]
         return "; ".join([*lines, *self.instead])
 

@@ -84,11 +84,11 @@ def impossible(model: Model, node: Node, settings: Settings) -> str | None:
     if settings.gpus > node.gpus:
         return f"needs {settings.gpus} GPUs, the node has {node.gpus}"
     if heads % tensor:
-        return f"tensor parallelism {tensor} doesn't divide {heads} attention heads"
+        return f"tensor parallelism {tensor} does not divide {heads} attention heads"
     if not model.attention.latent and kv_heads % tensor and tensor % kv_heads:
         return f"tensor parallelism {tensor} neither divides {kv_heads} KV heads nor is a multiple of them"
     if model.vision and model.vision.heads and not model.vision.replicated and model.vision.heads % tensor:
-        return f"tensor parallelism {tensor} doesn't divide {model.vision.heads} heads of the vision tower"
+        return f"tensor parallelism {tensor} does not divide {model.vision.heads} heads of the vision tower"
     if settings.context > model.attention.max_context:
         return f"context {settings.context} is more than the model's {model.attention.max_context}"
     if settings.kv_dtype.startswith("fp8") and not node.gpu.fp8:
@@ -143,7 +143,7 @@ def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int
         asked = f"a request of {found.settings.context} tokens needs {needed:.2f} GiB of KV cache on each GPU"
         return Verdict.NO, f"{asked}, {rest}"
     if found.kv - MARGIN_GIB < needed:
-        return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, which the estimate may be wrong by"
+        return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, the margin of error of the estimate"
     if found.full_length < _FULL_LENGTH:
         return Verdict.TIGHT, f"{found.full_length:.1f} full-length requests at once, not {_FULL_LENGTH}"
     if found.typical < concurrency:
@@ -173,7 +173,7 @@ def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...
     if model.attention.window:
         found.append(f"{model.attention.window.layers} layers keep {model.attention.window.tokens} tokens only")
     if model.attention.state:
-        found.append("linear attention: the state of a sequence is counted, its alignment to blocks isn't")
+        found.append("linear attention: the state of a sequence is counted, its alignment to blocks is not")
     if settings.adapters:
         found.append(f"{settings.adapters} adapters of rank {settings.adapter_rank}, on every layer")
     if model.vision:

@@ -89,11 +89,11 @@ def misplaced(path: str) -> str | None:
     """What is wrong with the place or the name of a blueprint's file."""
     folder, _, name = path.rpartition("/")
     if folder != BLUEPRINTS:
-        return f"{path!a}: sub-folders aren't read; move it to {BLUEPRINTS}/"
+        return f"{path!a}: gpuyard does not read sub-folders; move it to {BLUEPRINTS}/"
     if not _NAME.fullmatch(name):
-        return f"{path!a}: name the file with letters, digits, dashes, dots and underscores alone"
+        return f"{path!a}: the file name may only have letters, digits, dashes, dots and underscores"
     if not name.endswith(_ENDINGS):
-        return f"{path!a}: isn't read; call it {name.rpartition('.')[0]}.yaml"
+        return f"{path!a}: gpuyard does not read this ending; rename it to {name.rpartition('.')[0]}.yaml"
     return None
 
 
@@ -106,11 +106,11 @@ def _bytes(directory: Path, name: str) -> bytes:
     file = directory / name
     # realpath and not resolve(), which fails for a link to itself
     if os.path.realpath(file) != os.path.join(os.path.realpath(directory), name):  # noqa: PTH118 - as realpath has it
-        raise _NotPlainError("is a link, or its folder is one; use a plain file")
+        raise _NotPlainError("is a link, or in a linked folder; use a regular file")
     try:
         if not file.is_file():  # a folder, or a pipe, which would keep us waiting
-            raise _NotPlainError("isn't a plain file; move it away")
+            raise _NotPlainError("is not a regular file; move it")
         with file.open("rb") as stream:
             return stream.read(_ENOUGH)
     except OSError as error:
-        raise _NotPlainError(f"can't be read: {error.strerror}") from error
+        raise _NotPlainError(f"cannot be read: {error.strerror}") from error

@@ -14,11 +14,11 @@ _PULL = ".dockerconfigjson"
 _TLS = ("tls.crt", "tls.key")
 _CLASSES = {
     "fss": (
-        "ReadWriteMany on File Storage. OKE has none of its own: write one with the availability domain and the mount "
+        "ReadWriteMany on File Storage. OKE does not provide one: create it with the availability domain and the mount "
         "target, as [Oracle describes]({guide}). **Models run as user and group {uid}, and OKE ignores `fsGroup` on "
         "File Storage**, so that a new file system belongs to root and downloads end with “Permission denied”. Either "
         "recreate the CSIDriver `fss.csi.oraclecloud.com` with `fsGroupPolicy: File`, or squash all users in the "
-        "class's `exportOptions`; both stand on that page under “Permission Denied”"
+        "class's `exportOptions`; both are described on that page under “Permission Denied”"
     ),
     "block": "ReadWriteOnce on block volumes; OKE has `oci-bv`",
     "nvme": "the local drives of bare-metal nodes, bound when the pod is placed (`WaitForFirstConsumer`)",
@@ -67,7 +67,7 @@ def needs(resolved: Resolved) -> Iterator[str]:
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
     yield from ENGINES[stack.engine].needs()
-    yield "a CNI that enforces NetworkPolicy, on OKE with Calico; where none does, every pod may call every model"
+    yield "a CNI that enforces NetworkPolicy (on OKE: Calico); without one, every pod can call every model"
     yield from _storage(stack, workloads)
     for kind, names in (
         ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
@@ -91,7 +91,7 @@ def _components(platform: Platform) -> Iterator[str]:
     labels = ", ".join(f"`{key}: {value}`" for key, value in prometheus.written(platform).labels.items())
     for release in catalogue():
         if release.switch and release.switch.without and not platform.components[release.component].enabled:
-            selected = f" that carry {labels}" if labels else " and whatever their labels"
+            selected = f" that carry {labels}" if labels else " regardless of their labels"
             yield release.switch.without + (selected if release.service else "")
 
 
@@ -102,7 +102,7 @@ def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
             yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=users[kind])}"
     claims = {claim: workload.needs.user for workload in workloads for claim in workload.needs.claims}
     for claim, user in claims.items():
-        yield f"the claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {user}"
+        yield f"the volume claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {user}"
 
 
 def _once(names: Iterable[str | None]) -> list[str]:

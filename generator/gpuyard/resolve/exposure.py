@@ -13,7 +13,7 @@ __all__ = ["check", "check_stack", "notes", "stack_notes", "tls_secret"]
 def check_stack(stack: Stack, problems: Problems) -> None:
     """One way for all hosts."""
     if stack.gateway and stack.ingress:
-        message = "models are exposed by spec.gateway already; keep one of the two"
+        message = "conflicts with spec.gateway; keep one of the two"
         problems.add(stack.file, ("spec", "ingress"), message, key=True)
 
 
@@ -22,18 +22,20 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
     expose, path = blueprint.spec.expose, ("spec", "expose")
     if expose.host is None:
         if expose.tls_secret:
-            problems.add(blueprint.file, (*path, "tlsSecret"), "is the certificate of a host; add host", key=True)
+            problems.add(
+                blueprint.file, (*path, "tlsSecret"), "needs a host to be the certificate of; add host", key=True
+            )
         return
     if stack.gateway is None and stack.ingress is None:
         message = "needs a Gateway or an Ingress; name it in stack.yaml under spec.gateway or spec.ingress"
         problems.add(blueprint.file, (*path, "host"), message, key=True)
     if stack.ingress is None and expose.tls_secret:
-        message = "is read where the stack has an Ingress; a Gateway's listener has its own certificate, so remove it"
+        message = "only applies where the stack has an Ingress; a Gateway's listener has its own certificate; remove it"
         problems.add(blueprint.file, (*path, "tlsSecret"), message, key=True)
     if stack.ingress and not stack.ingress.plain_http and tls_secret(expose, stack) is None:
         message = (
             f"{expose.host} needs a certificate; name its Secret as expose.tlsSecret, or one for all hosts as "
-            "spec.ingress.tlsSecret in stack.yaml (spec.ingress.plainHttp: true allows to go without)"
+            "spec.ingress.tlsSecret in stack.yaml (or allow plain http with spec.ingress.plainHttp: true)"
         )
         problems.add(blueprint.file, (*path, "host"), message, key=True)
 
@@ -49,8 +51,8 @@ def stack_notes(stack: Stack) -> Iterator[str]:
     """Ways that may go without TLS."""
     if stack.gateway and stack.gateway.listener is None:
         yield (
-            f"{stack.file}: routes attach to every listener of Gateway {stack.gateway.name}, one without TLS too; "
-            "name the one with TLS as spec.gateway.listener"
+            f"{stack.file}: routes attach to every listener of Gateway {stack.gateway.name}, including any without "
+            "TLS; set spec.gateway.listener to the one with TLS"
         )
 
 
@@ -58,14 +60,14 @@ def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
     """Too many who may call it, or nobody."""
     expose = blueprint.spec.expose
     if expose.host and expose.api_key is None:
-        yield f"{blueprint.file}: {expose.host} answers everybody; expose.apiKey asks for a key"
+        yield f"{blueprint.file}: {expose.host} accepts requests from anyone; set expose.apiKey to require a key"
     if expose.host and stack.ingress and tls_secret(expose, stack) is None:
         yield (
-            f"{blueprint.file}: {expose.host} is served without TLS: whoever is on the way reads prompts and keys; "
-            "expose.tlsSecret names a certificate"
+            f"{blueprint.file}: {expose.host} is served without TLS, so prompts and keys can be read in transit; "
+            "set expose.tlsSecret to a certificate"
         )
     if expose.host is None and not blueprint.spec.client_namespaces:
         yield (
-            f"{blueprint.file}: nobody may call {blueprint.name}; clientNamespaces lets pods of the cluster in, "
-            "expose.host clients from outside"
+            f"{blueprint.file}: {blueprint.name} accepts no requests yet: set clientNamespaces (pods in the cluster) "
+            "or expose.host (clients outside)"
         )

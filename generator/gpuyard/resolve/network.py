@@ -30,10 +30,10 @@ def check(stack: Stack, problems: Problems) -> None:
         if isinstance(network, str):
             problems.add(stack.file, where, network)
         elif network.overlaps(_LINK_LOCAL):
-            message = f"{rule.cidr} holds addresses of {_LINK_LOCAL}, where pods would find the node's identity"
-            problems.add(stack.file, where, f"{message}; name the addresses that are needed")
+            message = f"{rule.cidr} holds addresses of {_LINK_LOCAL}, where pods could read the node's credentials"
+            problems.add(stack.file, where, f"{message}; list only the addresses that are needed")
         elif network.prefixlen < _LARGEST and not any(network.subnet_of(each) for each in _PRIVATE):
-            message = f"{rule.cidr} is more than a private network; name it by a prefix of {_LARGEST} bits or more"
+            message = f"{rule.cidr} is larger than a private network; use a prefix of /{_LARGEST} or longer"
             problems.add(stack.file, where, message)
     for index, cidr in enumerate(stack.network.dns):
         path = ("spec", "network", "dns", index)
@@ -50,11 +50,11 @@ def _network(cidr: str) -> IPv4Network | str:
     try:
         network = IPv4Network(cidr, strict=False)
     except ValueError:
-        return f"{cidr} has a number that is too large, or zeros in front; write it such as 10.0.7.9/32"
+        return f"{cidr} has a number that is too large, or leading zeros; write it like 10.0.7.9/32"
     address, _, bits = cidr.partition("/")
     if address != str(network.network_address):
-        return f"{cidr} begins inside of a network; write {network}"
-    return network if bits == str(network.prefixlen) else f"{cidr} has zeros in front; write {network}"
+        return f"{cidr} has host bits set; write {network}"
+    return network if bits == str(network.prefixlen) else f"{cidr} has leading zeros; write {network}"
 
 
 def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
@@ -65,10 +65,10 @@ def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
             continue
         host, port = _target(address)
         if host is None or port is None:
-            yield f"{blueprint.file}: {variable} isn't an address; write it such as http://proxy.example.com:3128"
+            yield f"{blueprint.file}: {variable} is not an address; write it like http://proxy.example.com:3128"
         elif not _let_out(host, port, stack.network):
             yield (
-                f"{blueprint.file}: {variable} is {host}, port {port}, which the NetworkPolicy closes; list its "
+                f"{blueprint.file}: {variable} is {host}, port {port}, which the NetworkPolicy blocks; list its "
                 f"addresses with port: {port} in stack.yaml as spec.network.egress"
             )
 

@@ -20,7 +20,7 @@ def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterat
         yield f"{stack.file}: flags and metrics of vLLM {stack.vllm.version} are checked as those of {known.release}"
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
-        yield f"{BLUEPRINTS}: no blueprints here, so no models, the platform alone; write one as {example}"
+        yield f"{BLUEPRINTS}: no blueprints here, so only the platform is deployed; add one as {example}"
     yield from _of_nodes(project, site.available)
     if any(workload.reach and workload.reach.outside for workload in workloads):
         yield from exposure.stack_notes(stack)

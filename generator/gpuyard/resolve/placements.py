@@ -43,12 +43,12 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
         if name in project.broken and name not in found:
             continue  # its file has problems of its own
         if name not in found:
-            problems.add(project.stack.file, path, f"there is no blueprint {name}; {nearest(name, found)}", key=True)
+            problems.add(project.stack.file, path, f"no blueprint is called {name}; {nearest(name, found)}", key=True)
         elif shape not in cluster.shapes:
             message = f"the cluster has no shape {shape}; {nearest(shape, cluster.shapes)}"
             problems.add(project.stack.file, path, message)
         elif shape not in found[name] or not _runs(cluster, found[name][shape]):
-            message = f"{name} doesn't run on {shape} here; {nearest(shape, found[name])}"
+            message = f"{name} does not run on {shape} here; {nearest(shape, found[name])}"
             problems.add(project.stack.file, path, message)
         else:
             chosen.append(found[name][shape])
@@ -67,6 +67,6 @@ def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: 
         problems.add(
             project.stack.file,
             ("spec", "clusters", index),
-            f"its blueprints may take {sum(most.values())} GPUs at their most ({parts}), "
+            f"its blueprints may take {sum(most.values())} GPUs at most ({parts}), "
             f"and spec.policy.maxGpus is {limit}; lower scaling.max or rollout.spareGpus, or raise the limit",
         )

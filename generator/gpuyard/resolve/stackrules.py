@@ -23,7 +23,7 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
         problems.add(
             stack.file,
             ("spec", "repository", "url"),
-            "plain http can be read and changed on its way; use https:// or ssh://, "
+            "plain http can be read and changed in transit; use https:// or ssh://, "
             "or set spec.repository.insecure: true for a server inside the cluster's network",
         )
     if stack.repository.url.startswith("ssh://") and stack.repository.secret is None:

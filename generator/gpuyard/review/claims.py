@@ -21,12 +21,12 @@ def refusals(before: Placements, after: Placements) -> Iterator[Consequence]:
 def _refusal(name: str, old: Claim | None, new: Claim | None) -> str | None:
     if old is None or new is None:
         return None
-    way = f"or delete PersistentVolumeClaim {name}-cache before the clusters follow"
+    way = f"or delete PersistentVolumeClaim {name}-cache before the clusters sync"
     if old.kind != new.kind:
-        return f"a claim can't change from {old.kind} to {new.kind}: set {name}'s storage.cache.kind back, {way}"
+        return f"a claim cannot change from {old.kind} to {new.kind}: set {name}'s storage.cache.kind back, {way}"
     if old.storage_class != new.storage_class:
         change = f"from {old.storage_class} to {new.storage_class}"
-        return f"a claim can't change {change}: set spec.storage of the stack back, {way}"
+        return f"a claim cannot change {change}: set spec.storage of the stack back, {way}"
     if new.gib < old.gib:
-        return f"a claim can't shrink from {old.gib}Gi to {new.gib}Gi: set {name}'s storage.cache.size, {way}"
+        return f"a claim cannot shrink from {old.gib}Gi to {new.gib}Gi: set {name}'s storage.cache.size, {way}"
     return None

@@ -116,7 +116,7 @@ def _run(command: list[str]) -> str:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()[-15:]
-        raise SetupError(f"vLLM can't be installed: {' '.join(command[:5])} …\n{store.indent(lines)}")
+        raise SetupError(f"vLLM cannot be installed: {' '.join(command[:5])} …\n{store.indent(lines)}")
     return done.stdout
 
 

@@ -26,7 +26,7 @@ from tests.e2e.vllm import install
 __all__ = ["ADDED", "ENVIRONMENT", "NEEDS_VLLM", "REPLACED", "Pod", "Server", "configuration"]
 
 NEEDS_VLLM: Final = pytest.mark.skipif(
-    not install.environment().is_dir(), reason="vLLM isn't installed: python -m tests.e2e.vllm.install"
+    not install.environment().is_dir(), reason="vLLM is not installed: python -m tests.e2e.vllm.install"
 )
 
 _ADDRESS: Final = "127.0.0.1"

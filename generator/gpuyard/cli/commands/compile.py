@@ -121,7 +121,7 @@ def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
 def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     """Whether a commit would follow from the directory as it stands."""
     if not alone:
-        raise click.UsageError("--check looks at the files in DIR alone: it goes with no other option but --output")
+        raise click.UsageError("--check only looks at the files in DIR and takes no other option but --output")
     from gpuyard import pipeline
     from gpuyard.cli.report import as_data
     from gpuyard.commit.directory import Directory

@@ -32,7 +32,7 @@ def command(directory: Path, lock: bool, plain: tuple[str, ...], as_json: bool) 
     from gpuyard.resolve import resolve
 
     if plain and not lock:
-        raise click.UsageError("--insecure is for --lock: without it, no registry is asked")
+        raise click.UsageError("--insecure only applies with --lock: without it, no registry is asked")
     resolved = resolve(load(directory))
     if lock:
         from gpuyard.cli.pinning import pin

@@ -151,6 +151,6 @@ def _link(mark: Path, lock_file: Path, wait: float) -> None:
         except FileExistsError as error:
             if time.monotonic() >= deadline:
                 raise ConflictError(
-                    f"{lock_file} is held by another git command; if none is running it was left behind: delete it"
+                    f"{lock_file} is held by another git command; if none is running, it was left behind: delete it"
                 ) from error
             time.sleep(0.05)

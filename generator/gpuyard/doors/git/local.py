@@ -83,7 +83,7 @@ class Local:
             checkout = self._checkout(store)
             if not self.bare and os.path.lexists(checkout.ours):
                 if not alone:
-                    raise ConflictError(f"{checkout.ours} is there: another gpuyard is at work, or was killed")
+                    raise ConflictError(f"{checkout.ours} exists: another gpuyard is running, or was killed")
                 journal = worktree.interrupted(checkout)
                 worktree.recover(checkout, journal, journal and self._checked_out(store, journal.ref))
             yield directory
@@ -136,7 +136,7 @@ class Local:
         if commit and not there.push(store, commit, theirs):
             way = self._way_to_pull(store, ref, commit, mark)
             raise ConflictError(
-                f"{there.label} has commits that {name} in {self.label} lacks: {way}, then run this again"
+                f"{there.label} has commits that {name} in {self.label} does not have: {way}, then run this again"
             )
 
     def _way_to_pull(self, store: Store, ref: str, commit: str, mark: str) -> str:
@@ -232,7 +232,7 @@ class Local:
             return False
         if lock := re.search(r"Unable to create '(.*)': File exists", result.err):
             raise ConflictError(
-                f"{lock[1]} is held by another git command; if none is running it was left behind: delete it"
+                f"{lock[1]} is held by another git command; if none is running, it was left behind: delete it"
             )
         raise explain(result, f"moving the branch of {self.label}")
 
@@ -263,14 +263,14 @@ def open_local(path: Path) -> Local:
         above = run("rev-parse", "--show-toplevel", cwd=root, user_config=True)
         if above.status == 0:
             top = os.fsdecode(above.out).removesuffix("\n")
-            raise OutputError(f"{path} isn't the top of the repository {top}, where its files have to be")
-        raise OutputError(f"{path} isn't a Git repository; make it one with `git init -b main {path}`")
+            raise OutputError(f"{path} is not the top of the repository {top}, where its files must be")
+        raise OutputError(f"{path} is not a Git repository; create one with `git init -b main {path}`")
     if "dubious ownership" in result.err:
         raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")
     lines = os.fsdecode(checked(result, f"opening {path}")).split("\n")
     bare, inside, git_dir, common_dir, hash_name, prefix = lines[:6]
     if bare == "false" and (inside == "false" or prefix):
-        raise OutputError(f"{path} isn't the top of a work tree; name the directory that is")
+        raise OutputError(f"{path} is not the top of a work tree; give the directory that is")
     return Local(root, Path(git_dir), (root / common_dir).resolve(), bare == "true", hash_name)
 
 

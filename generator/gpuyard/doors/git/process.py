@@ -102,7 +102,7 @@ def _git() -> "Git":
     try:
         from git.cmd import Git
     except ImportError as error:  # GitPython looks for the program when it is imported
-        raise ToolError("git is needed and isn't on PATH; install it and run again") from error
+        raise ToolError("git is not on PATH; install it and run this again") from error
     return Git()
 
 

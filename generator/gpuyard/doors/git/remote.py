@@ -52,7 +52,7 @@ def parse_url(url: str) -> "Remote":
         return Remote(url)
     allowed = "a directory, https://host/path, ssh://user@host/path or user@host:path"
     shown = printable(re.sub(r"//[^/]*@", "//…@", url))
-    raise InputError([Problem(Location(shown), f"not a repository that gpuyard reaches; give {allowed}")])
+    raise InputError([Problem(Location(shown), f"not a repository that gpuyard can reach; give {allowed}")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Remote:
             return checked(store.run("rev-parse", "--verify", ours), "reading the branch").decode().strip()
         if "object format" in result.err or "mismatched algorithms" in result.err:
             raise ToolError(
-                f"{self.label} is a SHA-256 repository, which git can't fetch into; use a clone of it on disk"
+                f"{self.label} is a SHA-256 repository, which git cannot fetch into; use a clone of it on disk"
             )
         if "couldn't find remote ref" not in result.err:
             raise explain(result, f"fetching from {self.label}", remote=True)

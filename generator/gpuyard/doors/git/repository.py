@@ -127,7 +127,7 @@ class Commit:
 def read_tree(target: str | Path, branch: str) -> Iterator[Snapshot]:
     """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
     if _BAD_BRANCH.search(branch):
-        raise InputError([Problem(Location(branch), "not a name that a branch can have")])
+        raise InputError([Problem(Location(branch), "not a valid branch name")])
     place = parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
     with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
         store = place.store(Path(scratch) / "git")
@@ -175,9 +175,7 @@ def create_repository(path: Path) -> None:
     if (root / ".git/HEAD").exists():
         return
     if inside - {".git"}:  # a .git without HEAD: a `git init` that was killed
-        raise OutputError(
-            f"{path} isn't empty and isn't a Git repository; `git init -b main {path}` if it should be one"
-        )
+        raise OutputError(f"{path} is not empty and is not a Git repository; `git init -b main {path}` to make it one")
     above = next(parent for parent in root.parents if parent.is_dir())
     outer = run("rev-parse", "--show-toplevel", cwd=above, user_config=True)
     if outer.status == 0 and run("check-ignore", "--quiet", "--end-of-options", str(root), cwd=above).status != 0:
@@ -272,7 +270,7 @@ def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, byte
         agrees = found is None if data is None else found and found.blob == latest.store.blob_id(data)
         if found != was and not agrees:
             raise ConflictError(
-                f"somebody changed {name} on {base.branch} of {base.target.label} meanwhile;"
+                f"{name} was changed on {base.branch} of {base.target.label} meanwhile;"
                 " nothing was committed, run this again"
             )
 

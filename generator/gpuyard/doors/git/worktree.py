@@ -73,7 +73,7 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     for directory in {(checkout.root / change.path).parent for change in changes}:
         there = next(place for place in (directory, *directory.parents) if place.exists())
         if not os.access(there, os.W_OK):
-            raise OutputError(f"{there} can't be written; nothing was committed")
+            raise OutputError(f"{there} cannot be written; nothing was committed")
     return Plan(Journal(ref, start, new), changes, before, checkout.store.index.read_bytes(), seen)
 
 
@@ -114,7 +114,7 @@ def interrupted(checkout: Checkout) -> Journal | None:
     except FileNotFoundError:
         return None
     if len(words) != 3 or not all(_ID.fullmatch(word) for word in words[1:]):
-        raise OutputError(f"{file} isn't a journal of ours; delete it")
+        raise OutputError(f"{file} is not one of gpuyard's journals; delete it")
     return Journal(*words)
 
 
@@ -127,7 +127,7 @@ def recover(checkout: Checkout, journal: Journal | None, tip: str | None) -> Non
         try:
             changes = _changes(checkout.store, journal.old, tip)
         except ToolError as error:
-            raise OutputError(f"{checkout.ours / 'journal'} is of no use ({error}); delete it") from error
+            raise OutputError(f"{checkout.ours / 'journal'} cannot be used ({error}); delete it") from error
         _recover_index(checkout, journal.old, tip)
         _follow(checkout, journal, tip, changes)
     _forget(checkout)
@@ -216,11 +216,11 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
         kept = _write_files(checkout, changes)
     except OSError as error:
         raise OutputError(
-            f"{journal.new} is committed, but its files can't be written to {checkout.root}:"
+            f"{journal.new} is committed, but its files cannot be written to {checkout.root}:"
             f" {error.strerror}; run this again when they can"
         ) from error
     if kept:
-        _log.warning("left alone, because they were changed meanwhile: %s", ", ".join(kept))
+        _log.warning("not touched, because they were changed in the meantime: %s", ", ".join(kept))
     gitindex.settle(checkout, journal.old, tip)
 
 
@@ -269,6 +269,6 @@ def _forget(checkout: Checkout) -> None:
 def _refusal(checkout: Checkout, touched: Sequence[str]) -> str:
     shown = [*touched[:10], *([f"and {len(touched) - 10} more"] if len(touched) > 10 else [])]
     return (
-        "\n  ".join([f"{checkout.root} holds changes of yours in files that this commit writes:", *shown])
-        + "\ncommit, stash or restore them first, or commit to a branch that isn't checked out"
+        "\n  ".join([f"{checkout.root} has uncommitted changes in files that this commit writes:", *shown])
+        + "\ncommit, stash or restore them first, or commit to a branch that is not checked out"
     )

@@ -44,7 +44,7 @@ def unknown(key: str, names: Iterable[object]) -> str:
         return "is not known; put a space after the colon"
     if near := meant(key, known):
         return f"is not known; did you mean {near}?"
-    return f"is not known; allowed are {_listed(known)}" if known else "is not known; no key is allowed here"
+    return f"is not known; known keys: {_listed(known)}" if known else "is not known; no keys are allowed here"
 
 
 def bad_name(violation: Violation) -> str:
@@ -52,8 +52,8 @@ def bad_name(violation: Violation) -> str:
     if violation.keyword == "enum":
         return unknown(str(violation.value), violation.wanted)
     if "x-error" in violation.rule:
-        return f"has a name that isn't allowed; {violation.rule['x-error']}"
-    return f"has a name that isn't allowed; {describe(violation).partition('; ')[2]}"
+        return f"is not an allowed name; {violation.rule['x-error']}"
+    return f"is not an allowed name; {describe(violation).partition('; ')[2]}"
 
 
 def identity(item: object) -> str:
@@ -95,7 +95,7 @@ def _type(violation: Violation) -> str:
 
 def _hint(value: object, wanted: Sequence[str]) -> str:
     if value is None:
-        return ", or be left out"
+        return ", or be omitted"
     if isinstance(value, str) and "boolean" in wanted and value.lower() in _WORDS:
         right = _WORDS[value.lower()]
         return ", so drop the quotes" if value == right else f", so write {right}"
@@ -145,7 +145,7 @@ def _forms(violation: Violation) -> str:
         return (
             f"has none of {_listed(keys)}; give one"
             if keys
-            else f"is {_shown(violation)}; must have one of the forms that the schema names"
+            else f"is {_shown(violation)}; must have one of the forms in the schema"
         )
     return (
         f"has more than one of {_listed(keys)}; keep one"

@@ -36,7 +36,7 @@ class StopError(Exception):
 
 def too_deep(location: Location) -> StopError:
     """The end of a file that nests too deeply."""
-    return StopError(location, f"the file is nested too deeply here; {MAX_DEPTH} levels are the most")
+    return StopError(location, f"the file is nested too deeply here; {MAX_DEPTH} levels are the maximum")
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Builder:
         if isinstance(event, NodeEvent):
             self._nodes += 1
             if self._nodes > _MAX_NODES:
-                message = f"the file holds too many keys and values; split it, {_MAX_NODES:,} is the most"
+                message = f"the file holds too many keys and values; split it, {_MAX_NODES:,} is the maximum"
                 raise StopError(self.location(event.start_mark), message)
             if event.anchor is not None or getattr(event, "ctag", None) is not None:
                 self._refuse_properties(event)
@@ -102,12 +102,12 @@ class Builder:
     def report(self, event: NodeEvent, message: str) -> None:
         """Note a problem where the event begins; after a hundred nobody reads on."""
         if len(self.problems) == MAX_PROBLEMS:
-            raise StopError(Location(self.file), f"has more than {MAX_PROBLEMS} problems; these are the first")
+            raise StopError(Location(self.file), f"has more than {MAX_PROBLEMS} problems; these are the first ones")
         self.problems.append(Problem(self.location(event.start_mark), message))
 
     def _refuse_properties(self, event: NodeEvent) -> None:
         if isinstance(event, AliasEvent):
-            self.report(event, "an alias (*) repeats another part; write it out, or quote the text")
+            self.report(event, "an alias (*) repeats another part; write it out or quote the text")
             return
         if event.anchor is not None:
             self.report(event, "an anchor (&) marks a part for reuse; remove it, or quote the text")
@@ -139,7 +139,7 @@ class Builder:
             self._check_escapes((*path, event.value), event)
             wrong = _why_no_key(event)
         else:
-            wrong = "" if isinstance(event, AliasEvent) else "has a list or mapping for a key; write text"
+            wrong = "" if isinstance(event, AliasEvent) else "has a list or mapping as a key; use text"
         if wrong:
             self.report(event, f"{show_path(path)} {wrong}")
         return event.value if isinstance(event, ScalarEvent) and not wrong else None
@@ -183,9 +183,9 @@ def _place(event: NodeEvent) -> tuple[int, int]:
 def _why_no_key(event: ScalarEvent) -> str:
     """Why a scalar can't be a key: what its mapping has, and what to write instead; empty if it can."""
     if event.value == "<<":
-        return "merges another mapping (<<); write its keys out"
+        return "merges another mapping (<<); write out its keys"
     if _BREAKS & set(event.value):
-        return "has a key of several lines or with tabs; write it on one line"
+        return "has a key with line breaks or tabs; write it on one line"
     if event.style:
         return ""
     try:
@@ -197,4 +197,4 @@ def _why_no_key(event: ScalarEvent) -> str:
     if not event.value:
         return "has an empty key; write its name"
     text = event.value if len(event.value) <= 40 else event.value[:39] + "…"
-    return f'has the key {text}, which is no text; write "{text}"'
+    return f'has the key {text}, which is not text; write "{text}"'

@@ -19,10 +19,10 @@ _ODD_SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f"
 # Ranges, not unicodedata: every Python must refuse the same files.
 HIDDEN = re.compile(rf"\r(?!\n)|[{_CONTROL}{_BIDI}{_ZERO_WIDTH}{_NONCHARACTERS}{_ODD_SPACES}]")
 _KINDS = (
-    (re.compile(rf"[{_BIDI}]"), "changes the order in which text is shown; remove it"),
-    (re.compile(rf"[{_ZERO_WIDTH}]"), "can't be seen; remove it"),
+    (re.compile(rf"[{_BIDI}]"), "changes the order in which text is displayed; remove it"),
+    (re.compile(rf"[{_ZERO_WIDTH}]"), "is invisible; remove it"),
     (re.compile(rf"[{_ODD_SPACES}]"), "only looks like a space; use a plain one"),
-    (re.compile(r"\r"), "ends a line for some programs only; use line feeds"),
+    (re.compile(r"\r"), "ends a line only for some programs; use line feeds"),
 )
 # Normalising is quadratic in the length of a run of accents; Unicode's own stream-safe limit (UAX 15) is 30.
 _MAX_ACCENTS = 30
@@ -38,7 +38,7 @@ def bad_characters(line: str) -> Iterator[tuple[int, str]]:
 
 
 def _kind(character: str) -> str:
-    return next((text for kind, text in _KINDS if kind.match(character)), "is no text; remove it")
+    return next((text for kind, text in _KINDS if kind.match(character)), "is not text; remove it")
 
 
 def _name(character: str) -> str:
@@ -58,4 +58,4 @@ def _not_normal(line: str) -> Iterator[tuple[int, str]]:
     if normal != line:
         pairs = zip(line, normal, strict=False)
         offset = next((index for index, (old, new) in enumerate(pairs) if old != new), 0)
-        yield offset, f"isn't in Unicode normal form C; write {_name(normal[offset])} here"
+        yield offset, f"is not in Unicode normal form C; write {_name(normal[offset])} here"

@@ -55,16 +55,16 @@ class _SyntaxError(StopError):
 
 def _decode(data: bytes, file: str) -> str:
     if len(data) > _MAX_BYTES:
-        raise StopError(Location(file), f"is {len(data):,} bytes long; split it, {_MAX_BYTES:,} is the most")
+        raise StopError(Location(file), f"is {len(data):,} bytes long; split it, {_MAX_BYTES:,} is the maximum")
     lines = data.count(b"\n")
     if lines > _MAX_LINES:
-        raise StopError(Location(file), f"has {lines:,} lines; split it, {_MAX_LINES:,} is the most")
+        raise StopError(Location(file), f"has {lines:,} lines; split it, {_MAX_LINES:,} is the maximum")
     try:
         return data.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode().rpartition("\n")
         location = Location(file, before[0].count("\n") + bool(before[1]) + 1, len(before[2]) + 1)
-        message = f"the byte 0x{data[error.start]:02x} isn't UTF-8; save the file as UTF-8"
+        message = f"the byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise StopError(location, message) from None
 
 

@@ -47,18 +47,18 @@ def _integer(text: str) -> int:
     if len(text) <= _MAX_DIGITS:
         if _LEADING_ZERO.fullmatch(text):
             raise AmbiguousError(
-                f'is {text}, which some readers take for octal; write {int(text)}, or "{text}" if it is text'
+                f'is {text}, which some readers read as octal; write {int(text)}, or "{text}" if it is text'
             )
         value = int(text, 0)
         if abs(value) <= _EXACT:
             return value
-    raise AmbiguousError("is a whole number beyond 2^53, where digits get lost; put it in quotes if it is text")
+    raise AmbiguousError("is a whole number beyond 2^53, where digits are lost; quote it if it is text")
 
 
 def _float(text: str) -> float:
     value = float(text) if len(text) <= _MAX_DIGITS else float("inf")
     if value in {float("inf"), float("-inf")}:
-        raise AmbiguousError("is a number too large or too long to hold; put it in quotes if it is text")
+        raise AmbiguousError("is a number that is too large or too long; quote it if it is text")
     return value
 
 
@@ -72,7 +72,7 @@ def kubernetes(text: str) -> Scalar:
     if text[0] not in "+-.0123456789":
         return text
     if _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"Kubernetes can't read the number {text}")
+        raise ValueError(f"Kubernetes cannot read the number {text}")
     plain = text if text[0] == "." else text.replace("_", "")
     if match := _GO_INTEGER.fullmatch(plain):
         return _go_integer(match, text)

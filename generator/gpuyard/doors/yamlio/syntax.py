@@ -14,23 +14,23 @@ _WORDS = {
     r"not in range\(0x110000\)": "an escape in double quotes names no character; correct it",
     r"but found '<stream end>'": "the file ends inside a [ or {; close it",
     r"expected ',' or": "a [ or { opens here and breaks off on line {line}; add a comma or close it",
-    r"character '\\t'": "a tab stands where YAML wants spaces; indent with spaces",
-    r"that cannot start any token": "a value can't begin with this character; put it in quotes",
-    r"(values|keys) are not allowed": "a key can't stand here; indent it rightly, or quote text with a colon",
-    r"entries are not allowed": "a list can't begin on the line of its key; begin it on the next line",
+    r"character '\\t'": "a tab is used for indentation; use spaces",
+    r"that cannot start any token": "a value cannot begin with this character; quote it",
+    r"(values|keys) are not allowed": "a key is not allowed here; fix its indentation, or quote text that has a colon",
+    r"entries are not allowed": "a list cannot begin on the line of its key; begin it on the next line",
     r"expected ':'": "this line is neither a key with a colon nor a list item; complete or indent it",
-    r"found '<block (mapping|sequence)": "this fits no line above; indent it as its neighbours are",
+    r"found '<block (mapping|sequence)": "the indentation matches no line above; indent it like its neighbours",
     r"found '[\]}]'": "a bracket closes nothing; remove it, or open it",
     r"found ','": "a comma follows nothing; remove it, or write what is missing",
-    r"found '\?'": "a key stands where an item of the list is due; begin it with - or indent it",
+    r"found '\?'": "a list item is expected here, not a key; begin it with - or indent it",
     r"content, but found '-'": "a list in [ ] has commas, not dashes; remove the dash",
-    r"content, but found ':'": "a colon stands here without a key; write the key, or quote the colon",
-    r"<block end>, but found '-'": "a list item stands where a key is due; indent it, or give it a key",
-    r"<block end>": "text stands where a key or a list item is due; indent it, or quote the whole value once",
-    r"block scalar": "a block of text begins with |, |-, > or >- alone on the line; put other text in quotes",
-    r"document": "this follows what is a whole document already; make it part of that, or quote it",
+    r"content, but found ':'": "a colon without a key; write the key, or quote the colon",
+    r"<block end>, but found '-'": "a key is expected here, not a list item; indent it, or give it a key",
+    r"<block end>": "a key or a list item is expected here, not text; indent it, or quote the whole value once",
+    r"block scalar": "a block of text begins with only |, |-, > or >- on the line; quote other text",
+    r"document": "the document is already complete here; make this part of it, or quote it",
 }
-_FALLBACK = "this isn't YAML that can be read; check quotes, brackets and backslashes"
+_FALLBACK = "this is not readable YAML; check quotes, brackets and backslashes"
 _WHERE_IT_OPENED = re.compile(r"quoted scalar|expected ',' or|expected ':'")
 
 

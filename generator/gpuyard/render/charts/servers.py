@@ -17,7 +17,7 @@ __all__ = ["files", "shape_values"]
 _FOLDER = chart(SERVERS)
 _NOTES = """\
 Model servers are enabled per GPU shape: add `-f values-<shape>.yaml`.
-What they ask for (KEDA, Prometheus, namespaces, Secrets) stands in the README of the repository.
+What they need (KEDA, Prometheus, namespaces, Secrets) is listed in the README of the repository.
 """
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

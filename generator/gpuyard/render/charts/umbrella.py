@@ -14,7 +14,7 @@ __all__ = ["files"]
 
 _NOTES = """\
 On an empty cluster install twice: first the platform (`--set keda.enabled=true,inference.enabled=false` and so on),
-then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine does this in layers by itself.
+then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine does this in layers on its own.
 """
 
 
@@ -29,7 +29,7 @@ def files(resolved: Resolved) -> Tree:
     dependencies = [servers, *platform]
     header = HEADER.format(source="stack.yaml")
     off = {release.chart: {"enabled": False, **release.values} for release in resolved.releases}
-    metadata = chart_yaml(stack.name, stack.version, "Model servers and the platform beside them.", dependencies)
+    metadata = chart_yaml(stack.name, stack.version, "The stack's model servers and their platform.", dependencies)
     tree = {
         folder / "Chart.yaml": header + yamlio.dump(metadata),
         folder / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),

@@ -79,7 +79,8 @@ def notes(blueprint: Blueprint[Inference]) -> Iterator[str]:
     """What isn't pinned."""
     for adapter in blueprint.spec.serving.adapters:
         if adapter.source.startswith("hf://") and "@" not in adapter.source:
-            yield f"{blueprint.file}: adapter {adapter.name} is whatever {adapter.source} holds when a server starts"
+            message = f"is not pinned: each server loads what {adapter.source} has when it starts"
+            yield f"{blueprint.file}: adapter {adapter.name} {message}"
 
 
 def _unreachable(blueprint: Blueprint[Inference], source: Source, adapter: Adapter) -> str | None:
@@ -89,17 +90,19 @@ def _unreachable(blueprint: Blueprint[Inference], source: Source, adapter: Adapt
         mounted = [claim for claim in (source.claim, blueprint.spec.storage.cache.claim) if claim]
         if rest.partition("/")[0] in mounted:
             return None
-        return (
-            f"its claim isn't mounted; put it on the claim of the weights or the cache ({', '.join(mounted) or 'none'})"
-        )
+        known = ", ".join(mounted) or "none"
+        return f"its claim is not mounted; put it on the claim of the weights or the cache ({known})"
     commit = "@" in rest
     if downloads(blueprint, source):
-        return None if commit else "the Job that copies the weights copies adapters of a commit; add @<40-digit commit>"
+        return None if commit else "the download Job copies only pinned adapters; add @<40-digit commit>"
     if source.kind is not Origin.HF:
-        return "the server doesn't reach Hugging Face: its weights come from elsewhere; copy the adapter onto a claim"
+        return (
+            "the server has no access to Hugging Face, since its weights come from elsewhere; "
+            "copy the adapter onto a claim"
+        )
     if commit:
         return (
-            "a server that downloads for itself takes an adapter by name alone, so a commit can't be held; "
+            "a server that downloads for itself loads an adapter by name only, so a commit cannot be pinned; "
             "remove it, or set storage.download: true"
         )
     return None

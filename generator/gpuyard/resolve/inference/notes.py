@@ -20,7 +20,7 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
     yield from network.notes(blueprint, site.stack)
     for path, name in offline.named(blueprint):
         if path[0] == "speculative-config":
-            yield f"{blueprint.file}: {name} takes GPU memory that the fit doesn't count"
+            yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
     yield from adapters.notes(blueprint)
     for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm.version):
         yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"

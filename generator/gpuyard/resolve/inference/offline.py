@@ -24,7 +24,7 @@ def check(blueprint: Blueprint[Inference], source: Source, problems: Problems) -
             problems.add(
                 blueprint.file,
                 ("spec", "serving", "args", *path),
-                f"the server doesn't reach Hugging Face, and nobody copies {name}; "
+                f"the server has no access to Hugging Face, and {name} is not copied; "
                 "give a path on a claim that it mounts (/models/… or /cache/…), or set storage.download: false",
             )
 

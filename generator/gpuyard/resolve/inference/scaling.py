@@ -67,8 +67,8 @@ def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int
         problems.add(
             blueprint.file,
             low.path,
-            f"scale to zero needs a signal that exists without pods: {blueprint.spec.scaling.signal} is measured in "
-            "them, and nothing would start the first one again; use signal upstream, or min: 1",
+            f"scaling to zero needs a signal that exists without pods: {blueprint.spec.scaling.signal} is measured in "
+            "them, so nothing would start the first one again; use signal upstream, or min: 1",
         )
 
 
@@ -82,15 +82,15 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
         problems.add(
             blueprint.file,
             path,
-            f"scale to zero needs a signal that exists without pods{where}, and metrics of vLLM end with the last one; "
-            "ask a gateway or a queue, or use min: 1",
+            f"scaling to zero needs a signal that exists without pods{where}, and metrics of vLLM end with the last "
+            "one; ask a gateway or a queue, or use min: 1",
         )
     elif low.value and _OR_VECTOR.search(query):
         problems.add(
             blueprint.file,
             path,
-            f"`or vector(…)` is for min: 0 alone: with replicas that stay{where}, a lost metric would look like no "
-            "load and take them away, and without it their number is held; leave it out, or use min: 0",
+            f"`or vector(…)` is only for min: 0: with min: 1 or more{where}, a lost metric would look like no "
+            "load and remove replicas; without it their number is held; remove it, or use min: 0",
         )
 
 
@@ -100,7 +100,11 @@ def _signal(blueprint: Blueprint[Inference], problems: Problems) -> None:
         problems.add(blueprint.file, (*path, "signal"), "upstream needs scaling.upstream: {query: …, target: …}")
     for key, signals in _READ_BY.items():
         if getattr(scaling, key) is not None and scaling.signal not in signals:
-            message = f"is read by signal {' and '.join(signals)} alone, and the signal is {scaling.signal}"
+            message = f"only applies to signal {' and '.join(signals)}, and the signal is {scaling.signal}"
             problems.add(blueprint.file, (*path, key), message, key=True)
     if scaling.signal in _OF_TTFT and blueprint.spec.slo.ttft_seconds is None:
-        problems.add(blueprint.file, (*path, "signal"), f"{scaling.signal} needs slo.ttft: what it should stay under")
+        problems.add(
+            blueprint.file,
+            (*path, "signal"),
+            f"{scaling.signal} needs slo.ttft, the time to the first token to stay under",
+        )

@@ -35,7 +35,7 @@ def find(
         problems.add(
             blueprint.file,
             path,
-            "says nothing about where the weights are; add source: hf://organisation/model@commit",
+            "has no source for its weights; add source: hf://organisation/model@commit",
         )
         return None
     kind = Origin(address.partition("://")[0])
@@ -48,7 +48,7 @@ def find(
         problems.add(
             blueprint.file,
             path,
-            f"{model.name} is gated: Hugging Face gives it to those alone who accepted its licence; "
+            f"{model.name} is gated: only accounts that accepted its license can download it; "
             "add credentials: {secret: …, key: …}, the Secret that holds your token",
         )
     bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Origin.OCI else None
@@ -61,8 +61,8 @@ def notes(file: str, model: Model, source: Source) -> Iterator[str]:
     """A mirror may ask for no token."""
     if source.kind is Origin.HF and _needs_token(model, f"hf://{source.repository}", source.credentials):
         yield (
-            f"{file}: {model.name} is gated, and nothing says how the mirror of {_MIRROR} gives it: "
-            "where it asks for a token, add model.credentials"
+            f"{file}: {model.name} is gated, and the mirror in {_MIRROR} may require a token: "
+            "if it does, add model.credentials"
         )
 
 
@@ -75,7 +75,7 @@ def _needs_token(model: Model, address: str, credentials: SecretKey | None) -> b
 def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:
     if reference.architecture is not None:
         if reference.name is not None:
-            problems.add(blueprint.file, (*path, "name"), "stands beside architecture; give one of them")
+            problems.add(blueprint.file, (*path, "name"), "conflicts with architecture; give one of them")
             return None
         if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
             return None
@@ -84,7 +84,7 @@ def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, pro
             problems.add(blueprint.file, (*path, "architecture", *place), message)
         return None if breaches else models.model_from(reference.architecture)
     if reference.name is None:
-        problems.add(blueprint.file, path, "names no model; give name (a catalogue entry) or architecture (its facts)")
+        problems.add(blueprint.file, path, "names no model; add name (a catalogue entry) or architecture (its facts)")
         return None
     if reference.name not in models.catalogue():
         message = f"{reference.name} is not in the catalogue; {nearest(reference.name, models.catalogue())}"
@@ -103,16 +103,16 @@ def _home(model: Model) -> str | None:
 def _check(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, kind: Origin, problems: Problems) -> None:
     """Keys that don't go with the source's kind would be read by nobody."""
     if reference.credentials and kind not in _READ_WITH_CREDENTIALS:
-        message = f"{kind}:// is read through a claim and needs none; remove them"
+        message = f"{kind}:// is read from a volume claim and needs no credentials; remove them"
         problems.add(blueprint.file, (*path, "credentials"), message, key=True)
     if reference.region and kind is not Origin.OCI:
-        problems.add(blueprint.file, (*path, "region"), "is a bucket's, and the source is none; remove it", key=True)
+        problems.add(blueprint.file, (*path, "region"), "only applies to an oci:// source; remove it", key=True)
     if kind is Origin.OCI and _credentials(blueprint, reference, kind) is None:
         problems.add(
             blueprint.file,
             path,
             "a bucket is read with a customer secret key; name the Secret and the key that hold an AWS credentials "
-            "file with it: credentials: {secret: …, key: credentials}",
+            "file for it: credentials: {secret: …, key: credentials}",
         )
 
 
@@ -131,7 +131,7 @@ def _bucket(
     region = reference.region or (regions[0] if len(regions) == 1 else None)
     if region is None:
         known = f"the clusters are in {', '.join(regions)}" if regions else "no cluster of the stack has a region"
-        problems.add(blueprint.file, path, f"in which region is the bucket? {known}; add region: …")
+        problems.add(blueprint.file, path, f"needs the region of its bucket ({known}); add region: …")
         return None
     found = re.fullmatch(r"oci://([^@]+)@([^/]+)(/.*)?", reference.source or "")
     if found is None:  # the schema has checked the form

@@ -33,7 +33,7 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
     if cache.claim:
         for key, given in (("kind", cache.kind is not None), ("size", cache.size is not None)):
             if given:
-                problems.add(blueprint.file, (*path, key), f"claim {cache.claim} has its own; remove it", key=True)
+                problems.add(blueprint.file, (*path, key), f"is set by the claim {cache.claim}; remove it", key=True)
         return
     if cache.kind == "block":
         _check_block(blueprint, problems)
@@ -44,7 +44,7 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
         problems.add(
             blueprint.file,
             ("spec", "storage", "download"),
-            f"one copy for all replicas needs a cache that they share, and {cache.kind} isn't; use cache.kind fss",
+            f"one copy for all replicas needs a shared cache, which {cache.kind} is not; use cache.kind fss",
         )
 
 
@@ -52,7 +52,7 @@ def _check_block(blueprint: Blueprint[Inference], problems: Problems) -> None:
     """One volume, one replica, on every shape."""
     for _, high in bounds(blueprint):
         if high.value > 1 and high.of_shape:
-            message = f"{high.value} replicas can't share a block volume, which attaches to one node; use max: 1, or "
+            message = f"{high.value} replicas cannot share a block volume, which attaches to one node; use max: 1, or "
             problems.add(blueprint.file, high.path, f"{message}storage.cache.kind fss")
         elif high.value > 1:
             message = "block: a block volume attaches to one node, and scaling.max is more than 1; use fss, or max: 1"
@@ -70,15 +70,15 @@ def check_source(blueprint: Blueprint[Inference], source: Source, path: tuple[st
         problems.add(
             blueprint.file,
             ("spec", "storage", "cache", "claim") if whole else (*path, "source"),
-            f"{source.claim} holds the weights, and a pod can't mount one claim as two volumes; "
-            "give the cache another, or none (cache.kind ephemeral)",
+            f"{source.claim} holds the weights, and a pod cannot mount one claim as two volumes; "
+            "give the cache another claim, or none (cache.kind ephemeral)",
         )
     if cache.kind in CLAIMED and source.claim == f"{blueprint.name}-cache":
         problems.add(
             blueprint.file,
             (*path, "source"),
-            f"{source.claim} is the claim that is made for the cache; the weights need one with another name, "
-            "or the cache none (cache.kind ephemeral)",
+            f"{source.claim} is the claim that is made for the cache; put the weights on a claim with another name, "
+            "or use no claim for the cache (cache.kind ephemeral)",
         )
     if blueprint.spec.storage.download and source.kind is not Origin.HF:
         message = f"copies from Hugging Face, and the source is {source.kind}://; remove it"
@@ -94,7 +94,7 @@ def check_size(blueprint: Blueprint[Inference], model: Model, source: Source, pr
     weights = model.weights_bytes / GIB if source.kind is Origin.HF else 0
     needed = math.ceil(weights * _WITH_FILE_SYSTEM)
     if gib(cache.size) < needed:
-        message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); {needed}Gi at least"
+        message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); at least {needed}Gi"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
 
 
@@ -134,7 +134,7 @@ def with_drives(
         )
     small = [node.name for node in nodes if node.name not in without and size > node.local_nvme_tb * _GIB_PER_TB]
     if small:
-        return f"a cache of {size} GiB doesn't fit on the local drives of {', '.join(small)}"
+        return f"a cache of {size} GiB does not fit on the local drives of {', '.join(small)}"
     return tuple(node for node in nodes if node.name not in without)
 
 
