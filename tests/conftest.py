@@ -16,6 +16,10 @@ from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
 
+# Helm and promtool are Go, and collect often what little they throw away; a process learns it when it starts, such as
+# each worker of pytest-xdist.
+os.environ.setdefault("GOGC", "400")
+
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 

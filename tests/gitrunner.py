@@ -1,17 +1,19 @@
 """Runs gpuyard in children that are forked, so that hundreds can be killed or raced in seconds.
 
-python -m tests.gitrunner kill      reads lines of JSON (target, files, step or delay), answers each
+python -m tests.gitrunner kill      reads lines of JSON (target, files; step, delay or inside), answers each
 python -m tests.gitrunner race      TARGET WRITERS ROUNDS SAME
 """
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import git.cmd  # noqa: F401  imported once, here, and not in every child
 
@@ -23,6 +25,29 @@ STEPS = {
     *("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.symlink"),
     *("subprocess.Popen", "fcntl.flock", "shutil.rmtree"),
 }
+
+
+# Stands before git on PATH, and kills gpuyard while git is at the command that KILLED_INSIDE names.
+GIT = """#!/bin/sh
+case " $* " in *" $KILLED_INSIDE "*) ;; *) exec {git} "$@" ;; esac
+if [ "$KILLED_INSIDE" = update-ref ]; then
+    kill -KILL "-$KILLED"  # it has a session of its own, and goes on as soon as it may
+    for _ in $(seq 1000); do [ -e "$MAY_GO_ON" ] && break; sleep 0.01; done
+    exec {git} "$@"
+fi
+(ulimit -f 0; exec {git} "$@")  # the first byte that it writes to a file is its end
+kill -KILL "-$KILLED"
+"""
+
+
+def _go_inside(command: str, target: str) -> None:
+    """From here on git isn't itself at this command; a file beside the target lets it go on."""
+    folder = Path(tempfile.mkdtemp())
+    program = folder / "git"
+    program.write_text(GIT.format(git=shutil.which("git")))
+    program.chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    os.environ.update(PATH=path, KILLED_INSIDE=command, KILLED=str(os.getpid()), MAY_GO_ON=f"{target}.go")
 
 
 def _steps(last: int) -> list[str]:
@@ -47,12 +72,14 @@ def _writes(arguments: tuple[object, ...]) -> bool:
 
 
 def _killed(order: Mapping[str, object]) -> dict[str, object]:
-    """One run, killed at a step, or with its whole group after a delay; whether it was, and its steps."""
+    """One run, killed at a step, inside a git command or after a delay; whether it was, and its steps."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         try:
+            if inside := order.get("inside"):
+                _go_inside(str(inside), str(order["target"]))
             seen = _steps(int(str(order.get("step", -1))))
             put(str(order["target"]), order["files"])  # type: ignore[arg-type]
             os.write(writing, json.dumps(seen).encode())

@@ -1,5 +1,6 @@
-"""Killed at every step and at any moment: the old state or the new, nobody's work lost, and the next run goes on."""
+"""Killed at every step and inside git: the old state or the new, nobody's work lost, and the next run goes on."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -110,18 +111,31 @@ def test_killed_at_every_step(part: int, template: Path, tmp_path: Path) -> None
             after_the_next_run(where)
 
 
-def test_killed_at_any_moment(template: Path, tmp_path: Path) -> None:
+def test_killed_inside_git(template: Path, tmp_path: Path) -> None:
+    """With git at its first byte; or, where the branch moves, while git goes on by itself and keeps others out."""
     where = tmp_path / "tree"
-    killed = 0
     with killer() as kill:
-        for number in range(KILLS):
+        for command in ("fast-import", "read-tree", "unpack-objects", "update-ref", "update-index"):
             shutil.copytree(template, where)
-            killed += bool(kill(target=str(where), files=SECOND, delay=0.15 * (number + 1) / KILLS)["killed"])
+            assert kill(target=str(where), files=SECOND, inside=command)["killed"], command
+            assert held(where) == (command == "update-ref")
             after_a_kill(where)
+            (tmp_path / "tree.go").touch()
             put(where, SECOND)
             after_the_next_run(where)
             shutil.rmtree(where)
-    assert killed > KILLS / 5
+
+
+def held(where: Path) -> bool:
+    """Whether somebody has the lock that keeps other runs of gpuyard out."""
+    directory = os.open(where / ".git", os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
 
 
 def test_killed_while_pushing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
