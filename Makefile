@@ -32,7 +32,7 @@ tools: test-tools ## every program of every test, built ahead
 	@$(BIN)/python -m tests.cluster.programs --group core
 
 test: test-tools lint
-	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto $(if $(T),-k '$(T)')
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n auto --dist worksteal $(if $(T),-k '$(T)')
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

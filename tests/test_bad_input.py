@@ -221,6 +221,17 @@ def same_served_name(project: Path) -> None:
     (project / "blueprints" / "talk.yaml").write_text(text, encoding="utf-8")
 
 
+def same_host(project: Path) -> None:
+    text = (project / "blueprints" / "chat.yaml").read_text(encoding="utf-8") + "  expose: {host: ai.example.com}\n"
+    for name in ("chat", "talk"):
+        (project / "blueprints" / f"{name}.yaml").write_text(text.replace("name: chat", f"name: {name}"), "utf-8")
+
+
+def same_cluster(project: Path) -> None:
+    text = (project / "stack.yaml").read_text(encoding="utf-8")
+    (project / "stack.yaml").write_text(text + text[text.index("  - name: phx") :], encoding="utf-8")
+
+
 FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "no stack": (remove_stack, 66, "no stack.yaml here; `gpuyard init DIR` makes a new repository"),
     "no blueprints": (remove_blueprints, 0, "no blueprints here, so only the platform is deployed; add one as"),
@@ -241,18 +252,24 @@ FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "ending in capitals": (
         capitals,
         65,
-        "blueprints: 'blueprints/search.YAML': gpuyard does not read this ending; rename it to search.yaml",
+        "blueprints: 'blueprints/search.YAML': gpuyard does not read this extension; rename it to search.yaml",
     ),
     "another ending": (
         other_ending,
         65,
-        "blueprints: 'blueprints/search.yaaaml': gpuyard does not read this ending; rename it to search.yaml",
+        "blueprints: 'blueprints/search.yaaaml': gpuyard does not read this extension; rename it to search.yaml",
     ),
     "one served name twice": (
         same_served_name,
         65,
         "spec.model.servedName: clients and metrics know the model of blueprints/chat.yaml by chat already",
     ),
+    "one host twice": (
+        same_host,
+        65,
+        "spec.expose.host: ai.example.com leads to blueprints/chat.yaml already; give it another host",
+    ),
+    "one cluster twice": (same_cluster, 65, "spec.clusters: two clusters are called phx"),
     "one name twice": (same_name, 65, "metadata.name chat is blueprints/chat.yaml's name already"),
 }
 

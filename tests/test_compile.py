@@ -95,7 +95,7 @@ def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
         (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: is not a regular file; move it"),
         (
             lambda folder: (folder / "a.YAML").write_text("a: 1", encoding="utf-8"),
-            "blueprints: 'blueprints/a.YAML': gpuyard does not read this ending; rename it to a.yaml",
+            "blueprints: 'blueprints/a.YAML': gpuyard does not read this extension; rename it to a.yaml",
         ),
     ],
 )
@@ -409,7 +409,7 @@ def test_what_a_refused_push_advises_works(repository: Path, tmp_path: Path) -> 
         result = run("compile", two, "--push")
         assert result.exit_code == 75
         assert (
-            f"does not have: `git reset --keep {own}`, `git pull --no-rebase --no-edit`, then run this again"
+            f"does not have; `git reset --keep {own}`, `git pull --no-rebase --no-edit`, then run this again"
             in result.output
         )
     for command in result.output.split("`")[1::2]:
@@ -432,7 +432,7 @@ def test_a_push_refused_for_the_users_own_commits(repository: Path, tmp_path: Pa
         save(clone, "notes")
     git(tmp_path / "one", "push", "-q")
     result = run("compile", repository, "--push")
-    assert (result.exit_code, "does not have: pull them, then run this again" in result.output) == (75, True), (
+    assert (result.exit_code, "does not have; pull them, then run this again" in result.output) == (75, True), (
         result.output
     )
 

@@ -30,6 +30,11 @@ LEAVES = "iad leaves the stack: nothing is deleted there, and what runs keeps ru
             [Consequence("iad", None, LEAVES), Consequence("phx", "docs", "docs is deleted from phx")],
         ),
         ({"iad": {}}, {}, [Consequence("iad", None, LEAVES)]),
+        (
+            {"iad": {"docs": DOCS}, "phx": {"docs": DOCS}},
+            {"iad": {}, "phx": {"docs": DOCS}},
+            [Consequence("iad", "docs", "docs is deleted from iad")],
+        ),
         # The claim is where the blueprint was, wherever the stack's others go.
         (
             {"phx": {"chat": CHAT}},

@@ -107,8 +107,8 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
     assert "flux-system" not in text
     for words in (
         "- Toy 1 or newer\n",
-        "Toy takes the\nnamespace over as it is",
-        "Toy then installs, one after the other",
+        "Toy takes over the existing\nnamespace.",
+        "Toy then installs, in this order",
         "| toy-system | git | toy-url | reading this repository |",
         "kubectl --context phx --namespace toy-system create secret generic git "
         "--from-file=toy-url=FILE --from-file=toy-key=FILE\n",

@@ -104,7 +104,7 @@ def test_images_and_charts_as_text(project: Path) -> None:
 
 
 def test_a_tag_alone_is_noted(project: Path) -> None:
-    note = f"{UPSTREAM} is not pinned: its digest is not in gpuyard's catalogue; `gpuyard images --lock` asks"
+    note = f"{UPSTREAM} is not pinned: gpuyard's catalogue has no digest for it; `gpuyard images --lock` asks"
     result = run("check", project)
     assert (result.exit_code, note in result.output) == (0, True), result.output
     assert note in json.loads(run("check", project, "-o", "json").stdout)["notes"][0]
@@ -230,4 +230,4 @@ def test_catalogue_has_a_line_for_every_known_vllm() -> None:
     for version in versions():
         image = images.image("docker.io/vllm/vllm-openai", f"v{version}", mirrors={}, locked={})
         assert (image.repository, image.tag) in named
-        assert image.digest or image.reason == "its digest is not in gpuyard's catalogue"
+        assert image.digest or image.reason == "gpuyard's catalogue has no digest for it"

@@ -219,6 +219,13 @@ def test_overwrite_is_part_of_the_plan(repository: Path, compiled: Compiled) -> 
     assert set(plan(compiled, Directory(repository), overwrite=True).written) == {SERVICE}
 
 
+def test_an_edit_of_a_file_that_leaves_is_not_lost_either(repository: Path, without: Compiled) -> None:
+    touch(repository)
+    with pytest.raises(OwnershipError, match=r"base/chat/service\.yaml: was edited by hand"):
+        plan(without, Directory(repository))
+    assert SERVICE in plan(without, Directory(repository), overwrite=True).deleted
+
+
 def test_current_is_what_was_compiled_from_these_files_and_not_touched(repository: Path) -> None:
     same = load(repository)
     assert is_current(same, Directory(repository))

@@ -111,7 +111,7 @@ def test_docker_hub_by_its_real_name(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_not_asked(url: str) -> None:
-    with pytest.raises(ToolError, match="only https is allowed"):
+    with pytest.raises(ToolError, match="not allowed; use https"):
         httpdoor.get(url, {})
 
 
@@ -129,7 +129,7 @@ def test_a_redirect_to_a_file_is_not_followed(fake: FakeRegistry) -> None:
 
 def test_a_redirect_out_of_this_machine_is_not_followed(fake: FakeRegistry) -> None:
     fake.redirect = "http://registry.example.com/"
-    with pytest.raises(ToolError, match="only https is allowed"):
+    with pytest.raises(ToolError, match="not allowed; use https"):
         httpdoor.get(f"http://{fake.host}/x", {})
 
 

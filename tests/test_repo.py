@@ -676,7 +676,7 @@ def test_a_change_of_our_files_is_not_overwritten(place: str, bare: Path, tmp_pa
         changes = {PurePosixPath("deploy/a.yaml"): "a: 2\n", PurePosixPath("deploy/b.yaml"): "b: 1\n"}
         with pytest.raises(ConflictError) as caught:
             commit(snapshot, changes, message="Compile")
-    expected = f"deploy/b.yaml was changed on main of {place} meanwhile; nothing was committed, run this again"
+    expected = f"deploy/b.yaml was changed on main of {place} in the meantime; nothing was committed, run this again"
     assert str(caught.value) == expected
     assert git(bare, "rev-parse", "main") == theirs
 
@@ -907,7 +907,7 @@ def test_push_follows_the_branchs_own_remote(checkout: Path, url: str, bare: Pat
 def test_push_never_forces(checkout: Path, bare: Path) -> None:
     theirs = put(bare, {"stack.yaml": "theirs\n"})
     assert theirs
-    with pytest.raises(ConflictError, match=f"{bare} has commits that main in {checkout} does not have: pull them"):
+    with pytest.raises(ConflictError, match=f"{bare} has commits that main in {checkout} does not have; pull them"):
         put(checkout, FIRST, push=True)
     assert git(bare, "rev-parse", "main") == theirs.id
 

@@ -22,7 +22,7 @@ def test_the_time_to_the_first_token_is_the_objectives(signal: str) -> None:
     assert found["scaling"]["ttft"] == {"seconds": 0.75}
     assert found["prometheusRule"]["ttftSeconds"] == 0.75
     assert problems({"scaling": {"signal": signal}}) == [
-        f"spec.scaling.signal: {signal} needs slo.ttft, the time to the first token to stay under"
+        f"spec.scaling.signal: {signal} needs slo.ttft, the target for the time to first token"
     ]
 
 
@@ -64,8 +64,8 @@ def test_a_shape_may_scale_to_zero_alone() -> None:
 def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict[str, Any], where: str) -> None:
     scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}}
     assert problems({"scaling": scaling, **spec}) == [
-        f"spec.scaling.upstream.query: `or vector(…)` is only for min: 0: with min: 1 or more{where}, a lost "
-        "metric would look like no load and remove replicas; without it their number is held; remove it, or use min: 0"
+        f"spec.scaling.upstream.query: `or vector(…)` is only for min: 0; with min: 1 or more{where}, a lost "
+        "metric would look like no load and replicas would be removed; leave it out, or use min: 0"
     ]
     assert problems({"scaling": {**scaling, "min": 0}}) == []
 
@@ -95,15 +95,15 @@ def test_the_cache_can_be_as_full_as_its_target_says() -> None:
         ),
         (
             {"scaling": {"upstream": UPSTREAM}},
-            "spec.scaling.upstream: only applies to signal upstream, and the signal is concurrency",
+            "spec.scaling.upstream: only applies to signals upstream, and the signal is concurrency",
         ),
         (
             {"scaling": {"queue": {"target": 2}}},
-            "spec.scaling.queue: only applies to signal queue and composite, and the signal is concurrency",
+            "spec.scaling.queue: only applies to signals queue and composite, and the signal is concurrency",
         ),
         (
             {"scaling": {"signal": "queue", "kv": {"target": 0.5}}},
-            "spec.scaling.kv: only applies to signal kv and composite, and the signal is queue",
+            "spec.scaling.kv: only applies to signals kv and composite, and the signal is queue",
         ),
         (
             {

@@ -202,7 +202,7 @@ def test_one_claim_is_not_both_weights_and_cache(source: str) -> None:
 def test_the_claim_that_is_made_for_the_cache_is_not_the_weights_either() -> None:
     weights = {"name": "qwen3-8b", "source": "pvc://chat-cache/qwen"}
     message = (
-        "chat-cache is the claim that is made for the cache; put the weights on a claim with another name, or use no "
+        "chat-cache is the claim that gpuyard creates for the cache; put the weights on another claim, or use no "
         "claim for the cache (cache.kind ephemeral)"
     )
     assert problems({"model": weights}) == [f"spec.model.source: {message}"]

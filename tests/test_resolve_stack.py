@@ -137,7 +137,7 @@ def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
 
 def test_a_prometheus_without_its_address() -> None:
     assert (
-        "false needs the cluster's own Prometheus" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
+        "false requires the cluster's own Prometheus" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
     )
     stack = {"platform": {"prometheus": {"address": "http://prom:9090"}}}
     assert problems({}, stack) == ["spec.platform.prometheus.address: only applies where enabled is false; remove it"]
@@ -182,8 +182,8 @@ def test_the_namespace_of_agents_is_named_where_the_address_is_elsewhere(host: s
     """What scrapes is in the cluster, wherever KEDA asks; no default would be right."""
     there = {"enabled": False, "address": f"http://{host}:9090"}
     assert problems({}, {"platform": {"prometheus": there}}) == [
-        f"spec.platform.prometheus.address: {host} does not say in which namespace Prometheus runs; add namespace: "
-        "its pods read the metrics"
+        f"spec.platform.prometheus.address: {host} does not say where Prometheus runs; add namespace, "
+        "or it cannot read the models' metrics"
     ]
     assert policy({**there, "namespace": "agents"}) == (f"http://{host}:9090", ["agents"])
 
@@ -282,7 +282,7 @@ def test_a_certificate_of_its_own() -> None:
     assert chart_values(own, INGRESS)["ingress"]["tlsSecret"] == "chat-tls"
     assert "has its own certificate" in problems(own, GATEWAY)[0]
     assert problems({"expose": {"apiKey": {"secret": "a", "key": "b"}, "tlsSecret": "x"}}) == [
-        "spec.expose.tlsSecret: needs a host to be the certificate of; add host"
+        "spec.expose.tlsSecret: only applies with a host; add host"
     ]
 
 

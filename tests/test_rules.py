@@ -178,7 +178,7 @@ RULES: dict[str, Rule] = {
         ),
         Refused(
             "spec.shapes.h100.model.source",
-            "is the claim that is made for the cache",
+            "is the claim that gpuyard creates for the cache",
             h100(model={**QWEN, "source": "pvc://chat-cache"}),
         ),
     ),
@@ -373,7 +373,7 @@ SCHEMA_RULES: dict[str, Rule] = {
     ),
     "args['override-generation-config']": Rule(
         {"args": {"override-generation-config": {"x": "y\r\nz"}}},
-        of_flag("must not have control characters", {"x": "y\r\nz"}, "override-generation-config"),
+        of_flag("must not contain control characters", {"x": "y\r\nz"}, "override-generation-config"),
     ),
     "args['pooler-config']": Rule(
         {"args": {"pooler-config": {"x" * 4097: 1}}},

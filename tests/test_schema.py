@@ -4,11 +4,13 @@ import copy
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from cattrs.errors import ClassValidationError
 
-from gpuyard.doors.schema import validate, with_defaults
+from gpuyard.doors.schema import structured, validate, with_defaults
 from gpuyard.doors.yamlio import dump, read
 
 SCHEMA: Mapping[str, Any] = {
@@ -307,3 +309,18 @@ def test_defaults_of_items() -> None:
     }
     assert with_defaults([{}, {"a": 5}], schema) == [{"a": 1, "b": 2}, {"a": 5, "b": 2}]
     assert json.dumps(with_defaults("a", {"default": "b"})) == '"a"'
+
+
+@dataclass(frozen=True)
+class Thing:
+    its_long_name: int
+    parts: tuple[str, ...] = ()
+
+
+def test_a_field_has_the_key_of_its_name_and_no_key_is_without_a_field() -> None:
+    """What the schema allows and nobody reads would be a promise that nobody keeps."""
+    assert structured({"itsLongName": 1, "parts": "one"}, Thing) == Thing(1, ("one",))
+    assert structured({"itsLongName": 1, "parts": ["one", "two"]}, Thing) == Thing(1, ("one", "two"))
+    for wrong in ({"itsLongName": 1, "more": 2}, {"its_long_name": 1}):
+        with pytest.raises(ClassValidationError):
+            structured(wrong, Thing)

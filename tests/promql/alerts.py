@@ -229,7 +229,7 @@ CASES = [
     ),
     Case(
         "VllmStartsSlowly", AT + BUDGET + 1,
-        f"{NEW} is 47m 0s old and has not been ready for 2700 s, its budget.",
+        f"{NEW} is 47m 0s old and hasn't been ready for 2700 s, its budget.",
         _LATE, labels={"pod": NEW},
     ),
     Case(

@@ -34,7 +34,7 @@ def _inside(value: object) -> Iterator[object]:
 
 def _limits(value: object) -> Iterator[str]:
     if isinstance(value, str) and _CONTROL.search(value):
-        yield "must not have control characters"
+        yield "must not contain control characters"
     elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
         yield f"may have {_LONGEST_TEXT} characters at most"
     elif isinstance(value, int | float) and abs(value) > _LARGEST:

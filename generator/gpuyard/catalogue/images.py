@@ -31,7 +31,7 @@ class Image:
 def image(repository: str, tag: str, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Image:
     """The image of that name: pinned by the stack's lock, else by ours; pulled from its mirror."""
     upstream = f"{repository}:{tag}"
-    ours, reason = _catalogue().get(upstream, (None, "its digest is not in gpuyard's catalogue"))
+    ours, reason = _catalogue().get(upstream, (None, "gpuyard's catalogue does not list it"))
     digest = locked.get(upstream, ours)
     pulled, mirror = mirrored(repository, mirrors)
     return Image(pulled, tag, digest, upstream, "" if digest else reason, mirror)

@@ -77,7 +77,7 @@ def _check(tree: Tree, directory: Path) -> None:
     inside = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
     # A clone of a repository without commits is as good as nothing.
     if directory.exists() and (not directory.is_dir() or inside - {".git"}):
-        raise OutputError(f"{directory}: already exists and is not empty; init makes a new repository")
+        raise OutputError(f"{directory}: already exists and is not empty; give a new or an empty directory")
 
 
 def _of_option(problem: Problem) -> Problem:
@@ -91,7 +91,7 @@ def _of_option(problem: Problem) -> Problem:
 def _check_new(snapshot: Snapshot, directory: Path) -> None:
     """Of a repository that was there."""
     if snapshot.commit:
-        raise OutputError(f"{directory}: already has commits; init makes a new repository")
+        raise OutputError(f"{directory}: already has commits; give a new or an empty directory")
     if snapshot.target.head != snapshot.branch:
         change = f"git -C {directory} symbolic-ref HEAD refs/heads/{snapshot.branch}"
         raise OutputError(

@@ -78,7 +78,9 @@ def _check(url: str, plain: Collection[str]) -> str:
         parts.scheme == "http" and (is_loopback(parts.netloc) or parts.netloc in plain)
     )
     if not spoken or not parts.hostname or "@" in parts.netloc:
-        raise ToolError(f"{url}: only https is allowed; http only to this machine or to a host given with --insecure")
+        raise ToolError(
+            f"{url}: not allowed; use https://host/…, or http:// to this machine or a host given with --insecure"
+        )
     return parts.netloc
 
 

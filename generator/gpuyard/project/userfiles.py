@@ -93,7 +93,7 @@ def misplaced(path: str) -> str | None:
     if not _NAME.fullmatch(name):
         return f"{path!a}: the file name may only have letters, digits, dashes, dots and underscores"
     if not name.endswith(_ENDINGS):
-        return f"{path!a}: gpuyard does not read this ending; rename it to {name.rpartition('.')[0]}.yaml"
+        return f"{path!a}: gpuyard does not read this extension; rename it to {name.rpartition('.')[0]}.yaml"
     return None
 
 

@@ -22,9 +22,7 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
     expose, path = blueprint.spec.expose, ("spec", "expose")
     if expose.host is None:
         if expose.tls_secret:
-            problems.add(
-                blueprint.file, (*path, "tlsSecret"), "needs a host to be the certificate of; add host", key=True
-            )
+            problems.add(blueprint.file, (*path, "tlsSecret"), "only applies with a host; add host", key=True)
         return
     if stack.gateway is None and stack.ingress is None:
         message = "needs a Gateway or an Ingress; name it in stack.yaml under spec.gateway or spec.ingress"

@@ -45,7 +45,7 @@ def check(stack: Stack, problems: Problems) -> None:
     if release := installed(stack.platform):
         _check_installed(stack, given, release, problems)
     elif given.address is None:
-        message = "false needs the cluster's own Prometheus, by which models scale; add address: http://host:port"
+        message = "false requires the cluster's own Prometheus, which models scale on; add address: http://host:port"
         problems.add(stack.file, (*_PATH, "enabled"), message)
     else:
         _check_address(stack, given.address, given.namespace, problems)
@@ -66,7 +66,7 @@ def _check_address(stack: Stack, given: str, named: str | None, problems: Proble
         message = f"{host} would be looked up in KEDA's namespace; write http://{host}.NAMESPACE.svc:PORT"
         problems.add(stack.file, (*_PATH, "address"), message)
     elif (found := _of_address(given)) is None and named is None:
-        message = f"{host} does not say in which namespace Prometheus runs; add namespace: its pods read the metrics"
+        message = f"{host} does not say where Prometheus runs; add namespace, or it cannot read the models' metrics"
         problems.add(stack.file, (*_PATH, "address"), message)
     elif found and named and named != found:
         message = f"{named} is not where {host} is; write {found} or remove it"

@@ -136,7 +136,7 @@ class Local:
         if commit and not there.push(store, commit, theirs):
             way = self._way_to_pull(store, ref, commit, mark)
             raise ConflictError(
-                f"{there.label} has commits that {name} in {self.label} does not have: {way}, then run this again"
+                f"{there.label} has commits that {name} in {self.label} does not have; {way}, then run this again"
             )
 
     def _way_to_pull(self, store: Store, ref: str, commit: str, mark: str) -> str:

@@ -175,7 +175,9 @@ def create_repository(path: Path) -> None:
     if (root / ".git/HEAD").exists():
         return
     if inside - {".git"}:  # a .git without HEAD: a `git init` that was killed
-        raise OutputError(f"{path} is not empty and is not a Git repository; `git init -b main {path}` to make it one")
+        raise OutputError(
+            f"{path} is not empty and is not a Git repository; run `git init -b main {path}` to make it one"
+        )
     above = next(parent for parent in root.parents if parent.is_dir())
     outer = run("rev-parse", "--show-toplevel", cwd=above, user_config=True)
     if outer.status == 0 and run("check-ignore", "--quiet", "--end-of-options", str(root), cwd=above).status != 0:
@@ -270,7 +272,7 @@ def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, byte
         agrees = found is None if data is None else found and found.blob == latest.store.blob_id(data)
         if found != was and not agrees:
             raise ConflictError(
-                f"{name} was changed on {base.branch} of {base.target.label} meanwhile;"
+                f"{name} was changed on {base.branch} of {base.target.label} in the meantime;"
                 " nothing was committed, run this again"
             )
 

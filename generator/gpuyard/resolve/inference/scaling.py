@@ -89,8 +89,8 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
         problems.add(
             blueprint.file,
             path,
-            f"`or vector(…)` is only for min: 0: with min: 1 or more{where}, a lost metric would look like no "
-            "load and remove replicas; without it their number is held; remove it, or use min: 0",
+            f"`or vector(…)` is only for min: 0; with min: 1 or more{where}, a lost metric would look like no load "
+            "and replicas would be removed; leave it out, or use min: 0",
         )
 
 
@@ -100,11 +100,11 @@ def _signal(blueprint: Blueprint[Inference], problems: Problems) -> None:
         problems.add(blueprint.file, (*path, "signal"), "upstream needs scaling.upstream: {query: …, target: …}")
     for key, signals in _READ_BY.items():
         if getattr(scaling, key) is not None and scaling.signal not in signals:
-            message = f"only applies to signal {' and '.join(signals)}, and the signal is {scaling.signal}"
+            message = f"only applies to signals {' and '.join(signals)}, and the signal is {scaling.signal}"
             problems.add(blueprint.file, (*path, key), message, key=True)
     if scaling.signal in _OF_TTFT and blueprint.spec.slo.ttft_seconds is None:
         problems.add(
             blueprint.file,
             (*path, "signal"),
-            f"{scaling.signal} needs slo.ttft, the time to the first token to stay under",
+            f"{scaling.signal} needs slo.ttft, the target for the time to first token",
         )

@@ -77,7 +77,7 @@ def check_source(blueprint: Blueprint[Inference], source: Source, path: tuple[st
         problems.add(
             blueprint.file,
             (*path, "source"),
-            f"{source.claim} is the claim that is made for the cache; put the weights on a claim with another name, "
+            f"{source.claim} is the claim that gpuyard creates for the cache; put the weights on another claim, "
             "or use no claim for the cache (cache.kind ephemeral)",
         )
     if blueprint.spec.storage.download and source.kind is not Origin.HF:
