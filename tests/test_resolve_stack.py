@@ -137,7 +137,8 @@ def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
 
 def test_a_prometheus_without_its_address() -> None:
     assert (
-        "false requires the cluster's own Prometheus" in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
+        "false requires the cluster's own Prometheus"
+        in problems({}, {"platform": {"prometheus": {"enabled": False}}})[0]
     )
     stack = {"platform": {"prometheus": {"address": "http://prom:9090"}}}
     assert problems({}, stack) == ["spec.platform.prometheus.address: only applies where enabled is false; remove it"]
