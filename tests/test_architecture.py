@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """From the ground up; a room imports what is below it and itself."""
 DOORS = {
+    "cattrs": ("doors.schema",),
     "click": ("cli",),
     "git": ("doors.git",),
     "helm_python": ("doors.helm",),

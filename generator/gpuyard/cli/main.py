@@ -76,8 +76,8 @@ def cli() -> None:
     """Compile blueprints, one YAML file per model, into the Git repository that your clusters follow.
 
     \b
-    gpuyard init gitops          a new repository with one blueprint
-    gpuyard compile gitops       write and commit everything that follows from it
+    gpuyard init gitops          create a repository with one blueprint
+    gpuyard compile gitops       generate all manifests and commit them
     """  # noqa: D301 - click wants the character itself
 
 
