@@ -14,17 +14,24 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.commit.lock import lock_of
 from gpuyard.doors import yamlio
+from gpuyard.doors.chartvalues import Values
 from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import load
+from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
 from tests.conftest import demo_sources
 
+T = TypeVar("T")
+
 COUNT = 400
+PROFILED = 60
+"""Blueprints of `--profile`; the stages are timed one after the other."""
 HELM_SAMPLE = 40
 """Of the 1200 runs of `helm template` this many are made, and the time is scaled; each takes as long."""
 
@@ -52,14 +59,14 @@ def measure(work: Callable[[], object]) -> Figures:
     return Figures(time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def write_project(root: Path) -> None:
-    """A stack with COUNT copies of the chat blueprint."""
+def write_project(root: Path, count: int = COUNT) -> None:
+    """A stack with so many copies of the chat blueprint."""
     sources = demo_sources()
     (root / "blueprints").mkdir(parents=True)
     stack = sources["stack.yaml"].decode() + "  policy:\n    maxGpus: 100000\n"
     (root / "stack.yaml").write_text(stack, encoding="utf-8")
     chat = sources["blueprints/chat.yaml"].decode()
-    for number in range(COUNT):
+    for number in range(count):
         text = chat.replace("name: chat", f"name: chat-{number:03}").replace("16384", str(8192 + 16 * number))
         (root / "blueprints" / f"chat-{number:03}.yaml").write_text(text, encoding="utf-8")
 
@@ -124,6 +131,31 @@ def helm_loop(root: Path, scratch: Path) -> Callable[[], None]:
     return work
 
 
+def profiled(root: Path) -> None:
+    """CPU of a cold compile, stage by stage; Helm's library works outside of Python, where no profiler looks."""
+    charts = shipped_charts()
+    spent: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], T]) -> T:
+        start = time.process_time()
+        result = work()
+        spent[name] = time.process_time() - start
+        return result
+
+    project = timed("load: read, schema, dataclasses", lambda: load(root))
+    resolved = timed("resolve", lambda: resolve(project))
+    values, helm = Values(charts["vllm"]), open_helm(charts)
+    timed("  values against the schema", lambda: [list(values.problems(each.values)) for each in resolved.workloads])
+    timed("  Helm, with that and parsing", lambda: [objects(resolved, each, helm) for each in resolved.workloads])
+    tree = timed("render: Helm, patches, writing", lambda: render(resolved, charts, open_helm(charts)))
+    timed("plan: digests of all files", lambda: lock_of(tree, "", {}))
+    whole = sum(seconds for name, seconds in spent.items() if not name.startswith(" "))
+    print(f"{len(resolved.workloads)} workloads, {len(tree)} files, {whole:.2f} s of CPU")
+    for name, seconds in spent.items():
+        each = 1000 * seconds / len(resolved.workloads)
+        print(f"{name:<34} {100 * seconds / whole:5.1f} %  {each:6.2f} ms a workload")
+
+
 def show(name: str, figures: Figures) -> None:
     """One line."""
     print(f"{name:<28} {figures.wall:8.2f} s wall  {figures.cpu:8.2f} s cpu  {figures.memory:7.0f} MiB")
@@ -135,6 +167,10 @@ def main() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="gpuyard-bench-"))
     try:
         root, target = scratch / "gitops", scratch / "floor"
+        if sys.argv[1:] == ["--profile"]:
+            write_project(root, PROFILED)
+            profiled(root)
+            return
         write_project(root)
         for path in (root, target):
             path.mkdir(exist_ok=True)
