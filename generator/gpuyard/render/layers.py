@@ -1,6 +1,5 @@
 """platform/: the charts of others and the namespaces, in layers; a folder per layer."""
 
-from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.catalogue.platform import PLATFORM, Layer
@@ -9,7 +8,7 @@ from gpuyard.render import dashboard, monitors
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.kustomize import kustomization
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree
+from gpuyard.tree import HEADER, Tree, cluster, platform
 
 __all__ = ["files"]
 
@@ -30,14 +29,12 @@ def files(resolved: Resolved) -> Tree:
     engine = ENGINES[resolved.stack.engine]
     header = HEADER.format(source="stack.yaml")
     for layer, content in _layers(resolved).items():
-        folder = PurePosixPath("platform") / layer
         for file, objects in content.items():
-            tree[folder / file] = header + yamlio.dump(*objects)
-        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(content))
-    for cluster in resolved.stack.clusters:
-        folder = PurePosixPath("clusters") / cluster.name
-        for file, objects in engine.cluster(resolved, cluster.name).items():
-            tree[folder / file] = header + yamlio.dump(*objects)
+            tree[platform(layer) / file] = header + yamlio.dump(*objects)
+        tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(content))
+    for name in (each.name for each in resolved.stack.clusters):
+        for file, objects in engine.cluster(resolved, name).items():
+            tree[cluster(name) / file] = header + yamlio.dump(*objects)
     return tree
 
 

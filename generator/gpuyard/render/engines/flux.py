@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.project.stack import Engine, Repository, Stack
@@ -65,7 +66,7 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
 
 def commands(_stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply -f clusters/{cluster}"
+    yield f"apply -f {tree.cluster(cluster)}"
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -103,7 +104,7 @@ def _git_repository(stack: Stack) -> Object:
 
 def _entry(stack: Stack, cluster: str) -> Object:
     """The Kustomization that keeps this very folder in step."""
-    return _kustomization(stack, stack.name, f"./clusters/{cluster}", wait=False, timeout=_LAYER_TIMEOUT)
+    return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
 
 
 def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
@@ -115,7 +116,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
         kustomization = _kustomization(
             stack,
             f"platform-{layer}",
-            f"./platform/{layer}",
+            f"./{tree.platform(layer)}",
             after=before,
             timeout=_LAYER_TIMEOUT,
             # Custom resources go with their definitions: those are never pruned.
@@ -176,8 +177,8 @@ def _inference(stack: Stack, workload: Workload) -> Object:
     """A blueprint of its own, so that one bad model blocks nothing else."""
     kustomization = _kustomization(
         stack,
-        f"inference-{workload.name}",
-        f"./overlays/{workload.shape.name}/{workload.name}",
+        f"{tree.SERVERS}-{workload.name}",
+        f"./{tree.overlay(workload.shape.name, workload.name)}",
         after=[f"platform-{Layer.CONFIGS}"],
         timeout=f"{workload.sync_timeout}s",
     )
