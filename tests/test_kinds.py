@@ -118,7 +118,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return structured(spec, Toy)
 
     monkeypatch.setitem(project.KINDS, "toy", SimpleNamespace(SCHEMA=file, parse=read))  # type: ignore[arg-type] - a dict
-    monkeypatch.setitem(kinds.KINDS, "toy", SimpleNamespace(workloads=workloads, notes=notes, CHART="toy"))  # type: ignore[arg-type] - a dict
+    monkeypatch.setitem(kinds.KINDS, "toy", SimpleNamespace(workloads=workloads, notes=notes))  # type: ignore[arg-type] - a dict
     caches = (formats.schema, formats._of_kind)
     for each in caches:
         each.cache_clear()

@@ -15,9 +15,6 @@ __all__ = ["KINDS", "Kind"]
 class Kind(Protocol):
     """What every kind does; modules satisfy it."""
 
-    CHART: str
-    """Folder below charts/ of the chart that makes its objects."""
-
     def workloads(self, blueprint: Blueprint[Any], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
         """What becomes of a blueprint on each of its shapes; what is wrong with it goes to `problems`."""
 

@@ -1,7 +1,6 @@
 """The kind `inference`: a model server of vLLM, from a blueprint to the values of its chart."""
 
 from gpuyard.resolve.inference.notes import notes
-from gpuyard.resolve.inference.values import CHART
 from gpuyard.resolve.inference.workloads import workloads
 
-__all__ = ["CHART", "notes", "workloads"]
+__all__ = ["notes", "workloads"]
