@@ -113,14 +113,15 @@ def test_killed_at_every_step(part: int, template: Path, tmp_path: Path) -> None
 
 def test_killed_inside_git(template: Path, tmp_path: Path) -> None:
     """With git at its first byte; or, where the branch moves, while git goes on by itself and keeps others out."""
-    where = tmp_path / "tree"
+    where, go_on = tmp_path / "tree", tmp_path / "tree.go"
     with killer() as kill:
         for command in ("fast-import", "read-tree", "unpack-objects", "update-ref", "update-index"):
             shutil.copytree(template, where)
+            go_on.unlink(missing_ok=True)
             assert kill(target=str(where), files=SECOND, inside=command)["killed"], command
             assert held(where) == (command == "update-ref")
             after_a_kill(where)
-            (tmp_path / "tree.go").touch()
+            go_on.touch()
             put(where, SECOND)
             after_the_next_run(where)
             shutil.rmtree(where)
