@@ -12,7 +12,7 @@ from tests.scan.finding import Exemption, Finding, Report, exemptions
 
 EXEMPTIONS = Path(__file__).with_name("exemptions.toml")
 WORKFLOWS = (*sorted((ROOT / ".github" / "workflows").glob("*.y*ml")),)
-STARTER = ROOT / "generator" / "gpuyard" / "templates" / "starter-workflow.yaml"
+STARTER = ROOT / "generator" / "gpuyard" / "project" / "templates" / "starter-workflow.yaml"
 
 
 def reports(folder: Path) -> list[Report]:
