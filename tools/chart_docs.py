@@ -1,9 +1,6 @@
 """Writes what follows from charts/vllm/values.schema.json: its layout, values.yaml and README.md's tables.
 
-The templates can read neither the schema nor the catalogue: what they need of vLLM's flags is templates/_vllm.tpl.
-
-The schema is the one source of every key, type, default and description; the flags in it are those of the vLLM
-versions that the catalogue has. Run this file after a change:
+The schema is the one source of every key, type, default and description. Run this file after a change:
 
     python tools/chart_docs.py
 """
@@ -16,38 +13,10 @@ from typing import Any
 
 import yaml
 
-from gpuyard.catalogue import vllm
-
 CHART = Path(__file__).resolve().parents[1] / "charts" / "vllm"
 BEGIN = "<!-- values: generated from values.schema.json by tools/chart_docs.py -->\n"
 END = "<!-- /values -->\n"
-WIDTH = 110
-SET_BY_THE_CHART = {
-    *("model", "served-model-name", "revision", "port", "host", "uds", "shutdown-timeout", "api-key", "hf-token"),
-    *("config", "download-dir", "headless", "grpc"),
-}
-FLAGS = """\
-{{- /* Generated from the catalogue of vLLM by tools/chart_docs.py: change that, not this file. */}}
-
-{{- /* Flags whose list isn't given as `--flag one two`: as one JSON text (json), or once for each entry (repeat). */}}
-{{- define "vllm.listForms" -}}
-%s
-{{- end }}
-
-{{- /* Boolean flags without --no-flag. */}}
-{{- define "vllm.switches" -}}
-%s
-{{- end }}
-
-{{- /* What breaks or opens the pod, and why; a * at the end stands for anything. */}}
-{{- define "vllm.refusedFlags" -}}
-%s
-{{- end }}
-
-{{- define "vllm.refusedVariables" -}}
-%s
-{{- end }}
-"""
+WIDTH = 150
 HEADER = """\
 # Generated from values.schema.json by tools/chart_docs.py: change that file, not this one.
 """
@@ -113,42 +82,8 @@ def _escape(line: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
 
 
-def with_flags(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with the flags that `args` takes."""
-    schema["properties"]["args"]["properties"] = {name: {"$ref": "#/definitions/argument"} for name in _flags()}
-    return schema
-
-
-def flags_template() -> str:
-    """templates/_vllm.tpl: what the templates must know about flags and variables."""
-    forms = {name: flag.list_form for name, flag in _every_flag() if flag.list_form}
-    switches = sorted({name for name, flag in _every_flag() if flag.switch})
-    reasons = vllm.rules()["unsafe"] | vllm.rules()["breaks"]
-    names = {name: flag.alias or name for name, flag in _every_flag()}
-    flags = {name: reasons[rule] for name, rule in names.items() if rule in reasons}
-    variables = {name: reason for name, reason in reasons.items() if name.isupper()}
-    return FLAGS % tuple(json.dumps(each, indent=2, sort_keys=True) for each in (forms, switches, flags, variables))
-
-
-def _every_flag() -> Iterator[tuple[str, vllm.Flag]]:
-    """Flags of every supported vLLM that `args` may hold, an older version's first."""
-    for release in vllm.versions():
-        known = vllm.catalogue(release)
-        for name, flag in known.flags.items() if known else ():
-            if name not in SET_BY_THE_CHART and flag.alias not in SET_BY_THE_CHART:
-                yield name, flag
-
-
-def _flags() -> list[str]:
-    """Flags of every supported vLLM and the negations of the boolean ones, without those that the chart sets."""
-    names = set()
-    for name, flag in _every_flag():
-        names |= {name, f"no-{name}"} if flag.negatable else {name}
-    return sorted(names)
-
-
 def _is_group(node: dict[str, Any]) -> bool:
-    """Keys with defaults of their own; the flags of `args` have none."""
+    """Keys with defaults of their own."""
     return "properties" in node and "default" not in node
 
 
@@ -190,13 +125,12 @@ def _rows(properties: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, s
 
 def outputs() -> dict[Path, str]:
     """Every generated file and what it should hold."""
-    schema = with_flags(json.loads((CHART / "values.schema.json").read_text("utf-8")))
+    schema = json.loads((CHART / "values.schema.json").read_text("utf-8"))
     page = CHART / "README.md"
     return {
         CHART / "values.schema.json": layout(schema),
         CHART / "values.yaml": values_yaml(schema),
         page: readme(page.read_text("utf-8"), schema),
-        CHART / "templates" / "_vllm.tpl": flags_template(),
     }
 
 

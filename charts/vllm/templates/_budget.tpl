@@ -5,31 +5,34 @@
 {{- end }}
 {{- end }}
 
-{{- /* Startup probes that fit into the start budget, one every 10 seconds. */}}
-{{- define "vllm.startFailures" -}}
-{{- div (add .Values.budget.startSeconds 9) 10 }}
-{{- end }}
-
 {{- /* From a pod's creation to its readiness, when the weights are there. */}}
 {{- define "vllm.arrivalSeconds" -}}
 {{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
-{{- end }}
-
-{{- /* A pod that was ordered may arrive before it is taken away again. The limits are the HPA's. */}}
-{{- define "vllm.upSeconds" -}}
-{{- .Values.scaling.up.periodSeconds | int64 | default (min 1800 (include "vllm.arrivalSeconds" .)) }}
-{{- end }}
-
-{{- define "vllm.downSeconds" -}}
-{{- .Values.scaling.down.stabilizationSeconds | int64 | default (min 3600 (max 300 .Values.budget.startSeconds)) }}
-{{- end }}
-
-{{- define "vllm.cooldownSeconds" -}}
-{{- .Values.scaling.cooldownSeconds | int64 | default (max 600 (include "vllm.arrivalSeconds" .)) }}
 {{- end }}
 
 {{- /* The old pod's end, a node, the image, the weights, the start. */}}
 {{- define "vllm.progressSeconds" -}}
 {{- $download := ternary .Values.download.timeoutSeconds 0 .Values.download.enabled }}
 {{- add (include "vllm.graceSeconds" .) (include "vllm.arrivalSeconds" .) $download }}
+{{- end }}
+
+{{- /* Probes that fit into the start budget. */}}
+{{- define "vllm.startFailures" -}}
+{{- $period := .Values.startupProbe.periodSeconds | default 10 | int64 }}
+{{- div (add .Values.budget.startSeconds $period -1) $period }}
+{{- end }}
+
+{{- /* Requests wait while new pods load: in the time of a start the number of pods may double, or grow by two. Pods go when
+       load stayed low for longer than a start takes; 300 s at least, for Prometheus remembers a removed scrape that long.
+       The limits of 1800 and 3600 are the HPA's. */}}
+{{- define "vllm.behavior" -}}
+{{- $start := .Values.budget.startSeconds | int64 }}
+{{- $up := min 1800 $start }}
+{{- $own := dict
+  "scaleUp" (dict "stabilizationWindowSeconds" 0 "selectPolicy" "Max" "policies" (list
+    (dict "type" "Percent" "value" 100 "periodSeconds" $up)
+    (dict "type" "Pods" "value" 2 "periodSeconds" $up)))
+  "scaleDown" (dict "stabilizationWindowSeconds" (min 3600 (max 300 $start)) "selectPolicy" "Max" "policies" (list
+    (dict "type" "Pods" "value" 1 "periodSeconds" 60))) }}
+{{- toYaml (mergeOverwrite $own (deepCopy .Values.autoscaling.behavior)) }}
 {{- end }}

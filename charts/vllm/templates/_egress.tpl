@@ -1,12 +1,13 @@
-{{- /* Names, then port 443 of public addresses and the networks and ports that are listed. Never 169.254.0.0/16:
-       the instance's metadata service, and with it the node's identity, is there. */}}
+{{- /* DNS, port 443 of public addresses, and the networks and ports that are listed. Never the link-local addresses: the
+       instance's metadata service, and with it the node's identity, is there. Takes root and internet (true or empty). */}}
 {{- define "vllm.egress" -}}
-{{- if or .internet .root.Values.networkPolicy.egress -}}
+{{- $policy := .root.Values.networkPolicy }}
+{{- if or .internet $policy.egress $policy.extraEgress }}
 - to:
     - namespaceSelector:
         matchLabels:
           kubernetes.io/metadata.name: kube-system
-    {{- range .root.Values.networkPolicy.dnsCidrs }}
+    {{- range $policy.dnsCidrs }}
     - ipBlock:
         cidr: {{ . | quote }}
     {{- end }}
@@ -20,11 +21,14 @@
     - ipBlock:
         cidr: 0.0.0.0/0
         except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+    - ipBlock:
+        cidr: ::/0
+        except: [fc00::/7, fe80::/10]
   ports:
     - port: 443
       protocol: TCP
 {{- end }}
-{{- range .root.Values.networkPolicy.egress }}
+{{- range $policy.egress }}
 - to:
     - ipBlock:
         cidr: {{ .cidr | quote }}
@@ -32,14 +36,8 @@
     - port: {{ .port | default 443 | int64 }}
       protocol: TCP
 {{- end }}
+{{- with $policy.extraEgress }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
-
-{{- /* Takes a list of namespaces. */}}
-{{- define "vllm.namespaces" -}}
-- namespaceSelector:
-    matchExpressions:
-      - key: kubernetes.io/metadata.name
-        operator: In
-        values: {{ toRawJson . }}
 {{- end }}

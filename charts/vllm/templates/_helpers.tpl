@@ -3,18 +3,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 54 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* Name of every object; helm create's rule where fullnameOverride is empty, but 46 characters: Kubernetes cuts what
-       is before a pod's last five letters to 58, and eleven of them are the ReplicaSet's. Alerts find pods by their name. */}}
+{{- /* Name of every object: helm create's rule, but 46 characters, because Kubernetes cuts the names of longer ones' pods,
+       and never just vllm: a Service of that name sets VLLM_PORT in other pods, which vLLM takes for its own variable. */}}
 {{- define "vllm.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride }}
 {{- else }}
 {{- $name := default .Chart.Name .Values.nameOverride }}
-{{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 46 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 46 | trimSuffix "-" }}
-{{- end }}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 46 | trimSuffix "-" }}
+{{- ternary "vllm-server" $full (eq $full "vllm") }}
 {{- end }}
 {{- end }}
 
@@ -27,7 +24,79 @@
 {{- with .Values.image.digest }}{{ printf "@%s" . }}{{ end }}
 {{- end }}
 
+{{- /* A digest can't change, so a node that holds it needs no registry. */}}
+{{- define "vllm.pullPolicy" -}}
+{{- default (ternary "IfNotPresent" "Always" (ne .Values.image.digest "")) .Values.image.pullPolicy }}
+{{- end }}
+
 {{- /* What clients ask for, and the model_name of every metric. */}}
 {{- define "vllm.servedName" -}}
 {{- default (include "vllm.fullname" .) .Values.model.servedName }}
+{{- end }}
+
+{{- /* Never changes after the first install: a Deployment's selector can't. */}}
+{{- define "vllm.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "vllm.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- /* The download Job's pods must not be selected by the server's Service. */}}
+{{- define "vllm.downloadSelectorLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-download" (include "vllm.name" .) | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- /* Labels besides the selector's. Takes root, component and, for some kinds, more labels. */}}
+{{- define "vllm.moreLabels" -}}
+{{- $own := dict "app.kubernetes.io/component" .component "app.kubernetes.io/managed-by" .root.Release.Service }}
+{{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
+{{- $_ := set $own "app.kubernetes.io/version" $version }}
+{{- toYaml (mergeOverwrite $own (.more | default dict) .root.Values.commonLabels) }}
+{{- end }}
+
+{{- define "vllm.labels" -}}
+{{ include "vllm.selectorLabels" .root }}
+{{ include "vllm.moreLabels" . }}
+{{- end }}
+
+{{- /* Weights come from the cache or a volume, never from Hugging Face: true or empty. */}}
+{{- define "vllm.offline" -}}
+{{- if or .Values.download.enabled (ne .Values.model.source "hf") }}true{{ end }}
+{{- end }}
+
+{{- /* KEDA decides the number of pods: true or empty. */}}
+{{- define "vllm.scales" -}}
+{{- with .Values.autoscaling }}
+{{- if and .enabled (ne (int64 .minReplicas) (int64 .maxReplicas)) }}true{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "vllm.cacheClaim" -}}
+{{- ternary .Values.cache.claim (printf "%s-cache" (include "vllm.fullname" .)) (eq .Values.cache.kind "claim") }}
+{{- end }}
+
+{{- define "vllm.claimSpec" -}}
+accessModes: [{{ ternary "ReadWriteMany" "ReadWriteOnce" (eq .Values.cache.kind "fss") }}]
+{{- with .Values.cache.storageClassName }}
+storageClassName: {{ . | quote }}
+{{- end }}
+resources:
+  requests:
+    storage: {{ .Values.cache.size | quote }}
+{{- end }}
+
+{{- /* A file from a Secret, readable by the pod's group: 288 is 0440. */}}
+{{- define "vllm.secretVolume" -}}
+- name: {{ .name }}
+  secret:
+    secretName: {{ .from.secret | quote }}
+    defaultMode: 288
+    items:
+      - key: {{ .from.key | quote }}
+        path: {{ .file }}
+{{- end }}
+
+{{- /* Of containers that see no GPU: nvidia-cdi-hook, which a read-only root can stop, isn't called for them. */}}
+{{- define "vllm.readOnlyContext" -}}
+{{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
 {{- end }}

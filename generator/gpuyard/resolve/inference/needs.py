@@ -22,7 +22,7 @@ def needs(server: Server, stack: Stack) -> Needs:
         secrets=tuple(_secrets(server, stack)),
         claims=tuple(claim for claim in (server.source.claim, cache.claim) if claim),
         storage=(cache.kind,) if cache.kind else (),
-        user=chart_defaults(CHART)["securityContext"]["runAsUser"],
+        user=chart_defaults(CHART)["podSecurityContext"]["runAsUser"],
         priority_class=server.spec.priority_class or stack.scheduling.priority_class,
         runtime_class=stack.scheduling.runtime_class,
     )

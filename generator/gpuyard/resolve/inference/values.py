@@ -2,38 +2,39 @@
 
 from typing import Any
 
-from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.resolve import prometheus
 from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve.inference.flags import written
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
 __all__ = ["CHART", "values"]
 
 CHART = "vllm"
+_PART_OF, _MANAGED_BY = "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"
 
 Values = dict[str, Any]
 
 
 def values(server: Server, site: Site) -> Values:
     """Everything that differs from the chart's defaults."""
-    spec, stack, image = server.spec, site.stack, site.image
+    stack, image = site.stack, site.image
+    secrets = [{"name": name} for name in stack.images.pull_secrets]
     return {
         "nameOverride": server.blueprint.name,
         "fullnameOverride": server.blueprint.name,
-        "partOf": stack.name,
+        "commonLabels": {_PART_OF: stack.name, _MANAGED_BY: "gpuyard"},
         "image": {
             "repository": image.repository,
             "tag": image.tag,
             **({"digest": image.digest} if image.digest else {}),
-            **({"pullSecrets": list(stack.images.pull_secrets)} if stack.images.pull_secrets else {}),
         },
+        **({"imagePullSecrets": secrets} if secrets else {}),
         "model": _model(server),
-        "args": dict(server.args),
-        **({"env": dict(spec.serving.env)} if spec.serving.env else {}),
-        **({"unsafe": list(spec.serving.unsafe)} if spec.serving.unsafe else {}),
-        "gpu": {"count": server.gpus, **_gpu(server.shape)},
+        "args": list(written(server.args)),
+        **_environment(server),
+        "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
         "cache": _cache(server, site),
@@ -44,24 +45,31 @@ def values(server: Server, site: Site) -> Values:
             "shutdownSeconds": server.budget.shutdown_timeout,
             "marginSeconds": server.budget.shutdown_margin,
         },
-        "rollout": {"spareGpus": spec.rollout.spare_gpus},
-        "placement": _placement(server, site),
-        "securityContext": {"readOnlyRootFilesystem": server.shape.read_only_root_filesystem},
-        "scaling": _scaling(server, site),
+        **_strategy(server),
+        **_placement(server, site),
+        **_scaling(server, site),
         **_monitoring(server, site),
         **_exposure(server, site),
+        "tests": {"enabled": False},
     }
 
 
-def _gpu(shape: Shape) -> Values:
-    """The GPUs as nodes of the shape offer and guard them."""
-    return _differing("gpu", resource=shape.resource, taint=shape.taint.key)
+def _environment(server: Server) -> Values:
+    env = [{"name": name, "value": value} for name, value in server.spec.serving.env.items()]
+    return {"extraEnv": env} if env else {}
 
 
 def _differing(group: str, **given: Any) -> Values:
     """Those of a group's values that the chart doesn't have by itself."""
     defaults = chart_defaults(CHART)[group]
     return {key: value for key, value in given.items() if value != defaults[key]}
+
+
+def _strategy(server: Server) -> Values:
+    """A surge where GPUs are free for it; else the chart's own way, in place."""
+    if not server.surge:
+        return {}
+    return {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": server.surge, "maxUnavailable": 0}}}
 
 
 def _model(server: Server) -> Values:
@@ -92,7 +100,6 @@ def _resources(server: Server) -> Values:
             "ephemeral-storage": f"{resources.disk_request}Gi",
         },
         "limits": {
-            "cpu": str(resources.cpu_limit),
             "memory": f"{resources.memory_limit}Gi",
             "ephemeral-storage": f"{resources.disk_limit}Gi",
         },
@@ -119,30 +126,37 @@ def _download(server: Server) -> Values:
 
 
 def _scaling(server: Server, site: Site) -> Values:
+    if server.min_replicas == server.max_replicas:
+        return {"replicas": server.max_replicas}
     scaling, ttft = server.spec.scaling, server.spec.slo.ttft_seconds
     upstream = scaling.upstream
     return {
-        "enabled": True,
-        "min": server.min_replicas,
-        "max": server.max_replicas,
-        "signal": scaling.signal,
-        "concurrency": {"target": server.concurrency},
-        **({"queue": {"target": scaling.queue.target}} if scaling.queue else {}),
-        **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
-        **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
-        **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-        "prometheus": {"address": prometheus.address(site.stack.platform)},
+        "autoscaling": {
+            "enabled": True,
+            "minReplicas": server.min_replicas,
+            "maxReplicas": server.max_replicas,
+            "signal": scaling.signal,
+            "concurrency": {"target": server.concurrency},
+            **({"queue": {"target": scaling.queue.target}} if scaling.queue else {}),
+            **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
+            **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
+            **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
+            "prometheus": {"address": prometheus.address(site.stack.platform)},
+        }
     }
 
 
 def _placement(server: Server, site: Site) -> Values:
-    scheduling = site.stack.scheduling
+    shape, scheduling = server.shape, site.stack.scheduling
     priority = server.spec.priority_class or scheduling.priority_class
+    types = {"key": shape.instance_type_label, "operator": "In", "values": list(server.nodes)}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [types]}]}
     return {
-        "instanceTypes": list(server.nodes),
-        **_differing("placement", instanceTypeLabel=server.shape.instance_type_label),
+        "tolerations": [{"key": shape.taint.key, "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
+        **({"securityContext": {"readOnlyRootFilesystem": True}} if shape.read_only_root_filesystem else {}),
     }
 
 
@@ -151,7 +165,7 @@ def _monitoring(server: Server, site: Site) -> Values:
     labels = {"labels": dict(given)} if given else {}
     return {
         "podMonitor": {"enabled": True, **labels},
-        "prometheusRule": {"enabled": True, **labels, **({"ttftSeconds": ttft} if ttft else {})},
+        "prometheusRule": {"enabled": True, **labels, **({"slo": {"ttftSeconds": ttft}} if ttft else {})},
     }
 
 
@@ -183,10 +197,10 @@ def _network_policy(server: Server, site: Site) -> Values:
 def _route(server: Server, site: Site) -> Values:
     """From outside of the cluster, through the stack's Gateway or Ingress."""
     expose, gateway, ingress = server.spec.expose, site.stack.gateway, site.stack.ingress
+    longest = server.budget.shutdown_timeout
     if expose.host and gateway:
         listener = {"sectionName": gateway.listener} if gateway.listener else {}
         parent = {"name": gateway.name, "namespace": gateway.namespace, **listener}
-        longest = server.budget.shutdown_timeout
         return {
             "httpRoute": {
                 "enabled": True,
@@ -204,6 +218,7 @@ def _route(server: Server, site: Site) -> Values:
                 "className": ingress.class_name,
                 "host": expose.host,
                 **way,
+                "timeoutSeconds": longest,
                 **({"annotations": dict(ingress.annotations)} if ingress.annotations else {}),
             }
         }

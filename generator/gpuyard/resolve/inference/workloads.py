@@ -174,7 +174,7 @@ def _workload(server: Server, site: Site) -> Workload:
         needs=needs(server, stack),
         volumes=volumes(server, stack),
         reach=reach(server, stack),
-        health=(SCALED_OBJECT,),
+        health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
         notes=tuple(of_server(server)),
     )
