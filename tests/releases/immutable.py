@@ -52,7 +52,10 @@ _UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 MAY_VANISH = frozenset({"Job"})
 """Kinds whose names carry a hash of their content: another content is another object."""
 
-MOVED: Mapping[str, str] = {}
+_CONFIGURATION = "the ConfigMap with its configuration file is removed"
+MOVED: Mapping[str, str] = {
+    f"ConfigMap/{name}": _CONFIGURATION for name in ("assistant", "chat", "docs", "draft", "small")
+}
 """`Kind/name` of an object that an upgrade replaces: what its users are told in CHANGELOG.md."""
 
 
