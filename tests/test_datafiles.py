@@ -16,6 +16,7 @@ SHAPE = ROOT / "overlays" / "a10" / "shape.yaml"
 FILES = {
     "images": CATALOGUE / "images.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
+    "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
     "vllm": CATALOGUE / "vllm" / "0.32.yaml",

@@ -1,5 +1,6 @@
 """Every scaling query and every alert of the chart, before the real promtool: idle, busy, blind, and not ours."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import product
@@ -12,8 +13,8 @@ import yaml
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
+from gpuyard.render import dashboard, monitors
 from gpuyard.render import layers as platform
-from gpuyard.render import monitors
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.resolve.releases import releases
@@ -197,7 +198,7 @@ def test_what_is_wrong_with_a_metric(name: str, labels: list[str], message: str 
 # --- the dashboard --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["busy", "idle", "blind"])
+@pytest.mark.parametrize("state", board.STATES)
 def test_every_panel_answers(state: str, demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
     """Exact values."""
     asked = list(expressions.panels(demo_tree))
@@ -205,48 +206,112 @@ def test_every_panel_answers(state: str, demo_tree: Tree, promtool: Path, tmp_pa
     assert run(promtool, tmp_path, [board.scene(state, asked)]) == ""
 
 
+def test_no_panel_is_empty_while_requests_are_served() -> None:
+    assert [title for title, answers in board.ANSWERS.items() if not all(busy for busy, _ in answers)] == []
+
+
+def test_without_kube_state_metrics_only_the_cluster_is_missing(demo_tree: Tree) -> None:
+    asked = list(expressions.panels(demo_tree))
+    answers = zip(asked, board.scene("blind", asked).answers, strict=True)
+    filled = {title for (title, _), (_, _, samples) in answers if samples}
+    around = {"Fallback", *(title for title in board.ANSWERS if title.startswith("GPU "))}
+    assert filled == board.ANSWERS.keys() - around
+
+
+def test_the_overview_is_right_about_models_without_tokens(demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
+    asked = list(expressions.panels(demo_tree, model=".+", server="(chat|embed|rerank|gone)"))
+    assert run(promtool, tmp_path, [board.fleet(asked)]) == ""
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "unseen"),
+    ("old", "new"),
     [
-        (r"\bsum\(", "max(", 3),  # one Deployment, one HPA
-        (r"\bsum by", "max by", 0),
-        ("prompt_tokens", "generation_tokens", 0),
-        ("generation_tokens", "prompt_tokens", 0),
-        ("num_requests_running", "num_requests_waiting", 0),
-        ("cache_hits", "cache_queries", 0),
-        (r"0\.95", "0.5", 0),
-        (r"0\.50", "0.95", 0),
-        ("spec_replicas", "status_replicas_available", 0),
-        ("status_replicas_available", "spec_replicas", 0),
-        ('job="inference/chat"', 'job=~".*"', 0),
-        ('namespace="inference",', "", 0),
-        ('condition="Fallback"', 'condition="Ready"', 0),
+        (r"\bsum\(rate", "max(rate"),
+        (r"\bsum by", "max by"),
+        (r"max by \(pod(, gpu)?", r"max by (gpu"),
+        ("prompt_tokens_total", "generation_tokens_total"),
+        ("generation_tokens_total", "prompt_tokens_total"),
+        ("prefill_time", "decode_time"),
+        (r"(sum by \(\w+(?:, \w+)*\) \(vllm:num_requests_)running", r"\1waiting"),
+        ("cache_hits", "cache_queries"),
+        (r"0\.95", "0.5"),
+        (r"0\.5,", "0.95,"),
+        (r"0\.99", "0.95"),
+        ("spec_replicas", "status_replicas_available"),
+        ("status_replicas_available", "spec_replicas"),
+        ('deployment=~"chat"', 'deployment=~"chat.*"'),
+        (r'model_name=~"[^"]*"', 'model_name=~".+"'),
+        (r'\bnamespace=~"inference",', ""),
+        ('exported_namespace=~"inference",', ""),
+        ('condition="Fallback"', 'condition="Ready"'),
+        ('status="5xx"', 'status="4xx"'),
+        (',?handler=~"/v1/.\\*"', ""),
+        (r"-\[a-z0-9\]\+-\[a-z0-9\]\{5\}", ".*"),
+        (r" or label_replace\(.*\)\)", ")"),
+        (r"\(DCGM_\w+\{\S+ or ", "("),
+        ("FB_USED", "FB_FREE"),
+        (" / 100", ""),
     ],
 )
-def test_the_scenes_notice_a_wrong_panel(
-    old: str, new: str, unseen: int, demo_tree: Tree, promtool: Path, tmp_path: Path
-) -> None:
+def test_the_scenes_notice_a_wrong_panel(old: str, new: str, demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
     asked = list(expressions.panels(demo_tree))
     wrong = [(title, re.sub(old, new, expression)) for title, expression in asked]
-    changed = {other for one, other in zip(asked, wrong, strict=True) if one != other}
+    changed = {other for (_, one), (_, other) in zip(asked, wrong, strict=True) if one != other}
     said = run(promtool, tmp_path, [board.scene(state, wrong) for state in ("busy", "idle")])
     assert changed
-    assert len(set(re.findall("expr: (.*), time", said))) == len(changed) - unseen
+    assert len(set(re.findall("expr: (.*), time", said))) == len(changed), said
 
 
-def test_a_model_at_zero_can_be_chosen(demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
-    """Its own metrics ended with the last pod, longer ago than the dashboard looks back."""
-    variables = {each["name"]: each for each in expressions.dashboard(demo_tree)["templating"]["list"]}
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r" or 0 \* count by .*\[1h\]\)\)", ""),
+        (r" or 0 \* group by .*", ""),
+        (r" >= 0$", ""),
+        (r" or 0 \* rate\(http_\w+\{[^}]*\}\[5m\]\)", ""),
+    ],
+    ids=["a model that is gone", "a model that never started", "not a number", "no failure yet"],
+)
+def test_the_table_of_all_models_notices_a_wrong_column(
+    old: str, new: str, demo_tree: Tree, promtool: Path, tmp_path: Path
+) -> None:
+    asked = list(expressions.panels(demo_tree, model=".+"))
+    wrong = [(title, re.sub(old, new, expression)) for title, expression in asked]
+    assert wrong != asked
+    assert "expr: " in run(promtool, tmp_path, [board.fleet(wrong)])
+
+
+@pytest.mark.parametrize("state", board.VARIABLES)
+def test_a_model_can_be_chosen_whatever_its_state(state: str, demo_tree: Tree, promtool: Path, tmp_path: Path) -> None:
+    """Without a series of the autoscaler, and where its own metrics ended long ago."""
+    _, *variables = expressions.dashboard(demo_tree)["templating"]["list"]
+    values = {"namespace": "inference", "model_name": "llama-3.1-8b"}
+    *listed, server = variables
     answers = []
-    for name, value in (("namespace", "inference"), ("server", "keda-hpa-chat")):
-        query = variables[name]["query"].replace("$namespace", "inference")
-        found = re.fullmatch(r"label_values\((.*), (\w+)\)", query)
-        assert found
-        labels = f'{{{found[2]}="{value}"}}'
-        answers.append((f"count by ({found[2]}) ({found[1]})", "60m", {labels: 1.0}))
-    assert run(promtool, tmp_path, [Scene("zero", board.ZERO, answers, interval="1m")]) == ""
-    chosen = re.fullmatch(variables["server"]["regex"].strip("/"), "keda-hpa-chat")
+    for variable in listed:
+        found = re.fullmatch(r"label_values\((.*), (\w+)\)", expressions.filled(variable["query"], ".+", ""))
+        assert found and found[2] == variable["name"]
+        answers.append((f"group by ({found[2]}) ({found[1]})", "60m", {f'{{{found[2]}="{values[found[2]]}"}}': 1.0}))
+    found = re.fullmatch(r"query_result\((.*)\)", expressions.filled(server["query"], r"llama-3\\.1-8b", ""))
+    assert found
+    label = 'job="inference/chat"' if state == "serving" else 'deployment="chat"'
+    answers.append((found[1], "60m", {f"{{{label}}}": 1.0}))
+    assert run(promtool, tmp_path, [Scene(state, board.VARIABLES[state], answers, interval="1m")]) == ""
+    chosen = re.search(server["regex"].strip("/"), f"{{{label}}} 1 1800000000000")
     assert chosen and chosen[1] == "chat"
+
+
+def test_dashboards_of_two_stacks_do_not_collide(demo: Resolved) -> None:
+    """In one namespace, in one folder of Grafana's, and by the address of each."""
+    names = []
+    for name in ("demo", "other"):
+        (config,) = dashboard.objects(replace(demo, stack=replace(demo.stack, name=name)))
+        ((file, text),) = config["data"].items()
+        shown = json.loads(text)
+        names.append({config["metadata"]["name"], file, shown["uid"], shown["title"]})
+        assert len(shown["uid"]) <= 40
+        assert f"/d/{shown['uid']}?" in text
+    assert not names[0] & names[1]
 
 
 def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
@@ -255,15 +320,29 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
     assert (metadata["namespace"], metadata["labels"]) == ("monitoring", {"grafana_dashboard": "1"})
     assert len(text.encode()) < 64 * 1024
     board = expressions.dashboard(demo_tree)
-    assert [variable["name"] for variable in board["templating"]["list"]] == [
-        *("datasource", "namespace", "server"),
-    ]
+    datasource, *variables = board["templating"]["list"]
+    assert (datasource["name"], datasource["query"]) == ("datasource", "prometheus")
+    assert [variable["name"] for variable in variables] == ["namespace", "model_name", "server"]
+    assert all(variable["multi"] and variable["includeAll"] for variable in variables)
+    assert [variable["current"]["value"] for variable in variables] == [["inference"], ["$__all"], ["$__all"]]
     panels = board["panels"]
-    assert [panel["title"] for panel in panels if panel["type"] == "row"] == ["Traffic", "Latency", "Cache", "Scaling"]
+    assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
+        *(
+            "Overview",
+            "Traffic",
+            "Requests",
+            "Latency",
+            "Where the time goes",
+            "Cache",
+            "Scaling",
+            "GPU (from dcgm-exporter)",
+        ),
+    ]
     assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
-    assert all(
-        panel["fieldConfig"]["defaults"]["unit"] and panel["description"] for panel in panels if "targets" in panel
-    )
+    for panel in (each for each in panels if "targets" in each):
+        assert panel["description"].endswith((".", "?"))
+        assert panel["type"] == "table" or panel["fieldConfig"]["defaults"]["unit"]
+        assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
     cells = [
         (place["x"] + x, place["y"] + y)
         for place in (panel["gridPos"] for panel in panels)

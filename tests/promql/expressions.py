@@ -12,11 +12,23 @@ from gpuyard.tree import Tree
 from tests.chart.rendering import case, objects
 from tests.promql import metrics
 
-__all__ = ["dashboard", "panels", "problems", "queries", "rules"]
+__all__ = ["dashboard", "filled", "panels", "problems", "queries", "rules"]
 
-# What is read beside vLLM's own metrics, and the labels that its queries use.
+# What is read beside vLLM's own metrics, and the labels that its queries use. tests/e2e/test_kube_state_metrics.py asks
+# a real kube-state-metrics for its names. The GPUs' are in etc/default-counters.csv of dcgm-exporter 4.5.3-4.8.2, their
+# labels in internal/pkg/rendermetrics/render_metrics.go and internal/pkg/transformation/const.go there; requests by
+# status are the prometheus-fastapi-instrumentator's, as vLLM 0.32.0 shows them.
 _KUBE = {"namespace"}
+_GPU = {"namespace", "pod", "exported_namespace", "exported_pod", "gpu", "GPU_I_ID"}
 OTHERS = {
+    "DCGM_FI_DEV_FB_USED": _GPU,
+    "DCGM_FI_DEV_GPU_TEMP": _GPU,
+    "DCGM_FI_DEV_GPU_UTIL": _GPU,
+    "DCGM_FI_DEV_POWER_USAGE": _GPU,
+    "DCGM_FI_DEV_XID_ERRORS": _GPU,
+    "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": _GPU,
+    "gpuyard:start_budget_seconds": {"namespace", "deployment", "model_name"},
+    "http_requests_total": {"namespace", "pod", "handler", "status"},
     "kube_customresource_scaledobject_status_condition": _KUBE | {"scaledobject", "condition"},
     "kube_deployment_spec_replicas": _KUBE | {"deployment"},
     "kube_deployment_status_replicas_available": _KUBE | {"deployment"},
@@ -34,10 +46,21 @@ OTHERS = {
 }
 _SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)\{((?:[a-zA-Z_]\w*(?:=~|!~|!=|=)"[^"]*",?)*)\}')
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)(?:=~|!~|!=|=)"[^"]*"')
-_GROUPING = re.compile(r"\b(?:by|on) \(([\w, ]*)\)")
+_GROUPING = re.compile(r"\b(?:by|on|group_left) \(([\w, ]*)\)")
 _LANGUAGE = {
     *("sum", "avg", "max", "min", "count", "rate", "increase", "histogram_quantile"),
-    *("max_over_time", "min_over_time", "time", "vector", "and", "or", "unless"),
+    *(
+        "max_over_time",
+        "min_over_time",
+        "last_over_time",
+        "time",
+        "vector",
+        "and",
+        "or",
+        "unless",
+        "group",
+        "label_replace",
+    ),
 }
 
 
@@ -64,12 +87,19 @@ def dashboard(tree: Tree) -> dict[str, Any]:
     return loaded
 
 
-def panels(tree: Tree) -> Iterator[tuple[str, str]]:
+def panels(tree: Tree, model: str = r"llama-3\\.1-8b", server: str = "chat") -> Iterator[tuple[str, str]]:
     """Title and expression of every panel, with the variables as Grafana fills them in."""
     for panel in dashboard(tree)["panels"]:
         for target in panel.get("targets", ()):
-            expression = target["expr"].replace("$namespace", "inference").replace("$server", "chat")
-            yield panel["title"], expression.replace("$__rate_interval", "5m")
+            yield panel["title"], filled(target["expr"], model, server)
+
+
+def filled(query: str, model: str, server: str) -> str:
+    """A query with the variables as Grafana fills them in."""
+    values = {"namespace": "inference", "model_name": model, "server": server}
+    for name, value in {**values, "__rate_interval": "5m", "__range": "1h"}.items():
+        query = query.replace(f"${name}", value)
+    return query
 
 
 def problems(expression: str, version: str) -> list[str]:
@@ -87,7 +117,7 @@ def problems(expression: str, version: str) -> list[str]:
         said = [_lacks(name, label, version) for name in sorted(names)]
         found += [text for text in said if text] if all(said) else []
     rest = _GROUPING.sub(" ", _SELECTOR.sub(" ", expression))
-    words = set(re.findall(r"[a-zA-Z_:][\w:]*", re.sub(r"\[\d+[smhd]\]|offset \d+s", "", rest)))
+    words = set(re.findall(r"[a-zA-Z_:][\w:]*", re.sub(r'\[\d+[smhd]\]|offset \d+s|"[^"]*"', "", rest)))
     return found + [f"{word} is neither a function nor a metric with a selector" for word in sorted(words - _LANGUAGE)]
 
 

@@ -1,92 +1,22 @@
 """The stack's Grafana dashboard, in a ConfigMap that a Grafana with the dashboard sidecar picks up."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from string import ascii_uppercase
 from typing import Any
 
+from gpuyard.catalogue.panels import Panel, Variable, board
 from gpuyard.resolve import Resolved, prometheus
 
 __all__ = ["objects"]
 
 Object = dict[str, Any]
 
-# A PodMonitor's job is called namespace/name, and all objects of a server have one name.
-_OURS = '{namespace="$namespace",job="$namespace/$server"}'
-_DEPLOYMENT = '{namespace="$namespace",deployment="$server"}'
-_HPA = '{namespace="$namespace",horizontalpodautoscaler="keda-hpa-$server"}'
-_FALLBACK = '{namespace="$namespace",scaledobject="$server",condition="Fallback"}'
-_COUNTERS = (
-    'keda_scaler_empty_upstream_responses_total{{scaledResource="$server",{}="$namespace"}}',
-    'keda_scaler_http_requests_total{{scaled_resource="$server",{}="$namespace",status_code!~"2.."}}',
-    'keda_scaled_object_errors_total{{scaledObject="$server",{}="$namespace"}}',
-)
 _SOURCE = {"type": "prometheus", "uid": "$datasource"}
 _HEIGHT, _WIDTH = 8, 24  # of a panel, and of Grafana's grid
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """One question; the legend of a query in front of it."""
-
-    title: str
-    question: str
-    unit: str
-    queries: tuple[tuple[str, str], ...]
-
-
-def _rate(metric: str) -> str:
-    return f"sum(rate(vllm:{metric}{_OURS}[$__rate_interval]))"
-
-
-def _quantiles(title: str, question: str, metric: str) -> _Panel:
-    rate = f"sum by (le) (rate(vllm:{metric}_bucket{_OURS}[$__rate_interval]))"
-    queries = tuple((f"p{each}", f"histogram_quantile(0.{each}, {rate})") for each in (50, 95))
-    return _Panel(title, question, "s", queries)
-
-
-def _failures() -> str:
-    """KEDA's namespace label is renamed by a scrape without honorLabels."""
-    labels = ("namespace", "exported_namespace")
-    return f"sum({' or '.join(f'increase({each.format(label)}[5m])' for label in labels for each in _COUNTERS)})"
-
-
-_ROWS: tuple[tuple[str, tuple[_Panel, ...]], ...] = (
-    ("Traffic", (
-        _Panel("Running", "How many requests are being processed?", "short",
-               (("{{pod}}", f"sum by (pod) (vllm:num_requests_running{_OURS})"),)),
-        _Panel("Waiting", "How many requests are waiting for a slot?", "short",
-               (("{{pod}}", f"sum by (pod) (vllm:num_requests_waiting{_OURS})"),)),
-        _Panel("Requests", "How many requests finish, and how?", "reqps",
-               (("{{finished_reason}}",
-                 f"sum by (finished_reason) (rate(vllm:request_success_total{_OURS}[$__rate_interval]))"),
-                ("rejected", _rate("admission_rejections_total")))),
-        _Panel("Tokens", "How many tokens per second are read and generated?", "short",
-               (("prompt", _rate("prompt_tokens_total")), ("generated", _rate("generation_tokens_total")))),
-    )),
-    ("Latency", (
-        _quantiles("Time to first token", "How long until the first token?", "time_to_first_token_seconds"),
-        _quantiles("Between tokens", "How much time passes between tokens?", "inter_token_latency_seconds"),
-        _quantiles("Whole request", "How long does a whole request take?", "e2e_request_latency_seconds"),
-        _quantiles("Queue", "How much of that is time in the queue?", "request_queue_time_seconds"),
-    )),
-    ("Cache", (
-        _Panel("KV cache used", "How full is the KV cache?", "percentunit",
-               (("{{pod}}", f"max by (pod) (vllm:kv_cache_usage_perc{_OURS})"),)),
-        _Panel("Prefix cache hits", "What share of prompt tokens is already cached?", "percentunit",
-               (("hits", f"{_rate('prefix_cache_hits_total')} / {_rate('prefix_cache_queries_total')}"),)),
-        _Panel("Preemptions", "How many requests per second are recomputed because the cache is full?", "cps",
-               (("preemptions", _rate("num_preemptions_total")),)),
-    )),
-    ("Scaling", (
-        _Panel("Servers", "How many servers are wanted, ready and allowed?", "short",
-               (("wanted", f"sum(kube_deployment_spec_replicas{_DEPLOYMENT})"),
-                ("ready", f"sum(kube_deployment_status_replicas_available{_DEPLOYMENT})"),
-                ("most", f"sum(kube_horizontalpodautoscaler_spec_max_replicas{_HPA})"))),
-        _Panel("Fallback", "Is the scaling signal lost? 1 during a fallback; failed readings in 5 minutes.", "short",
-               (("fallback", f"max(kube_customresource_scaledobject_status_condition{_FALLBACK})"),
-                ("failed readings", _failures()))),
-    )),
-)  # fmt: skip
+_ALL = {"text": ["All"], "value": ["$__all"]}
+_TITLES = {"namespace": "Namespace", "model_name": "Model"}  # of a table's columns that are labels
+_KEPT = "${namespace:queryparam}&${datasource:queryparam}&${__url_time_range}"
 
 
 def objects(resolved: Resolved) -> list[Object]:
@@ -100,6 +30,8 @@ def objects(resolved: Resolved) -> list[Object]:
 
 
 def _dashboard(name: str, namespace: str) -> Object:
+    chosen = {"namespace": {"text": [namespace], "value": [namespace]}}
+    variables = [_variable(each, chosen.get(each.name, _ALL)) for each in board().variables]
     return {
         "uid": name,
         "title": f"{name}: model servers",
@@ -108,52 +40,83 @@ def _dashboard(name: str, namespace: str) -> Object:
         "schemaVersion": 39,
         "refresh": "30s",
         "time": {"from": "now-3h", "to": "now"},
-        "templating": {"list": _variables(namespace)},
-        "panels": _panels(),
+        "annotations": {"list": []},
+        "templating": {"list": [{"name": "datasource", "type": "datasource", "query": "prometheus"}, *variables]},
+        "panels": _panels(name),
     }
 
 
-def _variables(namespace: str) -> list[Object]:
-    """Of the HPAs that KEDA makes: vLLM's own series end with the last pod, and a model at zero must be found, too."""
-    scaled, ours = "kube_horizontalpodautoscaler_spec_max_replicas", 'horizontalpodautoscaler=~"keda-hpa-.+"'
-    server = f'label_values({scaled}{{namespace="$namespace",{ours}}}, horizontalpodautoscaler)'
-    return [
-        {"name": "datasource", "type": "datasource", "query": "prometheus"},
-        {
-            **_variable("namespace", f"label_values({scaled}{{{ours}}}, namespace)"),
-            "current": {"text": namespace, "value": namespace},
-        },
-        {**_variable("server", server), "regex": "/keda-hpa-(.+)/"},
-    ]
+def _variable(variable: Variable, current: Object) -> Object:
+    return {
+        "name": variable.name,
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": variable.query,
+        "refresh": 2,  # when the time range changes: a model whose servers ended within it is found
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        "current": current,
+        **({"label": variable.label} if variable.label else {"hide": 2}),
+        **({"regex": variable.regex} if variable.regex else {}),
+        **({"allValue": variable.all} if variable.all else {}),
+    }
 
 
-def _variable(name: str, query: str) -> Object:
-    return {"name": name, "type": "query", "datasource": _SOURCE, "query": query, "refresh": 2, "sort": 1}
-
-
-def _panels() -> list[Object]:
+def _panels(dashboard: str) -> list[Object]:
     found: list[Object] = []
-    for row, (title, panels) in enumerate(_ROWS):
-        top = row * (_HEIGHT + 1)
+    for number, row in enumerate(board().rows):
+        top = number * (_HEIGHT + 1)
         place = {"x": 0, "y": top, "w": _WIDTH, "h": 1}
-        found.append({"id": len(found) + 1, "type": "row", "title": title, "gridPos": place, "panels": []})
-        width = _WIDTH // len(panels)
-        for column, panel in enumerate(panels):
-            place = {"x": column * width, "y": top + 1, "w": width, "h": _HEIGHT}
-            found.append({"id": len(found) + 1, **_panel(panel), "gridPos": place})
+        header = {"type": "row", "title": row.title, "collapsed": False, "gridPos": place, "panels": []}
+        found.append({"id": len(found) + 1, **header})
+        edges = [_WIDTH * index // len(row.panels) for index in range(len(row.panels) + 1)]
+        for panel, left, right in zip(row.panels, edges, edges[1:], strict=False):
+            place = {"x": left, "y": top + 1, "w": right - left, "h": _HEIGHT}
+            shown = _table(panel, dashboard) if panel.table else _lines(panel)
+            found.append({"id": len(found) + 1, **shown, "gridPos": place})
     return found
 
 
-def _panel(panel: _Panel) -> Object:
-    targets = [
-        {"refId": chr(ord("A") + index), "legendFormat": legend, "expr": expression, "datasource": _SOURCE}
-        for index, (legend, expression) in enumerate(panel.queries)
-    ]
+def _lines(panel: Panel) -> Object:
+    stacking = {"custom": {"stacking": {"mode": "normal", "group": "A"}, "fillOpacity": 30}} if panel.stacked else {}
+    defaults = {"unit": panel.queries[0].unit, "min": 0, **stacking}
     return {
         "type": "timeseries",
-        "title": panel.title,
-        "description": panel.question,
-        "datasource": _SOURCE,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
-        "targets": targets,
+        **_asked(panel, lambda legend: {"legendFormat": legend}),
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
     }
+
+
+def _table(panel: Panel, dashboard: str) -> Object:
+    """A line for each namespace and model, whose name leads to the panels of that model."""
+    columns = {f"Value #{letter}": query.legend for letter, query in zip(ascii_uppercase, panel.queries, strict=False)}
+    link = {
+        "title": "Show this model",
+        "url": f"/d/{dashboard}?var-model_name=${{__value.raw:percentencode}}&{_KEPT}",
+    }
+    overrides = [_override(query.legend, "unit", query.unit) for query in panel.queries]
+    organize = {"excludeByName": {"Time": True}, "renameByName": {**_TITLES, **columns}}
+    return {
+        "type": "table",
+        **_asked(panel, lambda _: {"format": "table", "instant": True}),
+        "fieldConfig": {"defaults": {}, "overrides": [_override(_TITLES["model_name"], "links", [link]), *overrides]},
+        "transformations": [{"id": "merge", "options": {}}, {"id": "organize", "options": organize}],
+    }
+
+
+def _override(column: str, name: str, value: object) -> Object:
+    return {"matcher": {"id": "byName", "options": column}, "properties": [{"id": name, "value": value}]}
+
+
+def _asked(panel: Panel, form: Callable[[str], Object]) -> Object:
+    """What panels of both kinds have; the form of a query by its legend."""
+    targets = [
+        {"refId": letter, **form(query.legend), "expr": query.expression, "datasource": _SOURCE}
+        for letter, query in zip(ascii_uppercase, panel.queries, strict=False)
+    ]
+    return {"title": panel.title, "description": panel.description, "datasource": _SOURCE, "targets": targets}
