@@ -17,6 +17,14 @@ Values = dict[str, Any]
 Objects = dict[str, dict[str, Any]]
 
 
+class Loader(yaml.CSafeLoader):
+    """Reads `=` and `<<` as Kubernetes does: as texts, for which PyYAML has no constructor."""
+
+
+for _tag in ("value", "merge"):
+    Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", yaml.CSafeLoader.construct_scalar)
+
+
 @cache
 def schema() -> dict[str, Any]:
     """values.schema.json."""
@@ -52,7 +60,7 @@ def manifests(values: Values, *, name: str = "release", namespace: str = "infere
 def objects(values: Values, *, name: str = "release", namespace: str = "inference") -> Objects:
     """Every object by its kind; with `download-`, `test-` or `extra-` before it, where it is not the server's."""
     found: Objects = {}
-    for obj in yaml.load_all(text(values, name=name, namespace=namespace), yaml.CSafeLoader):
+    for obj in yaml.load_all(text(values, name=name, namespace=namespace), Loader):
         if obj is not None:
             key = _prefix(obj) + obj["kind"]
             assert key not in found
