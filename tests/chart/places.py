@@ -56,6 +56,14 @@ def get(values: Any, path: Path) -> Any:
     return values
 
 
+def read(values: Any, path: Path) -> Any:
+    """The same; None where nothing stands there."""
+    try:
+        return get(values, path)
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
 def put(values: Any, path: Path, value: Any) -> None:
     """Write there, making the maps on the way."""
     for step in path[:-1]:
@@ -102,8 +110,6 @@ def _groups(node: dict[str, Any], path: Path, ours: bool) -> Iterator[tuple[Path
 def _where(path: Path) -> tuple[str, Any]:
     """The first ci file that sets this, and to what; else the fullest one."""
     for name in sorted(CASES, key=lambda name: name != "shared-cache"):
-        try:
-            return name, get(case(name), path)
-        except (KeyError, IndexError, TypeError):
-            continue
+        if (found := read(case(name), path)) is not None:
+            return name, found
     return "shared-cache", None
