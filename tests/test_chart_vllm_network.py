@@ -11,7 +11,16 @@ from tests.chart.rendering import CASES, case, objects, text
 Spec = dict[str, Any]
 
 DNS = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
-NOT_PUBLIC = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]
+PUBLIC = [
+    {
+        "cidr": "0.0.0.0/0",
+        "except": ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
+    },
+    {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]},
+]
+TEST = {
+    "podSelector": {"matchLabels": {"app.kubernetes.io/name": "vllm-test", "app.kubernetes.io/instance": "release"}}
+}
 
 
 def policy(name: str, kind: str = "NetworkPolicy", **changes: Any) -> Spec:
@@ -44,7 +53,7 @@ def test_policies_cover_every_pod(name: str) -> None:
 
 
 def test_only_the_gateway_and_prometheus_come_in() -> None:
-    (rule,) = policy("shared-cache")["ingress"]
+    (rule,) = policy("shared-cache", tests={"enabled": False})["ingress"]
     (peer,) = rule["from"]
     (expression,) = peer["namespaceSelector"]["matchExpressions"]
     assert expression == {
@@ -55,9 +64,40 @@ def test_only_the_gateway_and_prometheus_come_in() -> None:
     assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
 
 
+def test_clients_that_are_no_pods_come_in_by_their_addresses() -> None:
+    changes = {"clientCidrs": ["10.0.8.0/24", "fd00:8::/64"], "prometheusNamespaces": [], "extraIngress": []}
+    (rule,) = policy("volume", networkPolicy=changes)["ingress"]
+    assert rule["from"] == [{"ipBlock": {"cidr": "10.0.8.0/24"}}, {"ipBlock": {"cidr": "fd00:8::/64"}}]
+    assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
+
+
+def test_rules_of_ones_own_are_added_as_they_are() -> None:
+    given, spec = case("volume")["networkPolicy"], policy("volume")
+    assert spec["ingress"][1:] == given["extraIngress"]
+    assert [rule["ports"] for rule in spec["egress"]] == [DNS, given["extraEgress"][0]["ports"]]
+    assert spec["egress"][1:] == given["extraEgress"]
+    nothing: Spec = {"clientCidrs": [], "prometheusNamespaces": []}
+    assert policy("volume", networkPolicy=nothing)["ingress"] == given["extraIngress"]
+
+
 def test_no_namespace_no_way_in() -> None:
-    assert policy("default", networkPolicy={"prometheusNamespaces": []})["ingress"] == []
+    changes: Spec = {"networkPolicy": {"prometheusNamespaces": []}, "tests": {"enabled": False}}
+    assert policy("default", **changes)["ingress"] == []
     assert policy("shared-cache", "download-NetworkPolicy")["ingress"] == []
+
+
+def test_helm_test_passes_the_policy_and_nothing_else_of_its_kind() -> None:
+    found = objects(case("default", networkPolicy={"prometheusNamespaces": []}))
+    (rule,) = found["NetworkPolicy"]["spec"]["ingress"]
+    assert rule["from"] == [TEST]
+    labels = found["test-Pod"]["metadata"]["labels"]
+    assert TEST["podSelector"]["matchLabels"].items() <= labels.items()
+    for selector in (
+        found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+        found["Service"]["spec"]["selector"],
+    ):
+        assert not selector.items() <= labels.items()
+    assert TEST not in policy("default", tests={"enabled": False})["ingress"][0]["from"]
 
 
 @pytest.mark.parametrize(
@@ -71,20 +111,18 @@ def test_no_namespace_no_way_in() -> None:
     ],
 )
 def test_the_way_out_is_what_the_weights_need(name: str, internet: str, reachable: bool) -> None:
-    spec = policy(name, networkPolicy={"internet": internet})
+    spec = policy(name, networkPolicy={"internet": internet, "extraEgress": []})
     if not reachable:
         assert spec["egress"] == []
         return
-    assert blocks(spec) == [{"cidr": "0.0.0.0/0", "except": NOT_PUBLIC}]
+    assert blocks(spec) == PUBLIC
     assert [rule["ports"] for rule in spec["egress"]] == [DNS, [{"port": 443, "protocol": "TCP"}]]
 
 
 def test_the_download_goes_out_instead_of_the_servers() -> None:
     changes: Spec = {"networkPolicy": {"egress": [], "dnsCidrs": []}}
     assert policy("shared-cache", **changes)["egress"] == []
-    assert blocks(policy("shared-cache", "download-NetworkPolicy", **changes)) == [
-        {"cidr": "0.0.0.0/0", "except": NOT_PUBLIC}
-    ]
+    assert blocks(policy("shared-cache", "download-NetworkPolicy", **changes)) == PUBLIC
 
 
 @pytest.mark.parametrize("kind", ["NetworkPolicy", "download-NetworkPolicy"])
@@ -97,8 +135,8 @@ def test_private_networks_are_named_with_their_ports(kind: str) -> None:
 
 
 def proxies(name: str) -> list[str]:
-    values = case(name).get("env", {})
-    return [values[variable] for variable in ("HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT") if variable in values]
+    values = {entry["name"]: entry.get("value") for entry in case(name).get("extraEnv", [])}
+    return [values[variable] for variable in ("HTTP_PROXY", "HTTPS_PROXY", "HF_ENDPOINT") if values.get(variable)]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -157,6 +195,33 @@ def test_the_ingress_lets_only_the_api_and_health_through() -> None:
     assert spec["ingressClassName"] == "nginx"
 
 
+def test_an_ingress_waits_for_long_answers_and_takes_images() -> None:
+    """Both nginx controllers cut after 60 s and refuse more than 1 MB, unless they are told."""
+    ingress = {"timeoutSeconds": 240, "bodySize": "128m", "annotations": {"nginx.org/proxy-send-timeout": "9s"}}
+    assert objects(case("bucket", ingress=ingress))["Ingress"]["metadata"]["annotations"] == {
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": "240",
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": "240",
+        "nginx.ingress.kubernetes.io/proxy-body-size": "128m",
+        "nginx.org/proxy-read-timeout": "240s",
+        "nginx.org/proxy-send-timeout": "9s",
+        "nginx.org/client-max-body-size": "128m",
+        "example.com/owner": "search",
+    }
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"clientNamespaces": ["gateway"]},
+        {"clientCidrs": ["0.0.0.0/0"]},
+        {"extraIngress": [{}]},
+        {"enabled": False},
+    ],
+)
+def test_any_way_in_is_enough_for_a_route(way: Spec) -> None:
+    assert "HTTPRoute" in objects(case("default", httpRoute=ROUTE, networkPolicy=way))
+
+
 ROUTE = {"enabled": True, "hostnames": ["a.example.com"], "parentRefs": [{"name": "public"}]}
 
 
@@ -177,8 +242,12 @@ ROUTE = {"enabled": True, "hostnames": ["a.example.com"], "parentRefs": [{"name"
         ),
         ({"httpRoute": ROUTE, "drain": {"shutdownSeconds": 299}}, "a request may take 300 s"),
         ({"httpRoute": {"timeoutSeconds": 0}}, "minimum"),
-        ({"ingress": {"enabled": True, "tlsSecret": "tls"}}, "ingress.host: needs a host name"),
-        ({"ingress": {"enabled": True, "host": "a.example.com"}}, "ingress.tlsSecret: needs a certificate"),
+        ({"ingress": {"enabled": True, "tlsSecret": "tls"}}, "ingress: needs host, and tlsSecret with its certificate"),
+        ({"ingress": {"enabled": True, "host": "a.example.com"}}, "ingress: needs host, and tlsSecret"),
+        (
+            {"ingress": {"enabled": True, "host": "a.example.com", "tlsSecret": "tls", "timeoutSeconds": 301}},
+            "ingress.timeoutSeconds: a request may take 301 s",
+        ),
     ],
 )
 def test_half_a_route_is_refused(changes: Spec, words: str) -> None:
@@ -198,4 +267,4 @@ def test_a_drain_takes_one_pod_at_a_time_and_never_waits_for_a_broken_one() -> N
     spec = found["PodDisruptionBudget"]["spec"]
     assert (spec["maxUnavailable"], spec["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
     assert spec["selector"] == found["Deployment"]["spec"]["selector"]
-    assert "PodDisruptionBudget" not in objects(case("volume", disruption={"enabled": False}))
+    assert "PodDisruptionBudget" not in objects(case("volume", podDisruptionBudget={"enabled": False}))

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.chart import pss
-from tests.chart.rendering import CASES, ROOT, case, config, objects, pod, server, specs, templates, text
+from tests.chart.rendering import CASES, ROOT, arguments, case, objects, pod, server, specs, templates, text
 
 Spec = dict[str, Any]
 
@@ -23,8 +23,13 @@ def names(items: list[Spec]) -> dict[str, Spec]:
     return found
 
 
+def containers(spec: Spec) -> list[Spec]:
+    return [*spec.get("initContainers", []), *spec["containers"]]
+
+
 def environment(container: Spec) -> dict[str, str]:
-    return {name: entry["value"] for name, entry in names(container["env"]).items()}
+    """Variables with a value of their own."""
+    return {name: entry["value"] for name, entry in names(container["env"]).items() if "value" in entry}
 
 
 # --- security -----------------------------------------------------------------------------------------------
@@ -47,18 +52,25 @@ def test_no_pod_holds_a_token_or_service_variables(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_container_is_bounded(name: str) -> None:
+    """But for the processor: a limit would slow down what could run, and protect nobody."""
     for spec in specs(objects(case(name))):
-        for container in [*spec.get("initContainers", []), *spec["containers"]]:
-            for kind in ("requests", "limits"):
-                assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"][kind])
+        for container in containers(spec):
+            assert {"cpu", "memory", "ephemeral-storage"} <= set(container["resources"]["requests"])
+            assert {"memory", "ephemeral-storage"} <= set(container["resources"]["limits"])
+            assert "cpu" not in container["resources"]["limits"]
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_read_only_root_is_a_switch(read_only: bool) -> None:
+def test_only_the_server_with_its_gpu_may_have_a_writable_root(read_only: bool) -> None:
+    """On some nodes nvidia-cdi-hook cannot create a container with a GPU whose root is read-only."""
     values = case("shared-cache", securityContext={"readOnlyRootFilesystem": read_only})
-    for spec in specs(objects(values)):
-        for container in [*spec.get("initContainers", []), *spec["containers"]]:
-            assert container["securityContext"]["readOnlyRootFilesystem"] is read_only
+    found = {
+        container["name"]: container["securityContext"]["readOnlyRootFilesystem"]
+        for spec in specs(objects(values))
+        for container in containers(spec)
+    }
+    assert found == {"vllm": read_only, "await-weights": True, "api-key": True, "download": True, "test": True}
+    assert server(case("default"))["securityContext"]["readOnlyRootFilesystem"] is False
 
 
 def test_a_user_without_an_entry_has_a_name_and_a_home() -> None:
@@ -97,86 +109,65 @@ def test_what_is_compiled_belongs_to_the_pod(name: str) -> None:
 def test_every_mount_has_its_volume() -> None:
     for name in CASES:
         for spec in specs(objects(case(name))):
-            volumes = names(spec["volumes"])
-            containers = [*spec.get("initContainers", []), *spec["containers"]]
-            used = {mount["name"] for container in containers for mount in container["volumeMounts"]}
-            assert used == set(volumes)
+            used = {mount["name"] for container in containers(spec) for mount in container.get("volumeMounts", [])}
+            assert used == set(names(spec.get("volumes", [])))
 
 
 def test_the_image_is_named_once() -> None:
     values = case("shared-cache", image={"digest": "sha256:" + "a" * 64})
-    images = {
-        container["image"]
-        for spec in specs(objects(values))
-        for container in [*spec.get("initContainers", []), *spec["containers"]]
-    }
+    images = {container["image"] for spec in specs(objects(values)) for container in containers(spec)}
     assert images == {f"phx.ocir.io/acme/vllm/vllm-openai:v0.32.0@sha256:{'a' * 64}"}
     assert server(case("default"))["image"] == "docker.io/vllm/vllm-openai:v0.32.0"
 
 
-# --- configuration and secrets ------------------------------------------------------------------------------
+# --- flags and secrets --------------------------------------------------------------------------------------
 
 
-def test_vllm_reads_its_configuration_from_a_file() -> None:
-    container = server(case("default"))
-    assert container["command"] == ["vllm", "serve"]  # no shell: vLLM itself must get SIGTERM
-    assert container["args"] == ["--config", "/etc/vllm/config.yaml"]
+def test_no_shell_is_in_the_way() -> None:
+    """SIGTERM must reach vLLM itself."""
+    assert server(case("default"))["command"] == ["vllm", "serve"]
 
 
-def test_the_configuration_is_whole() -> None:
-    assert config(case("shared-cache")) == {
-        "disable-access-log-for-endpoints": "/health,/metrics,/ping",
-        "max-model-len": 16384,
-        "max-num-seqs": 128,
-        "max-num-batched-tokens": 2048,
-        "gpu-memory-utilization": 0.9,
-        "enable-auto-tool-choice": True,
-        "tool-call-parser": "llama3_json",
-        "allowed-origins": '["https://chat.example.com"]',
-        "limit-mm-per-prompt": {"image": 0},
-        "model": "meta-llama/Llama-3.1-8B-Instruct",
-        "revision": "0e9e39f249a16976918f6564b8830bc894c89659",
-        "served-model-name": "llama-3.1-8b",
-        "port": 8000,
-        "shutdown-timeout": 300,
-        "tensor-parallel-size": 2,
-    }
-
-
-def test_a_list_is_written_as_the_flag_takes_it() -> None:
-    """Some as one JSON text; of a flag that vLLM takes once for each entry, the file can hold one."""
-    origins = ["https://a.example.com", 'x"y']
-    args = {"allowed-origins": origins, "allowed-methods": [], "middleware": ["a.b"], "lora-modules": ["a=b", "c=d"]}
-    found = config(case("default", args=args, unsafe=["middleware"]))
-    assert [json.loads(found[name]) for name in ("allowed-origins", "allowed-methods")] == [origins, []]
-    assert (found["middleware"], found["lora-modules"]) == (["a.b"], ["a=b", "c=d"])
-
-
-def test_what_is_switched_off_is_written_as_vllm_hears_it() -> None:
-    """Of `flag: false` it hears nothing, so a flag that is on by default would stay on."""
-    args = {
-        "enable-flash-late-interaction": False,
-        "no-enable-prefix-caching": False,
-        "aggregate-engine-logging": False,
-    }
-    found = config(case("default", args=args))
-    assert found["no-enable-flash-late-interaction"] is True
-    assert found["enable-prefix-caching"] is True
-    assert found["aggregate-engine-logging"] is False  # it has no other spelling, and is off by default
-    assert {"enable-flash-late-interaction", "no-enable-prefix-caching"}.isdisjoint(found)
+def test_the_flags_are_in_the_pod_as_they_are_given() -> None:
+    """So that they are rolled out, shown and rolled back with it."""
+    given = case("shared-cache")["args"]
+    assert arguments(case("shared-cache")) == [
+        "meta-llama/Llama-3.1-8B-Instruct",
+        "--revision=0e9e39f249a16976918f6564b8830bc894c89659",
+        "--served-model-name=llama-3.1-8b",
+        "--port=8000",
+        "--shutdown-timeout=300",
+        "--config",
+        "/etc/vllm/api-key.yaml",
+        *given,
+    ]
+    lists = ["--lora-modules", "a=b", "c=d", "--middleware=a.b", "--middleware=c.d", "x y", '{"a": "b"}', "a\nb"]
+    assert arguments(case("default", args=lists))[-len(lists) :] == lists
+    assert arguments(case("default", args=[]))[-1] == "--shutdown-timeout=300"
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("flag", "key"),
     [
-        ("allowed-origins", "https://a.example.com", "args.allowed-origins: needs a list"),
-        ("middleware", ["a.b", "c.d"], "args.middleware: may have one entry; vLLM takes more only by repeating"),
+        ("--served-model-name=x", "model.servedName"),
+        ("--served_model_name=x", "model.servedName"),
+        ("--revision", "model.revision"),
+        ("--port", "service.port"),
+        ("--shutdown-timeout=9", "drain.shutdownSeconds"),
+        ("--api-key=x", "apiKey.secret"),
     ],
 )
-def test_a_list_that_the_file_cannot_hold_is_refused(name: str, value: object, words: str) -> None:
+def test_a_flag_that_the_chart_sets_itself_is_refused_with_its_key(flag: str, key: str) -> None:
     with pytest.raises(helm_python.HelmError) as refusal:
-        text(case("default", args={name: value}))
-    assert words in str(refusal.value)
+        text(case("default", args=[flag]))
+    assert f"args: {flag.partition('=')[0]} is set by the chart; use {key}" in str(refusal.value)
+    assert arguments(case("default", args=[f"--no{flag}", f"{flag.partition('=')[0]}s"]))
+
+
+def test_a_file_of_flags_is_taken_until_the_key_needs_the_flag() -> None:
+    assert arguments(case("default", args=["--config=/etc/site/vllm.yaml"]))[-1] == "--config=/etc/site/vllm.yaml"
+    with pytest.raises(helm_python.HelmError, match="args: --config is set by the chart; use args"):
+        text(case("default", args=["--config=/etc/site/vllm.yaml"], apiKey={"secret": "key"}))
 
 
 @pytest.mark.parametrize(
@@ -188,14 +179,13 @@ def test_a_list_that_the_file_cannot_hold_is_refused(name: str, value: object, w
     ],
 )
 def test_sources_of_weights(name: str, model: str) -> None:
-    found = config(case(name))
-    assert found["model"] == model
-    assert "revision" not in found
-    assert found.get("load-format") == ("runai_streamer" if name == "bucket" else None)
+    found = arguments(case(name))
+    assert found[0] == model
+    assert not any(argument.startswith("--revision") for argument in found)
 
 
 def test_the_root_of_a_volume_is_a_model_too() -> None:
-    assert config(case("volume", model={"volume": {"path": ""}}))["model"] == "/models"
+    assert arguments(case("volume", model={"volume": {"path": ""}}))[0] == "/models"
 
 
 @pytest.mark.parametrize(
@@ -208,23 +198,17 @@ def test_only_a_server_that_needs_it_asks_hugging_face(name: str, offline: bool)
 def test_this_vllm_knows_every_flag_and_variable() -> None:
     catalogue = yaml.load((ROOT / "generator/gpuyard/catalogue/vllm/0.32.yaml").read_text("utf-8"), yaml.CSafeLoader)
     for name in CASES:
-        assert set(config(case(name))) <= set(catalogue["flags"])
+        flags = {argument.partition("=")[0] for argument in arguments(case(name)) if argument.startswith("--")}
+        assert {flag.removeprefix("--") for flag in flags} - {"config"} <= set(catalogue["flags"])
         ours = {variable for variable in environment(server(case(name))) if variable.startswith("VLLM_")}
         assert ours <= set(catalogue["environment"])
 
 
-def test_a_changed_flag_rolls_the_pods() -> None:
-    def mark(**changes: Any) -> Any:
-        template = objects(case("default", **changes))["Deployment"]["spec"]["template"]
-        return template["metadata"]["annotations"]["checksum/config"]
-
-    assert mark() == mark()
-    assert len({mark(), mark(args={"max-model-len": 1}), mark(drain={"shutdownSeconds": 60})}) == 3
-
-
-def test_no_secret_is_an_argument_or_a_variable() -> None:
-    for name in CASES:
-        assert "secretKeyRef" not in text(case(name))
+@pytest.mark.parametrize("name", CASES)
+def test_a_secret_reaches_a_variable_only_when_asked_for(name: str) -> None:
+    given = [entry for entry in case(name).get("extraEnv", []) if "valueFrom" in entry]
+    assert [entry for entry in server(case(name))["env"] if "valueFrom" in entry] == given
+    assert text(case(name)).count("secretKeyRef") == len(given)
 
 
 @pytest.mark.parametrize("secret", ["hf-token", "chat-api-key", "bucket"])
@@ -245,26 +229,35 @@ def test_the_token_goes_to_whoever_downloads() -> None:
 def joined(tmp_path: Path, keys: str) -> subprocess.CompletedProcess[str]:
     """Run the init container's own command on files."""
     container = names(pod(case("shared-cache"))["initContainers"])["api-key"]
-    base, secret, target = (tmp_path / name for name in ("base.yaml", "secret", "config.yaml"))
-    base.write_text(objects(case("shared-cache"))["ConfigMap"]["data"]["config.yaml"], encoding="utf-8")
+    secret, target = (tmp_path / name for name in ("secret", "api-key.yaml"))
     secret.write_text(keys, encoding="utf-8")
     assert container["command"][0] == "python3"
-    assert container["args"] == ["/etc/base/config.yaml", "/etc/api-key/api-key", "/etc/vllm/config.yaml"]
-    argv = [sys.executable, *container["command"][1:], str(base), str(secret), str(target)]
+    assert container["args"] == ["/etc/api-key/api-key", "/etc/vllm/api-key.yaml"]
+    argv = [sys.executable, *container["command"][1:], str(secret), str(target)]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
     ("secret", "keys"), [("s3cret\n", ["s3cret"]), ("new: #'\"\\\n\n old \r\n", ["new: #'\"\\", "old"])]
 )
-def test_the_api_key_joins_the_configuration_in_memory(tmp_path: Path, secret: str, keys: list[str]) -> None:
+def test_the_api_key_is_a_file_in_memory(tmp_path: Path, secret: str, keys: list[str]) -> None:
     for _ in range(2):  # a restarted pod finds the file of the first try
         assert joined(tmp_path, secret).returncode == 0
-    found = yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))
-    assert found == {**config(case("shared-cache")), "api-key": keys}
-    assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o600
-    volume = names(pod(case("shared-cache"))["volumes"])["config"]
-    assert volume["emptyDir"]["medium"] == "Memory"
+    assert yaml.safe_load((tmp_path / "api-key.yaml").read_text("utf-8")) == {"api-key": keys}
+    assert (tmp_path / "api-key.yaml").stat().st_mode & 0o777 == 0o600
+    volumes, container = names(pod(case("shared-cache"))["volumes"]), server(case("shared-cache"))
+    assert volumes["config"]["emptyDir"]["medium"] == "Memory"
+    assert {"name": "config", "mountPath": "/etc/vllm", "readOnly": True} in container["volumeMounts"]
+    assert container["args"][container["args"].index("--config") + 1] == "/etc/vllm/api-key.yaml"
+
+
+def test_the_secret_of_the_key_is_read_by_the_init_container_only() -> None:
+    spec = pod(case("shared-cache"))
+    holders = [
+        each["name"] for each in containers(spec) for mount in each["volumeMounts"] if mount["name"] == "api-key"
+    ]
+    assert holders == ["api-key"]
+    assert "--config" not in arguments(case("default"))
 
 
 @pytest.mark.parametrize(("secret", "words"), [(" \n", "holds no key"), ("kéy", "ASCII"), ("a\n--host\n", "dash")])
@@ -272,15 +265,7 @@ def test_a_bad_api_key_stops_the_pod(tmp_path: Path, secret: str, words: str) ->
     done = joined(tmp_path, secret)
     assert done.returncode == 1
     assert words in done.stderr
-    assert not (tmp_path / "config.yaml").exists()
-
-
-def test_parallelism_is_the_number_of_gpus() -> None:
-    container = server(case("bucket"))
-    assert container["resources"]["limits"]["nvidia.com/gpu"] == 8
-    assert "tensor-parallel-size" not in config(case("default", args={"data-parallel-size": 1}))
-    with pytest.raises(helm_python.HelmError, match="needs 2 GPUs, the pod has 8"):
-        text(case("bucket", args={"tensor-parallel-size": 1}))
+    assert not (tmp_path / "api-key.yaml").exists()
 
 
 # --- start --------------------------------------------------------------------------------------------------
@@ -431,12 +416,12 @@ def test_another_download_is_another_job() -> None:
         {"image": {"tag": "v0.33.0"}},
         {"download": {"ignore": []}},
         {"download": {"adapters": [{"id": "acme/sql", "revision": "0" * 40}]}},
-        {"partOf": "another"},
+        {"commonLabels": {"app.kubernetes.io/part-of": "another"}},
         {"commonLabels": {"team": "chat"}},
     ]
     found = [name(**change) for change in changes]
     assert len(set(found)) == len(found)
-    assert name() == name(args={"max-model-len": 1})
+    assert name() == name(args=["--max-model-len=1"])
     assert all(len(one) <= 63 and one.startswith("chat-download-") for one in found)
     assert len(name(fullnameOverride="a" * 46)) <= 63
 
@@ -463,70 +448,76 @@ def test_the_end_adds_up(before: int, shutdown: int, margin: int) -> None:
     spec = pod(case("default", drain=drain))
     assert spec["terminationGracePeriodSeconds"] == before + shutdown + margin
     assert spec["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": before}}}
-    assert config(case("default", drain=drain))["shutdown-timeout"] == shutdown
+    assert f"--shutdown-timeout={shutdown}" in arguments(case("default", drain=drain))
 
 
 # --- rollout ------------------------------------------------------------------------------------------------
 
 IN_PLACE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
-
-
-def surge(pods: int) -> Spec:
-    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": pods, "maxUnavailable": 0}}
+SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "50%", "maxUnavailable": 0}}
 
 
 @pytest.mark.parametrize(
     ("changes", "strategy"),
     [
-        ({}, {"type": "Recreate"}),
+        ({}, IN_PLACE),
         ({"replicas": 3}, IN_PLACE),
-        ({"scaling": {"enabled": True}}, IN_PLACE),
-        ({"rollout": {"spareGpus": 1}}, surge(1)),
-        ({"rollout": {"spareGpus": 5}, "gpu": {"count": 2}, "replicas": 3}, surge(2)),
-        ({"rollout": {"spareGpus": 1}, "gpu": {"count": 2}, "replicas": 3}, IN_PLACE),
-        ({"rollout": {"strategy": "recreate"}, "replicas": 3}, {"type": "Recreate"}),
-        ({"rollout": {"strategy": "inPlace"}}, IN_PLACE),
-        ({"rollout": {"strategy": "surge", "spareGpus": 1}}, surge(1)),
-        ({"rollout": {"spareGpus": 4}, "cache": {"kind": "block"}}, {"type": "Recreate"}),
-        ({"scaling": {"enabled": True, "max": 1}, "cache": {"kind": "block"}}, {"type": "Recreate"}),
+        ({"autoscaling": {"enabled": True}}, IN_PLACE),
+        ({"cache": {"kind": "block"}}, {"type": "Recreate"}),
+        ({"strategy": SURGE}, SURGE),
+        ({"strategy": {"type": "Recreate"}}, {"type": "Recreate"}),
+        ({"strategy": IN_PLACE, "cache": {"kind": "block"}}, IN_PLACE),
     ],
 )
-def test_strategy_follows_from_the_spare_gpus(changes: Spec, strategy: Spec) -> None:
+def test_nothing_waits_for_a_gpu_that_an_old_pod_holds(changes: Spec, strategy: Spec) -> None:
     assert objects(case("default", **changes))["Deployment"]["spec"]["strategy"] == strategy
+
+
+def mount(path: str) -> Spec:
+    return {"name": "mine", "mountPath": path}
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"rollout": {"strategy": "surge"}}, "would wait for ever"),
         (
-            {"rollout": {"strategy": "surge", "spareGpus": 1}, "cache": {"kind": "block"}},
-            "holds the block volume",
+            {"strategy": SURGE, "cache": {"kind": "block"}},
+            "strategy: a new pod would wait for the block volume, which the old one holds",
         ),
-        ({"cache": {"kind": "block"}, "replicas": 2}, "a block volume serves one node"),
-        ({"cache": {"kind": "block"}, "scaling": {"enabled": True}}, "up to 2 pods may run"),
-        ({"cache": {"kind": "claim"}}, "cache.claim: cache.kind claim needs its name"),
-        ({"cache": {"kind": "nvme"}}, "needs the storage class"),
-        ({"model": {"source": "volume"}}, "needs the claim that holds the weights"),
+        ({"cache": {"kind": "block"}, "replicas": 2}, "cache.kind: a block volume serves one node"),
+        ({"cache": {"kind": "block"}, "autoscaling": {"enabled": True}}, "up to 2 pods may run"),
+        ({"cache": {"kind": "claim"}}, "cache.claim: cache.kind claim needs the name of the PVC"),
+        ({"cache": {"kind": "nvme"}}, "cache.storageClassName: cache.kind nvme needs the StorageClass"),
+        ({"model": {"source": "volume"}}, "model.volume.claim: source volume needs the PVC that holds the weights"),
         (
             {"model": {"source": "volume", "volume": {"claim": "a"}}, "cache": {"kind": "claim", "claim": "a"}},
-            "model.volume.claim: is the cache's claim, too",
+            "model.volume.claim: is also the PVC of the cache",
         ),
         (
-            {"model": {"source": "volume", "volume": {"claim": "small-cache"}}, "cache": {"kind": "block"}},
-            "can't mount one claim as two volumes",
+            {"model": {"source": "volume", "volume": {"claim": "release-vllm-cache"}}, "cache": {"kind": "block"}},
+            "a pod cannot mount one PVC as two volumes",
         ),
-        ({"model": {"source": "bucket"}}, "needs uri, endpoint, region and credentials.secret"),
+        ({"model": {"source": "bucket"}}, "model.bucket: source bucket needs uri, endpoint, region and"),
         ({"download": {"enabled": True}}, "needs model.source hf and a cache that they share"),
-        ({"sharedMemory": {"size": "24Gi"}}, "counts against resources.limits.memory"),
-        ({"cache": {"size": "40Gi"}}, "57344Mi of the node's disk"),
-        ({"scratch": {"size": "1Ti"}}, "2117632Mi of the node's disk"),
-        ({"resources": {"requests": {"memory": "25Gi"}}}, "resources.requests.memory: more than the limit"),
-        ({"resources": {"requests": {"cpu": "8001m"}}}, "resources.requests.cpu: more than the limit"),
-        ({"fullnameOverride": "vllm-chat"}, "a Service whose name begins with vllm"),
-        ({"fullnameOverride": "1chat"}, "beginning with a letter"),
+        ({"fullnameOverride": "vllm"}, "fullnameOverride: vllm cannot be the name of the Service"),
+        ({"fullnameOverride": "1chat"}, "begin with a letter"),
+        ({"resources": {"limits": {"nvidia.com/gpu": 2}}}, "resources: nvidia.com/gpu is set by gpu.count"),
+        ({"resources": {"requests": {"nvidia.com/gpu": 1}}}, "resources: nvidia.com/gpu is set by gpu.count"),
+        *(({"extraVolumes": [{"name": name, "emptyDir": {}}]}, f"extraVolumes: the name {name} is taken")
+          for name in ("cache", "tmp", "home", "shm", "config", "api-key", "hf-token", "bucket", "weights")),
+        ({"extraVolumes": [{"name": "a"}, {"name": "a"}]}, "extraVolumes: the name a is taken"),
+        *(({"extraVolumeMounts": [mount(path)]}, f"extraVolumeMounts: the mountPath {path} is taken")
+          for path in ("/cache", "/cache/", "/home/vllm", "/etc/vllm", "/models", "/etc//hf", "/a/../etc/bucket")),
+        ({"extraVolumeMounts": [mount("/a"), mount("/a/")]}, "extraVolumeMounts: the mountPath /a/ is taken"),
+        *(({"initContainers": [{"name": name, "image": "a"}]}, f"initContainers: the name {name} is taken")
+          for name in ("vllm", "await-weights", "api-key")),
+        (
+            {"initContainers": [{"name": "a", "image": "a"}], "extraContainers": [{"name": "a", "image": "a"}]},
+            "initContainers: the name a is taken",
+        ),
+        ({"extraEnv": [{"name": "A", "value": "1"}, {"name": "A"}]}, "extraEnv: the name A is taken"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_work_is_refused(changes: Spec, words: str) -> None:
     with pytest.raises(helm_python.HelmError) as refusal:
         text(case("default", **changes))
@@ -534,72 +525,32 @@ def test_what_cannot_work_is_refused(changes: Spec, words: str) -> None:
 
 
 def test_every_problem_is_reported_at_once() -> None:
+    values = {
+        "fullnameOverride": "vllm",
+        "args": ["--port=1"],
+        "cache": {"kind": "claim"},
+        "autoscaling": {"enabled": True, "minReplicas": 0},
+        "httpRoute": {"enabled": True},
+    }
     with pytest.raises(helm_python.HelmError) as refusal:
-        text(
-            {
-                "fullnameOverride": "vllm",
-                "gpu": {"count": 2},
-                "args": {"tensor-parallel-size": 1},
-                "cache": {"kind": "claim"},
-            }
-        )
+        text(values)
     assert [line.split(":")[0] for line in str(refusal.value).splitlines()[1:]] == [
         "fullnameOverride",
-        "gpu.count",
+        "args",
         "cache.claim",
+        "autoscaling.minReplicas",
+        "networkPolicy.clientNamespaces",
+        "httpRoute",
     ]
 
 
-# --- placement ----------------------------------------------------------------------------------------------
-
-
-def test_pods_run_where_the_gpus_are() -> None:
-    spec = pod(case("shared-cache"))
-    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert term["matchExpressions"] == [
-        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["VM.GPU.A10.2"]},
-        {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["PHX-AD-1"]},
-    ]
-    assert spec["tolerations"][0] == {"key": "nvidia.com/gpu", "operator": "Exists"}
-    assert spec["tolerations"][1] == case("shared-cache")["placement"]["tolerations"][0]
-    assert (spec["priorityClassName"], spec["runtimeClassName"]) == ("inference", "nvidia")
-    assert "affinity" not in pod(case("default"))
-
-
-@pytest.mark.parametrize(
-    ("resource", "taint", "label"),
-    [
-        ("amd.com/gpu", "amd.com/gpu", "oci.oraclecloud.com/shape"),
-        ("gpu.intel.com/xe", "sku", "example.com/1.0"),
-        ("nvidia.com/mig-1g.10gb", "true", "0x1"),
-    ],
-)
-def test_other_gpus_have_names_of_their_own(resource: str, taint: str, label: str) -> None:
-    """Also such that YAML would take for something else."""
-    changes = {"gpu": {"resource": resource, "taint": taint}, "placement": {"instanceTypeLabel": label}}
-    found = objects(case("shared-cache", **changes))
-    for spec in specs(found):
-        assert spec["tolerations"][0] == {"key": taint, "operator": "Exists"}
-        (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
-            "nodeSelectorTerms"
-        ]
-        assert term["matchExpressions"][0] == {"key": label, "operator": "In", "values": ["VM.GPU.A10.2"]}
-    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
-    assert {name for name in container["resources"]["limits"] if "/" in name} == {resource}
+# --- devices ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resource", ["gpu", "nvidia.com/", "nvidia.com/gpu: 1", "NVIDIA.com/gpu", ""])
 def test_what_is_no_resource_is_refused(resource: str) -> None:
     with pytest.raises(helm_python.HelmError):
         text(case("default", gpu={"resource": resource}))
-
-
-def test_replicas_spread_over_nodes_when_they_can() -> None:
-    (spread,) = pod(case("default"))["topologySpreadConstraints"]
-    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == (
-        "kubernetes.io/hostname",
-        "ScheduleAnyway",
-    )
 
 
 def test_shared_memory_and_part_of_a_gpu() -> None:

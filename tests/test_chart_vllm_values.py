@@ -12,7 +12,6 @@ import helm_python
 import pytest
 import yaml
 
-from gpuyard.catalogue import vllm
 from tests.chart import places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place, blamed
@@ -21,14 +20,20 @@ from tests.scan.project import opened, replaced
 from tools import chart_docs
 
 LEAVES = places.leaves()
-TEXTS = [place for place in LEAVES if "pattern" in json.dumps(place.node) or place.node.get("type") == "string"]
+ANY_TEXT = [place for place in LEAVES if "pattern" in json.dumps(place.node) or place.node.get("type") == "string"]
+TEXTS = [place for place in ANY_TEXT if place.given]
 GROUPS = list(places.groups())
+OPEN_ITEMS = {"initContainers", "extraContainers", "extraVolumes", "extraObjects"}
+"""Lists of objects that Kubernetes knows better."""
 WRONG: dict[str, list[Any]] = {
     "string": [1, True, None, ["x"], {"x": "y"}],
     "integer": ["1", 0.5, True, None, [1], -1, 10**12],
     "number": ["1", True, None, [1], -1, 10**12],
     "boolean": ["true", 1, None, [True], {}],
     "enum": ["none of these", 1, None, ["x"]],
+    "object": ["x", 1, True, None, ["x"]],
+    "quantity": ["1 Gi", "-1", -1, 0.5, True, None, ["1"], {"x": "1"}],
+    "share": [0.5, True, None, ["1"], {"x": "1"}],
 }
 
 
@@ -57,20 +62,29 @@ def test_values_are_the_defaults_of_the_schema() -> None:
     assert yaml.safe_load((CHART / "values.yaml").read_text("utf-8")) == chart_docs.defaults(schema())
 
 
-@pytest.mark.parametrize(("path", "group"), GROUPS, ids=lambda value: ".".join(map(str, value)) or "values")
-def test_every_group_is_closed_and_explained(path: places.Path, group: dict[str, Any]) -> None:
-    assert group["additionalProperties"] is False
-    if 0 in path:
-        return  # an entry of a list: its keys may be left out, and the list's text explains it
+NAMED = pytest.mark.parametrize(
+    ("path", "group", "ours"), GROUPS, ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else ""
+)
+
+
+@NAMED
+def test_every_group_is_closed_and_explained(path: places.Path, group: dict[str, Any], ours: bool) -> None:
+    assert (group.get("additionalProperties") is False) is not (path[:1] and path[0] in OPEN_ITEMS)
+    if not ours or 0 in path:
+        return  # Kubernetes' own, or an entry of a list: its keys may be left out, and the list's text explains it
     assert set(group["required"]) == set(group["properties"]) - {"global"}
     for key, node in group["properties"].items():
         assert node["description"].endswith("."), key
         assert "default" in node or "properties" in node or key == "global", key
 
 
-def test_the_ci_files_set_every_text() -> None:
-    for place in TEXTS:
-        assert places.get(case(place.case), place.path) not in (None, ""), place
+def test_the_ci_files_set_every_text_of_the_chart() -> None:
+    assert [str(place) for place in ANY_TEXT if place.ours and not place.given] == []
+
+
+def test_the_ci_files_set_something_of_whatever_is_passed_on() -> None:
+    given = {place.path[0] for place in LEAVES if place.given}
+    assert set(schema()["properties"]) - given == {"enabled", "global", "budget", "drain", "podDisruptionBudget"}
 
 
 # --- wrong values -------------------------------------------------------------------------------------------
@@ -81,9 +95,11 @@ def test_the_ci_files_render(name: str) -> None:
     assert text(case(name))
 
 
-@pytest.mark.parametrize(("path", "group"), GROUPS, ids=lambda value: ".".join(map(str, value)) or "values")
-def test_a_misspelled_key_is_refused(path: places.Path, group: dict[str, Any]) -> None:
-    values = case("shared-cache")
+@NAMED
+def test_a_misspelled_key_is_refused(path: places.Path, group: dict[str, Any], ours: bool) -> None:
+    if path[:1] and path[0] in OPEN_ITEMS:
+        return
+    values = next(case(place.case) for place in LEAVES if place.path[: len(path)] == path)
     typos = {typo: key for key in group["properties"] for typo in (key + "s", key.swapcase())}
     for typo in typos.keys() - group["properties"].keys():
         places.put(values, (*path, typo), copy.deepcopy(chart_docs.defaults(schema()).get(typos[typo], "")))
@@ -100,14 +116,16 @@ def test_a_wrong_type_is_refused(place: Place) -> None:
         values = case(place.case)
         places.put(values, place.path, value)
         if value is None and 0 not in place.path:
-            in_a_map = places.resolved(schema())["properties"][place.path[0]].get("default") is not None
-            assert refused(values) or in_a_map or _map_entry(place), (place, value)
+            assert refused(values) or not place.ours or _map_entry(place), (place, value)
             continue
         assert refused(values), (place, value)
 
 
 def wrong(place: Place) -> list[Any]:
-    return WRONG.get("enum" if "enum" in place.node else place.node.get("type", ""), [])
+    kind = "enum" if "enum" in place.node else place.node["type"]
+    if isinstance(kind, list):
+        kind = "quantity" if "pattern" in place.node else "share"
+    return [value for value in WRONG[kind] if place.ours or value not in (-1, 10**12)]
 
 
 @cache
@@ -122,114 +140,80 @@ def complaint_about_all(name: str, number: int) -> str:
 
 def _map_entry(place: Place) -> bool:
     """Helm takes null for "remove this entry" where the chart has no such key."""
-    return any(place.path[0] == key for key in ("commonLabels", "podAnnotations", "env", "args"))
+    return place.path[-1] in places.get(case(place.case), place.path[:-1]) and "description" not in place.node
+
+
+@pytest.mark.parametrize("value", [1, 0.5, True, None, ["--a"], {"a": 1}])
+def test_a_flag_is_a_text(value: Any) -> None:
+    assert refused(case("default", args=["--enforce-eager", value]))
 
 
 @pytest.mark.parametrize(
-    "argument",
+    "entry",
     [
-        "model", "served-model-name", "served", "revision", "port", "host", "shutdown-timeout", "shutdown",
-        "api-key", "api", "hf-token", "config", "download-dir", "served_model_name", "Model", "--model", "no",
-        "max-model-lenght", "Max-model-len", "disable-log-requests", "tp", "compilation-config.level",
+        {"name": "A", "value": 1}, {"name": "A", "value": None}, {"name": "1A", "value": "x"}, {"name": ""},
+        {"name": "A=B", "value": "x"}, {"value": "x"}, {"name": "A", "values": "x"}, "A=x",
+        {"name": "A", "value": "x", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}},
+        {"name": "A", "valueFrom": {}}, {"name": "A", "valueFrom": {"secret": {"name": "a"}}},
+        {"name": "A", "valueFrom": {"secretKeyRef": {}, "configMapKeyRef": {}}},
     ],
 )  # fmt: skip
-def test_in_args_only_flags_that_vllm_has_and_the_chart_does_not_set(argument: str) -> None:
-    assert refused(case("default", args={argument: "x"}))
+def test_what_is_no_variable_is_refused(entry: Any) -> None:
+    assert refused(case("default", extraEnv=[entry]))
 
 
-def test_every_flag_of_a_blueprint_is_one_of_the_chart() -> None:
-    """Where `gpuyard check` takes it, the chart does."""
-    taken = schema()["properties"]["args"]["properties"]
-    for release in vllm.versions():
-        for name in vllm.catalogue(release).flags:  # type: ignore[union-attr]
-            findings = vllm.check_args({name: "x"}, {}, [name], release)
-            assert name in taken or findings, (release, name)
+@pytest.mark.parametrize("key", [
+    "containers", "initContainers", "volumes", "nodeSelector", "tolerations", "affinity", "topologySpreadConstraints",
+    "priorityClassName", "runtimeClassName", "securityContext", "imagePullSecrets", "serviceAccountName",
+    "terminationGracePeriodSeconds", "automountServiceAccountToken", "enableServiceLinks",
+])  # fmt: skip
+def test_what_has_a_key_of_its_own_is_no_extra(key: str) -> None:
+    assert f"at '/extraPodSpec/{key}'" in refusal(case("default", extraPodSpec={key: "x"})) or refused(
+        case("default", extraPodSpec={key: {}})
+    )
+    assert key in rendering.pod(case("volume", apiKey={"secret": "a"}, imagePullSecrets=[{"name": "a"}], **EVERYWHERE))
 
 
-def test_every_variable_of_a_blueprint_is_one_of_the_chart() -> None:
-    denied = schema()["properties"]["env"]["propertyNames"]["not"]["enum"]
-    assert [name for name in denied if not vllm.check_args({}, {name: "x"}, [name], "0.32.0")] == []
+EVERYWHERE = {"priorityClassName": "a", "runtimeClassName": "b"}
 
 
-def refused_with(**changes: Any) -> str:
-    """What Helm says to the smallest values with these changes."""
-    return refusal(case("default", **changes))
-
-
-@pytest.mark.parametrize("name", [name for name in vllm.rules()["unsafe"] | vllm.rules()["breaks"]])
-def test_what_breaks_or_opens_the_pod_needs_an_entry(name: str) -> None:
-    """The reasons are those of the catalogue, as `gpuyard check` gives them."""
-    reason = (vllm.rules()["unsafe"] | vllm.rules()["breaks"])[name]
-    given = name.replace("*", "S3")
-    flag = known_flag(name)
-    values: dict[str, Any] = {"args": {given: flag}} if flag is not None else {"env": {given: "x"}}
-    assert f"{given}: {reason}; if that is wanted, add {given} to unsafe" in refused_with(**values)
-    assert refused_with(**values, unsafe=[given]) == ""
-
-
-def known_flag(name: str) -> Any:
-    """A value of the flag's type; None for a variable."""
-    known = [vllm.catalogue(release).flags for release in vllm.versions()]  # type: ignore[union-attr]
-    flag = next((flags[name] for flags in known if name in flags), None)
-    samples = {"boolean": True, "integer": 2, "array": ["x"], "object": {"x": 1}}
-    return None if flag is None else samples.get(flag.type, "x")
-
-
-def test_every_computed_flag_that_args_take_is_a_size_or_breaks_the_pod() -> None:
-    taken = schema()["properties"]["args"]["properties"].keys() & vllm.rules()["computed"].keys()
-    assert taken - vllm.rules()["breaks"].keys() == {
-        *("max-model-len", "max-num-seqs", "max-num-batched-tokens", "gpu-memory-utilization"),
-        *("kv-cache-memory-bytes", "num-gpu-blocks-override"),
-        *("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"),
-    }
-    assert vllm.rules()["breaks"].keys() <= vllm.rules()["computed"].keys()
-
-
-def test_what_is_switched_off_needs_no_entry() -> None:
-    off = {"trust-remote-code": False, "no-enable-prompt-embeds": True, "disable-log-stats": False}
-    assert refused_with(args=off) == ""
-    assert refused_with(args={"no-trust-remote-code": True}, unsafe=["trust-remote-code"]) == ""
-
-
-def test_an_entry_that_allows_nothing_is_refused() -> None:
-    assert "unsafe: middleware is neither in args nor in env" in refused_with(unsafe=["middleware"])
-
-
-@pytest.mark.parametrize("value", ["--trust-remote-code", ["x", "--trust-remote-code"], "-x", None, [None], [{}]])
-def test_an_argument_brings_no_second_flag(value: Any) -> None:
-    assert refused(case("default", args={"chat-template": value}))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["HF_TOKEN", "VLLM_API_KEY", "HOME", "HF_HOME", "AWS_SECRET_ACCESS_KEY", "VLLM_PORT", "a-b", "1A", ""],
-)
-def test_what_the_chart_sets_is_refused_in_env(name: str) -> None:
-    assert refused(case("default", env={name: "x"}))
+@pytest.mark.parametrize("label", ["app.kubernetes.io/name", "app.kubernetes.io/instance", "helm.sh/chart"])
+@pytest.mark.parametrize("key", ["commonLabels", "podLabels"])
+def test_no_label_of_a_selector_can_be_changed(key: str, label: str) -> None:
+    assert refused(case("default", **{key: {label: "x"}}))
 
 
 @pytest.mark.parametrize(
     "cidr",
     [
-        "169.254.169.254/32", "169.254.0.0/16", "0.0.0.0/0", "160.0.0.0/4", "10.0.0.0/7", "172.16.0.0/8",
-        "256.0.0.0/16", "10.0.0.0", "::/0", "fd00::/8",
+        "169.254.169.254/32", "169.254.0.0/16", "169.254.128.0/17", "169.0.0.0/8", "169.240.0.0/12", "0.0.0.0/0",
+        "160.0.0.0/4", "168.0.0.0/7", "::/0", "fd00::/8", "fd00:c1::a9fe:a9fe/128", "FD00:EC2::254/128", "fe80::1/128",
+        "::ffff:169.254.169.254/128",
     ],
 )  # fmt: skip
 def test_the_way_to_the_metadata_service_is_refused(cidr: str) -> None:
     assert refused(case("default", networkPolicy={"egress": [{"cidr": cidr}]}))
-    assert refused(case("default", networkPolicy={"dnsCidrs": [cidr]}))
+
+
+@pytest.mark.parametrize("key", ["dnsCidrs", "clientCidrs"])
+@pytest.mark.parametrize("cidr", ["169.254.169.254/32", "10.0.0.0", "10.0.0.0/33", "fd00::/129", "x", ""])
+def test_what_are_no_addresses_is_refused(key: str, cidr: str) -> None:
+    assert refused(case("default", networkPolicy={key: [cidr]}))
 
 
 @pytest.mark.parametrize("rule", [
-    {"cidr": "169.254.20.10/32"}, {"cidr": "169.254.128.0/17", "port": 53}, {"cidr": "168.0.0.0/7"},
     {"cidr": "10.0.0.1/32", "port": 0}, {"cidr": "10.0.0.1/32", "port": "443"}, {"port": 443}, "10.0.0.1/32",
+    {"cidr": "10.0.0.0"},
 ])  # fmt: skip
 def test_a_way_out_is_addresses_and_a_port(rule: Any) -> None:
     assert refused(case("default", networkPolicy={"egress": [rule]}))
 
 
-@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "172.16.0.0/12", "192.168.1.0/24", "134.70.8.0/21", "100.64.0.0/10"])
-def test_private_networks_are_allowed(cidr: str) -> None:
+@pytest.mark.parametrize("cidr", [
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.1.0/24", "134.70.8.0/21", "100.64.0.0/10", "169.1.0.0/16", "fd00:9::/64",
+    "2603:c020::/48",
+])  # fmt: skip
+def test_other_networks_are_allowed(cidr: str) -> None:
     assert cidr in text(case("default", networkPolicy={"egress": [{"cidr": cidr}]}))
 
 
@@ -278,10 +262,10 @@ def rendered(values: str, chart: Any) -> Any:
 @lru_cache(maxsize=1000)
 def _read(manifest: str) -> list[Any]:
     """The objects of one template: a text changes few of them, and reading is what takes the time."""
-    return [opened(obj) for obj in yaml.load_all(manifest, yaml.CSafeLoader) if obj is not None]
+    return [opened(obj) for obj in yaml.load_all(manifest, rendering.Loader) if obj is not None]
 
 
-ELSEWHERE = {("unsafe", 0), ("fullnameOverride",)}
+ELSEWHERE = {("fullnameOverride",)}
 """Where a text must fit what stands elsewhere, or the templates say more than the schema."""
 
 
@@ -307,22 +291,20 @@ def _fits(place: Place, payload: str) -> bool:
     return bool(re.search(rf"{pattern}\Z", payload)) and len(payload) <= longest
 
 
-ARGUMENTS: dict[str, Any] = {
-    "chat-template": "x",
-    "lora-modules": ["x"],
-    "override-generation-config": {"x": "x"},
-}
-PATHS: list[places.Path] = [
-    ("args", "chat-template"),
-    ("args", "lora-modules", 0),
-    ("args", "override-generation-config", "x"),
+FREE: list[places.Path] = [
+    ("args", 0),
+    ("args", 1),
+    ("extraEnv", 0, "value"),
+    ("podAnnotations", "name"),
+    ("service", "annotations", "name"),
 ]
+FREELY: dict[str, Any] = {"args": ["x", "x"], "extraEnv": [{"name": "A", "value": "x"}]}
 
 
-def test_arguments_arrive_unchanged() -> None:
-    accepted = dict.fromkeys(PATHS, 0)
+def test_arguments_and_variables_arrive_unchanged() -> None:
+    accepted = dict.fromkeys(FREE, 0)
     for payload in HOSTILE:
-        for paths, right in told(partial(filled, case("default", args=ARGUMENTS)), PATHS, payload):
+        for paths, right in told(partial(filled, case("default", **FREELY)), FREE, payload):
             assert right, (paths, payload[:80])
             for path in paths:
                 accepted[path] += 1
@@ -337,23 +319,45 @@ def unchecked(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return helm_python.Chart.load(root)
 
 
-FREE: list[places.Path] = [
-    *PATHS,
-    ("env", "NAME"),
-    ("podAnnotations", "name"),
+UNCHECKED: list[places.Path] = [
+    *FREE,
+    ("extraEnv", 0, "name"),
     ("commonLabels", "name"),
+    ("podLabels", "name"),
+    ("nodeSelector", "name"),
+    ("priorityClassName",),
     ("model", "id"),
+    ("model", "servedName"),
     ("serviceAccount", "name"),
+    ("extraPodSpec", "schedulerName"),
+    ("initContainers", 0, "name"),
 ]
 
 
+FOLDED = "x\x85key: value"
+"""Helm's toYaml makes a blank of what is a line's end to YAML 1.1; the schema lets it pass nowhere."""
+
+
 def test_the_templates_need_no_schema_to_keep_the_structure(unchecked: Any) -> None:
-    for payload in HOSTILE:
-        found = told(partial(filled, case("default", args=ARGUMENTS)), FREE, payload, unchecked)
-        assert {path for paths, right in found if right for path in paths} == set(FREE), payload[:80]
+    start = case("default", **FREELY, initContainers=[{}])
+    for payload in [each for each in HOSTILE if each != FOLDED]:
+        found = told(partial(filled, start), UNCHECKED, payload, unchecked)
+        assert {path for paths, right in found if right for path in paths} == set(UNCHECKED), payload[:80]
 
 
-OPEN: list[places.Path] = [("env",), ("commonLabels",), ("podAnnotations",), ("prometheusRule", "alertLabels")]
+def test_what_helm_would_fold_is_refused() -> None:
+    assert FOLDED in HOSTILE
+    assert [place.path for place in TEXTS if _fits(place, FOLDED)] == []
+
+
+OPEN: list[places.Path] = [
+    ("commonLabels",),
+    ("podLabels",),
+    ("podAnnotations",),
+    ("nodeSelector",),
+    ("podMonitor", "labels"),
+    ("httpRoute", "annotations"),
+]
 
 
 def test_no_key_changes_the_structure() -> None:
@@ -368,8 +372,9 @@ def test_no_key_changes_the_structure() -> None:
 
 
 def test_big_numbers_keep_their_digits() -> None:
-    values = case("default", args={"max-model-len": 10**6, "kv-cache-memory-bytes": 123456789012, "watermark": 1e-05})
-    config = rendering.config(values)
-    assert config["max-model-len"] == 10**6
-    assert config["kv-cache-memory-bytes"] == 123456789012
-    assert float(config["watermark"]) == 1e-05
+    """As of a user on OpenShift; whatever reads numbers as floats writes 1.00065e+09."""
+    pod = {"runAsUser": 1000650000, "fsGroup": 1000650000}
+    spec = rendering.pod(case("default", podSecurityContext=pod, resources={"limits": {"example.com/units": 10**9}}))
+    assert spec["securityContext"]["runAsUser"] == spec["securityContext"]["fsGroup"] == 1000650000
+    assert "1000650000" in text(case("default", podSecurityContext=pod))
+    assert spec["containers"][0]["resources"]["limits"]["example.com/units"] == 10**9

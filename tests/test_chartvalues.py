@@ -16,15 +16,22 @@ from tests.chart.rendering import CASES, case
 helm_python = pytest.importorskip("helm_python", reason="the embedded Helm is not installed")
 
 CHANGES: list[dict[str, Any]] = [
-    *({"args": {key: value}} for key in ("max-model-len", "bogus", "model", "chat-template") for value in (1, "x", [])),
-    *({"env": {key: value}} for key in ("A", "HOME", "a-b") for value in ("x", 1, None)),
+    *({"args": [value]} for value in (1, "x", "--a=b", [], None)),
+    *({"extraEnv": [{"name": name, "value": value}]} for name in ("A", "HOME", "a b") for value in ("x", 1, None)),
+    {"extraEnv": [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "a"}}}]},
+    {"extraPodSpec": {"schedulerName": "x"}},
+    {"extraPodSpec": {"containers": []}},
+    {"resources": {"limits": {"example.com/x": 1}}},
+    {"resources": {"limits": {"example.com/x": "a lot"}}},
+    {"tolerations": [{"key": "a", "operators": "Exists"}]},
+    {"nodeSelector": None},
     {"gpu": {"count": 0}},
     {"gpu": {"count": 1.0}},
     {"gpu": {"count": True}},
     {"gpu": None},
     {"nonsense": 1},
     {"model": {"servedName": "x\n"}},
-    {"args": {"disable-access-log-for-endpoints": None}},
+    {"resources": {"limits": {"memory": None}}},
 ]
 
 
@@ -55,15 +62,19 @@ def test_as_helm_itself(change: dict[str, Any], ours: Values, helms: Any) -> Non
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:60])
 def test_texts_as_helm_itself(text: str, ours: Values, helms: Any) -> None:
     """At three places at once, with a pattern each; both say which of them refuse it."""
-    values = case("default", model={"servedName": text}, args={"chat-template": text}, commonLabels={"team": text})
+    values = case("default", model={"servedName": text}, args=[text], commonLabels={"team": text})
     refused = " ".join(problem.partition(": ")[0] for problem in ours.problems(values))
     try:
         helms.render(values, name="x", namespace="x")
         complaint = ""
     except helm_python.HelmError as error:
         complaint = str(error)
-    for path in (("model", "servedName"), ("args", "chat-template"), ("commonLabels", "team")):
-        assert (path[-1] in refused) == blamed(complaint, path)
+    for path, place in (
+        (("model", "servedName"), "servedName"),
+        (("args", 0), "args"),
+        (("commonLabels", "team"), "team"),
+    ):
+        assert (place in refused) == blamed(complaint, path)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -72,5 +83,5 @@ def test_the_test_values_are_taken(name: str, ours: Values) -> None:
 
 
 def test_the_message_names_the_place() -> None:
-    with pytest.raises(ToolError, match=r"\$\.args: Additional properties are not allowed \('bogus' was unexpected\)"):
-        Embedded(shipped_charts()).render("vllm", {"args": {"bogus": 1}}, release="x", namespace="x")
+    with pytest.raises(ToolError, match=r"\$\.gpu: Additional properties are not allowed \('bogus' was unexpected\)"):
+        Embedded(shipped_charts()).render("vllm", {"gpu": {"bogus": 1}}, release="x", namespace="x")

@@ -63,7 +63,7 @@ def readme(text: str, schema: dict[str, Any]) -> str:
 
 
 def layout(schema: Any) -> str:
-    """The schema as text: what fits on one line stands on one line."""
+    """The schema as text: what fits on one line stands on one line, and lists of texts fill their lines."""
     return _json(schema, 0, 0) + "\n"
 
 
@@ -75,7 +75,20 @@ def _json(value: Any, indent: int, used: int) -> str:
     if isinstance(value, dict):
         items = [f"{_escape(json.dumps(key))}: {_json(item, indent + 2, len(key) + 5)}" for key, item in value.items()]
         return "{\n" + ",\n".join(pad + item for item in items) + "\n" + " " * indent + "}"
+    if all(isinstance(item, str) and " " not in item for item in value):
+        return (
+            "[\n"
+            + _filled([_escape(json.dumps(item, ensure_ascii=False)) for item in value], pad)
+            + "\n"
+            + pad[2:]
+            + "]"
+        )
     return "[\n" + ",\n".join(pad + _json(item, indent + 2, 1) for item in value) + "\n" + " " * indent + "]"
+
+
+def _filled(words: list[str], pad: str) -> str:
+    as_given = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(", ".join(words), WIDTH, initial_indent=pad, subsequent_indent=pad, **as_given)
 
 
 def _escape(line: str) -> str:

@@ -10,11 +10,14 @@ Path = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A leaf of the schema: where it is, what may stand there, and the ci file that sets it."""
+    """A leaf of the schema: where it is, what may stand there, the ci file that sets it, and whether one does."""
 
     path: Path
     node: dict[str, Any]
     case: str
+    given: bool
+    ours: bool
+    """A key of the chart, and not one of Kubernetes' own inside of a value that is passed on as it is."""
 
     def __str__(self) -> str:
         return ".".join(map(str, self.path))
@@ -27,14 +30,23 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
+def passed_on(node: dict[str, Any]) -> bool:
+    """Whether it is one value with keys of Kubernetes' own: defined once, or with a default as a whole."""
+    return "properties" in resolved(node) and ("$ref" in node or "default" in node)
+
+
 def leaves() -> list[Place]:
     """Every place with a single value, also inside lists and maps as far as a ci file fills them."""
-    return [Place(path, node, _where(path)) for path, node in _leaves(schema(), ()) if path != ("global",)]
+    found = []
+    for path, node, ours in _leaves(schema(), (), True):
+        where, value = _where(path)
+        found.append(Place(path, node, where, value not in (None, ""), ours))
+    return [place for place in found if place.path != ("global",)]
 
 
-def groups() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every group of named keys."""
-    yield from _groups(schema(), ())
+def groups() -> Iterator[tuple[Path, dict[str, Any], bool]]:
+    """Every group of named keys, and whether it is the chart's own."""
+    yield from _groups(schema(), (), True)
 
 
 def get(values: Any, path: Path) -> Any:
@@ -42,6 +54,14 @@ def get(values: Any, path: Path) -> Any:
     for step in path:
         values = values[step]
     return values
+
+
+def read(values: Any, path: Path) -> Any:
+    """The same; None where nothing stands there."""
+    try:
+        return get(values, path)
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def put(values: Any, path: Path, value: Any) -> None:
@@ -59,38 +79,37 @@ def blamed(complaint: str, path: Path) -> bool:
     return f" at '{parent}/{name}': " in complaint or bool(re.search(lacks, complaint))
 
 
-def _leaves(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _leaves(node: dict[str, Any], path: Path, ours: bool) -> Iterator[tuple[Path, dict[str, Any], bool]]:
+    ours = ours and not passed_on(node)
     node = resolved(node)
-    if "properties" in node and path != ("args",):
-        for key, child in node["properties"].items():
-            yield from _leaves(child, (*path, key))
-    elif node.get("type") == "array":
-        yield from _leaves(node["items"], (*path, 0))
-    elif path != ("args",) and isinstance(node.get("additionalProperties"), dict):
-        key = next(iter(get(case(_where(path)), path)))
-        yield from _leaves(node["additionalProperties"], (*path, key))
-    elif path != ("args",):
-        yield path, node
-
-
-def _groups(node: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    node = resolved(node)
-    if path == ("args",):
-        return  # flags of vLLM, without descriptions and defaults of their own
     if "properties" in node:
-        yield path, node
         for key, child in node["properties"].items():
-            yield from _groups(child, (*path, key))
+            yield from _leaves(child, (*path, key), ours)
     elif node.get("type") == "array":
-        yield from _groups(node["items"], (*path, 0))
+        if _where((*path, 0))[1] is not None or ours:
+            yield from _leaves(node["items"], (*path, 0), ours)
+    elif isinstance(node.get("additionalProperties"), dict):
+        key = next(iter(_where(path)[1]))
+        yield from _leaves(node["additionalProperties"], (*path, key), ours)
+    else:
+        yield path, node, ours
 
 
-def _where(path: Path) -> str:
-    """The first ci file that sets this; else the fullest one."""
+def _groups(node: dict[str, Any], path: Path, ours: bool) -> Iterator[tuple[Path, dict[str, Any], bool]]:
+    ours = ours and not passed_on(node)
+    node = resolved(node)
+    if "properties" in node:
+        yield path, node, ours
+        for key, child in node["properties"].items():
+            yield from _groups(child, (*path, key), ours)
+    elif node.get("type") == "array":
+        if _where((*path, 0))[1] is not None:
+            yield from _groups(node["items"], (*path, 0), ours)
+
+
+def _where(path: Path) -> tuple[str, Any]:
+    """The first ci file that sets this, and to what; else the fullest one."""
     for name in sorted(CASES, key=lambda name: name != "shared-cache"):
-        try:
-            get(case(name), path)
-        except (KeyError, IndexError, TypeError):
-            continue
-        return name
-    return "shared-cache"
+        if (found := read(case(name), path)) is not None:
+            return name, found
+    return "shared-cache", None

@@ -17,6 +17,14 @@ Values = dict[str, Any]
 Objects = dict[str, dict[str, Any]]
 
 
+class Loader(yaml.CSafeLoader):
+    """Reads `=` and `<<` as Kubernetes does: as texts, for which PyYAML has no constructor."""
+
+
+for _tag in ("value", "merge"):
+    Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", yaml.CSafeLoader.construct_scalar)
+
+
 @cache
 def schema() -> dict[str, Any]:
     """values.schema.json."""
@@ -25,7 +33,7 @@ def schema() -> dict[str, Any]:
 
 
 def case(name: str, **changes: Any) -> Values:
-    """A file of ci/, with changes: `scaling={"min": 2}` is merged, as Helm merges."""
+    """A file of ci/, with changes: `autoscaling={"minReplicas": 2}` is merged, as Helm merges."""
     return merged(_file(name), changes)
 
 
@@ -50,15 +58,19 @@ def manifests(values: Values, *, name: str = "release", namespace: str = "infere
 
 
 def objects(values: Values, *, name: str = "release", namespace: str = "inference") -> Objects:
-    """Every object by its kind; those of the download Job by `download-` and their kind."""
+    """Every object by its kind; with `download-`, `test-` or `extra-` before it, where it is not the server's."""
     found: Objects = {}
-    for obj in yaml.load_all(text(values, name=name, namespace=namespace), yaml.CSafeLoader):
+    for obj in yaml.load_all(text(values, name=name, namespace=namespace), Loader):
         if obj is not None:
-            download = obj["metadata"]["labels"]["app.kubernetes.io/component"] == "download"
-            key = f"download-{obj['kind']}" if download else obj["kind"]
+            key = _prefix(obj) + obj["kind"]
             assert key not in found
             found[key] = obj
     return found
+
+
+def _prefix(obj: Mapping[str, Any]) -> str:
+    component = obj["metadata"].get("labels", {}).get("app.kubernetes.io/component", "extra")
+    return f"{component}-" if component in {"download", "test", "extra"} else ""
 
 
 def pod(values: Values) -> dict[str, Any]:
@@ -68,22 +80,24 @@ def pod(values: Values) -> dict[str, Any]:
 
 
 def server(values: Values) -> dict[str, Any]:
-    """The server's container."""
-    (container,) = pod(values)["containers"]
-    assert isinstance(container, dict)
+    """The server's container, which is always the first."""
+    container: dict[str, Any] = pod(values)["containers"][0]
+    assert container["name"] == "vllm"
     return container
 
 
-def config(values: Values) -> Values:
-    """The configuration that vLLM reads."""
-    loaded: Values = yaml.safe_load(objects(values)["ConfigMap"]["data"]["config.yaml"])
-    return loaded
+def arguments(values: Values) -> list[str]:
+    """What `vllm serve` is called with."""
+    found: list[str] = server(values)["args"]
+    return found
 
 
 def templates(found: Objects) -> Iterator[dict[str, Any]]:
-    """Every pod template among the objects."""
+    """Every pod and pod template among the objects."""
     for obj in found.values():
-        if "template" in obj.get("spec", {}):
+        if obj["kind"] == "Pod":
+            yield obj
+        elif "template" in obj.get("spec", {}):
             yield obj["spec"]["template"]
 
 

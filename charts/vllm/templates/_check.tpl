@@ -14,33 +14,37 @@
 {{- if or (eq $name "vllm") (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
 fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case letters, digits and dashes, begin with a letter, and do not use vllm, whose Service variables vLLM takes for its own
 {{- end }}
-{{- $volumes := list "cache" "tmp" "home" "shm" "config" "api-key" "hf-token" "bucket" "weights" }}
-{{- range .Values.extraVolumes }}
-{{- if has .name $volumes }}
-extraVolumes: the name {{ .name }} is taken; choose another
+{{- $own := dict "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
+  "--shutdown-timeout" "drain.shutdownSeconds" "--api-key" "apiKey.secret" "--config" (ternary "args" "" (ne .Values.apiKey.secret "")) }}
+{{- range .Values.args }}
+{{- $flag := splitList "=" . | first }}
+{{- with get $own ($flag | replace "_" "-") }}
+args: {{ $flag }} is set by the chart; use {{ . }}
 {{- end }}
-{{- $volumes = append $volumes .name }}
 {{- end }}
-{{- $paths := list "/cache" "/tmp" "/home/vllm" "/dev/shm" "/etc/vllm" "/etc/hf" "/etc/bucket" "/models" }}
-{{- range .Values.extraVolumeMounts }}
-{{- if has (clean .mountPath) $paths }}
-extraVolumeMounts: {{ .mountPath }} is taken; choose another path
+{{- if and .Values.gpu.count (hasKey (merge dict .Values.resources.requests .Values.resources.limits) .Values.gpu.resource) }}
+resources: {{ .Values.gpu.resource }} is set by gpu.count; remove it here
 {{- end }}
-{{- $paths = append $paths (clean .mountPath) }}
+{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "extraEnv") "taken" list) }}
+{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "initContainers" "extraContainers")
+  "taken" (list "vllm" "await-weights" "api-key")) }}
+{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "extraVolumes")
+  "taken" (list "cache" "tmp" "home" "shm" "config" "api-key" "hf-token" "bucket" "weights")) }}
+{{- include "vllm.checkTaken" (dict "field" "mountPath" "items" (pick .Values "extraVolumeMounts")
+  "taken" (list "/cache" "/tmp" "/home/vllm" "/dev/shm" "/etc/vllm" "/etc/hf" "/etc/bucket" "/models")) }}
 {{- end }}
-{{- $containers := list "vllm" "await-weights" "api-key" }}
-{{- range concat .Values.initContainers .Values.extraContainers }}
-{{- if has .name $containers }}
-initContainers and extraContainers: the name {{ .name }} is taken; choose another
+
+{{- /* Takes lists by their keys in items, the field that must differ, and the names that are taken already. */}}
+{{- define "vllm.checkTaken" }}
+{{- $taken := .taken }}
+{{- range $key, $list := .items }}
+{{- range $list }}
+{{- $name := get . $.field }}
+{{- if has (clean $name) $taken }}
+{{ $key }}: the {{ $.field }} {{ $name }} is taken; choose another
 {{- end }}
-{{- $containers = append $containers .name }}
+{{- $taken = append $taken (clean $name) }}
 {{- end }}
-{{- $variables := list }}
-{{- range .Values.extraEnv }}
-{{- if has .name $variables }}
-extraEnv: {{ .name }} is there twice; keep one
-{{- end }}
-{{- $variables = append $variables .name }}
 {{- end }}
 {{- end }}
 
@@ -63,6 +67,10 @@ model.volume.claim: is also the PVC of the cache, and a pod cannot mount one PVC
 {{- if and (eq $cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir
 {{- end }}
+{{- $rolling := .Values.strategy.rollingUpdate | default dict }}
+{{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has (toString $rolling.maxSurge) (list "0" "0%"))) }}
+strategy: a new pod would wait for the block volume, which the old one holds; use Recreate, or maxSurge 0
+{{- end }}
 {{- if and (eq $cache.kind "claim") (not $cache.claim) }}
 cache.claim: cache.kind claim needs the name of the PVC
 {{- end }}
@@ -72,26 +80,26 @@ cache.storageClassName: cache.kind nvme needs the StorageClass of the nodes' loc
 {{- end }}
 
 {{- define "vllm.checkAutoscaling" }}
-{{- with .Values.autoscaling }}
-{{- if .enabled }}
-{{- if gt (int64 .minReplicas) (int64 .maxReplicas) }}
-autoscaling.minReplicas: {{ .minReplicas }} is more than autoscaling.maxReplicas, {{ .maxReplicas }}
+{{- $scaling := .Values.autoscaling }}
+{{- if $scaling.enabled }}
+{{- if gt (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas) }}
+autoscaling.minReplicas: {{ $scaling.minReplicas }} is more than autoscaling.maxReplicas, {{ $scaling.maxReplicas }}
 {{- end }}
-{{- if and (eq (int64 .minReplicas) 0) (ne .signal "upstream") }}
+{{- if and (not $scaling.minReplicas) (ne $scaling.signal "upstream") }}
 autoscaling.minReplicas: 0 needs autoscaling.signal upstream; vLLM's own metrics end with the last pod, and nothing would start the first one again
 {{- end }}
-{{- if and (eq .signal "upstream") (not .upstream.query) }}
+{{- if and (eq $scaling.signal "upstream") (not $scaling.upstream.query) }}
 autoscaling.upstream.query: signal upstream needs a query
 {{- end }}
-{{- if and .minReplicas (eq .signal "upstream") (regexMatch "(?i)\\bor\\s+(on\\s*\\([^)]*\\)\\s*)?vector\\s*\\(" .upstream.query) }}
-autoscaling.upstream.query: `or vector(…)` is only for minReplicas 0; with {{ .minReplicas }} a lost metric would look like no load and remove pods
+{{- if and $scaling.minReplicas (eq $scaling.signal "upstream") (regexMatch "(?i)\\bor\\s+(on\\s*\\([^)]*\\)\\s*)?vector\\s*\\(" $scaling.upstream.query) }}
+autoscaling.upstream.query: `or vector(…)` is only for minReplicas 0; with {{ $scaling.minReplicas }} a lost metric would look like no load and remove pods
 {{- end }}
-{{- if and $.Values.podMonitor.enabled (has .signal (list "ttft" "composite")) (lt (int64 .ttft.windowSeconds) (mul 4 $.Values.podMonitor.intervalSeconds)) }}
-autoscaling.ttft.windowSeconds: {{ .ttft.windowSeconds }} is less than four times podMonitor.intervalSeconds, {{ $.Values.podMonitor.intervalSeconds }}; a rate over fewer scrapes has no value and would be taken for no load
+{{- $interval := .Values.podMonitor.intervalSeconds }}
+{{- if and .Values.podMonitor.enabled (has $scaling.signal (list "ttft" "composite")) (lt (int64 $scaling.ttft.windowSeconds) (mul 4 $interval)) }}
+autoscaling.ttft.windowSeconds: {{ $scaling.ttft.windowSeconds }} is less than four times podMonitor.intervalSeconds, {{ $interval }}; a rate over fewer scrapes has no value and would be taken for no load
 {{- end }}
-{{- if and (ne .prometheus.auth.mode "none") (not .prometheus.auth.secret) }}
-autoscaling.prometheus.auth.secret: mode {{ .prometheus.auth.mode }} needs the Secret
-{{- end }}
+{{- if and (ne $scaling.prometheus.auth.mode "none") (not $scaling.prometheus.auth.secret) }}
+autoscaling.prometheus.auth.secret: mode {{ $scaling.prometheus.auth.mode }} needs the Secret
 {{- end }}
 {{- end }}
 {{- end }}
@@ -100,24 +108,18 @@ autoscaling.prometheus.auth.secret: mode {{ .prometheus.auth.mode }} needs the S
 {{- $longest := int64 .Values.drain.shutdownSeconds }}
 {{- $policy := .Values.networkPolicy }}
 {{- $closed := and $policy.enabled (not (or $policy.clientNamespaces $policy.clientCidrs $policy.extraIngress)) }}
-{{- range $key := list "httpRoute" "ingress" }}
-{{- with get $.Values $key }}
-{{- if .enabled }}
-{{- if gt (int64 .timeoutSeconds) $longest }}
-{{ $key }}.timeoutSeconds: a request may take {{ .timeoutSeconds }} s, and a pod that ends cuts it after drain.shutdownSeconds, {{ $longest }} s; raise that, or lower this
+{{- range $key, $route := pick .Values "httpRoute" "ingress" }}
+{{- if and $route.enabled (gt (int64 $route.timeoutSeconds) $longest) }}
+{{ $key }}.timeoutSeconds: a request may take {{ $route.timeoutSeconds }} s, and a pod that ends cuts it after drain.shutdownSeconds, {{ $longest }} s; raise that, or lower this
 {{- end }}
-{{- if $closed }}
+{{- if and $route.enabled $closed }}
 networkPolicy.clientNamespaces: the policy would keep every request of the {{ $key }} out; name the namespace of the gateway's pods
-{{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
 {{- if and .Values.httpRoute.enabled (not (and .Values.httpRoute.parentRefs .Values.httpRoute.hostnames)) }}
 httpRoute: needs a Gateway in parentRefs and a name in hostnames
 {{- end }}
-{{- with .Values.ingress }}
-{{- if and .enabled (not (and .host (or .tlsSecret .plainHttp))) }}
+{{- if and .Values.ingress.enabled (not (and .Values.ingress.host (or .Values.ingress.tlsSecret .Values.ingress.plainHttp))) }}
 ingress: needs host, and tlsSecret with its certificate (plainHttp: true allows none)
-{{- end }}
 {{- end }}
 {{- end }}

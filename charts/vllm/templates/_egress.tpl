@@ -4,18 +4,12 @@
 {{- $policy := .root.Values.networkPolicy }}
 {{- if or .internet $policy.egress $policy.extraEgress }}
 - to:
-    - namespaceSelector:
-        matchLabels:
-          kubernetes.io/metadata.name: kube-system
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
     {{- range $policy.dnsCidrs }}
-    - ipBlock:
-        cidr: {{ . | quote }}
+    - ipBlock: {cidr: {{ . | quote }}}
     {{- end }}
-  ports:
-    - port: 53
-      protocol: UDP
-    - port: 53
-      protocol: TCP
+  ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+{{- end }}
 {{- if .internet }}
 - to:
     - ipBlock:
@@ -24,20 +18,13 @@
     - ipBlock:
         cidr: ::/0
         except: [fc00::/7, fe80::/10]
-  ports:
-    - port: 443
-      protocol: TCP
+  ports: [{port: 443, protocol: TCP}]
 {{- end }}
 {{- range $policy.egress }}
-- to:
-    - ipBlock:
-        cidr: {{ .cidr | quote }}
-  ports:
-    - port: {{ .port | default 443 | int64 }}
-      protocol: TCP
+- to: [{ipBlock: {cidr: {{ .cidr | quote }}}}]
+  ports: [{port: {{ .port | default 443 | int64 }}, protocol: TCP}]
 {{- end }}
 {{- with $policy.extraEgress }}
 {{ toYaml . }}
-{{- end }}
 {{- end }}
 {{- end }}

@@ -46,17 +46,27 @@ app.kubernetes.io/name: {{ printf "%s-download" (include "vllm.name" .) | quote 
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* Labels besides the selector's. Takes root, component and, for some kinds, more labels. */}}
+{{- /* Labels besides the selector's. Takes root, component and, for some kinds, more labels, which win. */}}
 {{- define "vllm.moreLabels" -}}
-{{- $own := dict "app.kubernetes.io/component" .component "app.kubernetes.io/managed-by" .root.Release.Service }}
 {{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
-{{- $_ := set $own "app.kubernetes.io/version" $version }}
-{{- toYaml (mergeOverwrite $own (.more | default dict) .root.Values.commonLabels) }}
+{{- $own := dict "app.kubernetes.io/component" .component "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
+{{- toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
 {{- end }}
 
 {{- define "vllm.labels" -}}
 {{ include "vllm.selectorLabels" .root }}
 {{ include "vllm.moreLabels" . }}
+{{- end }}
+
+{{- /* Name, labels and annotations of an object. Takes what vllm.labels takes and, for some kinds, annotations. */}}
+{{- define "vllm.metadata" -}}
+name: {{ include "vllm.fullname" .root | quote }}
+labels:
+  {{- include "vllm.labels" . | nindent 2 }}
+{{- with .annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* Weights come from the cache or a volume, never from Hugging Face: true or empty. */}}
@@ -99,4 +109,33 @@ resources:
 {{- /* Of containers that see no GPU: nvidia-cdi-hook, which a read-only root can stop, isn't called for them. */}}
 {{- define "vllm.readOnlyContext" -}}
 {{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
+{{- end }}
+
+{{- /* A container without a GPU that runs one of files/: all but its name, arguments and mounts. Takes root and file. */}}
+{{- define "vllm.script" -}}
+image: {{ include "vllm.image" .root | quote }}
+imagePullPolicy: {{ include "vllm.pullPolicy" .root }}
+command:
+  - python3
+  - -I
+  - -c
+  - |
+    {{- .root.Files.Get (printf "files/%s.py" .file) | trim | nindent 4 }}
+resources:
+  {{- toYaml .root.Values.init.resources | nindent 2 }}
+securityContext:
+  {{- include "vllm.readOnlyContext" .root | nindent 2 }}
+terminationMessagePolicy: FallbackToLogsOnError
+{{- end }}
+
+{{- /* What holds for every pod. */}}
+{{- define "vllm.podSpec" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}

@@ -1,4 +1,4 @@
-{{- /* Labels that every series of this server carries. Both values are checked: neither can end the string. */}}
+{{- /* Labels that every series of this server carries. */}}
 {{- define "vllm.series" -}}
 {{- printf "namespace=%q,model_name=%q" .Release.Namespace (include "vllm.servedName" .) }}
 {{- end }}
