@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.fit import Fit
@@ -58,6 +59,9 @@ class Server:
     shape: Shape
     nodes: tuple[str, ...]
     """OCI shapes that it may run on; it fits on each."""
+    version: str
+    """Of vLLM."""
+    image: Image
     model: Model
     source: Source
     gpus: int

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gpuyard import fit
-from gpuyard.catalogue import vllm
+from gpuyard.catalogue.flagrules import check_args
 from gpuyard.catalogue.health import SCALED_OBJECT
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
@@ -15,6 +15,8 @@ from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_co
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import adapters, offline, pod, scaling, storage
+from gpuyard.resolve.inference.build import Build, build
+from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
 from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
@@ -41,11 +43,11 @@ class _Target:
 
 def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
     """What becomes of a blueprint on each of its shapes."""
-    stack = site.stack
-    _check(blueprint, stack, problems)
+    stack, runs = site.stack, build(blueprint, site)
+    _check(blueprint, site, runs, problems)
     found = []
     for target in _targets(blueprint, stack, site.available, problems):
-        result = _server(blueprint, stack, target)
+        result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
         if isinstance(result, Refusal) and blueprint.spec.shapes is not None:
@@ -57,12 +59,12 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
     yield from (_workload(each, site) if isinstance(each, Server) else each for each in found)
 
 
-def _check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
+def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
     """What is wrong wherever it runs."""
-    file, serving = blueprint.file, blueprint.spec.serving
-    if vllm.catalogue(stack.vllm.version):
-        for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm.version):
-            problems.add(file, ("spec", "serving", *key), message, key=True)
+    stack, serving = site.stack, blueprint.spec.serving
+    for key, message in check_args(serving.args, serving.env, serving.unsafe, runs.version, released=runs.released):
+        problems.add(blueprint.file, ("spec", "serving", *key), message, key=True)
+    check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, problems)
@@ -116,7 +118,7 @@ def _nodes(
     return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
 
 
-def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> Server | Refusal:
+def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Server | Refusal:
     override, serving, model = target.override, blueprint.spec.serving, target.model
     context = override.context_length or serving.context_length or min(default_context(), model.max_context)
     concurrency = override.concurrency or serving.concurrency
@@ -124,7 +126,7 @@ def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> S
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
         return Refusal(blueprint.name, target.shape.name, candidates)
-    choice = _choice(blueprint, stack, target, candidates, context, concurrency)
+    choice = _choice(blueprint, runs, target, candidates, context, concurrency)
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
     nodes = tuple(node for node in candidates if node.name in choice.nodes)
@@ -138,6 +140,8 @@ def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> S
         blueprint=blueprint,
         shape=target.shape,
         nodes=choice.nodes,
+        version=runs.version,
+        image=runs.image,
         model=model,
         source=target.source,
         gpus=gpus,
@@ -169,6 +173,7 @@ def _workload(server: Server, site: Site) -> Workload:
         max_replicas=server.max_replicas,
         surge=server.surge,
         sync_timeout=server.budget.sync_timeout + server.download_seconds,
+        image=server.image,
         chart=CHART,
         values=values(server, site),
         needs=needs(server, stack),
@@ -182,7 +187,7 @@ def _workload(server: Server, site: Site) -> Workload:
 
 def _choice(
     blueprint: Blueprint[Inference],
-    stack: Stack,
+    runs: Build,
     target: _Target,
     nodes: Sequence[Node],
     context: int,
@@ -199,7 +204,7 @@ def _choice(
         kv_dtype=serving.args.get("kv-cache-dtype"),
         adapters=len(serving.adapters),
         adapter_rank=adapters.largest_rank(blueprint),
-        version=stack.vllm.version,
+        version=runs.version,
     )
 
 
