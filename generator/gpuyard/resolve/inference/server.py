@@ -40,10 +40,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs."""
+    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs; none for CPU."""
 
     cpu_request: int
-    cpu_limit: int
     memory_request: int
     memory_limit: int
     disk_request: int

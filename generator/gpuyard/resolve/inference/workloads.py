@@ -1,7 +1,8 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gpuyard import fit
 from gpuyard.catalogue.flagrules import check_args
@@ -14,13 +15,13 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
-from gpuyard.resolve.inference import adapters, offline, pod, scaling, storage
+from gpuyard.resolve.inference import adapters, hostmemory, offline, pod, scaling, storage
 from gpuyard.resolve.inference.build import Build, build
 from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
 from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
-from gpuyard.resolve.inference.server import Server, Source
+from gpuyard.resolve.inference.server import Resources, Server, Source
 from gpuyard.resolve.inference.sources import find
 from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.problems import Problems
@@ -129,22 +130,22 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
     choice = _choice(blueprint, runs, target, candidates, context, concurrency)
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
-    nodes = tuple(node for node in candidates if node.name in choice.nodes)
     replicas = override.scaling.max or blueprint.spec.scaling.max
-    gpus = choice.settings.gpus
-    resources = pod.resources(model, nodes, gpus=gpus, cache=blueprint.spec.storage.cache.kind, cache_size=cache_gib)
-    disk = resources.disk_request
-    if reason := storage.beyond_boot_volume(blueprint, nodes, gpus=gpus, replicas=replicas, disk=disk):
-        return Refusal(blueprint.name, target.shape.name, reason)
+    args = {**pod.args(choice, context, blueprint, target.source), **adapters.flags(blueprint, target.source)}
+    candidates = tuple(node for node in candidates if node.name in choice.nodes)
+    found = _pod(blueprint, target, candidates, args, gpus=choice.settings.gpus, replicas=replicas, cache=cache_gib)
+    if isinstance(found, str):
+        return Refusal(blueprint.name, target.shape.name, found)
+    nodes, resources = found
     return Server(
         blueprint=blueprint,
         shape=target.shape,
-        nodes=choice.nodes,
+        nodes=tuple(node.name for node in nodes),
         version=runs.version,
         image=runs.image,
         model=model,
         source=target.source,
-        gpus=gpus,
+        gpus=choice.settings.gpus,
         context=context,
         concurrency=concurrency,
         min_replicas=blueprint.spec.scaling.min if override.scaling.min is None else override.scaling.min,
@@ -153,10 +154,32 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
         budget=_budget(blueprint, target, replicas),
         resources=resources,
         cache_gib=cache_gib,
-        args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
+        args=args,
         download_seconds=storage.download_seconds(blueprint, model, target.source),
         copied_adapters=tuple(adapters.copied(blueprint)),
     )
+
+
+def _pod(
+    blueprint: Blueprint[Inference],
+    target: _Target,
+    nodes: tuple[Node, ...],
+    args: Mapping[str, Any],
+    *,
+    gpus: int,
+    replicas: int,
+    cache: int,
+) -> tuple[tuple[Node, ...], Resources] | str:
+    """The nodes with memory and disk for a pod, and what it asks for; or why there are none. `cache` in GiB."""
+    uses = hostmemory.uses(args, blueprint.spec.serving.env, target.model, gpus)
+    found = pod.with_memory(nodes, target.override.nodes, target.model, uses, gpus=gpus)
+    if isinstance(found, str):
+        return found
+    kind = blueprint.spec.storage.cache.kind
+    resources = pod.resources(target.model, found, uses, gpus=gpus, cache=kind, cache_size=cache)
+    disk = resources.disk_request
+    reason = storage.beyond_boot_volume(blueprint, found, gpus=gpus, replicas=replicas, disk=disk)
+    return reason or (found, resources)
 
 
 def _workload(server: Server, site: Site) -> Workload:
