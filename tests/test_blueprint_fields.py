@@ -142,6 +142,9 @@ BLUEPRINT_KEYS: dict[str, Case] = {
         {"expose": {"apiKey": {"key": "other"}}}, {"expose": {**EXPOSED["expose"], "apiKey": SECRET}}, GATEWAY
     ),
     "spec.expose.tlsSecret": Case({"expose": {"tlsSecret": "own"}}, EXPOSED, INGRESS),
+    "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
+    "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
+    "spec.vllm.tag": Case({"vllm": {"tag": "v0.32.0-cu129"}}),
     "spec.priorityClass": Case({"priorityClass": "high"}),
     "spec.clientNamespaces": Case({"clientNamespaces": ["apps"]}),
     "spec.slo.ttft": Case({"slo": {"ttft": "10s"}}),
@@ -163,6 +166,7 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
     "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
+    "spec.vllm.tag": Case({"vllm": {"tag": "v0.32.0-cu129"}}),
     "spec.images.mirrors.*": Case({"images": {"mirrors": {"quay.io": "registry.example.com"}}}),
     "spec.images.pullSecrets[]": Case({"images": {"pullSecrets": ["ocir"]}}),
     "spec.clusters[].name": Case({"clusters": [{**CLUSTER, "name": "iad"}]}),

@@ -105,7 +105,7 @@ def test_listed_is_what_the_catalogue_says_of_what_is_on(off: str | None) -> Non
         if data["component"] != off
         for image in data["images"]["list"]
     ]
-    assert found.images[0] == found.image
+    assert found.images[0] == found.workloads[0].image
     assert sorted(image.upstream for image in found.images[1:]) == sorted(wanted)
 
 
@@ -155,7 +155,7 @@ def test_of_another_version_nothing_is_claimed() -> None:
     lock = {"docker.io/vllm/vllm-openai:v0.32.0": DIGEST, "ghcr.io/kedacore/keda:2.20.2": DIGEST}
     found = pinned(spec, lock)
     assert [release.images for release in found.releases] == [None]
-    assert found.images == (found.image,)
+    assert found.images == (found.workloads[0].image,)
     assert written(found)["keda"]["image"]["keda"] == {
         "registry": "registry.example.com",
         "repository": "kedacore/keda",

@@ -355,7 +355,6 @@ def test_the_name_of_a_file(name: str) -> None:
     ("place", "payload"),
     [
         *((place, payload) for place in ("model.credentials.key", "expose.apiKey.key") for payload in ("-", "..")),
-        *(("serving.args.tool-call-parser", payload) for payload in ("-", "--trust-remote-code", "- x")),
         *(("serving.env.GREETING", payload) for payload in ("x\r\nkey: value",)),
     ],
 )

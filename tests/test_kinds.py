@@ -78,6 +78,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             max_replicas=1,
             surge=0,
             sync_timeout=600,
+            image=site.image("docker.io/acme/toy", "1"),
             chart="toy",
             values={"name": blueprint.name, "command": blueprint.spec.command, "label": shape.name},
             needs=Needs(secrets=(SecretUse("toy-token", "token", f"{blueprint.name}: playing"),)),
@@ -239,6 +240,8 @@ def test_check_tells_its_facts(tmp_path: Path) -> None:
     assert sorted(line for line in result.stderr.splitlines() if "toy" in line) == [
         "note: blueprints/top.yaml: a toy",
         "note: blueprints/top.yaml: toys are for demo too",
+        "note: docker.io/acme/toy:1 is not pinned: gpuyard's catalogue does not list it; `gpuyard images --lock` asks "
+        "the registry",
     ]
     found = json.loads(CliRunner().invoke(cli, ["check", str(tmp_path), "-o", "json"]).stdout)
     assert found["workloads"][-1] == {

@@ -108,14 +108,6 @@ RULES: dict[str, Rule] = {
             "spec.serving.args.allowed-origins", "must be an array", {"serving": {"args": {"allowed-origins": "*"}}}
         ),
     ),
-    "args.{{ $flag }}: may have one entry": Rule(
-        {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]},
-        Refused(
-            "spec.serving.args.middleware",
-            "may have only one entry",
-            {"serving": {"args": {"middleware": ["a.b", "c.d"]}, "unsafe": ["middleware"]}},
-        ),
-    ),
     "args.{{ $flag }}: {{ get": Rule(
         {"args": {"trust-remote-code": True}},
         Refused(
@@ -363,25 +355,9 @@ SCHEMA_RULES: dict[str, Rule] = {
     "args['lora-modules']": Rule(
         {"args": {"lora-modules": [["x"]]}}, of_flag("may only list texts", [{"x": "y"}], "lora-modules")
     ),
-    "args.seed": Rule({"args": {"seed": SIXTEEN_ZEROS}}, of_flag("beyond 10^15", 9 * 10**15, "seed")),
-    "args['chat-template']": Rule(
-        {"args": {"chat-template": "x" * 65537}}, of_flag("may have 65536 characters", "x" * 65537, "chat-template")
-    ),
-    "args['compilation-config']": Rule(
-        {"args": {"compilation-config": {"x": {"y": SIXTEEN_ZEROS}}}},
-        of_flag("beyond 10^15", {"x": {"y": [1e300]}}),
-    ),
     "args['override-generation-config']": Rule(
         {"args": {"override-generation-config": {"x": "y\r\nz"}}},
         of_flag("must not contain control characters", {"x": "y\r\nz"}, "override-generation-config"),
-    ),
-    "args['pooler-config']": Rule(
-        {"args": {"pooler-config": {"x" * 4097: 1}}},
-        of_flag("may have keys of 4096 characters", {"x" * 4097: 1}, "pooler-config"),
-    ),
-    "args['mm-processor-kwargs']": Rule(
-        {"args": {"mm-processor-kwargs": {f"x{number}": 1 for number in range(257)}}},
-        of_flag("may have 256 entries", {"x": list(range(257))}, "mm-processor-kwargs"),
     ),
     "env": Rule(
         {"env": {"X" * 129: "x"}},

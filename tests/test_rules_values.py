@@ -128,8 +128,7 @@ COMPUTED: Mapping[str, str] = {
     ),
     "model.source": "hf, volume or bucket, by the source",
     "model.revision": "40 hexadecimal digits, by the pattern of a source and of a model's facts",
-    "args.*": "in the table, as catalogue/flagvalues.py sees to it; our own are numbers and texts",
-    "args.*[]": "as the flags",
+    "args[]": "any text, as catalogue/flagvalues.py sees to it",
     "unsafe[]": "a rule of the catalogue: what has none is refused",
     "gpu.count": "in the table",
     **dict.fromkeys(
@@ -137,10 +136,11 @@ COMPUTED: Mapping[str, str] = {
             f"resources.{kind}.{name}"
             for kind in ("requests", "limits")
             for name in ("cpu", "memory", "ephemeral-storage")
+            if (kind, name) != ("limits", "cpu")
         ),
         "whole cores and GiB of a node's part, see pod.py",
     ),
-    "sharedMemory.size": "2 to 20 GiB",
+    "sharedMemory.size": "whole GiB of a node's memory, see pod.py",
     "cache.kind": "the enum of the blueprint, or claim where one is named",
     "cache.size": "in the table; computed, it is what twice the weights need that fit on a node's GPUs",
     "download.timeoutSeconds": "1800 to 86400, see storage.py",

@@ -5,20 +5,25 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.flagrules import Finding, assumptions, check_args, deprecations, passed_on
 
 V32, V33 = "0.32.0", "0.33.0"
 
 
-def found(
-    args: dict[str, object], env: dict[str, str] | None = None, unsafe: tuple[str, ...] = ()
-) -> list[vllm.Finding]:
-    return vllm.check_args(args, env or {}, unsafe, V32)
+def found(args: dict[str, object], env: dict[str, str] | None = None, unsafe: tuple[str, ...] = ()) -> list[Finding]:
+    return check_args(args, env or {}, unsafe, V32)
 
 
 def test_versions() -> None:
     assert vllm.versions() == (V32, V33)
     assert vllm.catalogue("0.32.7") is vllm.catalogue(V32)
     assert vllm.catalogue("0.31.0") is None
+    assert vllm.base("0.32.7") is vllm.catalogue(V32)
+
+
+@pytest.mark.parametrize(("version", "base"), [("0.31.9", V32), ("0.33.4", V33), ("0.34.0", V33), ("1.0.0", V33)])
+def test_a_version_is_checked_as_the_newest_before_it(version: str, base: str) -> None:
+    assert vllm.base(version).release == base
 
 
 def test_defaults_and_types_as_the_help_prints_them() -> None:
@@ -49,8 +54,8 @@ def test_a_removed_flag_names_its_version_and_successor() -> None:
 
 def test_what_a_later_version_removes_is_still_there() -> None:
     name = "VLLM_USE_RAY_WRAPPED_PP_COMM"
-    assert vllm.check_args({}, {name: "0"}, (), V32) == []
-    assert vllm.check_args({}, {name: "0"}, (), V33) == [
+    assert check_args({}, {name: "0"}, (), V32) == []
+    assert check_args({}, {name: "0"}, (), V33) == [
         (("env", name), f"{name} was removed in 0.33; there is no successor")
     ]
 
@@ -90,6 +95,7 @@ def test_what_a_later_version_removes_is_still_there() -> None:
         ),
         ("allowed-origins", ["https://a.example.com"], None),
         ("allowed-origins", "https://a.example.com", "must be an array"),
+        ("dtype", True, "must be a value, not true or false"),
         ("no-trust-remote-code", True, None),
         ("trust-remote-code", False, None),
     ],
@@ -134,10 +140,13 @@ def test_unsafe_ones_need_an_entry() -> None:
     assert found({}, {"LD_AUDIT": "x"}) != []
 
 
-def test_a_flag_that_is_repeated_has_one_entry() -> None:
-    assert found({"middleware": ["a.b"]}, unsafe=("middleware",)) == []
-    [(_, message)] = found({"middleware": ["a.b", "c.d"]}, unsafe=("middleware",))
-    assert message.startswith("may have only one entry: vLLM takes more by repeating the flag")
+@pytest.mark.parametrize(
+    "args",
+    [{"trust-remote-code": True}, {"no-trust-remote-code": False}, {"middleware": ["a.b", "c.d"]}],
+)
+def test_unsafe_ones_are_found_however_they_are_written(args: dict[str, object]) -> None:
+    [(_, message)] = found(args)
+    assert "; to allow it, add " in message
 
 
 def test_an_entry_that_allows_nothing_is_refused() -> None:
@@ -172,9 +181,104 @@ def test_bounds_that_alerts_read_stay() -> None:
 
 def test_deprecated_ones_are_only_mentioned() -> None:
     assert found({"disable-cascade-attn": True}) == []
-    [(key, message)] = vllm.deprecations({"disable-cascade-attn": True, "max-lora-rank": 8}, V32)
+    [(key, message)] = deprecations({"disable-cascade-attn": True, "max-lora-rank": 8}, V32)
     assert key == ("args", "disable-cascade-attn")
     assert "will be removed in v0.33.0" in message
+
+
+# --- what nobody here knows ----------------------------------------------------------------------------------
+
+NEXT = "0.34.0"
+
+
+@pytest.mark.parametrize(("version", "released"), [(NEXT, True), (NEXT, False), (V32, False)])
+def test_an_unknown_flag_of_another_build_is_passed_on(version: str, released: bool) -> None:
+    args, env = {"new-thing": 1, "max-log-lenn": 7}, {"VLLM_NEW_THING": "1", "NCCL_DEBUG": "WARN"}
+    assert check_args(args, env, (), version, released=released) == []
+    known = vllm.base(version).release
+    assert passed_on(args, env, version, released=released) == [
+        (("args", "new-thing"), f"vLLM {known} of the catalogue has no flag --new-thing; it is passed on as written"),
+        (
+            ("args", "max-log-lenn"),
+            f"vLLM {known} of the catalogue has no flag --max-log-lenn; it is passed on as written; "
+            "did you mean max-log-len?",
+        ),
+        (
+            ("env", "VLLM_NEW_THING"),
+            f"vLLM {known} of the catalogue has no variable VLLM_NEW_THING; it is passed on as written",
+        ),
+    ]
+
+
+def test_of_a_known_release_nothing_is_passed_on() -> None:
+    assert passed_on({"new-thing": 1}, {"VLLM_NEW_THING": "1"}, "0.32.4") == []
+    assert len(found({"new-thing": 1}, {"VLLM_NEW_THING": "1"})) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "words"),
+    [
+        ({"disable-log-requests": True}, {}, "was removed in 0.22"),
+        ({}, {"VLLM_USE_RAY_WRAPPED_PP_COMM": "0"}, "was removed in 0.33"),
+        ({"max-model-len": 4096}, {}, "gpuyard sets it from serving.contextLength"),
+        ({"no-max-model-len": True}, {}, "gpuyard sets it from serving.contextLength"),
+        ({}, {"HF_TOKEN": "x"}, "gpuyard sets it from model.credentials"),
+        ({"trust-remote-code": True}, {}, "to allow it, add trust-remote-code"),
+        ({}, {"VLLM_SERVER_DEV_MODE": "1"}, "to allow it, add VLLM_SERVER_DEV_MODE"),
+        ({"enable-prefix-caching": "yes"}, {}, "must be a boolean"),
+        ({"new-thing": []}, {}, "must list at least one entry"),
+        ({"new-thing": ["-x"]}, {}, "must not list what begins with a dash"),
+        ({"new-thing": "a\x00"}, {}, "must not contain control characters"),
+    ],
+)
+def test_our_rules_hold_in_every_version(args: dict[str, object], env: dict[str, str], words: str) -> None:
+    [(_, message)] = check_args(args, env, (), NEXT)
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "whole"),
+    [
+        ("trust-remote", True, "trust-remote-code"),
+        ("no-trust-remote", False, "trust-remote-code"),
+        ("no-trust-remote", True, "trust-remote-code"),
+        ("allowed-local", "/", "allowed-local-media-path"),
+        ("max-model", 7, "max-model-len"),
+        ("m", 7, "master-addr"),
+    ],
+)
+def test_the_beginning_of_a_flag_is_no_way_around_a_rule(name: str, value: object, whole: str) -> None:
+    """Argparse takes it for the whole name."""
+    assert check_args({name: value}, {}, (), NEXT) == [
+        (("args", name), f"vLLM may read it as short for {whole}; write the whole name")
+    ]
+
+
+def test_the_beginning_of_a_flag_without_a_rule_is_passed_on() -> None:
+    """The next version may have a flag of that name."""
+    assert check_args({"stream": 7}, {}, (), NEXT) == []
+    assert passed_on({"stream": 7}, {}, NEXT) != []
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        (V32, []),
+        ("0.32.4", ["flags and metrics of vLLM 0.32.4 are checked as those of 0.32.0"]),
+        (
+            NEXT,
+            [
+                "vLLM 0.34.0 is not in the catalogue: its flags, metrics and GPU memory are taken to be those of "
+                "0.33.0, and flags that 0.33.0 does not have are passed on as written"
+            ],
+        ),
+    ],
+)
+def test_what_is_not_known_of_a_version_is_said(version: str, words: list[str]) -> None:
+    assert list(assumptions(version)) == words
+
+
+# --- the catalogue itself ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", vllm.versions())

@@ -9,7 +9,7 @@ import json
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -20,7 +20,7 @@ import pytest
 from gpuyard.catalogue.vllm import catalogue
 from tests.e2e.vllm import install, model, workloads
 from tests.e2e.vllm.clients import Clients, Request
-from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server, configuration
+from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server
 
 pytestmark = NEEDS_VLLM
 
@@ -41,7 +41,7 @@ class Served:
 
     name: str
     objects: Mapping[str, Any]
-    config: Mapping[str, Any]
+    command: Sequence[str]
     server: Server
     seconds: float
 
@@ -53,44 +53,62 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     (root / "pod/cache").symlink_to(tmp_path_factory.getbasetemp())  # shared, as a file system's would be
     shape, make = CASES[name]
     objects = workloads.rendered(name, shape=shape)
-    pod = Pod(objects["Deployment"]["spec"]["template"]["spec"], root / "pod")
-    pod.mount("base-config", objects["ConfigMap"]["data"], container="api-key")
+    pod = Pod(objects["Deployment"]["spec"]["template"]["spec"], root / "pod", make(root / "model"))
     pod.mount("api-key", {"api-key": "\n".join(KEYS) + "\n"}, container="api-key")
     pod.initialize("api-key")
-    config = configuration(pod.inside("/etc/vllm/config.yaml"), make(root / "model"))
     server = Server(pod, KEYS[0], root / "vllm.log")
     try:
-        yield Served(name, objects, config, server, server.wait())
+        yield Served(name, objects, pod.command(), server, server.wait())
     finally:
         server.close()
 
 
-def test_it_takes_every_key_that_the_chart_wrote(
-    served: Served, record_property: Callable[[str, object], None]
-) -> None:
+def test_it_takes_every_flag_of_the_pod(served: Served, record_property: Callable[[str, object], None]) -> None:
     """An unknown one would have ended it; it tells which of its defaults the others have changed."""
-    record_property(f"vLLM with the configuration of {served.name} was ready", f"after {served.seconds:.1f} s")
+    record_property(f"vLLM with the flags of {served.name} was ready", f"after {served.seconds:.1f} s")
     [line] = [line for line in served.server.log().splitlines() if "non-default args: " in line]
     understood = ast.literal_eval(line.partition("non-default args: ")[2])
     known = catalogue(install.VERSION)
     assert known is not None
-    for key, value in served.config.items():
+    given = dict(_given(served.command))
+    assert {
+        "max-model-len",
+        "served-model-name",
+        "shutdown-timeout",
+        "disable-access-log-for-endpoints",
+    } <= given.keys()
+    for key, value in given.items():
         heard = understood.get(key.replace("-", "_"), known.flags[key].default)
-        hidden = {"api-key": "***", "served-model-name": [value]}
-        assert heard == hidden.get(key, value), key
-    assert served.config["api-key"] == list(KEYS)
-    assert all(key not in served.server.log() for key in KEYS)
+        assert heard == ([value] if key == "served-model-name" else value), key
+    assert understood["api_key"] == "***"
+    assert not [key for key in KEYS if key in served.server.log() or key in " ".join(served.command)]
+
+
+def _given(command: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Flags and values; the file with the keys has been read when vLLM tells what it understood."""
+    for argument in command:
+        name, given, text = argument.removeprefix("--").partition("=")
+        if argument.startswith("--") and name != "config":
+            try:
+                yield name, json.loads(text) if given else True
+            except ValueError:
+                yield name, text
+
+
+def _name(served: Served) -> str:
+    """By which clients ask for it."""
+    return str(dict(_given(served.command))["served-model-name"])
 
 
 def test_it_answers_those_who_have_a_key(served: Served) -> None:
-    name = served.config["served-model-name"]
+    name = _name(served)
     assert [served.server.complete(name, 2, key=key)[0] for key in ("", "sk-wrong", *KEYS)] == [401, 401, 200, 200]
     status, answer = served.server.complete(name, 5)
     assert (status, answer["usage"]["completion_tokens"]) == (200, 5)
 
 
 def test_it_shows_every_metric_that_queries_alerts_and_dashboards_name(served: Served) -> None:
-    wanted = _metrics(workloads.rendered(served.name, shape=CASES[served.name][0], scaling={"signal": "composite"}))
+    wanted = _metrics(workloads.rendered(served.name, shape=CASES[served.name][0], autoscaling={"signal": "composite"}))
     on_dashboards = _metrics(workloads.dashboards())
     assert "vllm:prompt_tokens_total" in on_dashboards - wanted
     wanted |= on_dashboards
@@ -99,13 +117,13 @@ def test_it_shows_every_metric_that_queries_alerts_and_dashboards_name(served: S
     shown = {line.partition("{")[0]: line for line in text.splitlines() if line.startswith("vllm:")}
     assert status == 200
     assert wanted - shown.keys() == CONDITIONAL.keys()
-    label = f'model_name="{served.config["served-model-name"]}"'
+    label = f'model_name="{_name(served)}"'
     assert [name for name in wanted - CONDITIONAL.keys() if label not in shown[name]] == []
 
 
 def test_after_sigterm_it_finishes_what_it_has_accepted_and_takes_nothing_new(served: Served) -> None:
     """The last of a server's tests: it ends here."""
-    server, name = served.server, served.config["served-model-name"]
+    server, name = served.server, _name(served)
     spec = served.objects["Deployment"]["spec"]["template"]["spec"]
     pre_stop = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     clients = Clients(server, name, TOKENS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.chart.rendering import objects
 from tests.e2e.vllm import model
-from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server, configuration
+from tests.e2e.vllm.server import NEEDS_VLLM, Pod, Server
 from tests.projects import chart_values
 
 pytestmark = NEEDS_VLLM
@@ -17,12 +17,13 @@ SNAPSHOT = f"/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"
 
 def test_an_adapter_that_was_copied_with_the_weights(tmp_path: Path) -> None:
     found = objects(chart_values({"serving": {"adapters": [ADAPTER]}}, shape="a10"), name="chat")
-    pod = Pod(found["Deployment"]["spec"]["template"]["spec"], tmp_path / "pod")
-    pod.mount("config", found["ConfigMap"]["data"], container="vllm")
-    here = model.adapter(pod.inside(SNAPSHOT), ADAPTER["rank"])
-    path = pod.inside("/etc/vllm/config.yaml")
-    assert f'"sql={SNAPSHOT}"' in path.read_text(encoding="utf-8")
-    configuration(path, model.llama(tmp_path / "model"), **{"lora-modules": [f"sql={here}"]})
+    there = f"sql={SNAPSHOT}"
+    here = f"sql={tmp_path / 'pod'}{SNAPSHOT}"
+    spec = found["Deployment"]["spec"]["template"]["spec"]
+    pod = Pod(spec, tmp_path / "pod", model.llama(tmp_path / "model"), {there: here})
+    model.adapter(pod.inside(SNAPSHOT), ADAPTER["rank"])
+    arguments = spec["containers"][0]["args"]
+    assert arguments[arguments.index("--lora-modules") + 1] == there
     server = Server(pod, "", tmp_path / "vllm.log")
     try:
         server.wait()

@@ -1,20 +1,22 @@
-"""Every flag of the catalogue, through the chart, into vLLM's own parser: what was meant is what is understood.
+"""Every flag of the catalogue, as the container gets it, into vLLM's own parser: what was meant is what is understood.
 
-No engine starts: one process builds the parser of `vllm serve` and gives it each configuration file.
+No engine starts: one process builds the parser of `vllm serve` and gives it each command line.
 """
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
-from math import prod
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
+import pytest
+
 from gpuyard.catalogue import vllm
-from tests.chart.rendering import case, objects
+from gpuyard.catalogue.flagrules import check_args
+from gpuyard.resolve.inference.flags import written
 from tests.e2e.vllm import install
 from tests.e2e.vllm.server import NEEDS_VLLM
-from tools.chart_docs import SET_BY_THE_CHART
 
 pytestmark = NEEDS_VLLM
 
@@ -30,7 +32,7 @@ BY_TYPE: Final[Mapping[str, Any]] = {
 SAMPLES: Final[Mapping[str, Any]] = {
     "data-parallel-size": 2, "pipeline-parallel-size": 2, "tensor-parallel-size": 2, "max-lora-rank": 64,
     "cudagraph-capture-sizes": [1, 2], "numa-bind-nodes": [0, 1], "optimization-level": 3,
-    "middleware": ["one"], "lora-modules": ["sql=/cache/sql", "law=/cache/law"],
+    "middleware": ["one", "two"], "lora-modules": ["sql=/cache/sql", "law=/cache/law"],
     "allowed-origins": ["https://a.example.com", "https://b.example.com"],
     "limit-mm-per-prompt": {"image": 2}, "media-io-kwargs": {"video": {"num_frames": 4}},
     "hf-overrides": {"rope_theta": 1e6}, "override-generation-config": {"temperature": 0.5},
@@ -60,7 +62,33 @@ HEARD: Final[Mapping[str, Any]] = {
     "lora-modules": [{"name": "sql", "path": "/cache/sql"}, {"name": "law", "path": "/cache/law"}],
     "optimization-level": "3",
 }
-_FILE_HOLDS: Final = 200  # args takes 256, and the chart adds its own
+# What the template of the pod sets, and what is a command of its own.
+OTHERS: Final = ("model", "revision", "served-model-name", "port", "shutdown-timeout", "config")
+# Values that a command line could misread; each is what vLLM gets.
+ODD: Final[Sequence[tuple[str, Any, Any]]] = (
+    ("chat-template", "$(HOME) $$ {{ a }}\n'\"\\ --x=y", "$(HOME) $$ {{ a }}\n'\"\\ --x=y"),
+    ("generation-config", "", ""),
+    ("tool-call-parser", "-", "-"),
+    ("tool-call-parser", "--trust-remote-code", "--trust-remote-code"),
+    ("tool-call-parser", "a.b=c d", "a.b=c d"),
+    ("prefix-cache-retention-interval", -1, -1),
+    ("distributed-timeout-seconds", 2**53, 2**53),
+    ("video-pruning-rate", 1e-05, 1e-05),
+    ("video-pruning-rate", -0.5, -0.5),
+    ("kv-offloading-size", 0.1 + 0.2, 0.1 + 0.2),
+    ("safetensors-prefetch-block-size", "16k", 16000),
+    ("ignore-patterns", ["a.b", "", "c=d", "$x"], ["a.b", "", "c=d", "$x"]),
+    ("ignore-patterns", ["one"], ["one"]),
+    ("allowed-origins", [], []),
+    ("allowed-origins", ["-", '"'], ["-", '"']),
+    ("lora-modules", ['{"name": "a", "path": "/b"}'], [{"name": "a", "path": "/b"}]),
+    ("override-generation-config", {"a": [1e-05, None, "16k", {"$b": "-"}]}, {"a": [1e-05, None, "16k", {"$b": "-"}]}),
+    ("kv-transfer-config", '{"kv_connector_extra_config": {"cpu_bytes_to_use": 80G}}',
+     {"kv_connector_extra_config": {"cpu_bytes_to_use": 80 * 2**30}}),
+    ("no-enable-prefix-caching", True, False),
+    ("no-enable-prefix-caching", False, True),
+    ("aggregate-engine-logging", False, False),
+)  # fmt: skip
 _PARSE: Final = """\
 import dataclasses, enum, json, sys
 from vllm.entrypoints.cli.serve import ServeSubcommand
@@ -78,61 +106,78 @@ def plain(value):
 parser = FlexibleArgumentParser()
 serve = ServeSubcommand().subparser_init(parser.add_subparsers(required=True, dest="subparser"))
 names = {option[2:]: action.dest for action in serve._actions for option in action.option_strings}
-heard = [vars(parser.parse_args(["serve", "--config", file])) for file in sys.argv[1:]]
+heard = [vars(parser.parse_args(["serve", "model", *args])) for args in json.load(sys.stdin)]
 print("heard", json.dumps([names, heard], default=plain))
 """
 
 
-def test_the_parser_of_vllm_understands_what_args_say(tmp_path: Path) -> None:
-    given = list(_files(_samples()))
-    files = [tmp_path / f"{number}.yaml" for number in range(len(given))]
-    for file, args in zip(files, given, strict=True):
-        gpus = prod(value for name, value in args.items() if name.endswith(("tensor-parallel-size", *_SIZES)))
-        made = objects(case("default", args=args, unsafe=_refused(args), gpu={"count": gpus}))
-        file.write_text(made["ConfigMap"]["data"]["config.yaml"], encoding="utf-8")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    command = [str(install.environment() / "bin/python"), "-c", _PARSE, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("heard ")]
-    names, heard = json.loads(line.removeprefix("heard "))
-    known = dict(_known())
-    assert {name for name in known if f"no-{name}" in names} == {name for name in known if known[name].negatable}
+def test_the_parser_of_vllm_understands_every_flag() -> None:
+    samples = {name: _sample(name, flag) for name, flag in _known().items()}
+    names, (heard,) = _heard([samples])
+    assert {name for name in _known() if f"no-{name}" in names} == {
+        name for name, flag in _known().items() if flag.negatable
+    }
     wrong = {
-        name: (value, understood[names[name]])
-        for args, understood in zip(given, heard, strict=True)
-        for name, value in args.items()
-        if not _same(HEARD.get(name, value), understood[names[name]])
+        name: (value, heard[names[name]])
+        for name, value in samples.items()
+        if not _same(HEARD.get(name, value), heard[names[name]])
     }
     assert wrong == {}
 
 
-_SIZES: Final = ("pipeline-parallel-size", "data-parallel-size")
+def test_a_false_flag_is_off() -> None:
+    """A switch by not being there, another by its negation."""
+    off = {name: False for name, flag in _known().items() if flag.type == "boolean"}
+    names, (heard,) = _heard([off])
+    assert [name for name in off if heard[names[name]] is not False] == []
 
 
-def _samples() -> Iterator[tuple[str, Any]]:
-    """Every flag that `args` takes, its negation where it is on by default, and a value that isn't the default."""
-    for name, flag in _known():
-        kind = BY_TYPE.get(flag.type)
-        yield name, flag.default is not True if flag.type == "boolean" else SAMPLES.get(name, kind)
+@pytest.mark.parametrize(("name", "value", "meant"), ODD)
+def test_the_parser_of_vllm_understands_odd_values(name: str, value: Any, meant: Any) -> None:
+    found = check_args({name: value}, {}, (), install.VERSION)
+    assert [message for _, message in found if "serving.unsafe" not in message] == []
+    names, answers = _odd()
+    heard = answers[[each[:2] for each in ODD].index((name, value))]
+    assert _same(meant, heard[names[name]])
 
 
-def _known() -> Iterator[tuple[str, vllm.Flag]]:
+@cache
+def _odd() -> tuple[dict[str, str], list[dict[str, Any]]]:
+    return _heard([{name: value} for name, value, _ in ODD])
+
+
+def _heard(given: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Where the parser keeps each flag, and what it understood of each command line."""
+    lines = [[_expanded(argument) for argument in written(args, install.VERSION)] for args in given]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "VLLM_NO_USAGE_STATS": "1"}
+    command = [str(install.environment() / "bin/python"), "-c", _PARSE]
+    done = subprocess.run(
+        command, input=json.dumps(lines), capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("heard ")]
+    names, heard = json.loads(line.removeprefix("heard "))
+    return names, heard
+
+
+def _expanded(argument: str) -> str:
+    """As Kubernetes hands it on: $$ is a dollar, $(NAME) a variable, of which none may be left."""
+    assert not re.search(r"(?<!\$)(\$\$)*\$\(", argument)
+    return argument.replace("$$", "$")
+
+
+def _sample(name: str, flag: vllm.Flag) -> Any:
+    """A value that isn't the default."""
+    if flag.type == "boolean":
+        return flag.default is not True
+    return SAMPLES.get(name, BY_TYPE.get(flag.type))
+
+
+@cache
+def _known() -> dict[str, vllm.Flag]:
     known = vllm.catalogue(install.VERSION)
     assert known is not None
-    for name, flag in known.flags.items():
-        if name not in SET_BY_THE_CHART and flag.alias is None:
-            yield name, flag
-
-
-def _refused(args: Mapping[str, Any]) -> list[str]:
-    return [name for name in args if name in vllm.rules()["unsafe"] | vllm.rules()["breaks"]]
-
-
-def _files(samples: Iterator[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
-    rest = dict(samples)
-    while rest:
-        yield {name: rest.pop(name) for name in list(rest)[:_FILE_HOLDS]}
+    return {name: flag for name, flag in known.flags.items() if name not in OTHERS and flag.alias is None}
 
 
 def _same(meant: Any, heard: Any) -> bool:

@@ -32,6 +32,7 @@ SEEDS: dict[str, Any] = {
     "stack.spec.network.dns.0": "10.96.5.5/32",
     "stack.spec.repository.url": "https://git.example.com/demo/gitops",
     "blueprint.spec.model.name": "llama-3.1-8b-instruct",
+    "blueprint.spec.vllm.image": "docker.io/acme/vllm",
     "blueprint.spec.shapes.*": "h100",
     "blueprint.spec.shapes.h100.nodes.0": "BM.GPU.H100.8",
     "blueprint.spec.shapes.h100.model.name": "llama-3.1-8b-instruct-awq",

@@ -1,45 +1,50 @@
-"""What a flag of vLLM may hold, whatever the flag: our chart writes it into a configuration file, and takes no more."""
+"""What a flag of vLLM may hold, whatever the flag, and how its value is written on the command line."""
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-__all__ = ["content"]
+__all__ = ["MOST_TOGETHER", "content", "text", "together"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_LONGEST_TEXT, _LONGEST_KEY, _MOST_ENTRIES = 65536, 4096, 256
-_LARGEST = 10**15
+_LONGEST = 130_000
+"""Bytes: Linux gives a program no argument of more than 131,072 (MAX_ARG_STRLEN), its name included."""
+MOST_TOGETHER = 524_288
+"""Bytes: etcd takes objects of 1.5 MiB, and quotes and backslashes are written twice in one."""
 
 
-def content(value: object) -> Iterator[str]:
-    """What is wrong with a flag's value, each kind of mistake once."""
-    found = [*_words(value), *(message for each in _inside(value) for message in _limits(each))]
-    yield from dict.fromkeys(found)
+def text(value: object) -> str:
+    """A value, or an entry of a list, as an argument: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _words(value: object) -> Iterator[str]:
-    """A value, or each entry of a list, is a word of the command line."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, str) and item.startswith("-"):
-            yield "must not begin with a dash: vLLM would read it as a flag"
-        elif isinstance(value, list) and isinstance(item, list | dict):
-            yield "may only list texts, numbers, true and false"
+def together(args: Mapping[str, object]) -> int:
+    """The bytes of all flags."""
+    return sum(len(name.encode()) + len(text(value).encode()) for name, value in args.items())
+
+
+def content(value: object, *, words: bool) -> Iterator[str]:
+    """What is wrong with a flag's value, each kind of mistake once; `words`: the entries of a list follow the flag."""
+    if len(text(value).encode()) > _LONGEST:
+        yield f"may have {_LONGEST} bytes at most: it becomes an argument of a program"
+    elif any(isinstance(each, str) and _CONTROL.search(each) for each in _inside(value)):
+        yield "must not contain control characters"
+    if words and isinstance(value, list):
+        yield from dict.fromkeys(message for entry in value for message in _word(entry))
+        if not value:
+            yield "must list at least one entry; leave the flag out for its default"
+
+
+def _word(entry: object) -> Iterator[str]:
+    if isinstance(entry, list | dict):
+        yield "may only list texts, numbers, true and false; write a mapping as JSON text, in quotes"
+    elif text(entry).startswith("-"):
+        yield "must not list what begins with a dash: vLLM would read it as a flag"
 
 
 def _inside(value: object) -> Iterator[object]:
-    """The value, and everything in it."""
+    """The value, and everything in it: the keys of mappings, too."""
     yield value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield key
         yield from _inside(item)
-
-
-def _limits(value: object) -> Iterator[str]:
-    if isinstance(value, str) and _CONTROL.search(value):
-        yield "must not contain control characters"
-    elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
-        yield f"may have {_LONGEST_TEXT} characters at most"
-    elif isinstance(value, int | float) and abs(value) > _LARGEST:
-        yield "is a number beyond 10^15; quote it if it is text"
-    elif isinstance(value, list | dict) and len(value) > _MOST_ENTRIES:
-        yield f"may have {_MOST_ENTRIES} entries at most"
-    elif isinstance(value, dict) and any(len(key) > _LONGEST_KEY for key in value):
-        yield f"may have keys of {_LONGEST_KEY} characters at most"

@@ -58,6 +58,8 @@ class Vllm:
     version: str
     image: str
     """Without a tag."""
+    tag: str | None = None
+    """None: v and the version."""
 
 
 @dataclass(frozen=True, slots=True)

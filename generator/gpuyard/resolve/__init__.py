@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from gpuyard.catalogue.images import image
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
@@ -23,11 +22,9 @@ def resolve(project: Project) -> Resolved:
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
-    mirrors, locked = stack.images.mirrors, project.digests
-    server = image(stack.vllm.image, f"v{stack.vllm.version}", mirrors=mirrors, locked=locked)
-    platform = releases(stack.platform, mirrors=mirrors, locked=locked)
-    pulls.check(stack, server, platform, problems)
-    site = Site(stack, _available(stack, shapes), server)
+    platform = releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
+    pulls.check(stack, platform, problems)
+    site = Site(stack, _available(stack, shapes), project.digests)
     results = [
         result
         for blueprint in project.blueprints
@@ -37,19 +34,19 @@ def resolve(project: Project) -> Resolved:
     for result in results:
         if isinstance(result, Workload):
             found[result.name][result.shape.name] = result
+    workloads = tuple(result for result in results if isinstance(result, Workload))
     placed = placements.place(project, found, problems)
+    servers = tuple(dict.fromkeys(workload.image for workload in workloads))
     if problems.found:
         raise InputError(problems.found)
-    workloads = tuple(result for result in results if isinstance(result, Workload))
     return Resolved(
         stack=stack,
-        image=server,
         workloads=workloads,
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placed,
         releases=platform,
         gpu_resources=tuple(sorted({shape.resource for shape, _ in site.available.values()})),
-        notes=(*pulls.notes(locked, server, platform), *notes(project, site, workloads)),
+        notes=(*pulls.notes(project.digests, servers, platform), *notes(project, site, workloads)),
     )
 
 

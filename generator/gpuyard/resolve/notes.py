@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from gpuyard.catalogue.vllm import catalogue, versions
+from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure
@@ -16,8 +16,7 @@ __all__ = ["notes"]
 def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterator[str]:
     """One line each: of the stack, then of each blueprint, on each of its shapes, too."""
     stack = project.stack
-    if stack.vllm.version not in versions() and (known := catalogue(stack.vllm.version)):
-        yield f"{stack.file}: flags and metrics of vLLM {stack.vllm.version} are checked as those of {known.release}"
+    yield from (f"{stack.file}: {each}" for each in assumptions(stack.vllm.version))
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so only the platform is deployed; add one as {example}"

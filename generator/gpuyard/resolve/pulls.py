@@ -8,16 +8,13 @@ from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check", "notes"]
+__all__ = ["check", "check_source", "notes"]
 
 _MIRRORS = ("spec", "images", "mirrors")
 
 
-def check(stack: Stack, server: Image, releases: Sequence[Release], problems: Problems) -> None:
-    """Mirrors that no registry can be, and a model server from where the policy allows none.
-
-    The policy is for the model server: which other images there are follows from charts that gpuyard has chosen.
-    """
+def check(stack: Stack, releases: Sequence[Release], problems: Problems) -> None:
+    """Mirrors that no registry can be."""
     for name, mirror in stack.images.mirrors.items():
         host = mirror.partition("/")[0]
         if host != "localhost" and "." not in host and ":" not in host:
@@ -25,24 +22,38 @@ def check(stack: Stack, server: Image, releases: Sequence[Release], problems: Pr
                 f"is {mirror}, which clusters read as docker.io/{mirror}; give the registry's full domain or its port"
             )
             problems.add(stack.file, (*_MIRRORS, name), message)
-    for each in (server, *(each for release in releases for each in release.images or ())):
-        if "/" not in each.repository:
-            message = f"is {each.repository}, which leaves no image name for {each.upstream}; include the path"
-            problems.add(stack.file, (*_MIRRORS, each.mirror), message)
+    for each in (each for release in releases for each in release.images or ()):
+        _check_name(stack, each, problems)
+
+
+def check_source(stack: Stack, server: Image, file: str, path: tuple[str, ...], problems: Problems) -> None:
+    """A server's image, named there, from where the policy allows none.
+
+    Other images aren't held to it: which there are follows from charts that gpuyard has chosen.
+    """
+    _check_name(stack, server, problems)
     if any(server.repository.startswith(f"{registry}/") for registry in stack.policy.registries):
         return
+    name = server.upstream.rpartition(":")[0]
     listed = f"a registry that is not in spec.policy.registries ({', '.join(stack.policy.registries)})"
     if server.mirror:
-        message = f"{stack.vllm.image} is then pulled from {server.repository}, {listed}"
+        message = f"{name} is then pulled from {server.repository}, {listed}"
         problems.add(stack.file, (*_MIRRORS, server.mirror), message)
     else:
-        problems.add(stack.file, ("spec", "vllm", "image"), f"{stack.vllm.image} comes from {listed}")
+        problems.add(file, path, f"{name} comes from {listed}")
 
 
-def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release]) -> Iterator[str]:
+def _check_name(stack: Stack, image: Image, problems: Problems) -> None:
+    if "/" not in image.repository:
+        message = f"is {image.repository}, which leaves no image name for {image.upstream}; include the path"
+        problems.add(stack.file, (*_MIRRORS, image.mirror), message)
+
+
+def notes(locked: Mapping[str, str], servers: Sequence[Image], releases: Sequence[Release]) -> Iterator[str]:
     """Images that aren't pinned or aren't known, and pins that are for nothing."""
-    if server.digest is None:
-        yield f"{server} is not pinned: {server.reason}; `gpuyard images --lock` asks the registry"
+    for server in servers:
+        if server.digest is None:
+            yield f"{server} is not pinned: {server.reason}; `gpuyard images --lock` asks the registry"
     platform = [each for release in releases for each in release.images or ()]
     if loose := [each for each in platform if each.digest is None]:
         yield (
@@ -55,5 +66,5 @@ def notes(locked: Mapping[str, str], server: Image, releases: Sequence[Release])
                 f"{release.chart} {release.version}: its images are not known, so they are neither listed nor pinned "
                 f"(gpuyard knows those of {release.known.version}); `helm template` shows them"
             )
-    for name in sorted(set(locked) - {each.upstream for each in (server, *platform)}):
+    for name in sorted(set(locked) - {each.upstream for each in (*servers, *platform)}):
         yield f"{IMAGES_LOCK} pins {name}, which the stack does not use; `gpuyard images --lock` rewrites it"

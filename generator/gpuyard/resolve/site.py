@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gpuyard.catalogue.images import Image
+from gpuyard.catalogue.images import Image, image
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.project.stack import Stack
 
@@ -19,5 +19,9 @@ class Site:
 
     stack: Stack
     available: Available
-    image: Image
-    """Of the model servers."""
+    digests: Mapping[str, str]
+    """Of images, by name and tag, as the stack's lock has them."""
+
+    def image(self, repository: str, tag: str) -> Image:
+        """An image as the stack's clusters pull it."""
+        return image(repository, tag, mirrors=self.stack.images.mirrors, locked=self.digests)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from gpuyard.catalogue import vllm
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import oldest_kubernetes
@@ -32,9 +31,6 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
             ("spec", "repository", "url"),
             "ssh needs a key; name its Secret in spec.repository.secret",
         )
-    if vllm.catalogue(stack.vllm.version) is None:
-        known = nearest(stack.vllm.version, vllm.versions())
-        problems.add(stack.file, ("spec", "vllm", "version"), f"{stack.vllm.version} is not known; {known}")
     if owner := _owner(stack.namespace):
         message = (
             f"{stack.namespace} belongs to {owner}, whose pods would get the models' quota and security level; "

@@ -97,6 +97,8 @@ class Workload:
     """Replicas that a rollout may add."""
     sync_timeout: int
     """Seconds that an engine waits for a rollout."""
+    image: Image
+    """Of its containers, of those that start them, and of Jobs that fetch what it serves."""
     chart: str
     values: Mapping[str, Any]
     """Of the chart: everything that differs from its defaults."""
@@ -133,8 +135,6 @@ class Resolved:
     """Everything that render needs; workloads in the order of blueprint and shape."""
 
     stack: Stack
-    image: Image
-    """Of the model servers, their init containers and download Jobs."""
     workloads: tuple[Workload, ...]
     refusals: tuple[Refusal, ...]
     placements: tuple[Placement, ...]
@@ -146,5 +146,6 @@ class Resolved:
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """Every image that clusters pull, as far as known; ours first."""
-        return (self.image, *(image for release in self.releases for image in release.images or ()))
+        """Every image that clusters pull, as far as known, once; those of workloads first."""
+        platform = (image for release in self.releases for image in release.images or ())
+        return (*dict.fromkeys(workload.image for workload in self.workloads), *platform)

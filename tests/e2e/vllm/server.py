@@ -1,4 +1,4 @@
-"""A real vLLM with the configuration of a rendered pod: its init container is run, its server started as a process.
+"""A real vLLM with the arguments of a rendered pod: its init container is run, its server started as a process.
 
 Every path of the pod (/etc/vllm, /cache, …) lies below one folder here; that and `Differences` is all that differs.
 """
@@ -12,18 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from tests.e2e.vllm import install
 
-__all__ = ["ADDED", "ENVIRONMENT", "NEEDS_VLLM", "REPLACED", "Pod", "Server", "configuration"]
+__all__ = ["ADDED", "ENVIRONMENT", "NEEDS_VLLM", "REPLACED", "Pod", "Server"]
 
 NEEDS_VLLM: Final = pytest.mark.skipif(
     not install.environment().is_dir(), reason="vLLM is not installed: python -m tests.e2e.vllm.install"
@@ -34,11 +33,11 @@ REPLACED: Final[Mapping[str, str]] = {
     "model": "a folder with a tiny model: there are neither weights nor a network",
     "tensor-parallel-size": "1: there is one processor, and no GPU to share the model with",
 }
-ADDED: Final[Mapping[str, Any]] = {
-    "load-format": "dummy",  # random weights
-    "enforce-eager": True,  # nothing to compile for
-    "host": _ADDRESS,  # on every other address of the world the Services of other tests have the same port
-}
+ADDED: Final = (
+    "--load-format=dummy",  # random weights
+    "--enforce-eager",  # nothing to compile for
+    f"--host={_ADDRESS}",  # on every other address of the world the Services of other tests have the same port
+)
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; there is no GPU memory to take a share of
@@ -52,10 +51,14 @@ _COMPLETIONS: Final = "/v1/completions"
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A rendered pod with its ConfigMap and Secrets, its files below `root`."""
+    """A rendered pod with its Secrets, its files below `root`."""
 
     spec: Mapping[str, Any]
     root: Path
+    model: Path
+    """In the place of the pod's."""
+    moved: Mapping[str, str] = field(default_factory=dict)
+    """Arguments that name paths of the pod, by what they are here."""
 
     def inside(self, path: str) -> Path:
         """Where a path of the pod lies here."""
@@ -82,7 +85,15 @@ class Pod:
         """The server's command line, with the program from our own environment."""
         spec = self._container("vllm")
         assert spec["command"] == ["vllm", "serve"]
-        return [*install.serve(), *self._moved(spec["args"])]
+        return [*install.serve(), *self.arguments(spec["args"])]
+
+    def arguments(self, given: Sequence[str]) -> list[str]:
+        """The pod's, as Kubernetes hands them on, and what a machine without a GPU needs."""
+        _, *flags = [argument.replace("$$", "$") for argument in given]
+        [parallel] = [flag for flag in flags if flag.startswith("--tensor-parallel-size=")]
+        assert not {flag.partition("=")[0] for flag in flags} & {flag.partition("=")[0] for flag in ADDED}
+        here = {**self.moved, parallel: "--tensor-parallel-size=1"}
+        return [str(self.model), *self._moved([here.get(flag, flag) for flag in flags]), *ADDED]
 
     def environment(self) -> dict[str, str]:
         """The server's variables as the chart sets them."""
@@ -179,16 +190,3 @@ class Server:
 
 def _body(model: str, tokens: int, **more: Any) -> str:
     return json.dumps({"model": model, "prompt": "Hello", "max_tokens": tokens, "ignore_eos": True, **more})
-
-
-def configuration(path: Path, model: Path, **moved: Any) -> dict[str, Any]:
-    """Replace and add in config.yaml what a machine without a GPU needs; returns what is in it then.
-
-    `moved` are flags that name paths of the pod, with where these lie here.
-    """
-    config: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert config.keys() >= REPLACED.keys()
-    assert not config.keys() & ADDED.keys()
-    config |= {"model": str(model), "tensor-parallel-size": 1, **ADDED, **moved}
-    path.write_text("".join(f"{name}: {json.dumps(value)}\n" for name, value in config.items()), encoding="utf-8")
-    return config

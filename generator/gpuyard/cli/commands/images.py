@@ -60,15 +60,21 @@ def _listing(resolved: "Resolved") -> list[str]:
 
 def _users(resolved: "Resolved") -> Iterator[tuple["Image", str]]:
     """Each image, and what uses it."""
-    names = ", ".join(_blueprints(resolved))
-    yield resolved.image, f"model servers, their init containers and download Jobs: {names}"
+    for image, blueprints in _servers(resolved).items():
+        yield image, f"model servers, their init containers and download Jobs: {', '.join(blueprints)}"
     for release in resolved.releases:
         for image in release.images or ():
             yield image, f"{release.chart} {release.version}"
 
 
-def _blueprints(resolved: "Resolved") -> list[str]:
-    return sorted({workload.name for workload in resolved.workloads})
+def _servers(resolved: "Resolved") -> dict["Image", list[str]]:
+    """The blueprints of each image of theirs."""
+    found: dict[Image, list[str]] = {}
+    for workload in resolved.workloads:
+        names = found.setdefault(workload.image, [])
+        if workload.name not in names:
+            names.append(workload.name)
+    return found
 
 
 def _mirror(image: "Image") -> str | None:
@@ -77,7 +83,7 @@ def _mirror(image: "Image") -> str | None:
 
 
 def _data(resolved: "Resolved") -> dict[str, Any]:
-    ours = {**_image(resolved.image), "blueprints": _blueprints(resolved), "chart": None}
+    ours = [{**_image(image), "blueprints": names, "chart": None} for image, names in _servers(resolved).items()]
     platform = [
         {**_image(image), "blueprints": [], "chart": release.chart}
         for release in resolved.releases
@@ -92,7 +98,7 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
         }
         for each in resolved.releases
     ]
-    return {"images": [ours, *platform], "charts": charts, "notes": list(resolved.notes)}
+    return {"images": [*ours, *platform], "charts": charts, "notes": list(resolved.notes)}
 
 
 def _image(image: "Image") -> dict[str, Any]:

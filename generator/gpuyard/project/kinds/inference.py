@@ -24,12 +24,23 @@ __all__ = [
     "Slo",
     "Storage",
     "Upstream",
+    "Vllm",
     "default_context",
     "parse",
 ]
 
 SCHEMA = resources.files("gpuyard") / "project" / "kinds" / "inference.schema.json"
 """Of `spec`; every default stands there and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vllm:
+    """The model server, where it isn't the stack's; None: as there."""
+
+    version: str | None = None
+    image: str | None = None
+    """Without a tag."""
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +208,7 @@ class Inference:
     type: str
     model: Served
     serving: Serving
+    vllm: Vllm = Vllm()
     shapes: Mapping[str, ShapeOverride] | None = None
     scaling: Scaling
     storage: Storage

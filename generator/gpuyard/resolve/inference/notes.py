@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from gpuyard.catalogue.vllm import deprecations
+from gpuyard.catalogue.flagrules import deprecations, passed_on
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, offline, sources
+from gpuyard.resolve.inference import adapters, build, hostmemory, offline, sources
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
@@ -22,7 +22,10 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
         if path[0] == "speculative-config":
             yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
     yield from adapters.notes(blueprint)
-    for place, message in deprecations(blueprint.spec.serving.args, site.stack.vllm.version):
+    yield from build.notes(blueprint)
+    serving, runs = blueprint.spec.serving, build.build(blueprint, site)
+    passed = passed_on(serving.args, serving.env, runs.version, released=runs.released)
+    for place, message in (*deprecations(serving.args, runs.version), *passed):
         yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"
 
 
@@ -34,4 +37,6 @@ def of_server(server: Server) -> Iterator[str]:
             f"{file}: {spare} spare GPUs are too few for a replica on "
             f"{server.shape.name} ({server.gpus} GPUs), so an old one stops before a new one starts"
         )
+    for connector in hostmemory.uncounted(server.args):
+        yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
     yield from sources.notes(file, server.model, server.source)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.fit import Fit
@@ -39,10 +40,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs."""
+    """Of one pod; memory and disk in GiB. Limits are its part of the node, requests what it needs; none for CPU."""
 
     cpu_request: int
-    cpu_limit: int
     memory_request: int
     memory_limit: int
     disk_request: int
@@ -58,6 +58,9 @@ class Server:
     shape: Shape
     nodes: tuple[str, ...]
     """OCI shapes that it may run on; it fits on each."""
+    version: str
+    """Of vLLM."""
+    image: Image
     model: Model
     source: Source
     gpus: int

@@ -19,7 +19,7 @@ Values = dict[str, Any]
 
 def values(server: Server, site: Site) -> Values:
     """Everything that differs from the chart's defaults."""
-    stack, image = site.stack, site.image
+    stack, image = site.stack, server.image
     secrets = [{"name": name} for name in stack.images.pull_secrets]
     return {
         "nameOverride": server.blueprint.name,
@@ -32,7 +32,7 @@ def values(server: Server, site: Site) -> Values:
         },
         **({"imagePullSecrets": secrets} if secrets else {}),
         "model": _model(server),
-        "args": list(written(server.args)),
+        "args": list(written(server.args, server.version)),
         **_environment(server),
         "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),

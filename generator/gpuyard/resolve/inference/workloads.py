@@ -1,10 +1,11 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gpuyard import fit
-from gpuyard.catalogue import vllm
+from gpuyard.catalogue.flagrules import check_args
 from gpuyard.catalogue.health import SCALED_OBJECT
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
@@ -14,11 +15,13 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
-from gpuyard.resolve.inference import adapters, offline, pod, scaling, storage
+from gpuyard.resolve.inference import adapters, hostmemory, offline, pod, scaling, storage
+from gpuyard.resolve.inference.build import Build, build
+from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
 from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
-from gpuyard.resolve.inference.server import Server, Source
+from gpuyard.resolve.inference.server import Resources, Server, Source
 from gpuyard.resolve.inference.sources import find
 from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.problems import Problems
@@ -41,11 +44,11 @@ class _Target:
 
 def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
     """What becomes of a blueprint on each of its shapes."""
-    stack = site.stack
-    _check(blueprint, stack, problems)
+    stack, runs = site.stack, build(blueprint, site)
+    _check(blueprint, site, runs, problems)
     found = []
     for target in _targets(blueprint, stack, site.available, problems):
-        result = _server(blueprint, stack, target)
+        result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
         if isinstance(result, Refusal) and blueprint.spec.shapes is not None:
@@ -57,12 +60,12 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
     yield from (_workload(each, site) if isinstance(each, Server) else each for each in found)
 
 
-def _check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:
+def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
     """What is wrong wherever it runs."""
-    file, serving = blueprint.file, blueprint.spec.serving
-    if vllm.catalogue(stack.vllm.version):
-        for key, message in vllm.check_args(serving.args, serving.env, serving.unsafe, stack.vllm.version):
-            problems.add(file, ("spec", "serving", *key), message, key=True)
+    stack, serving = site.stack, blueprint.spec.serving
+    for key, message in check_args(serving.args, serving.env, serving.unsafe, runs.version, released=runs.released):
+        problems.add(blueprint.file, ("spec", "serving", *key), message, key=True)
+    check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, problems)
@@ -116,7 +119,7 @@ def _nodes(
     return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
 
 
-def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> Server | Refusal:
+def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Server | Refusal:
     override, serving, model = target.override, blueprint.spec.serving, target.model
     context = override.context_length or serving.context_length or min(default_context(), model.max_context)
     concurrency = override.concurrency or serving.concurrency
@@ -124,23 +127,25 @@ def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> S
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
         return Refusal(blueprint.name, target.shape.name, candidates)
-    choice = _choice(blueprint, stack, target, candidates, context, concurrency)
+    choice = _choice(blueprint, runs, target, candidates, context, concurrency)
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
-    nodes = tuple(node for node in candidates if node.name in choice.nodes)
     replicas = override.scaling.max or blueprint.spec.scaling.max
-    gpus = choice.settings.gpus
-    resources = pod.resources(model, nodes, gpus=gpus, cache=blueprint.spec.storage.cache.kind, cache_size=cache_gib)
-    disk = resources.disk_request
-    if reason := storage.beyond_boot_volume(blueprint, nodes, gpus=gpus, replicas=replicas, disk=disk):
-        return Refusal(blueprint.name, target.shape.name, reason)
+    args = {**pod.args(choice, context, blueprint, target.source), **adapters.flags(blueprint, target.source)}
+    candidates = tuple(node for node in candidates if node.name in choice.nodes)
+    found = _pod(blueprint, target, candidates, args, gpus=choice.settings.gpus, replicas=replicas, cache=cache_gib)
+    if isinstance(found, str):
+        return Refusal(blueprint.name, target.shape.name, found)
+    nodes, resources = found
     return Server(
         blueprint=blueprint,
         shape=target.shape,
-        nodes=choice.nodes,
+        nodes=tuple(node.name for node in nodes),
+        version=runs.version,
+        image=runs.image,
         model=model,
         source=target.source,
-        gpus=gpus,
+        gpus=choice.settings.gpus,
         context=context,
         concurrency=concurrency,
         min_replicas=blueprint.spec.scaling.min if override.scaling.min is None else override.scaling.min,
@@ -149,10 +154,32 @@ def _server(blueprint: Blueprint[Inference], stack: Stack, target: _Target) -> S
         budget=_budget(blueprint, target, replicas),
         resources=resources,
         cache_gib=cache_gib,
-        args={**pod.args(choice, context, blueprint), **adapters.flags(blueprint, target.source)},
+        args=args,
         download_seconds=storage.download_seconds(blueprint, model, target.source),
         copied_adapters=tuple(adapters.copied(blueprint)),
     )
+
+
+def _pod(
+    blueprint: Blueprint[Inference],
+    target: _Target,
+    nodes: tuple[Node, ...],
+    args: Mapping[str, Any],
+    *,
+    gpus: int,
+    replicas: int,
+    cache: int,
+) -> tuple[tuple[Node, ...], Resources] | str:
+    """The nodes with memory and disk for a pod, and what it asks for; or why there are none. `cache` in GiB."""
+    uses = hostmemory.uses(args, blueprint.spec.serving.env, target.model, gpus)
+    found = pod.with_memory(nodes, target.override.nodes, target.model, uses, gpus=gpus)
+    if isinstance(found, str):
+        return found
+    kind = blueprint.spec.storage.cache.kind
+    resources = pod.resources(target.model, found, uses, gpus=gpus, cache=kind, cache_size=cache)
+    disk = resources.disk_request
+    reason = storage.beyond_boot_volume(blueprint, found, gpus=gpus, replicas=replicas, disk=disk)
+    return reason or (found, resources)
 
 
 def _workload(server: Server, site: Site) -> Workload:
@@ -169,6 +196,7 @@ def _workload(server: Server, site: Site) -> Workload:
         max_replicas=server.max_replicas,
         surge=server.surge,
         sync_timeout=server.budget.sync_timeout + server.download_seconds,
+        image=server.image,
         chart=CHART,
         values=values(server, site),
         needs=needs(server, stack),
@@ -182,7 +210,7 @@ def _workload(server: Server, site: Site) -> Workload:
 
 def _choice(
     blueprint: Blueprint[Inference],
-    stack: Stack,
+    runs: Build,
     target: _Target,
     nodes: Sequence[Node],
     context: int,
@@ -199,7 +227,7 @@ def _choice(
         kv_dtype=serving.args.get("kv-cache-dtype"),
         adapters=len(serving.adapters),
         adapter_rank=adapters.largest_rank(blueprint),
-        version=stack.vllm.version,
+        version=runs.version,
     )
 
 
