@@ -448,7 +448,9 @@ def test_a_proxy_that_no_rule_lets_out(variable: str, address: str, port: int | 
     assert all(f"port: {port} in stack.yaml as spec.network.egress" in note for note in found)
 
 
-@pytest.mark.parametrize(("address", "let_out"), [("http://[fd12:3456::9]:3128", True), ("http://10.0.7.9:3128", False)])
+@pytest.mark.parametrize(
+    ("address", "let_out"), [("http://[fd12:3456::9]:3128", True), ("http://10.0.7.9:3128", False)]
+)
 def test_a_proxy_that_an_ipv6_rule_lets_out(address: str, let_out: bool) -> None:
     found = [note for note in notes({"serving": {"env": {"HTTPS_PROXY": address}}}, PROXY6) if "HTTPS_PROXY" in note]
     assert len(found) == (not let_out)
