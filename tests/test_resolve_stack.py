@@ -102,7 +102,7 @@ def test_a_prometheus_that_is_there_already() -> None:
     there = {"enabled": False, "address": "http://prom.observability.svc:9090", "namespace": "observability"}
     stack = {"platform": {"prometheus": there}}
     found = chart_values({}, stack)
-    assert found["scaling"]["prometheus"] == {"address": "http://prom.observability.svc:9090"}
+    assert found["autoscaling"]["prometheus"] == {"address": "http://prom.observability.svc:9090"}
     assert found["networkPolicy"]["prometheusNamespaces"] == ["observability"]
     assert not [path for path in files(resolved({}, stack)) if "kube-prometheus-stack" in path.name]
 
@@ -150,7 +150,7 @@ INSTALLED = {"address": "http://kps-prometheus.monitoring.svc:9090"}
 def policy(prometheus: dict[str, Any]) -> tuple[str, list[str]]:
     """Where KEDA asks, and whose pods may read the models' metrics."""
     found = chart_values({}, {"platform": {"prometheus": prometheus}})
-    return found["scaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
+    return found["autoscaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
 
 
 def test_the_installed_prometheus_is_where_its_chart_is() -> None:
@@ -241,7 +241,7 @@ def test_a_mirror_of_one_image_has_a_path() -> None:
 
 
 def test_secrets_to_pull_with() -> None:
-    assert chart_values({}, {"images": {"pullSecrets": ["ocir"]}})["image"]["pullSecrets"] == ["ocir"]
+    assert chart_values({}, {"images": {"pullSecrets": ["ocir"]}})["imagePullSecrets"] == [{"name": "ocir"}]
 
 
 # --- who may call --------------------------------------------------------------------------------------------
@@ -271,6 +271,7 @@ def test_an_ingress_in_place_of_a_gateway() -> None:
         "className": "nginx",
         "host": "chat.example.com",
         "tlsSecret": "wildcard",
+        "timeoutSeconds": 300,
         "annotations": {"example.com/owner": "search"},
     }
     assert found["apiKey"] == EXPOSED["expose"]["apiKey"] | {"key": "api"}
@@ -461,9 +462,9 @@ def test_a_proxy_that_an_ipv6_rule_lets_out(address: str, let_out: bool) -> None
 
 def test_a_priority_of_all_and_of_one() -> None:
     whole = {"scheduling": {"priorityClass": "models", "runtimeClass": "nvidia"}}
-    placement = chart_values({}, whole)["placement"]
-    assert (placement["priorityClassName"], placement["runtimeClassName"]) == ("models", "nvidia")
-    assert chart_values({"priorityClass": "first"}, whole)["placement"]["priorityClassName"] == "first"
+    found = chart_values({}, whole)
+    assert (found["priorityClassName"], found["runtimeClassName"]) == ("models", "nvidia")
+    assert chart_values({"priorityClass": "first"}, whole)["priorityClassName"] == "first"
     assert "none of Kubernetes' own" in problems({"priorityClass": "system-node-critical"})[0]
     assert "must be the name of a PriorityClass" in problems({}, {"scheduling": {"priorityClass": "A b"}})[0]
 

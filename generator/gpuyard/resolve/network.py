@@ -25,15 +25,8 @@ _PUBLIC_PORT = 443
 def check(stack: Stack, problems: Problems) -> None:
     """Every address of spec.network."""
     for index, rule in enumerate(stack.network.egress):
-        where = (*_PATH, "egress", index, "cidr")
-        network = addresses.network(rule.cidr)
-        if isinstance(network, str):
-            problems.add(stack.file, where, network)
-        elif held := addresses.held(network, (_LINK_LOCAL, *_BY_IPV6)):
-            message = f"{rule.cidr} holds addresses of {held}, where pods could read the node's credentials"
-            problems.add(stack.file, where, f"{message}; list only the addresses that are needed")
-        elif message := addresses.too_large(network):
-            problems.add(stack.file, where, message)
+        if message := _not_let_out(rule.cidr):
+            problems.add(stack.file, (*_PATH, "egress", index, "cidr"), message)
     for index, cidr in enumerate(stack.network.dns):
         if message := _not_a_server(cidr):
             problems.add(stack.file, (*_PATH, "dns", index), message)
@@ -41,6 +34,19 @@ def check(stack: Stack, problems: Problems) -> None:
         network = addresses.network(cidr)
         if message := network if isinstance(network, str) else addresses.too_large(network):
             problems.add(stack.file, (*_PATH, "clients", index), message)
+
+
+def _not_let_out(cidr: str) -> str | None:
+    """Why pods must not connect to addresses, if they mustn't."""
+    network = addresses.network(cidr)
+    if isinstance(network, str):
+        return network
+    if held := addresses.held(network, (_LINK_LOCAL, *_BY_IPV6)):
+        return (
+            f"{cidr} holds addresses of {held}, where pods could read the node's credentials; "
+            "list only the addresses that are needed"
+        )
+    return addresses.too_large(network)
 
 
 def _not_a_server(cidr: str) -> str | None:
