@@ -85,6 +85,19 @@ def chart_values(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None
     return copy.deepcopy(dict(found.values))
 
 
+def flags(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags among a server's arguments: the text behind =, the list of what follows, or true."""
+    found: dict[str, Any] = {}
+    name = ""
+    for argument in values["args"]:
+        if argument.startswith("--"):
+            name, equals, text = argument.removeprefix("--").partition("=")
+            found[name] = text if equals else True
+        else:
+            found[name] = [*(found[name] if isinstance(found[name], list) else ()), argument]
+    return found
+
+
 def problems(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> list[str]:
     """What is wrong, without the places."""
     try:

@@ -218,6 +218,7 @@ STACK_KEYS: dict[str, Case] = {
         {"network": {"egress": [{**PROXY, "port": 8080}]}}, {"network": {"egress": [PROXY]}}
     ),
     "spec.network.dns[]": Case({"network": {"dns": ["10.96.5.5/32"]}}),
+    "spec.network.clients[]": Case({"network": {"clients": ["10.0.20.0/24"]}}, GATEWAY, blueprint=EXPOSED),
     "spec.scheduling.priorityClass": Case({"scheduling": {"priorityClass": "high"}}),
     "spec.scheduling.runtimeClass": Case({"scheduling": {"runtimeClass": "nvidia"}}),
     "spec.storage.fss": Case({"storage": {"fss": "other"}}),

@@ -222,8 +222,7 @@ def test_the_users_work_is_not_committed_and_not_lost(repository: Path) -> None:
     ]
     committed = git(repository, "show", "--name-only", "--format=", "HEAD").splitlines()
     assert not {"notes.txt", "staged.txt"} & set(committed)
-    overlay = repository / "overlays" / "a10" / "chat" / "configmap.yaml"
-    assert "max-model-len: 8192" in overlay.read_text(encoding="utf-8")
+    assert "- --max-model-len=8192\n" in (repository / "overlays/a10/chat/deployment.yaml").read_text(encoding="utf-8")
 
 
 def test_a_generated_file_that_was_edited_stops_compile(repository: Path) -> None:
@@ -332,7 +331,7 @@ def test_another_branch_is_not_compiled_to_the_stacks(repository: Path) -> None:
     assert (result.exit_code, "blueprints/chat.yaml (differs)\n`git switch main`" in result.output) == (73, True)
     assert run("compile", repository, "--branch", "feature").exit_code == 0
     assert git(repository, "rev-parse", "main") == main
-    assert "max-model-len: 8192" in (repository / "overlays/a10/chat/configmap.yaml").read_text(encoding="utf-8")
+    assert "- --max-model-len=8192\n" in (repository / "overlays/a10/chat/deployment.yaml").read_text(encoding="utf-8")
     # What a merge brings is compiled where it was: nothing is left to do.
     git(repository, "switch", "-q", "main")
     git(repository, "merge", "-q", "feature")

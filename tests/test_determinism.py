@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,8 +60,8 @@ def test_objects_carry_no_version_of_ours_and_no_namespace(demo_tree: Tree) -> N
     for path, text in demo_tree.items():
         if path.parts[0] in ("base", "overlays"):
             assert "helm.sh/chart" not in text, path
-            assert "app.kubernetes.io/version" not in text, path
-            assert "app.kubernetes.io/managed-by" not in text, path
+            labels = {*re.findall(r"app.kubernetes.io/(?:version|managed-by): .*", text)}
+            assert labels <= {"app.kubernetes.io/version: v0.32.0", "app.kubernetes.io/managed-by: gpuyard"}, path
 
 
 def test_render_asks_no_network_and_no_disk(demo: Resolved, demo_tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from gpuyard.catalogue import vllm
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.cli.main import cli
@@ -78,6 +79,10 @@ def test_an_option_that_is_named_alone_is_one(text: str) -> None:
         _, command, _ = cli.resolve_command(click.Context(cli), [name])
         assert command
         known |= options(command)
+    if text is CHART:
+        newest = vllm.catalogue(vllm.versions()[-1])
+        assert newest
+        known |= {f"--{flag}" for flag in newest.flags}
     assert {span for span in spans(text) if re.fullmatch(r"--[a-z-]+", span)} <= known
 
 
@@ -168,7 +173,7 @@ def test_values_are_those_of_the_chart() -> None:
     said = {span.partition(":")[0].removesuffix(".*") for span in spans(CHART)}
     said |= set(re.findall(r"--set ([\w.]+)=", CHART))
     named = {each for each in said if re.fullmatch(r"\w+(\.\w+)+", each) and each.partition(".")[0] in tops}
-    assert {"drain.shutdownSeconds", "gpu.count", "model.id"} <= named
+    assert {"drain.shutdownSeconds", "cache.kind", "model.id"} <= named
     assert named <= known
 
 

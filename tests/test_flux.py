@@ -122,7 +122,7 @@ def test_a_release_takes_nothing_that_is_anothers(demo_tree: Tree) -> None:
 def rollout(values: Mapping[str, Any]) -> int:
     """Seconds of a rollout by what the chart is told: each old replica ends and each new one starts, one by one."""
     start, schedule = values["budget"]["startSeconds"], values["budget"]["scheduleSeconds"]
-    return int(schedule + values["scaling"]["max"] * (sum(values["drain"].values()) + start) + 60)
+    return int(schedule + values["autoscaling"]["maxReplicas"] * (sum(values["drain"].values()) + start) + 60)
 
 
 def test_a_model_may_take_its_download_and_every_replica_s_start(demo: Resolved, demo_tree: Tree) -> None:

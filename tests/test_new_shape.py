@@ -19,6 +19,7 @@ from tests.cluster import fleet
 from tests.conftest import write_tree
 from tests.projects import resolved, sources
 from tests.test_equivalence import by_name, run
+from tests.test_rules_values import node
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
 MI300 = """\
@@ -85,9 +86,8 @@ def test_its_pods_ask_for_its_gpus_and_get_on_its_nodes(tree: Tree, tmp_path: Pa
     write_tree(tmp_path / "gitops", tree)
     found = pods(run(kubectl, "kustomize", tmp_path / "gitops" / "overlays" / "mi300"))
     assert set(found) == {"Deployment", "Job"}
-    for pod in found.values():
-        assert pod["tolerations"] == [TOLERATION]
-        assert terms(pod) == [AFFINITY]
+    assert found["Deployment"]["tolerations"] == [TOLERATION]
+    assert terms(found["Deployment"]) == [AFFINITY]
     limits = found["Deployment"]["containers"][0]["resources"]["limits"]
     assert {name: count for name, count in limits.items() if "/" in name} == {"amd.com/gpu": 1}
 
@@ -113,15 +113,18 @@ def test_its_neighbour_is_as_it_was(tree: Tree, tmp_path: Path, kubectl: Path) -
 def test_values_say_only_what_the_chart_does_not_say_itself(tree: Tree) -> None:
     def given(shape: str) -> dict[str, Any]:
         values = yaml.safe_load(tree[PurePosixPath(f"charts/inference/values-{shape}.yaml")])["chat"]
-        return {**values.get("gpu", {}), **values["placement"]}
+        return {key: values.get(key) for key in ("gpu", "tolerations", "securityContext")}
 
     assert given("mi300") == {
-        "resource": "amd.com/gpu",
-        "taint": "amd.com/gpu",
-        "instanceTypes": ["BM.GPU.MI300X.8"],
-        "instanceTypeLabel": "example.com/oci-shape",
+        "gpu": {"resource": "amd.com/gpu"},
+        "tolerations": [TOLERATION],
+        "securityContext": {"readOnlyRootFilesystem": True},
     }
-    assert given("h100") == {"instanceTypes": ["BM.GPU.H100.8"]}
+    assert given("h100") == {
+        "gpu": None,
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        "securityContext": None,
+    }
 
 
 def test_the_quota_limits_the_gpus_of_every_shape(tree: Tree) -> None:
@@ -152,19 +155,10 @@ def test_the_simulated_fleet_has_its_nodes(overlays: Path) -> None:
     assert node["status"]["allocatable"]["amd.com/gpu"] == "8"
 
 
-@pytest.mark.parametrize(
-    ("group", "key", "ours"),
-    [
-        ("gpu", "resource", ("resource",)),
-        ("gpu", "taint", ("taint", "key")),
-        ("placement", "instanceTypeLabel", ("instanceTypeLabel",)),
-    ],
-)
-def test_what_a_shape_may_say_the_chart_takes(group: str, key: str, ours: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("place", "ours"), [("gpu.resource", ("resource",)), ("tolerations[].key", ("taint", "key"))])
+def test_what_a_shape_may_say_the_chart_takes(place: str, ours: tuple[str, ...]) -> None:
     """Else `check` would pass what `compile` refuses."""
-    theirs = rendering.schema()["properties"][group]["properties"][key]
-    if "$ref" in theirs:
-        theirs = rendering.schema()["definitions"][theirs["$ref"].rpartition("/")[2]]
+    theirs = node(rendering.schema(), place)
     mine: Any = schema("shape")["properties"]["node"]
     for name in ours:
         mine = mine["properties"][name]

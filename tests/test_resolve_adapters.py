@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import vllm
-from tests.projects import chart_values, problems, resolved
+from tests.projects import chart_values, flags, problems, resolved
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLAIM = {"model": {"source": "pvc://weights/llama"}}
@@ -20,11 +20,11 @@ def adapter(name: str = "sql", source: str = "pvc://weights/lora/sql", rank: int
 
 
 def test_flags() -> None:
-    found = chart_values({**CLAIM, **serving(adapter(), adapter("law", "pvc://weights/lora/law", 24))})["args"]
+    found = flags(chart_values({**CLAIM, **serving(adapter(), adapter("law", "pvc://weights/lora/law", 24))}))
     assert {name: found[name] for name in found if "lora" in name} == {
         "enable-lora": True,
-        "max-loras": 2,
-        "max-lora-rank": 32,
+        "max-loras": "2",
+        "max-lora-rank": "32",
         "lora-modules": ["sql=/models/lora/sql", "law=/models/lora/law"],
     }
     assert set(found) <= set(vllm.catalogue("0.32.0").flags)  # type: ignore[union-attr]
@@ -32,12 +32,12 @@ def test_flags() -> None:
 
 @pytest.mark.parametrize(("rank", "largest"), [(1, 8), (8, 8), (9, 16), (257, 320), (321, 512), (512, 512)])
 def test_the_smallest_rank_that_holds_all(rank: int, largest: int) -> None:
-    assert chart_values({**CLAIM, **serving(adapter(rank=rank))})["args"]["max-lora-rank"] == largest
+    assert flags(chart_values({**CLAIM, **serving(adapter(rank=rank))}))["max-lora-rank"] == str(largest)
 
 
 def test_on_the_claim_of_the_cache() -> None:
     spec = {"storage": {"cache": {"claim": "mine"}}, **serving(adapter(source="pvc://mine/lora/sql"))}
-    assert chart_values(spec)["args"]["lora-modules"] == ["sql=/cache/lora/sql"]
+    assert flags(chart_values(spec))["lora-modules"] == ["sql=/cache/lora/sql"]
 
 
 def test_from_hugging_face_where_the_server_reaches_it() -> None:
@@ -46,7 +46,7 @@ def test_from_hugging_face_where_the_server_reaches_it() -> None:
         "clientNamespaces": ["apps"],
         **serving(adapter(source="hf://acme/sql-lora")),
     }
-    assert chart_values(spec)["args"]["lora-modules"] == ["sql=acme/sql-lora"]
+    assert flags(chart_values(spec))["lora-modules"] == ["sql=acme/sql-lora"]
     assert resolved(spec).notes[2:] == (
         "blueprints/chat.yaml: adapter sql is not pinned: each server loads what hf://acme/sql-lora has when it starts",
     )
@@ -55,7 +55,7 @@ def test_from_hugging_face_where_the_server_reaches_it() -> None:
 def test_of_a_commit_copied_with_the_weights() -> None:
     found = chart_values(serving(adapter(source=f"hf://acme/sql-lora@{COMMIT}")))
     assert found["download"]["adapters"] == [{"id": "acme/sql-lora", "revision": COMMIT}]
-    assert found["args"]["lora-modules"] == [f"sql=/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"]
+    assert flags(found)["lora-modules"] == [f"sql=/cache/hf/hub/models--acme--sql-lora/snapshots/{COMMIT}"]
     assert resolved(serving(adapter(source=f"hf://acme/sql-lora@{COMMIT}"))).notes == resolved({}).notes
 
 
@@ -67,7 +67,7 @@ def test_each_shape_loads_them_from_where_its_own_weights_are() -> None:
 
 
 def test_none_no_flags() -> None:
-    assert not [name for name in chart_values({})["args"] if "lora" in name]
+    assert not [name for name in flags(chart_values({})) if "lora" in name]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ UPSTREAM = {"query": 'sum(gateway_requests_active{route="chat"}) or vector(0)', 
 
 @pytest.mark.parametrize("signal", ["concurrency", "queue", "kv"])
 def test_signals_that_need_nothing(signal: str) -> None:
-    scaling = chart_values({"scaling": {"signal": signal}})["scaling"]
+    scaling = chart_values({"scaling": {"signal": signal}})["autoscaling"]
     assert (scaling["signal"], scaling["concurrency"]) == (signal, {"target": 32})
     assert "upstream" not in scaling
 
@@ -19,26 +19,26 @@ def test_signals_that_need_nothing(signal: str) -> None:
 @pytest.mark.parametrize("signal", ["ttft", "composite"])
 def test_the_time_to_the_first_token_is_the_objectives(signal: str) -> None:
     found = chart_values({"scaling": {"signal": signal}, "slo": {"ttft": "750ms"}})
-    assert found["scaling"]["ttft"] == {"seconds": 0.75}
-    assert found["prometheusRule"]["ttftSeconds"] == 0.75
+    assert found["autoscaling"]["ttft"] == {"seconds": 0.75}
+    assert found["prometheusRule"]["slo"]["ttftSeconds"] == 0.75
     assert problems({"scaling": {"signal": signal}}) == [
         f"spec.scaling.signal: {signal} needs slo.ttft, the target for the time to first token"
     ]
 
 
 def test_an_objective_alone_changes_no_signal() -> None:
-    assert "ttft" not in chart_values({"slo": {"ttft": "2.5s"}})["scaling"]
+    assert "ttft" not in chart_values({"slo": {"ttft": "2.5s"}})["autoscaling"]
 
 
 def test_targets_of_the_queue_and_the_cache() -> None:
     scaling = {"signal": "composite", "queue": {"target": 9}, "kv": {"target": 0.6}}
-    found = chart_values({"scaling": scaling, "slo": {"ttft": "1s"}})["scaling"]
+    found = chart_values({"scaling": scaling, "slo": {"ttft": "1s"}})["autoscaling"]
     assert (found["queue"], found["kv"]) == ({"target": 9}, {"target": 0.6})
 
 
 def test_upstream_scales_to_zero() -> None:
-    scaling = chart_values({"scaling": {"signal": "upstream", "upstream": UPSTREAM, "min": 0}})["scaling"]
-    assert (scaling["min"], scaling["signal"], scaling["upstream"]) == (0, "upstream", UPSTREAM)
+    scaling = chart_values({"scaling": {"signal": "upstream", "upstream": UPSTREAM, "min": 0}})["autoscaling"]
+    assert (scaling["minReplicas"], scaling["signal"], scaling["upstream"]) == (0, "upstream", UPSTREAM)
 
 
 def test_a_shape_may_scale_to_zero_alone() -> None:
@@ -72,7 +72,7 @@ def test_a_lost_metric_is_no_idleness_where_replicas_stay(query: str, spec: dict
 
 def test_the_cache_can_be_as_full_as_its_target_says() -> None:
     """The HPA acts above 1.1 times the target."""
-    assert chart_values({"scaling": {"signal": "kv", "kv": {"target": 0.9}}})["scaling"]["kv"] == {"target": 0.9}
+    assert chart_values({"scaling": {"signal": "kv", "kv": {"target": 0.9}}})["autoscaling"]["kv"] == {"target": 0.9}
     assert len(problems({"scaling": {"signal": "kv", "kv": {"target": 0.91}}})) == 1
 
 
@@ -176,5 +176,7 @@ def test_what_holds_on_a_shape_is_what_counts(spec: dict[str, Any], found: list[
 def test_a_fixed_number_of_replicas() -> None:
     whole = {"scaling": {"min": 2, "max": 2}}
     assert workload(whole).facts["replicas"].value == {"min": 2, "max": 2}
+    found = chart_values(whole)
+    assert (found["replicas"], "autoscaling" in found) == (2, False)
     shapes = {"shapes": {"h100": {"scaling": {"min": 4}}}}
     assert workload(shapes).facts["replicas"].value == {"min": 4, "max": 4}

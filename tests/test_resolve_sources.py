@@ -10,7 +10,7 @@ from gpuyard.errors import InputError
 from gpuyard.fit.budget import Origin, load_budget
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
-from tests.projects import BLUEPRINT, STACK, chart_values, merged, problems, resolved, workload
+from tests.projects import BLUEPRINT, STACK, chart_values, flags, merged, problems, resolved, workload
 from tests.test_blueprint_fields import FACTS, HERE
 
 KEY = {"secret": "weights", "key": "credentials"}
@@ -160,7 +160,8 @@ DRIVES = {"storage": {"nvme": "local-nvme"}}
 def test_nvme_on_bare_metal_alone() -> None:
     found = chart_values(NVME, DRIVES, shape="a10")
     assert (found["cache"]["kind"], found["cache"]["storageClassName"]) == ("nvme", "local-nvme")
-    assert found["placement"]["instanceTypes"] == ["BM.GPU.A10.4"]
+    (term,) = found["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [each["values"] for each in term["matchExpressions"]] == [["BM.GPU.A10.4"]]
     assert "download" not in found
 
 
@@ -181,14 +182,16 @@ def test_a_cache_larger_than_the_drives() -> None:
     assert "a cache of 9216 GiB does not fit on the local drives of BM.GPU.A10.4" in problems(spec, DRIVES)[0]
 
 
-def test_what_a_blueprint_allows_is_allowed_by_the_chart() -> None:
+def test_what_a_blueprint_allows_reaches_the_server() -> None:
     serving = {
         "args": {"trust-remote-code": True},
         "env": {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"},
         "unsafe": ["trust-remote-code", "LD_PRELOAD"],
     }
-    assert chart_values({"serving": serving})["unsafe"] == serving["unsafe"]
-    assert "unsafe" not in chart_values({})
+    found = chart_values({"serving": serving})
+    assert flags(found)["trust-remote-code"] is True
+    assert found["extraEnv"] == [{"name": "LD_PRELOAD", "value": "/usr/lib/libjemalloc.so.2"}]
+    assert "extraEnv" not in chart_values({})
 
 
 @pytest.mark.parametrize("source", ["pvc://weights/llama", "fss://weights"])

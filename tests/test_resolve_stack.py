@@ -101,7 +101,7 @@ def test_a_prometheus_that_is_there_already() -> None:
     there = {"enabled": False, "address": "http://prom.observability.svc:9090", "namespace": "observability"}
     stack = {"platform": {"prometheus": there}}
     found = chart_values({}, stack)
-    assert found["scaling"]["prometheus"] == {"address": "http://prom.observability.svc:9090"}
+    assert found["autoscaling"]["prometheus"] == {"address": "http://prom.observability.svc:9090"}
     assert found["networkPolicy"]["prometheusNamespaces"] == ["observability"]
     assert not [path for path in files(resolved({}, stack)) if "kube-prometheus-stack" in path.name]
 
@@ -149,7 +149,7 @@ INSTALLED = {"address": "http://kps-prometheus.monitoring.svc:9090"}
 def policy(prometheus: dict[str, Any]) -> tuple[str, list[str]]:
     """Where KEDA asks, and whose pods may read the models' metrics."""
     found = chart_values({}, {"platform": {"prometheus": prometheus}})
-    return found["scaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
+    return found["autoscaling"]["prometheus"]["address"], found["networkPolicy"]["prometheusNamespaces"]
 
 
 def test_the_installed_prometheus_is_where_its_chart_is() -> None:
@@ -240,7 +240,7 @@ def test_a_mirror_of_one_image_has_a_path() -> None:
 
 
 def test_secrets_to_pull_with() -> None:
-    assert chart_values({}, {"images": {"pullSecrets": ["ocir"]}})["image"]["pullSecrets"] == ["ocir"]
+    assert chart_values({}, {"images": {"pullSecrets": ["ocir"]}})["imagePullSecrets"] == [{"name": "ocir"}]
 
 
 # --- who may call --------------------------------------------------------------------------------------------
@@ -270,6 +270,7 @@ def test_an_ingress_in_place_of_a_gateway() -> None:
         "className": "nginx",
         "host": "chat.example.com",
         "tlsSecret": "wildcard",
+        "timeoutSeconds": 300,
         "annotations": {"example.com/owner": "search"},
     }
     assert found["apiKey"] == EXPOSED["expose"]["apiKey"] | {"key": "api"}
@@ -318,14 +319,20 @@ def test_a_key_inside_the_cluster() -> None:
 # --- what pods may connect to ---------------------------------------------------------------------------------
 
 PROXY = {"network": {"egress": [{"cidr": "10.0.7.9/32", "port": 3128}], "dns": ["10.96.5.5/32"]}}
+PROXY6 = {"network": {"egress": [{"cidr": "fd12:3456::/64", "port": 3128}]}}
+
+
+def policies_of(spec: dict[str, Any], stack: dict[str, Any]) -> list[dict[str, Any]]:
+    """The NetworkPolicies of a blueprint on one shape."""
+    found = resolved(spec, stack)
+    return [
+        obj for obj in objects(found, found.workloads[0], Embedded(shipped_charts())) if obj["kind"] == "NetworkPolicy"
+    ]
 
 
 def test_proxies_and_names_reach_every_policy() -> None:
-    found = resolved({}, PROXY)
     assert chart_values({}, PROXY)["networkPolicy"]["egress"] == PROXY["network"]["egress"]
-    policies = [
-        obj for obj in objects(found, found.workloads[0], Embedded(shipped_charts())) if obj["kind"] == "NetworkPolicy"
-    ]
+    policies = policies_of({}, PROXY)
     assert len(policies) == 2
     for policy in policies:
         rules = policy["spec"]["egress"]
@@ -344,7 +351,21 @@ def test_proxies_and_names_reach_every_policy() -> None:
         ("134.0.0.0/8", "is larger than a private network"),
         ("10.0.0.1/8", "write 10.0.0.0/8"),
         ("10.0.0.300/32", "has a number that is too large"),
-        ("10.0.0.0", "must be IPv4 addresses such as"),
+        ("10.0.0.0", "must be addresses such as 10.0.7.9/32"),
+        ("fd00:c1::a9fe:a9fe/128", "holds addresses of fd00:c1::a9fe:a9fe/128"),
+        ("fd00::/8", "holds addresses of fd00:c1::a9fe:a9fe/128"),
+        ("fe80::1/128", "holds addresses of fe80::/10"),
+        ("::/0", "holds addresses of fe80::/10"),
+        ("64:ff9b::a9fe:a9fe/128", "holds addresses of 64:ff9b::a9fe:0/112"),
+        ("2603:c020::/32", "is larger than a private network; use a prefix of /48"),
+        ("fd12:3456::1/64", "write fd12:3456::/64"),
+        ("FD12:3456::/64", "write fd12:3456::/64"),
+        ("fd12:3456:0::/64", "write fd12:3456::/64"),
+        ("fd12:3456::/064", "has leading zeros; write fd12:3456::/64"),
+        ("fd12:::/64", "is not an IPv6 network"),
+        ("fd12::/129", "is not an IPv6 network"),
+        ("::ffff:169.254.169.254/128", "is an IPv4 address in the spelling of IPv6; write 169.254.169.254/32"),
+        ("fd12::", "must be addresses such as 10.0.7.9/32"),
     ],
 )
 def test_what_must_not_be_let_out(cidr: str, words: str) -> None:
@@ -353,16 +374,57 @@ def test_what_must_not_be_let_out(cidr: str, words: str) -> None:
     assert words in message
 
 
-@pytest.mark.parametrize("cidr", ["10.96.0.0/16", "169.254.169.254/32"])
+@pytest.mark.parametrize(
+    "cidr", ["10.96.0.0/16", "169.254.169.254/32", "fd12:3456::/64", "fe80::1/128", "fd00:c1::a9fe:a9fe/128"]
+)
 def test_a_dns_server_is_one_address(cidr: str) -> None:
     assert "is not a DNS server" in problems({}, {"network": {"dns": [cidr]}})[0]
 
 
-@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10", "192.168.0.0/16", "134.70.8.0/21"])
+@pytest.mark.parametrize("cidr", ["10.96.5.5/32", "169.254.20.10/32", "fd12:3456::a/128"])
+def test_a_dns_server_may_be_of_the_node(cidr: str) -> None:
+    assert chart_values({}, {"network": {"dns": [cidr]}})["networkPolicy"]["dnsCidrs"] == [cidr]
+
+
+@pytest.mark.parametrize(
+    "cidr",
+    [
+        *("10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10", "192.168.0.0/16", "134.70.8.0/21"),
+        *("fd12:3456::/32", "fc00::/8", "2603:c020:4000:ab00::/56", "64:ff9b::a00:709/128"),
+    ],
+)
 def test_what_may_be_let_out(cidr: str) -> None:
     assert chart_values({}, {"network": {"egress": [{"cidr": cidr}]}})["networkPolicy"]["egress"] == [
         {"cidr": cidr, "port": 443}
     ]
+
+
+CLIENTS = {"network": {"clients": ["10.0.20.0/24", "fd12:3456::/64"]}}
+
+
+def test_clients_that_are_no_pods_call_what_has_a_host() -> None:
+    stack = {**CLIENTS, "gateway": {"name": "public", "namespace": "gateways"}}
+    exposed = {"expose": {"host": "chat.example.com"}}
+    assert chart_values(exposed, stack)["networkPolicy"]["clientCidrs"] == CLIENTS["network"]["clients"]
+    assert "clientCidrs" not in chart_values({}, stack)["networkPolicy"]
+    (policy,) = (each for each in policies_of(exposed, stack) if each["metadata"]["name"] == "chat")
+    assert [each["ipBlock"]["cidr"] for each in policy["spec"]["ingress"][0]["from"] if "ipBlock" in each] == [
+        *CLIENTS["network"]["clients"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cidr", "words"),
+    [
+        ("0.0.0.0/0", "0.0.0.0/0 is larger than a private network; use a prefix of /16"),
+        ("::/0", "::/0 is larger than a private network; use a prefix of /48"),
+        ("10.0.20.5/24", "has host bits set; write 10.0.20.0/24"),
+    ],
+)
+def test_clients_are_not_everybody(cidr: str, words: str) -> None:
+    [message] = problems({}, {"network": {"clients": ["10.0.0.0/8", cidr]}})
+    assert message.startswith("spec.network.clients[1]: ")
+    assert words in message
 
 
 @pytest.mark.parametrize(
@@ -386,14 +448,22 @@ def test_a_proxy_that_no_rule_lets_out(variable: str, address: str, port: int | 
     assert all(f"port: {port} in stack.yaml as spec.network.egress" in note for note in found)
 
 
+@pytest.mark.parametrize(
+    ("address", "let_out"), [("http://[fd12:3456::9]:3128", True), ("http://10.0.7.9:3128", False)]
+)
+def test_a_proxy_that_an_ipv6_rule_lets_out(address: str, let_out: bool) -> None:
+    found = [note for note in notes({"serving": {"env": {"HTTPS_PROXY": address}}}, PROXY6) if "HTTPS_PROXY" in note]
+    assert len(found) == (not let_out)
+
+
 # --- what clusters ask of pods --------------------------------------------------------------------------------
 
 
 def test_a_priority_of_all_and_of_one() -> None:
     whole = {"scheduling": {"priorityClass": "models", "runtimeClass": "nvidia"}}
-    placement = chart_values({}, whole)["placement"]
-    assert (placement["priorityClassName"], placement["runtimeClassName"]) == ("models", "nvidia")
-    assert chart_values({"priorityClass": "first"}, whole)["placement"]["priorityClassName"] == "first"
+    found = chart_values({}, whole)
+    assert (found["priorityClassName"], found["runtimeClassName"]) == ("models", "nvidia")
+    assert chart_values({"priorityClass": "first"}, whole)["priorityClassName"] == "first"
     assert "none of Kubernetes' own" in problems({"priorityClass": "system-node-critical"})[0]
     assert "must be the name of a PriorityClass" in problems({}, {"scheduling": {"priorityClass": "A b"}})[0]
 

@@ -30,6 +30,7 @@ SEEDS: dict[str, Any] = {
     "stack.spec.platform.prometheus.labels.*": "zqlabel",
     "stack.spec.network.egress.0.cidr": "10.0.7.9/32",
     "stack.spec.network.dns.0": "10.96.5.5/32",
+    "stack.spec.network.clients.0": "10.0.20.0/24",
     "stack.spec.repository.url": "https://git.example.com/demo/gitops",
     "blueprint.spec.model.name": "llama-3.1-8b-instruct",
     "blueprint.spec.vllm.image": "docker.io/acme/vllm",

@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
@@ -187,9 +185,9 @@ def readable(tree: Tree) -> dict[str, Any]:
 
 
 def opened(value: Any) -> Any:
-    """The same with the YAML and JSON that its texts hold as data."""
+    """The same with the JSON that its texts hold as data, and arguments as the server gets them."""
     if isinstance(value, dict):
-        return {key: _file(item) if str(key).endswith(".yaml") else opened(item) for key, item in value.items()}
+        return {key: _arguments(item) if key == "args" else opened(item) for key, item in value.items()}
     if isinstance(value, list):
         return [opened(item) for item in value]
     if isinstance(value, str) and value[:1] in {"{", "["}:
@@ -200,9 +198,10 @@ def opened(value: Any) -> Any:
     return value
 
 
-def _file(text: Any) -> Any:
-    """A file inside an object, as the server reads it: with PyYAML."""
-    return opened(yaml.safe_load(text)) if isinstance(text, str) else opened(text)
+def _arguments(texts: list[str]) -> list[Any]:
+    """Those of a container, where Kubernetes makes one of two dollars."""
+    parts = [text.replace("$$", "$").partition("=") for text in texts]
+    return [{name: opened(rest)} if name.startswith("--") else name + equals + rest for name, equals, rest in parts]
 
 
 def replaced(value: Any, words: Mapping[str, str]) -> Any:

@@ -120,7 +120,7 @@ command:
   - -I
   - -c
   - |
-    {{- .root.Files.Get (printf "files/%s.py" .file) | trim | nindent 4 }}
+    {{- include "vllm.code" . | nindent 4 }}
 resources:
   {{- toYaml .root.Values.init.resources | nindent 2 }}
 securityContext:
@@ -138,4 +138,11 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{- /* A file of Python without what only its readers need: docstrings, comments, empty lines. Takes root and file. */}}
+{{- define "vllm.code" -}}
+{{- $text := .root.Files.Get (printf "files/%s.py" .file) }}
+{{- $text = regexReplaceAll "(?ms)^ *\"\"\".*?\"\"\"\n" $text "" }}
+{{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim }}
 {{- end }}

@@ -37,7 +37,9 @@ def chart_defaults(name: str) -> Mapping[str, Any]:
 
 def _files(folder: Traversable) -> Mapping[PurePosixPath, str]:
     files = _walk(folder, PurePosixPath())
-    return {path: file.read_text(encoding="utf-8") for path, file in sorted(files) if path.parts[0] != "ci"}
+    # pip compiles the chart's scripts when it installs them, and leaves the bytecode in their folder.
+    kept = [(path, file) for path, file in sorted(files) if not {"ci", "__pycache__"} & set(path.parts)]
+    return {path: file.read_text(encoding="utf-8") for path, file in kept}
 
 
 def _walk(folder: Traversable, inside: PurePosixPath) -> Iterator[tuple[PurePosixPath, Traversable]]:

@@ -138,10 +138,11 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where pods may connect to, beside public addresses."""
+    """Where pods may connect to, beside public addresses, and who connects to them and is no pod."""
 
     egress: tuple[Egress, ...]
     dns: tuple[str, ...]
+    clients: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
 """What pods may connect to: rules of the stack that open too much, and addresses that no rule lets out."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Network, Stack
+from gpuyard.resolve import addresses
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "notes"]
 
-_LINK_LOCAL = IPv4Network("169.254.0.0/16")
-"""The instance's metadata service, and with it the node's identity, is there."""
-_METADATA = IPv4Network("169.254.169.254/32")
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12")))
-_LARGEST = 16
-"""Bits that the prefix of other addresses has at least."""
+_LINK_LOCAL, _METADATA = ip_network("169.254.0.0/16"), ip_network("169.254.169.254/32")
+"""The instance's metadata service, and with it the node's identity, is there; a node-local DNS cache may be, too."""
+_BY_IPV6 = tuple(map(ip_network, ("fe80::/10", "fd00:c1::a9fe:a9fe/128", "64:ff9b::a9fe:0/112")))
+"""The same places for IPv6; the last one are those of IPv4 behind NAT64."""
+_PATH = ("spec", "network")
 _NAMED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_ENDPOINT")
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _PUBLIC_PORT = 443
@@ -25,36 +25,38 @@ _PUBLIC_PORT = 443
 def check(stack: Stack, problems: Problems) -> None:
     """Every address of spec.network."""
     for index, rule in enumerate(stack.network.egress):
-        where = ("spec", "network", "egress", index, "cidr")
-        network = _network(rule.cidr)
-        if isinstance(network, str):
-            problems.add(stack.file, where, network)
-        elif network.overlaps(_LINK_LOCAL):
-            message = f"{rule.cidr} holds addresses of {_LINK_LOCAL}, where pods could read the node's credentials"
-            problems.add(stack.file, where, f"{message}; list only the addresses that are needed")
-        elif network.prefixlen < _LARGEST and not any(network.subnet_of(each) for each in _PRIVATE):
-            message = f"{rule.cidr} is larger than a private network; use a prefix of /{_LARGEST} or longer"
-            problems.add(stack.file, where, message)
+        if message := _not_let_out(rule.cidr):
+            problems.add(stack.file, (*_PATH, "egress", index, "cidr"), message)
     for index, cidr in enumerate(stack.network.dns):
-        path = ("spec", "network", "dns", index)
-        network = _network(cidr)
-        if isinstance(network, str):
-            problems.add(stack.file, path, network)
-        elif network.prefixlen != network.max_prefixlen or network == _METADATA:
-            message = f"{cidr} is not a DNS server; give single addresses, such as 10.96.5.5/32"
-            problems.add(stack.file, path, message)
+        if message := _not_a_server(cidr):
+            problems.add(stack.file, (*_PATH, "dns", index), message)
+    for index, cidr in enumerate(stack.network.clients):
+        network = addresses.network(cidr)
+        if message := network if isinstance(network, str) else addresses.too_large(network):
+            problems.add(stack.file, (*_PATH, "clients", index), message)
 
 
-def _network(cidr: str) -> IPv4Network | str:
-    """The addresses, or what is wrong with how they are written."""
-    try:
-        network = IPv4Network(cidr, strict=False)
-    except ValueError:
-        return f"{cidr} has a number that is too large, or leading zeros; write it like 10.0.7.9/32"
-    address, _, bits = cidr.partition("/")
-    if address != str(network.network_address):
-        return f"{cidr} has host bits set; write {network}"
-    return network if bits == str(network.prefixlen) else f"{cidr} has leading zeros; write {network}"
+def _not_let_out(cidr: str) -> str | None:
+    """Why pods must not connect to addresses, if they mustn't."""
+    network = addresses.network(cidr)
+    if isinstance(network, str):
+        return network
+    if held := addresses.held(network, (_LINK_LOCAL, *_BY_IPV6)):
+        return (
+            f"{cidr} holds addresses of {held}, where pods could read the node's credentials; "
+            "list only the addresses that are needed"
+        )
+    return addresses.too_large(network)
+
+
+def _not_a_server(cidr: str) -> str | None:
+    """Why this is no DNS server's address, if it isn't."""
+    network = addresses.network(cidr)
+    if isinstance(network, str):
+        return network
+    if network.prefixlen == network.max_prefixlen and not addresses.held(network, (_METADATA, *_BY_IPV6)):
+        return None
+    return f"{cidr} is not a DNS server; give single addresses, such as 10.96.5.5/32 or fd12:3456::a/128"
 
 
 def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
@@ -89,6 +91,6 @@ def _let_out(host: str, port: int, network: Network) -> bool:
         address = ip_address(host)
     except ValueError:
         return bool(rules) or port == _PUBLIC_PORT
-    if any(address in IPv4Network(rule.cidr) for rule in rules):
+    if any(address in ip_network(rule.cidr) for rule in rules):
         return True
     return port == _PUBLIC_PORT and address.is_global

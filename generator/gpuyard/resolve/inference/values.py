@@ -189,6 +189,7 @@ def _network_policy(server: Server, site: Site) -> Values:
     return {
         "prometheusNamespaces": [prometheus.namespace(stack.platform)],
         **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
+        **({"clientCidrs": list(stack.network.clients)} if server.spec.expose.host and stack.network.clients else {}),
         **({"egress": egress} if egress else {}),
         **({"dnsCidrs": list(stack.network.dns)} if stack.network.dns else {}),
     }
