@@ -30,6 +30,7 @@ DOORS = {
     "http": ("doors.http",),
     "jinja2": ("render.readme",),
     "jsonschema": ("doors.schema",),
+    "jsonschema_rs": ("doors.schema",),
     "oci": (),
     "requests": (),
     "ruamel": ("doors.yamlio",),
