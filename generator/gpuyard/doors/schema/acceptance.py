@@ -5,7 +5,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-__all__ = ["accepts"]
+__all__ = ["accepts", "fits"]
 
 _compiled: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
 """By the identity of the schema, which is kept so that no other gets it: schemas are few, and read once."""
@@ -13,8 +13,13 @@ _compiled: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
 
 def accepts(schema: Mapping[str, Any], value: object) -> bool:
     """True: the strict validator finds nothing either. False: it has to be asked, being stricter in one point."""
+    return fits(schema, value) and not _has_whole_float(value)
+
+
+def fits(schema: Mapping[str, Any], value: object) -> bool:
+    """Whether a value keeps to a schema as the standard has it, where 1.0 is an integer."""
     try:
-        return _validator(schema).is_valid(value) and not _has_whole_float(value)
+        return _validator(schema).is_valid(value)
     except ValueError:  # a value that no JSON can hold, or a schema that isn't one: the strict validator says which
         return False
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from gpuyard.doors.schema.validation import is_valid
+from gpuyard.doors.schema.acceptance import fits
 
 __all__ = ["with_defaults"]
 
@@ -46,7 +46,7 @@ def _fits(value: Any, branch: Schema, root: Schema) -> bool:
     names = id(branch), id(root)
     if names not in _branches:
         _branches[names] = (branch, root, {"$defs": root.get("$defs", {}), **branch})
-    return is_valid(value, _branches[names][-1])
+    return fits(_branches[names][-1], value)
 
 
 _branches: dict[tuple[int, int], tuple[Schema, Schema, Schema]] = {}
