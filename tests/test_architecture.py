@@ -35,6 +35,7 @@ DOORS = {
     "requests": (),
     "ruamel": ("doors.yamlio",),
     "socket": ("doors.http",),
+    "sqlite3": ("doors.cache",),
     "subprocess": ("doors.git", "doors.helm"),
     "urllib.request": ("doors.http",),
     "yaml": ("doors.yamlio",),

@@ -24,6 +24,17 @@ class Values:
         """What the chart doesn't take, with its place; defaults filled in as Helm does it."""
         return faults(_coalesced(self._defaults, values), self._schema)
 
+    def filled(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """With the defaults, if the chart takes them and none is null, which Helm has more than one rule for."""
+        whole = _coalesced(self._defaults, values)
+        return None if _has_null(values) or any(faults(whole, self._schema)) else whole
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_null, value.values()))
+    return any(map(_has_null, value)) if isinstance(value, list | tuple) else value is None
+
 
 def _coalesced(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Maps are merged, null takes a default away, everything else replaces it."""
