@@ -20,6 +20,9 @@ from gpuyard.tree import Tree
 # each worker of pytest-xdist.
 os.environ.setdefault("GOGC", "400")
 
+# What one test has compiled isn't what another one finds.
+os.environ["GPUYARD_COMPILE_CACHE"] = "off"
+
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML, YAMLError
 from gpuyard.catalogue import datafiles
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import StrictValidator
+from gpuyard.doors.schema.breaches import StrictValidator
 from gpuyard.errors import InputError
 from gpuyard.project.formats import schema
 from gpuyard.project.load import parse

@@ -17,7 +17,7 @@ from gpuyard.catalogue import shapes as gpu_shapes
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.catalogue.vllm import rules
 from gpuyard.doors.helm import Embedded
-from gpuyard.doors.schema import StrictValidator
+from gpuyard.doors.schema.breaches import StrictValidator
 from gpuyard.errors import InputError
 from gpuyard.fit.budget import load_budget
 from gpuyard.project.formats import schema

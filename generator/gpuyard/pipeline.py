@@ -11,11 +11,12 @@
 from dataclasses import dataclass
 
 from gpuyard.catalogue.shippedchart import shipped_charts
-from gpuyard.commit.digest import input_digest
+from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_lock, write_lock
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.doors import git
+from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
@@ -25,7 +26,7 @@ from gpuyard.review.departures import departures
 from gpuyard.review.placed import Claim, Placed, Placements
 from gpuyard.tree import Tree
 
-__all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan"]
+__all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan", "remembered"]
 
 _DIGEST = "Input-Digest"
 """The trailer by which a generated commit is known: it can be made again from its parent."""
@@ -51,10 +52,15 @@ def is_current(project: Project, place: Place) -> bool:
     return (lock.input, lock.listing) == (input_digest(project.sources), listing)
 
 
-def compile(project: Project) -> Compiled:
+def remembered() -> Cache:
+    """The user's cache of what this very gpuyard has computed."""
+    return open_cache(own_digest())
+
+
+def compile(project: Project, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(project)
-    tree = render(resolved, shipped_charts(), open_helm(shipped_charts()))
+    tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
 
 

@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import StrictValidator, read_schema, validate
+from gpuyard.doors.schema import is_valid, read_schema, validate
 from gpuyard.doors.yamlio import Path
 from gpuyard.errors import InputError, Location, Problem
 
@@ -27,11 +27,6 @@ def schema(kind: str) -> Mapping[str, Any]:
     return read_schema(_SCHEMAS / f"{kind}.schema.json")
 
 
-@cache
-def _validator(kind: str) -> Any:  # what jsonschema's extend() makes has no types
-    return StrictValidator(schema(kind))
-
-
 def _no_rules(_: Mapping[str, Any]) -> tuple[Breach, ...]:
     return ()
 
@@ -45,7 +40,7 @@ def read(file: Traversable, kind: str, rules: Rules = _no_rules) -> dict[str, An
     refused = "breaks its schema"
     try:
         data: dict[str, Any] = yamlio.load_data(content.decode())
-        if _validator(kind).is_valid(data) and not any(rules(data)):
+        if is_valid(data, schema(kind)) and not any(rules(data)):
             return data
     except ValueError as error:
         refused = f"cannot be read: {error}"

@@ -10,19 +10,19 @@ from gpuyard import __version__
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.project.userfiles import Sources
 
-__all__ = ["input_digest"]
+__all__ = ["input_digest", "own_digest"]
 
 
 def input_digest(sources: Sources) -> str:
     """The digest; equal means that compiling again would give the same bytes."""
-    whole = hashlib.sha256(_own_digest().encode())
+    whole = hashlib.sha256(own_digest().encode())
     for name, data in sorted(sources.items()):
         whole.update(f"{name} {len(data)}\n".encode() + data)
     return whole.hexdigest()
 
 
 @cache
-def _own_digest() -> str:
+def own_digest() -> str:
     """Of our version, code and shipped data, so that neither an upgrade nor an edited checkout is missed."""
     whole = hashlib.sha256(__version__.encode())
     for root in (resources.files("gpuyard"), shipped("charts"), shipped("overlays")):

@@ -58,7 +58,7 @@ def write_lock(lock: Lock) -> str:
             cluster: {name: _written(placed) for name, placed in sorted(found.items())}
             for cluster, found in sorted(lock.placements.items())
         },
-        "files": {str(path): digest for path, digest in sorted(lock.files.items())},
+        "files": {str(path): digest for path, digest in sorted(lock.files.items(), key=lambda file: file[0].parts)},
     }
     return json.dumps(data, indent=1) + "\n"
 

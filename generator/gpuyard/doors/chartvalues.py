@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import StrictValidator
+from gpuyard.doors.schema import faults
 
 __all__ = ["SCHEMA", "Values"]
 
@@ -18,13 +18,22 @@ class Values:
 
     def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
         self._defaults: Mapping[str, Any] = yamlio.load_data(chart[PurePosixPath("values.yaml")]) or {}
-        self._rules = StrictValidator(json.loads(chart[SCHEMA])) if SCHEMA in chart else None
+        self._schema: Mapping[str, Any] = json.loads(chart[SCHEMA]) if SCHEMA in chart else {}
 
     def problems(self, values: Mapping[str, Any]) -> Iterator[str]:
         """What the chart doesn't take, with its place; defaults filled in as Helm does it."""
-        if self._rules:
-            for error in self._rules.iter_errors(_coalesced(self._defaults, values)):
-                yield f"{error.json_path}: {error.message or 'not as the schema says'}"
+        return faults(_coalesced(self._defaults, values), self._schema)
+
+    def filled(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """With the defaults, if the chart takes them and none is null, which Helm has more than one rule for."""
+        whole = _coalesced(self._defaults, values)
+        return None if _has_null(values) or any(faults(whole, self._schema)) else whole
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_null, value.values()))
+    return any(map(_has_null, value)) if isinstance(value, list | tuple) else value is None
 
 
 def _coalesced(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

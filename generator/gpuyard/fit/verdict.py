@@ -1,6 +1,6 @@
 """Does a model fit a node: the verdict and the numbers behind it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gpuyard.catalogue.models import Model, Quantization
@@ -51,12 +51,24 @@ class Fit:
     kv: float
     kv_token_bytes: int
     kv_tokens: int
-    largest_context: int
     full_length: float
     """Requests of the whole context at once."""
     typical: float
     """Requests of TYPICAL_TOKENS at once, at most max_num_seqs."""
+    model: Model = field(repr=False)
     assumptions: tuple[str, ...]
+
+    @property
+    def largest_context(self) -> int:
+        """The longest request that the KV cache holds; bisection, because windows make it uneven."""
+        low, high = 0, self.model.attention.max_context // BLOCK
+        while low < high:
+            middle = (low + high + 1) // 2
+            if memory.kv_bytes(self.model, self.settings, middle * BLOCK) <= self.kv * GIB:
+                low = middle
+            else:
+                high = middle - 1
+        return low * BLOCK
 
     @property
     def other(self) -> float:
@@ -123,9 +135,9 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
         kv=kv,
         kv_token_bytes=needed // settings.context,
         kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK,
-        largest_context=_largest_context(model, settings, kv),
         full_length=kv * GIB / needed,
         typical=min(kv * GIB / typical, float(settings.max_num_seqs)),
+        model=model,
         assumptions=_assumptions(model, node, settings),
     )
     verdict, reason = _judge(model, node, result, needed / GIB, concurrency)
@@ -149,18 +161,6 @@ def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int
     if found.typical < concurrency:
         return Verdict.TIGHT, f"{found.typical:.0f} requests of {TYPICAL_TOKENS} tokens, not {concurrency}"
     return Verdict.FITS, ""
-
-
-def _largest_context(model: Model, settings: Settings, kv: float) -> int:
-    """The longest request that the KV cache holds; bisection, because windows make it uneven."""
-    low, high = 0, model.attention.max_context // BLOCK
-    while low < high:
-        middle = (low + high + 1) // 2
-        if memory.kv_bytes(model, settings, middle * BLOCK) <= kv * GIB:
-            low = middle
-        else:
-            high = middle - 1
-    return low * BLOCK
 
 
 def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...]:

@@ -4,12 +4,15 @@ The only place that sees dicts from users. Problems of all files are collected; 
 which reports them beside its own.
 """
 
+import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from gpuyard.doors import yamlio
+from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.schema import validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
@@ -44,20 +47,24 @@ class Project:
         return self.documents[file].at(path, key=key)
 
 
-def load(directory: Path) -> Project:
+def load(directory: Path, cache: Cache = NOTHING) -> Project:
     """The project in a directory; raises InputError where the stack is wrong, and keeps other problems."""
-    return parse(*read(directory))
+    return parse(*read(directory), cache)
 
 
-def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
+def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOTHING) -> Project:
     """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
-    documents, found = _parse(sources)
+    known = _known(sources, cache)
+    documents, found = _parse({name: data for name, data in sources.items() if name not in known})
     breaches = {name: _breaches(name, document) for name, document in documents.items()}
     found += [*problems, *(problem for each in breaches.values() for problem in each)]
-    right = {name: document for name, document in documents.items() if not breaches[name]}
+    new = {name: _filled(name, document) for name, document in documents.items() if not breaches[name]}
+    cache.write({_question(name, sources[name]): _written(each) for name, each in new.items()})
+    both = {**known, **new}
+    right = {name: both[name].document for name in sources if name in both}
     if STACK_FILE not in right:
         raise InputError(found)
-    values = {name: with_defaults(doc.value, _schema(name, doc)) for name, doc in right.items()}
+    values = {name: both[name].value for name in right}
     blueprints = tuple(
         sorted(
             (blueprint_from(value, name) for name, value in values.items() if _kind(name) == "blueprint"),
@@ -74,6 +81,35 @@ def parse(sources: Sources, problems: Sequence[Problem] = ()) -> Project:
 
 def _kind(name: str) -> str:
     return {STACK_FILE: "stack", IMAGES_LOCK: "images-lock"}.get(name, "blueprint")
+
+
+def _question(name: str, data: bytes) -> bytes:
+    return b"document %s\0%s" % (os.fsencode(name), data)
+
+
+class _Filled(NamedTuple):
+    """A file in which nothing is wrong, and its value with the schema's defaults."""
+
+    document: Document
+    value: Any
+
+
+def _filled(name: str, document: Document) -> _Filled:
+    return _Filled(document, with_defaults(document.value, _schema(name, document)))
+
+
+def _written(found: _Filled) -> bytes:
+    return yamlio.written(found.document) + b"\n" + json.dumps(found.value).encode()
+
+
+def _known(sources: Sources, cache: Cache) -> dict[str, _Filled]:
+    """The files in which nothing was wrong when they were read before."""
+    questions = {_question(name, data): name for name, data in sources.items()}
+    known = {}
+    for question, answer in cache.read(questions).items():
+        document, _, value = answer.partition(b"\n")
+        known[questions[question]] = _Filled(yamlio.read_again(document), json.loads(value))
+    return known
 
 
 def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.helm import Helm
 from gpuyard.render import kustomize, layers, readme
 from gpuyard.render.charts import servers, umbrella
@@ -14,12 +15,13 @@ __all__ = ["render"]
 Files = Mapping[PurePosixPath, str]
 
 
-def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm) -> Tree:
-    """The tree of a stack; `charts` are ours, by name, which `helm` renders."""
+def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: Cache = NOTHING) -> Tree:
+    """The tree of a stack; `charts` are ours, by name, which `helm` renders, where `cache` doesn't know."""
+    values = servers.values_of(resolved)
     return {
-        **servers.files(resolved, charts),
-        **umbrella.files(resolved),
-        **kustomize.files(resolved, helm),
+        **servers.files(resolved, charts, values),
+        **umbrella.files(resolved, values),
+        **kustomize.files(resolved, helm, cache),
         **layers.files(resolved),
         **readme.files(resolved),
     }

@@ -23,10 +23,12 @@ def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterat
     yield from _of_nodes(project, site.available)
     if any(workload.reach and workload.reach.outside for workload in workloads):
         yield from exposure.stack_notes(stack)
+    found: dict[str, dict[str, None]] = {}
+    for workload in workloads:
+        found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
     for blueprint in project.blueprints:
         yield from KINDS[blueprint.kind].notes(blueprint, site)
-        found = (note for each in workloads if each.name == blueprint.name for note in each.notes)
-        yield from dict.fromkeys(found)
+        yield from found.get(blueprint.name, ())
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:

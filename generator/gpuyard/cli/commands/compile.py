@@ -50,7 +50,8 @@ def command(
     from gpuyard.doors import git
 
     on_error(_result(branch or ""))
-    project = pipeline.load(directory)
+    cache = pipeline.remembered()
+    project = pipeline.load(directory, cache)
     if project.problems:
         pipeline.compile(project)  # raises, with whatever else is wrong: nobody needs to commit it first
     place, named = target or str(directory), branch is not None
@@ -64,7 +65,7 @@ def command(
             _unchanged(snapshot, as_json)
             return
         progress("rendering")
-        compiled = pipeline.compile(project)
+        compiled = pipeline.compile(project, cache)
         plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)

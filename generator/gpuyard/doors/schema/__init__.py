@@ -1,7 +1,7 @@
-"""The one door to jsonschema and cattrs: breaches in plain words at their place, defaults filled in, dataclasses."""
+"""The one door to JSON Schema and cattrs: breaches in plain words at their place, defaults filled in, dataclasses."""
 
 from gpuyard.doors.schema.defaults import with_defaults
 from gpuyard.doors.schema.structure import structured
-from gpuyard.doors.schema.validation import StrictValidator, read_schema, validate
+from gpuyard.doors.schema.validation import faults, is_valid, read_schema, validate
 
-__all__ = ["StrictValidator", "read_schema", "structured", "validate", "with_defaults"]
+__all__ = ["faults", "is_valid", "read_schema", "structured", "validate", "with_defaults"]

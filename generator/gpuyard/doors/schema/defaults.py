@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from gpuyard.doors.schema.acceptance import fits
 
 __all__ = ["with_defaults"]
 
@@ -43,7 +43,14 @@ def _parts(value: Any, schema: Schema, root: Schema) -> list[Schema]:
 
 
 def _fits(value: Any, branch: Schema, root: Schema) -> bool:
-    return Draft202012Validator({"$defs": root.get("$defs", {}), **branch}).is_valid(value)
+    names = id(branch), id(root)
+    if names not in _branches:
+        _branches[names] = (branch, root, {"$defs": root.get("$defs", {}), **branch})
+    return fits(_branches[names][-1], value)
+
+
+_branches: dict[tuple[int, int], tuple[Schema, Schema, Schema]] = {}
+"""Each as a schema of its own; made once, so that it is compiled once."""
 
 
 def _fill_mapping(value: dict[str, Any], schema: Schema, root: Schema) -> None:

@@ -4,9 +4,9 @@ User files are hostile until shown otherwise (they come from pull requests), so 
 of YAML 1.2, in pure Python, with limits, and knows the line and column of everything it read.
 """
 
-from gpuyard.doors.yamlio.document import Document, Path, show_path
+from gpuyard.doors.yamlio.document import Document, Path, read_again, show_path, written
 from gpuyard.doors.yamlio.loader import load_data, parse_manifests
 from gpuyard.doors.yamlio.reader import read
 from gpuyard.doors.yamlio.writer import dump
 
-__all__ = ["Document", "Path", "dump", "load_data", "parse_manifests", "read", "show_path"]
+__all__ = ["Document", "Path", "dump", "load_data", "parse_manifests", "read", "read_again", "show_path", "written"]

@@ -9,7 +9,7 @@ from typing import Any
 from gpuyard.doors.redaction import looks_secret
 from gpuyard.errors import Location, Problem
 
-__all__ = ["Document", "Path", "Place", "show_path"]
+__all__ = ["Document", "Path", "Place", "read_again", "show_path", "written"]
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int, int, int]
@@ -60,6 +60,18 @@ class Document:
                 pending.extend(((*path, index), value[index]) for index in reversed(range(len(value))))
             else:
                 yield path, value, False
+
+
+def written(document: Document) -> bytes:
+    """A whole document as JSON, for `read_again`."""
+    places = [(path, place) for path, place in document.places.items()]
+    return json.dumps([document.file, document.value, places], separators=(",", ":")).encode()
+
+
+def read_again(data: bytes) -> Document:
+    """The document that was written."""
+    file, value, places = json.loads(data)
+    return Document(file, value, {tuple(path): tuple(place) for path, place in places})
 
 
 def show_path(path: Path) -> str:

@@ -23,6 +23,9 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _MAX_KEY = 1000  # readers look no further than 1024 characters for a key's colon
 
 
+_MAPS = (dict, Mapping)
+
+
 def dump(*documents: object) -> str:
     """Mappings, lists and scalars as a YAML stream, keys in their order; the same bytes for the same data.
 
@@ -37,12 +40,14 @@ def dump(*documents: object) -> str:
 
 def _emit(value: object, pad: str, out: list[str]) -> None:
     """Write a value; its first line is already indented, `pad` indents the others."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, _MAPS) and value:
         lead = ""
         for key, item in value.items():
             out.append(lead + _key(key, pad))
             lead = pad
-            if isinstance(item, Mapping) and item:
+            if isinstance(item, str):  # most are, and to ask whether something is a Mapping takes time
+                out.append(f" {_text(item, pad + '  ')}\n")
+            elif isinstance(item, _MAPS) and item:
                 out.append(f"\n{pad}  ")
                 _emit(item, pad + "  ", out)
             elif isinstance(item, list | tuple) and item:
@@ -69,7 +74,7 @@ def _key(key: object, pad: str) -> str:
 
 def _scalar(value: object, pad: str) -> str:
     if isinstance(value, str):
-        return _literal(value, pad) if "\n" in value and not _NOT_LITERAL.search(value) else _line(value)
+        return _text(value, pad)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -82,6 +87,10 @@ def _scalar(value: object, pad: str) -> str:
     if isinstance(value, Mapping | list | tuple):
         return "{}" if isinstance(value, Mapping) else "[]"
     raise TypeError(f"no YAML for {value!r}")
+
+
+def _text(text: str, pad: str) -> str:
+    return _literal(text, pad) if "\n" in text and not _NOT_LITERAL.search(text) else _line(text)
 
 
 def _literal(text: str, pad: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,7 +13,7 @@ from gpuyard.render.patches import added, shared
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
-__all__ = ["files", "shape_values"]
+__all__ = ["Values", "files", "values_of"]
 
 _FOLDER = chart(SERVERS)
 _NOTES = """\
@@ -22,7 +23,15 @@ What they need (KEDA, Prometheus, namespaces, Secrets) is listed in the README o
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]]) -> Tree:
+@dataclass(frozen=True, slots=True)
+class Values:
+    """By blueprint: what holds on every shape, and what each shape adds; without a shape nothing is enabled."""
+
+    base: Mapping[str, Any]
+    shapes: Mapping[str, Mapping[str, Any]]
+
+
+def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]], values: Values) -> Tree:
     """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
     used = {workload.name: workload.chart for workload in resolved.workloads}
     names, known = sorted(used), {name: Chart.of(charts[name]) for name in set(used.values())}
@@ -37,22 +46,16 @@ def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]])
         _FOLDER / "values.schema.json": _schema(names),
         _FOLDER / "templates" / "NOTES.txt": _NOTES,
     }
-    base, shapes = _split(resolved)
-    tree[_FOLDER / "values.yaml"] = header + yamlio.dump(base)
-    for shape, content in shapes.items():
+    tree[_FOLDER / "values.yaml"] = header + yamlio.dump(values.base)
+    for shape, content in values.shapes.items():
         tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
     for name in sorted(known):
         tree.update({_FOLDER / "charts" / name / path: text for path, text in charts[name].items()})
     return tree
 
 
-def shape_values(resolved: Resolved) -> Mapping[str, Mapping[str, Any]]:
-    """What values-<shape>.yaml holds, by shape."""
-    return _split(resolved)[1]
-
-
-def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Values that hold on every shape, and what each shape adds; without a shape nothing is enabled."""
+def values_of(resolved: Resolved) -> Values:
+    """Those of all workloads."""
     base: dict[str, Any] = {}
     shapes: dict[str, dict[str, Any]] = {}
     for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
@@ -60,7 +63,7 @@ def _split(resolved: Resolved) -> tuple[dict[str, Any], dict[str, dict[str, Any]
         base[name] = {**shared(list(each.values())), "enabled": False}
         for shape, full in each.items():
             shapes.setdefault(shape, {})[name] = added(base[name], full)
-    return base, dict(sorted(shapes.items()))
+    return Values(base, dict(sorted(shapes.items())))
 
 
 def _schema(names: Sequence[str]) -> str:

@@ -1,0 +1,40 @@
+"""Whether a value keeps to a schema, in a hundredth of the time that it takes to say why it doesn't."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+__all__ = ["accepts", "fits"]
+
+_compiled: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+"""By the identity of the schema, which is kept so that no other gets it: schemas are few, and read once."""
+
+
+def accepts(schema: Mapping[str, Any], value: object) -> bool:
+    """True: the strict validator finds nothing either. False: it has to be asked, being stricter in one point."""
+    return fits(schema, value) and not _has_whole_float(value)
+
+
+def fits(schema: Mapping[str, Any], value: object) -> bool:
+    """Whether a value keeps to a schema as the standard has it, where 1.0 is an integer."""
+    try:
+        return _validator(schema).is_valid(value)
+    except ValueError:  # a value that no JSON can hold, or a schema that isn't one: the strict validator says which
+        return False
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    found = _compiled.get(id(schema))
+    if found is None:
+        found = _compiled[id(schema)] = (schema, Draft202012Validator(dict(schema)))
+    return found[1]
+
+
+def _has_whole_float(value: object) -> bool:
+    """1.0 is an integer to JSON Schema, and travels on as a float."""
+    if isinstance(value, dict):
+        return any(map(_has_whole_float, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_whole_float, value))
+    return isinstance(value, float) and value.is_integer()

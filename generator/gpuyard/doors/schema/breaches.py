@@ -1,0 +1,110 @@
+"""JSON Schema (2020-12) as users meet it: every error in plain words, at its place in the file.
+
+A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from gpuyard.doors.schema.violation import Violation, nearest_branch
+from gpuyard.doors.schema.wording import bad_name, describe, identity, unknown
+from gpuyard.doors.yamlio import Document
+from gpuyard.errors import Problem
+
+__all__ = ["StrictValidator", "breaches"]
+
+
+def breaches(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
+    """The ways in which a document breaks its schema, in the order of the file; a hundred at most."""
+    violations = list(map(Violation.of, StrictValidator(schema).iter_errors(document.value)))
+    mistyped = {each.path for each in violations if each.keyword == "type"}  # there, nothing else is worth saying
+    ordered = sorted(
+        (each for each in violations if each.keyword == "type" or each.path not in mistyped),
+        key=lambda violation: document.at(violation.path),
+    )
+    problems = (problem for violation in ordered for problem in _problems(document, violation))
+    return sorted(set(islice(problems, _MAX_PROBLEMS)))
+
+
+def _problems(document: Document, violation: Violation) -> Iterator[Problem]:
+    path = violation.path
+    if violation.of_name:
+        yield document.problem((*path, violation.value), bad_name(violation), key=True)
+    elif violation.keyword in _OF_KEYS:
+        for key, message in _OF_KEYS[violation.keyword](violation):
+            yield document.problem((*path, key), message, key=True)
+    elif nearest := nearest_branch(violation):
+        for each in nearest:
+            yield from _problems(document, each)
+    else:
+        yield document.problem(path, describe(violation))
+
+
+def _surplus(violation: Violation) -> Iterator[tuple[str, str]]:
+    known, patterns = violation.rule.get("properties", {}), violation.rule.get("patternProperties", {})
+    for key in violation.value:
+        if key not in known and not _matches(key, patterns):
+            yield key, unknown(key, known)
+
+
+def _missing(violation: Violation) -> Iterator[tuple[str, str]]:
+    return ((key, "is missing; add it") for key in violation.wanted if key not in violation.value)
+
+
+def _companions(violation: Violation) -> Iterator[tuple[str, str]]:
+    for key in violation.wanted.keys() & violation.value.keys():
+        for other in violation.wanted[key]:
+            if other not in violation.value:
+                yield other, f"is required with {key}; add it"
+
+
+_OF_KEYS: Mapping[str, Callable[[Violation], Iterator[tuple[str, str]]]] = {
+    "additionalProperties": _surplus,
+    "required": _missing,
+    "dependentRequired": _companions,
+}
+"""Keywords that are about the keys of a mapping: each key, and what is wrong with it."""
+
+
+def _matches(key: str, patterns: Iterable[str]) -> bool:
+    return any(re.search(pattern, key) for pattern in patterns)
+
+
+def _pattern(
+    _validator: Validator, pattern: str, instance: object, rule: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """As in ECMA 262, `$` is the end of the text and not of its last line; too long a text isn't matched."""
+    if not isinstance(instance, str) or len(instance) > rule.get("maxLength", len(instance)):
+        return
+    if not re.search(_ECMA_END.sub(_end, pattern), instance):
+        yield ValidationError("")
+
+
+def _end(match: re.Match[str]) -> str:
+    return r"\Z" if match.group() == "$" else match.group()
+
+
+def _unique(
+    _validator: Validator, wanted: bool, instance: object, _rule: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """In linear time; the library compares every pair of mappings."""
+    if wanted and isinstance(instance, list) and len(set(map(identity, instance))) < len(instance):
+        yield ValidationError("")
+
+
+_MAX_PROBLEMS = 100
+_ECMA_END = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$")
+# JSON Schema takes 1.0 for an integer; here it would travel on as a float and be written as one.
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine(
+    "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+)
+StrictValidator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}, type_checker=_TYPES
+)
