@@ -1,7 +1,5 @@
 """charts/vllm: the server's pod: hardened, patient at the start, unhurried at the end."""
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -281,11 +279,6 @@ def test_the_start_budget_is_kept_everywhere(seconds: int) -> None:
     assert objects(values)["Deployment"]["spec"]["progressDeadlineSeconds"] == seconds + 300 + 330
 
 
-def test_the_download_counts_towards_the_deadline() -> None:
-    values = case("shared-cache", download={"timeoutSeconds": 3600})
-    assert objects(values)["Deployment"]["spec"]["progressDeadlineSeconds"] == 3600 + 1800 + 900 + 330
-
-
 def test_probes_ask_for_health_which_needs_no_key() -> None:
     container = server(case("shared-cache"))
     for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -293,150 +286,6 @@ def test_probes_ask_for_health_which_needs_no_key() -> None:
         assert container[kind]["timeoutSeconds"] <= container[kind]["periodSeconds"]
     liveness = container["livenessProbe"]
     assert liveness["periodSeconds"] * liveness["failureThreshold"] >= 60
-
-
-def test_weights_are_copied_once_for_all_pods(tmp_path: Path) -> None:
-    job, wait = download(), await_weights()
-    wanted, ignore, marker, seconds = job["args"]
-    assert json.loads(wanted) == [
-        ["meta-llama/Llama-3.1-8B-Instruct", "0e9e39f249a16976918f6564b8830bc894c89659"],
-        ["acme/sql-lora", "0123456789abcdef0123456789abcdef01234567"],
-    ]
-    assert json.loads(ignore) == ["original/*"]
-    assert seconds == "7200"
-    assert wait["args"][0] == marker
-    here = tmp_path / "ready" / "marker"
-    (tmp_path / "huggingface_hub.py").write_text(COPY)
-    with subprocess.Popen(argv(wait, tmp_path, str(here), "300"), stderr=subprocess.PIPE, text=True) as waiting:
-        assert waiting.stderr
-        assert "look at the download Job" in waiting.stderr.readline()
-        assert waiting.poll() is None
-        assert copy(tmp_path, here).returncode == 0
-        assert waiting.wait(timeout=10) == 0
-    assert here.read_text() == "/cache/a/b/None\n/cache/a/lora/1\n"
-
-
-COPY = "def snapshot_download(name, revision, **_): return f'/cache/{name}/{revision}'\n"
-FAIL = """\
-class Failure(Exception):
-    def __init__(self, status):
-        self.response = type("Response", (), {{"status_code": status}})
-def snapshot_download(name, revision, **_):
-    {0}
-"""
-
-
-def download() -> Spec:
-    found = objects(case("shared-cache"))["download-Job"]["spec"]["template"]["spec"]["containers"][0]
-    assert isinstance(found, dict)
-    return found
-
-
-def await_weights() -> Spec:
-    return names(pod(case("shared-cache"))["initContainers"])["await-weights"]
-
-
-def argv(container: Spec, library: Path, *args: str, before: str = "") -> list[str]:
-    """The container's own command, with a huggingface_hub of the test's."""
-    script = f"import sys; sys.path.insert(0, {str(library)!r})\n" + before + container["command"][-1]
-    return [sys.executable, *container["command"][1:-1], script, *args]
-
-
-def copy(library: Path, marker: Path, seconds: int = 60, before: str = "") -> subprocess.CompletedProcess[str]:
-    wanted = json.dumps([["a/b", ""], ["a/lora", "1"]])
-    command = argv(download(), library, wanted, "[]", str(marker), str(seconds), before=before)
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-
-
-@pytest.mark.parametrize(
-    ("failure", "words"),
-    [
-        ("raise Failure(401)", "a/b: Hugging Face answers 401: the token is missing or wrong"),
-        ("raise OSError('no cached snapshot') from Failure(403)", "hasn't accepted the model's licence"),
-        ("raise Failure(404)", "a/b: Hugging Face has no such model, or no revision main of it"),
-        ("raise Failure(503)", "a/b: Hugging Face answers 503"),
-        ("import socket; socket.create_connection(('127.0.0.1', 1))", "can't be reached (ConnectionRefusedError: "),
-        ("raise PermissionError(13, 'Permission denied', '/cache/hf')", "/cache/hf: user "),
-        ("raise OSError(28, 'No space left on device', '/cache/hf/x')", "/cache/hf/x: No space left on device: make"),
-    ],
-)
-def test_a_copy_that_fails_says_why_in_one_line(tmp_path: Path, failure: str, words: str) -> None:
-    (tmp_path / "huggingface_hub.py").write_text(FAIL.format(failure))
-    done = copy(tmp_path, tmp_path / "ready" / "marker")
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "ready" / "marker").exists()
-
-
-def test_a_cache_that_is_not_the_users_is_named_before_anything_is_copied(tmp_path: Path) -> None:
-    (tmp_path / "huggingface_hub.py").write_text("raise SystemExit('too late')")
-    refuse = (
-        "import os\ndef refuse(path, **_): raise PermissionError(13, 'Permission denied', path)\nos.makedirs = refuse\n"
-    )
-    done = copy(tmp_path, Path("/cache/ready/marker"), before=refuse)
-    assert done.returncode == 1
-    assert done.stderr.startswith(
-        f"/cache/ready: user {os.getuid()}, group {os.getgid()} may not write (Permission denied)"
-    )
-    assert "squash" in done.stderr
-
-
-def test_a_copy_that_hangs_ends_and_is_tried_again(tmp_path: Path) -> None:
-    """Also while it waits for its threads; the Job has no deadline and counts no failures."""
-    hang = "import concurrent.futures, time; concurrent.futures.ThreadPoolExecutor().submit(time.sleep, 60).result()"
-    (tmp_path / "huggingface_hub.py").write_text(FAIL.format(hang))
-    done = copy(tmp_path, tmp_path / "ready" / "marker", seconds=1)
-    assert done.returncode == 1
-    assert done.stderr == ("the copy isn't complete after 1 s (download.timeoutSeconds); it goes on in another try\n")
-    spec = objects(case("shared-cache"))["download-Job"]["spec"]
-    assert "activeDeadlineSeconds" not in spec
-    assert (spec["backoffLimit"], spec["template"]["spec"]["restartPolicy"]) == (2**31 - 1, "OnFailure")
-
-
-def test_an_error_of_our_own_keeps_its_traceback(tmp_path: Path) -> None:
-    (tmp_path / "huggingface_hub.py").write_text(FAIL.format("raise TypeError('unexpected')"))
-    assert "Traceback" in copy(tmp_path, tmp_path / "ready" / "marker").stderr
-
-
-def test_pods_wait_for_what_is_ignored_no_more() -> None:
-    def marker(**changes: Any) -> Any:
-        return names(pod(case("shared-cache", **changes))["initContainers"])["await-weights"]["args"][0]
-
-    assert marker() != marker(download={"ignore": []})
-
-
-def test_another_download_is_another_job() -> None:
-    def name(**changes: Any) -> str:
-        return str(objects(case("shared-cache", **changes))["download-Job"]["metadata"]["name"])
-
-    changes: list[Spec] = [
-        {},
-        {"model": {"revision": "main"}},
-        {"image": {"tag": "v0.33.0"}},
-        {"download": {"ignore": []}},
-        {"download": {"adapters": [{"id": "acme/sql", "revision": "0" * 40}]}},
-        {"commonLabels": {"app.kubernetes.io/part-of": "another"}},
-        {"commonLabels": {"team": "chat"}},
-    ]
-    found = [name(**change) for change in changes]
-    assert len(set(found)) == len(found)
-    assert name() == name(args=["--max-model-len=1"])
-    assert all(len(one) <= 63 and one.startswith("chat-download-") for one in found)
-    assert len(name(fullnameOverride="a" * 46)) <= 63
-
-
-def test_pods_wait_for_the_adapters_that_are_copied_with_the_weights() -> None:
-    adapters = [{"id": "acme/sql", "revision": "0" * 40}]
-    plain, more = (objects(case("shared-cache", download={"adapters": each})) for each in ([], adapters))
-    [first, second] = [
-        found["download-Job"]["spec"]["template"]["spec"]["containers"][0]["args"] for found in (plain, more)
-    ]
-    assert json.loads(second[0]) == [*json.loads(first[0]), ["acme/sql", "0" * 40]]
-    assert first[2] != second[2]
-    for found, args in ((plain, first), (more, second)):
-        wait = names(found["Deployment"]["spec"]["template"]["spec"]["initContainers"])["await-weights"]
-        assert wait["args"][0] == args[2]
 
 
 # --- end ----------------------------------------------------------------------------------------------------

@@ -154,7 +154,8 @@ def test_a_layer_waits_for_the_one_before_and_models_for_all(kustomizations: Map
         "platform-crds": [],
         "platform-controllers": ["platform-crds"],
         "platform-configs": ["platform-controllers"],
-        "inference-chat": ["platform-configs"],
+        "inference-chat-weights": ["platform-configs"],
+        "inference-chat": ["platform-configs", "inference-chat-weights"],
     }
 
 
@@ -170,6 +171,7 @@ def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Obje
         "platform-crds": "all",
         "platform-controllers": "named",
         "platform-configs": "all",
+        "inference-chat-weights": "all",
         "inference-chat": "all",
     }
     checks = kustomizations["platform-controllers"]["healthChecks"]

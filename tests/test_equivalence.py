@@ -50,8 +50,12 @@ def test_render_shows_what_the_overlay_builds(shape: str, demo_path: Path, demo:
     helm = Embedded(shipped_charts())
     for workload in demo.workloads:
         if workload.shape.name == shape:
-            built = run(kubectl, "kustomize", demo_path / "overlays" / shape / workload.name)
-            assert by_name(built) == by_name(objects(demo, workload, helm))
+            assert workload.first
+            folder = demo_path / "overlays" / shape / workload.name
+            rest, first = (run(kubectl, "kustomize", each) for each in (folder, folder / "weights"))
+            assert by_name([*first, *rest]) == by_name(objects(demo, workload, helm))
+            assert all(map(workload.first.holds, first))
+            assert not any(map(workload.first.holds, rest))
 
 
 def test_both_backends_give_the_same_tree(demo: Resolved, demo_tree: Tree, helm_binary: Path) -> None:

@@ -18,6 +18,7 @@ from tests.projects import resolved
 Spec = dict[str, Any]
 
 MODELS = ("inference-assistant", "inference-chat", "inference-docs")
+WEIGHTS = tuple(f"{name}-weights" for name in MODELS)
 LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
 
 
@@ -56,7 +57,7 @@ def seconds(duration: str) -> int:
 
 def test_the_entry_names_every_part(demo_tree: Tree) -> None:
     specs = kustomizations(demo_tree)
-    assert sorted(specs) == sorted(["demo", *LAYERS, *MODELS])
+    assert sorted(specs) == sorted(["demo", *LAYERS, *MODELS, *WEIGHTS])
     for spec in specs.values():
         # The entry's own folder is applied as it is; every other has a file that says what is in it.
         assert folder(spec) == "clusters/phx" or PurePosixPath(folder(spec)) / "kustomization.yaml" in demo_tree
@@ -78,7 +79,8 @@ def test_a_layer_waits_for_the_one_before(demo_tree: Tree) -> None:
 def test_a_model_waits_for_all_that_it_needs_and_for_no_other_model(name: str, demo_tree: Tree) -> None:
     specs = kustomizations(demo_tree)
     earlier = [folder(specs[each]) for each in before(specs, name)]
-    assert sorted(earlier) == ["platform/configs", "platform/controllers", "platform/crds"]
+    own = f"{folder(specs[name])}/weights"
+    assert set(earlier) == {own, "platform/configs", "platform/controllers", "platform/crds"}
     assert any("keda" in found(demo_tree, each, "HelmRelease") for each in earlier)
     assert any(specs[name]["targetNamespace"] in found(demo_tree, each, "Namespace") for each in earlier)
 
@@ -92,6 +94,25 @@ def test_what_is_defined_comes_after_its_definition(demo_tree: Tree) -> None:
     assert definitions == {"platform-crds"}
     assert users
     assert all(definitions <= set(before(specs, name)) for name in (*users, *MODELS))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_weights_are_in_the_cache_before_a_server_changes(name: str, demo_tree: Tree) -> None:
+    """Flux applies what depends on another only at the same commit, and waits for Jobs until they are complete."""
+    specs = kustomizations(demo_tree)
+    weights = specs[f"{name}-weights"]
+    assert weights["wait"] is True
+    assert weights["sourceRef"] == specs[name]["sourceRef"]
+    assert weights["targetNamespace"] == specs[name]["targetNamespace"]
+    assert found(demo_tree, f"base/{name.removeprefix('inference-')}/weights", "Job")
+
+
+def test_nothing_comes_first_where_nothing_is_downloaded() -> None:
+    whole = resolved({"storage": {"download": False}})
+    tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
+    assert "inference-chat-weights" not in kustomizations(tree)
+    assert before(kustomizations(tree), "inference-chat") == list(reversed(LAYERS))
+    assert not [path for path in tree if "weights" in path.parts]
 
 
 # --- deleting ------------------------------------------------------------------------------------------------
@@ -125,20 +146,15 @@ def rollout(values: Mapping[str, Any]) -> int:
     return int(schedule + values["autoscaling"]["maxReplicas"] * (sum(values["drain"].values()) + start) + 60)
 
 
-def test_a_model_may_take_its_download_and_every_replica_s_start(demo: Resolved, demo_tree: Tree) -> None:
+def test_a_download_may_take_its_time_and_a_model_every_replica_s_start(demo: Resolved, demo_tree: Tree) -> None:
     specs = kustomizations(demo_tree)
     assert {placement.workload.max_replicas for placement in demo.placements} == {2, 4}
     for workload in (placement.workload for placement in demo.placements):
         download = workload.values["download"]["timeoutSeconds"]
+        schedule = workload.values["budget"]["scheduleSeconds"]
         assert download >= 1800
-        assert seconds(specs[f"inference-{workload.name}"]["timeout"]) == rollout(workload.values) + download
-
-
-def test_without_a_download_nobody_waits_for_it() -> None:
-    whole = resolved({"storage": {"download": False}, "scaling": {"max": 3}})
-    tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
-    (placement,) = whole.placements
-    assert seconds(kustomizations(tree)["inference-chat"]["timeout"]) == rollout(placement.workload.values)
+        assert seconds(specs[f"inference-{workload.name}"]["timeout"]) == rollout(workload.values)
+        assert seconds(specs[f"inference-{workload.name}-weights"]["timeout"]) == schedule + download + 60
 
 
 def test_a_layer_may_take_as_long_as_its_releases(demo_tree: Tree) -> None:
@@ -258,4 +274,8 @@ def test_a_cluster_is_told_of_its_own_models() -> None:
         name: [folder(spec) for each, spec in kustomizations(tree, name).items() if each not in ("demo", *LAYERS)]
         for name in ("phx", "iad", "fra")
     }
-    assert paths == {"phx": ["overlays/a10/chat"], "iad": ["overlays/h100/chat"], "fra": []}
+    assert paths == {
+        "phx": ["overlays/a10/chat/weights", "overlays/a10/chat"],
+        "iad": ["overlays/h100/chat/weights", "overlays/h100/chat"],
+        "fra": [],
+    }

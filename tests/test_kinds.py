@@ -79,6 +79,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             surge=0,
             sync_timeout=600,
             image=site.image("docker.io/acme/toy", "1"),
+            first=None,
             chart="toy",
             values={"name": blueprint.name, "command": blueprint.spec.command, "label": shape.name},
             needs=Needs(secrets=(SecretUse("toy-token", "token", f"{blueprint.name}: playing"),)),

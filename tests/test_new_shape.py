@@ -30,6 +30,7 @@ gpu:
 node:
   resource: amd.com/gpu
   instanceTypeLabel: example.com/oci-shape
+  arch: amd64
   taint: {key: amd.com/gpu, value: present, effect: NoExecute}
   source: made up
   date: "2026-11-28"

@@ -10,6 +10,7 @@ from gpuyard.errors import InputError
 from gpuyard.fit.budget import Origin, load_budget
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
+from gpuyard.resolve.workload import First
 from tests.projects import BLUEPRINT, STACK, chart_values, flags, merged, problems, resolved, workload
 from tests.test_blueprint_fields import FACTS, HERE
 
@@ -126,12 +127,43 @@ def test_refused(spec: dict[str, Any], message: str) -> None:
 # --- the Job that downloads, and caches -----------------------------------------------------------------------
 
 
-def test_one_job_downloads_into_the_shared_cache() -> None:
+def test_one_job_downloads_into_the_shared_cache_before_servers_change() -> None:
     found = chart_values({})
-    assert found["download"] == {"enabled": True, "timeoutSeconds": 1800}
+    assert found["download"] == {
+        "enabled": True,
+        "first": True,
+        "timeoutSeconds": 1800,
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+    }
     with_job, without = workload({}), workload({"storage": {"download": False}})
-    assert with_job.sync_timeout == rollout(Origin.FSS) + 1800
+    assert with_job.sync_timeout == rollout(Origin.FSS)
+    assert with_job.first == First(frozenset({"download", "cache"}), 900 + 1800 + 60)
     assert without.sync_timeout == rollout(Origin.HF)
+    assert without.first is None
+
+
+@pytest.mark.parametrize(
+    ("form", "copied"),
+    [
+        (None, None),
+        ("auto", None),
+        ("hf", "hf"),
+        ("safetensors", "safetensors"),
+        ("fastsafetensors", "safetensors"),
+        ("runai_streamer", "safetensors"),
+        ("sharded_state", "safetensors"),
+        ("mistral", "mistral"),
+        ("pt", "pt"),
+        ("npcache", "pt"),
+        ("gguf", "gguf"),
+        ("tensorizer", "all"),
+        ("of-a-plugin", "all"),
+    ],
+)
+def test_what_vllm_loads_is_copied(form: str | None, copied: str | None) -> None:
+    args = {"load-format": form} if form else {}
+    assert chart_values({"serving": {"args": args}})["download"].get("format") == copied
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ The tests follow each other: each leaves the cluster in step with the repository
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
+import yaml
 
 from gpuyard.catalogue.shapes import catalogue
 from tests.cluster import conditions
@@ -19,12 +22,13 @@ from tests.cluster.objects import read as read_objects
 from tests.cluster.repository import Repository
 from tests.e2e.gitops import CLUSTER, Gitops
 from tests.e2e.scaler import Scaler
+from tests.releases.stored import load
 
 Record = Callable[[str, object], None]
 BLUEPRINTS = {"chat": "a10", "docs": "a100", "assistant": "h100"}
 LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
 KINDS = (
-    *("configmap", "deployment", "horizontalpodautoscaler", "job", "networkpolicy", "persistentvolumeclaim"),
+    *("deployment", "horizontalpodautoscaler", "job", "networkpolicy", "persistentvolumeclaim"),
     *("poddisruptionbudget", "podmonitor", "prometheusrule", "scaledobject", "service", "serviceaccount"),
 )
 FLUX = "-n flux-system"
@@ -78,7 +82,8 @@ def arrive(cluster: Cluster, revision: str, *names: str, within: float = 90) -> 
 
 
 def everything(gitops: Gitops) -> list[str]:
-    return ["demo", *LAYERS, *(f"inference-{name}" for name in BLUEPRINTS if f"inference-{name}" in entry(gitops))]
+    inference = [each["metadata"]["name"] for each in yaml.safe_load_all(entry(gitops)) if each]
+    return ["demo", *LAYERS, *inference]
 
 
 def entry(gitops: Gitops) -> str:
@@ -93,6 +98,43 @@ def pods(cluster: Cluster, name: str) -> list[Object]:
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "server"}
     found = cluster.objects("pod", namespace="inference", labels=labels)
     return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def ready(cluster: Cluster, name: str) -> set[str]:
+    """Pods that serve."""
+    found = [pod for pod in pods(cluster, name) if condition(pod, "Ready").get("status") == "True"]
+    return {pod["metadata"]["uid"] for pod in found}
+
+
+@contextmanager
+def watched(cluster: Cluster, name: str) -> Iterator[list[set[str]]]:
+    """Pods that serve, ten times a second."""
+    seen: list[set[str]] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            seen.append(ready(cluster, name))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def download(cluster: Cluster, name: str) -> Object:
+    """The Job that copies a blueprint's weights: there is one, also while Flux replaces it."""
+    labels = {"app.kubernetes.io/name": f"{name}-download"}
+    (found,) = cluster.objects("job", namespace="inference", labels=labels)
+    return found
+
+
+def wanted_job(gitops: Gitops, name: str) -> str:
+    """What the repository calls it."""
+    return str(yaml.safe_load(gitops.read(f"base/{name}/weights/job.yaml"))["metadata"]["name"])
 
 
 def state_of(cluster: Cluster) -> dict[str, Object]:
@@ -154,7 +196,8 @@ def test_a_changed_context_rolls_that_blueprint_only_and_a_revert_restores_it(cl
     revision = gitops.change("blueprints/chat.yaml", "contextLength: 16384", "contextLength: 8192")
     fetch(cluster)
     arrive(cluster, revision, *everything(gitops))
-    assert "max-model-len: 8192" in cluster.get(f"configmap/chat {HERE}")["data"]["config.yaml"]
+    (server,) = deployment(cluster, "chat")["spec"]["template"]["spec"]["containers"]
+    assert "--max-model-len=8192" in server["args"]
     assert not uids["chat"] & {pod["metadata"]["uid"] for pod in pods(cluster, "chat")}
     for other in ("docs", "assistant"):
         assert {pod["metadata"]["uid"] for pod in pods(cluster, other)} == uids[other]
@@ -223,6 +266,150 @@ def test_a_model_that_loads_slowly_but_within_its_budget_never_fails(cluster: Cl
     progressing = condition(deployment(cluster, "chat"), "Progressing")
     assert progressing["reason"] == "NewReplicaSetAvailable"
     arrive(cluster, revision, *everything(gitops))
+
+
+MODEL = "    name: llama-3.1-8b-instruct\n"
+
+
+def revised(commit: str) -> str:
+    """The same model at another commit of its repository."""
+    return f"{MODEL}    source: hf://meta-llama/Llama-3.1-8B-Instruct@{commit * 40}\n"
+
+
+def test_a_new_revision_leaves_no_second_without_a_server(
+    cluster: Cluster, gitops: Gitops, record_property: Record
+) -> None:
+    """The old servers run until its weights are in the cache, and then make room one by one."""
+    cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=2")
+    cluster.wait(f"deployment/chat {HERE}", ".status.availableReplicas=2", within=60)
+    old, before = ready(cluster, "chat"), download(cluster, "chat")["metadata"]["name"]
+    cluster.pods.ready_after("chat-download", 15)
+    cluster.pods.ready_after("chat", 3)
+    try:
+        with watched(cluster, "chat") as seen:
+            revision = gitops.change("blueprints/chat.yaml", MODEL, revised("1"))
+            fetch(cluster)
+            job = wanted_job(gitops, "chat")
+            assert job != before
+            cluster.wait(f"job/{job} {HERE}", "exists", within=60)
+            began = len(seen)
+            cluster.wait(f"job/{job} {HERE}", "Complete", within=60)
+            copied = len(seen)
+            arrive(cluster, revision, *everything(gitops), within=120)
+    finally:
+        cluster.pods.reset()
+    assert copied - began > 100, "the copy was too short to show anything"
+    assert all(each == old for each in seen[:copied])
+    assert min(map(len, seen)) == 1, "two servers in place are never both away"
+    assert len(ready(cluster, "chat") - old) == 2
+    assert download(cluster, "chat")["metadata"]["name"] == job
+    record_property("a new revision", f"{copied / 10:.0f} s of copy with 2 servers, {len(seen) / 10:.0f} s in all")
+    cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=1")
+    cluster.wait(f"deployment/chat {HERE}", ".status.replicas=1", within=60)
+
+
+def test_a_download_that_fails_leaves_the_old_server_until_it_is_mended(cluster: Cluster, gitops: Gitops) -> None:
+    old, generation = ready(cluster, "chat"), deployment(cluster, "chat")["metadata"]["generation"]
+
+    def waits(item: Object | None) -> bool:
+        """Waiting for its weights."""
+        found = condition(item or {}, "Ready")
+        return found.get("reason") == "DependencyNotReady" and "inference-chat-weights" in found["message"]
+
+    cluster.pods.ready_after("chat-download", "never")
+    try:
+        with watched(cluster, "chat") as seen:
+            revision = gitops.change("blueprints/chat.yaml", revised("1"), revised("2"))
+            fetch(cluster)
+            cluster.wait(f"kustomization/inference-chat {FLUX}", waits, within=60)
+            others = [name for name in everything(gitops) if not name.startswith("inference-chat")]
+            arrive(cluster, revision, *others)
+            time.sleep(10)
+        assert all(each == old for each in seen)
+        assert deployment(cluster, "chat")["metadata"]["generation"] == generation
+        assert condition(download(cluster, "chat"), "Complete") == {}
+    finally:
+        cluster.pods.ready_after("chat-download", 0)  # a token, a license, the network, the volume
+    arrive(cluster, revision, *everything(gitops), within=120)
+    assert not ready(cluster, "chat") & old
+
+
+def test_a_new_vllm_makes_the_same_download_anew(cluster: Cluster, gitops: Gitops) -> None:
+    """A Job's pod can't be changed: Flux replaces it under its name, and it finds its weights in the cache."""
+    before = {name: download(cluster, name)["metadata"] for name in BLUEPRINTS}
+    stack = gitops.read("stack.yaml")
+    revision = gitops.change("stack.yaml", "spec:\n", "spec:\n  vllm: {version: 0.33.0}\n")
+    fetch(cluster)
+    arrive(cluster, revision, *everything(gitops), within=180)
+    for name, old in before.items():
+        new = download(cluster, name)
+        assert new["metadata"]["name"] == old["name"]
+        assert new["metadata"]["uid"] != old["uid"]
+        images = {
+            each["spec"]["template"]["spec"]["containers"][0]["image"] for each in (new, deployment(cluster, name))
+        }
+        assert len(images) == 1
+        assert images.pop().endswith(":v0.33.0")
+    revision = gitops.write("stack.yaml", stack)
+    fetch(cluster)
+    arrive(cluster, revision, *everything(gitops), within=180)
+
+
+def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster, gitops: Gitops) -> None:
+    """There the download was part of its model's Kustomization: what is now in one of its own goes over to it."""
+    claim = cluster.get(f"persistentvolumeclaim/chat-cache {HERE}")["metadata"]["uid"]
+    release = load("0.2.1")["a10"]
+    chat = [each for each in release if each["metadata"]["labels"]["app.kubernetes.io/name"].startswith("chat")]
+    kept = [each for each in yaml.safe_load_all(entry(gitops)) if each["metadata"]["name"] != "inference-chat-weights"]
+    for each in kept:
+        if each["metadata"]["name"] == "inference-chat":
+            each["spec"]["dependsOn"] = [{"name": "platform-configs"}]
+    content = {
+        f"clusters/{CLUSTER}/inference.yaml": yaml.safe_dump_all(kept),
+        "overlays/a10/chat/kustomization.yaml": yaml.safe_dump({"resources": ["chat.yaml"]}),
+        "overlays/a10/chat/chat.yaml": yaml.safe_dump_all(chat),
+    }
+    gitops.repo.commit(content, "As 0.2 made it")
+    fetch(cluster)
+    cluster.wait(f"kustomization/inference-chat-weights {FLUX}", "deleted", within=60)
+    arrive(cluster, gitops.repo.revision, "inference-chat")
+    cluster.reconcile(f"kustomization/inference-chat {FLUX}", within=120)  # what went with the other
+    assert owner(cluster, "networkpolicy/chat-download") == owner(cluster, "job/" + old_job(chat)) == "inference-chat"
+    assert owner(cluster, "persistentvolumeclaim/chat-cache") == "inference-chat"
+
+    seen: set[str] = set()
+
+    def upgraded(item: Object | None) -> bool:
+        """At the revision and Ready, and never failed on the way."""
+        found = condition(item or {}, "Ready")
+        seen.add(f"{found.get('status')} {found.get('reason')}")
+        return (item or {}).get("status", {}).get("lastAppliedRevision") == revision and found.get("status") == "True"
+
+    gitops.repo.revert()
+    revision = gitops.repo.revision
+    fetch(cluster)
+    cluster.wait(f"kustomization/inference-chat {FLUX}", upgraded, within=120)
+    arrive(cluster, revision, *everything(gitops), within=120)
+    assert not {each for each in seen if each.startswith("False") and "Dependency" not in each}, seen
+    cache = cluster.get(f"persistentvolumeclaim/chat-cache {HERE}")["metadata"]
+    assert cache["uid"] == claim
+    assert "deletionTimestamp" not in cache
+    job = download(cluster, "chat")["metadata"]["name"]
+    for named in ("persistentvolumeclaim/chat-cache", "networkpolicy/chat-download", f"job/{job}"):
+        assert owner(cluster, named) == "inference-chat-weights"
+    assert owner(cluster, "deployment/chat") == "inference-chat"
+    assert job != old_job(chat)
+
+
+def owner(cluster: Cluster, named: str) -> str:
+    """The Kustomization that an object belongs to."""
+    labels: dict[str, str] = cluster.get(f"{named} {HERE}")["metadata"]["labels"]
+    return labels["kustomize.toolkit.fluxcd.io/name"]
+
+
+def old_job(objects: list[Object]) -> str:
+    (name,) = [each["metadata"]["name"] for each in objects if each["kind"] == "Job"]
+    return str(name)
 
 
 def test_a_broken_branch_changes_nothing_and_says_so(cluster: Cluster, gitops: Gitops) -> None:

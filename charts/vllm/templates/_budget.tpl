@@ -10,9 +10,9 @@
 {{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
 {{- end }}
 
-{{- /* The old pod's end, a node, the image, the weights, the start. */}}
+{{- /* The old pod's end, a node, the image, the weights where they may come later, the start. */}}
 {{- define "vllm.progressSeconds" -}}
-{{- $download := ternary .Values.download.timeoutSeconds 0 .Values.download.enabled }}
+{{- $download := ternary .Values.download.timeoutSeconds 0 (and .Values.download.enabled (not .Values.download.first)) }}
 {{- add (include "vllm.graceSeconds" .) (include "vllm.arrivalSeconds" .) $download }}
 {{- end }}
 

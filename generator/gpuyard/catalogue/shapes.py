@@ -93,6 +93,8 @@ class Shape:
     """Name of the GPUs as a resource of a node."""
     instance_type_label: str
     """Label of a node whose value is the OCI shape."""
+    arch: str
+    """The processors' architecture, as the label kubernetes.io/arch has it."""
     taint: Taint
     read_only_root_filesystem: bool
     read_only_root_reason: str
@@ -136,6 +138,7 @@ def _shape(folder: Traversable) -> Shape:
         nodes={name: _node(name, row, data["name"], gpu) for name, row in data["shapes"].items()},
         resource=node["resource"],
         instance_type_label=node["instanceTypeLabel"],
+        arch=node["arch"],
         taint=Taint(**node["taint"]),
         read_only_root_filesystem=root["enabled"],
         read_only_root_reason=root["reason"],

@@ -6,7 +6,7 @@ from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors
 from gpuyard.render.engines import ENGINES
-from gpuyard.render.kustomize import kustomization
+from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree, cluster, platform
 

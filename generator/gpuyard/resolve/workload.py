@@ -10,7 +10,7 @@ from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.project.stack import Stack
 
-__all__ = ["Fact", "Needs", "Placement", "Reach", "Refusal", "Resolved", "SecretUse", "Volume", "Workload"]
+__all__ = ["Fact", "First", "Needs", "Placement", "Reach", "Refusal", "Resolved", "SecretUse", "Volume", "Workload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,20 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """Objects that must be there, and done, before the rest of a workload may change."""
+
+    components: frozenset[str]
+    """What their label app.kubernetes.io/component says."""
+    sync_timeout: int
+    """Seconds that an engine waits for them."""
+
+    def holds(self, obj: Mapping[str, Any]) -> bool:
+        """Whether an object is one of them."""
+        return obj["metadata"].get("labels", {}).get("app.kubernetes.io/component") in self.components
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """A blueprint on a shape: what render, review and the command line know of it."""
 
@@ -99,6 +113,8 @@ class Workload:
     """Seconds that an engine waits for a rollout."""
     image: Image
     """Of its containers, of those that start them, and of Jobs that fetch what it serves."""
+    first: First | None
+    """What comes before the rest, where something does."""
     chart: str
     values: Mapping[str, Any]
     """Of the chart: everything that differs from its defaults."""

@@ -50,6 +50,7 @@ def _facts(shape: "Shape", node: "Node") -> dict[str, Any]:
         "title": shape.title,
         "resource": shape.resource,
         "instance_type_label": shape.instance_type_label,
+        "arch": shape.arch,
         "taint": asdict(shape.taint),
         "read_only_root_filesystem": shape.read_only_root_filesystem,
         "read_only_root_reason": shape.read_only_root_reason,

@@ -44,9 +44,8 @@ def release(release: Release) -> list[Object]:
 def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    models = [
-        _inference(stack, placement.workload) for placement in resolved.placements if placement.cluster == cluster
-    ]
+    here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
+    models = [each for workload in here for each in _inference(stack, workload)]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
         "platform.yaml": _platform(stack, resolved.releases),
@@ -55,8 +54,12 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
 
 
 def needs() -> Iterator[str]:
-    """Flux itself."""
-    yield f"Flux {_VERSION} or newer"
+    """Flux itself, and what makes it follow a repair."""
+    yield (
+        f"Flux {_VERSION} or newer; if kustomize-controller runs with "
+        "`--feature-gates=CancelHealthCheckOnNewRevision=true`, a commit that repairs a download or a start is applied "
+        "at once, otherwise when the time for the failed one is over"
+    )
 
 
 def git_secret(repository: Repository) -> tuple[str, ...]:
@@ -173,18 +176,26 @@ def _any(health: Health, status: str) -> str:
     return f"status.conditions.exists(c, c.type == '{health.condition}' && c.status {status})"
 
 
-def _inference(stack: Stack, workload: Workload) -> Object:
-    """A blueprint of its own, so that one bad model blocks nothing else."""
-    kustomization = _kustomization(
-        stack,
-        f"{tree.SERVERS}-{workload.name}",
-        f"./{tree.overlay(workload.shape.name, workload.name)}",
-        after=[f"platform-{Layer.CONFIGS}"],
-        timeout=f"{workload.sync_timeout}s",
-    )
-    kustomization["spec"]["targetNamespace"] = stack.namespace
+def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
+    """A blueprint of its own, so that one bad model blocks nothing else; before it, what comes first of it.
+
+    Flux waits for a Job until it is complete, and applies what depends on it only at the same commit.
+    """
+    name, after = f"{tree.SERVERS}-{workload.name}", [f"platform-{Layer.CONFIGS}"]
+    if workload.first:
+        first = f"{name}-{tree.WEIGHTS}"
+        yield _part(stack, workload, first, tree.WEIGHTS, after=after, timeout=workload.first.sync_timeout)
+        after = [*after, first]
+    kustomization = _part(stack, workload, name, after=after, timeout=workload.sync_timeout)
     if workload.health:
         kustomization["spec"]["healthCheckExprs"] = _expressions(workload.health)
+    yield kustomization
+
+
+def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after: Iterable[str], timeout: int) -> Object:
+    path = f"./{tree.overlay(workload.shape.name, workload.name, part)}"
+    kustomization = _kustomization(stack, name, path, after=after, timeout=f"{timeout}s")
+    kustomization["spec"]["targetNamespace"] = stack.namespace
     return kustomization
 
 

@@ -1,10 +1,13 @@
 """Values of the vllm chart for one server: what was decided, in the chart's words."""
 
+from collections.abc import Collection
 from typing import Any
 
+from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.resolve import prometheus
 from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve.inference import download
 from gpuyard.resolve.inference.flags import written
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
@@ -17,8 +20,8 @@ _PART_OF, _MANAGED_BY = "app.kubernetes.io/part-of", "app.kubernetes.io/managed-
 Values = dict[str, Any]
 
 
-def values(server: Server, site: Site) -> Values:
-    """Everything that differs from the chart's defaults."""
+def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
+    """Everything that differs from the chart's defaults; `shapes` are all that the blueprint runs on."""
     stack, image = site.stack, server.image
     secrets = [{"name": name} for name in stack.images.pull_secrets]
     return {
@@ -38,7 +41,7 @@ def values(server: Server, site: Site) -> Values:
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
         "cache": _cache(server, site),
-        **_download(server),
+        **download.values(server, shapes),
         "budget": {"startSeconds": server.budget.start, "scheduleSeconds": server.budget.schedule},
         "drain": {
             "preStopSeconds": server.budget.pre_stop,
@@ -115,14 +118,6 @@ def _cache(server: Server, site: Site) -> Values:
         return {"kind": "emptyDir", **size}
     # A class that isn't named has been reported.
     return {"kind": cache.kind, **size, "storageClassName": site.stack.storage.get(cache.kind, "")}
-
-
-def _download(server: Server) -> Values:
-    if not server.download_seconds:
-        return {}
-    copied = [{"id": repository, "revision": commit} for repository, commit in server.copied_adapters]
-    adapters = {"adapters": copied} if copied else {}
-    return {"download": {"enabled": True, "timeoutSeconds": server.download_seconds, **adapters}}
 
 
 def _scaling(server: Server, site: Site) -> Values:

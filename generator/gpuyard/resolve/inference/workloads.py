@@ -1,6 +1,6 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
-from gpuyard.resolve.inference import adapters, hostmemory, offline, pod, scaling, storage
+from gpuyard.resolve.inference import adapters, download, hostmemory, offline, pod, scaling, storage
 from gpuyard.resolve.inference.build import Build, build
 from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
@@ -57,7 +57,8 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
     if found and blueprint.spec.shapes is None and all(isinstance(result, Refusal) for result in found):
         reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
         problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
-    yield from (_workload(each, site) if isinstance(each, Server) else each for each in found)
+    shapes = [each.shape for each in found if isinstance(each, Server)]
+    yield from (_workload(each, site, shapes) if isinstance(each, Server) else each for each in found)
 
 
 def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
@@ -182,8 +183,8 @@ def _pod(
     return reason or (found, resources)
 
 
-def _workload(server: Server, site: Site) -> Workload:
-    """The server as everything behind resolve knows it."""
+def _workload(server: Server, site: Site, shapes: Collection[Shape]) -> Workload:
+    """The server as everything behind resolve knows it; `shapes` are all that its blueprint runs on."""
     blueprint, stack = server.blueprint, site.stack
     return Workload(
         name=blueprint.name,
@@ -195,10 +196,11 @@ def _workload(server: Server, site: Site) -> Workload:
         gpus=server.gpus,
         max_replicas=server.max_replicas,
         surge=server.surge,
-        sync_timeout=server.budget.sync_timeout + server.download_seconds,
+        sync_timeout=server.budget.sync_timeout,
+        first=download.first(server),
         image=server.image,
         chart=CHART,
-        values=values(server, site),
+        values=values(server, site, shapes),
         needs=needs(server, stack),
         volumes=volumes(server, stack),
         reach=reach(server, stack),

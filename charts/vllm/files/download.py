@@ -1,0 +1,126 @@
+"""One try to copy weights into the cache; it ends with one line that says why, and the kubelet starts it again."""
+
+import errno
+import fnmatch
+import glob
+import json
+import os
+import signal
+import sys
+
+ORDER = {  # what vLLM reads of each format, the best first
+    "auto": "safetensors consolidated pt gguf",
+    "hf": "safetensors pt consolidated",
+    "safetensors": "safetensors consolidated",
+    "mistral": "consolidated",
+    "pt": "pt",
+    "gguf": "gguf",
+}
+KINDS = {".safetensors": "safetensors", ".bin": "pt", ".pt": "pt", ".gguf": "gguf"}
+FOREIGN = (".pth", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data", ".tflite")
+FOLDERS = ("original/", "metal/", "onnx/", "openvino/", "coreml/")
+
+
+def kind(file):
+    if "/" not in file and fnmatch.fnmatchcase(file, "consolidated*.safetensors"):
+        return "consolidated"
+    return KINDS.get(os.path.splitext(file)[1])
+
+
+def choose(files, wanted, ignore):
+    """The files to copy, and whether weights are among them."""
+    files = [file for file in files if not any(fnmatch.fnmatchcase(file, each) for each in ignore)]
+    if wanted == "all":
+        return files, True
+    files = [file for file in files if not file.startswith(FOLDERS) and not file.endswith(FOREIGN)]
+    order = ORDER[wanted].split()
+    if wanted == "auto" and "params.json" in files:  # as vLLM reads Mistral's own repositories
+        order.insert(0, "consolidated")
+    first = next((each for each in order if each in map(kind, files)), None)
+    best = {}  # by folder: a layer may have its weights in another format than the model
+    for each in ("pt", "safetensors", first):
+        best.update((os.path.dirname(file), each) for file in files if kind(file) == each)
+    return [file for file in files if kind(file) in (None, best.get(os.path.dirname(file)))], first is not None
+
+
+def copy(name, revision, wanted, ignore):
+    from huggingface_hub import HfApi, snapshot_download
+
+    there = [each.rfilename for each in HfApi().model_info(name, revision=revision).siblings]
+    files, has_weights = choose(there, wanted, ignore)
+    if not has_weights:
+        said = f"none of its {len(there)} files holds weights that vLLM reads as {wanted} ({ORDER[wanted]})"
+        sys.exit(f"{name}: {said}: look at the repository, load-format and download.ignore")
+    left = [glob.escape(file) for file in there if file not in files]
+    return snapshot_download(name, revision=revision, ignore_patterns=left)
+
+
+def of_answer(error, name, revision):
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        why = (
+            "the token is missing or wrong, its account has not accepted the model's license, or there is no such model"
+        )
+        return f"{name}: Hugging Face answers {status}: {why}"
+    if status == 404:
+        return f"{name}: Hugging Face has no such model, or no revision {revision or 'main'} of it"
+    return status and f"{name}: Hugging Face answers {status}"
+
+
+def of_cache(error, *_):
+    code, place = getattr(error, "errno", None), getattr(error, "filename", None) or "the cache"
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
+        who = f"user {os.getuid()}, group {os.getgid()} may not write ({error.strerror})"
+        mend = "make that user the owner of the volume's root; for File Storage, squash all users of the export to it"
+        return f"{place}: {who}: {mend} (identity squash)"
+    return code in (errno.ENOSPC, errno.EDQUOT) and f"{place}: {error.strerror}: make the cache larger"
+
+
+def of_network(error, name, _):
+    library = type(error).__module__.startswith(("http", "requests", "urllib3"))
+    if library or (isinstance(error, OSError) and error.filename is None):
+        said = f"cannot be reached ({type(error).__name__}: {error})"
+        return f"{name}: Hugging Face {said}: look at the NetworkPolicy, DNS and the proxy"
+    return None
+
+
+def reason(error, *what):
+    chain = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    found = [said(each, *what) for said in (of_answer, of_cache) for each in chain]
+    return next(filter(None, [*found, *(of_network(each, *what) for each in reversed(chain))]), None)
+
+
+def late(*_):
+    os.write(2, f"the copy is not complete after {seconds} s (download.timeoutSeconds); another try goes on\n".encode())
+    os._exit(1)
+
+
+def main(repositories, wanted, ignore, marker):
+    name = revision = None
+    try:
+        if os.path.exists(marker):
+            with open(marker, encoding="utf-8") as file:
+                if all(map(os.path.isdir, file.read().splitlines())):
+                    return print("everything is in the cache already")
+            os.unlink(marker)  # servers wait for it, and the cache was emptied since
+        os.makedirs(os.path.dirname(marker), exist_ok=True)
+        with open(f"{marker}.new", "w", encoding="utf-8") as file:
+            for number, (name, revision) in enumerate(repositories):
+                path = copy(name, revision or None, "auto" if number else wanted, ignore)  # adapters have their own
+                print(path, file=file)
+        os.replace(f"{marker}.new", marker)
+    except Exception as error:
+        line = reason(error, name, revision)
+        if not line:
+            raise
+        sys.exit(" ".join(line.split()))
+
+
+if __name__ == "__main__":
+    seconds = int(sys.argv[5])
+    signal.signal(signal.SIGALRM, late)  # as PID 1 it would pass over a signal without a handler
+    signal.alarm(seconds)
+    main(json.loads(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), sys.argv[4])

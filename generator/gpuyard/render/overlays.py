@@ -1,0 +1,100 @@
+"""One blueprint's base and overlays: what its shapes have in common, and what each adds."""
+
+from collections.abc import Mapping, Sequence
+from os.path import commonprefix
+from pathlib import PurePosixPath
+from typing import Any
+
+from gpuyard.doors import yamlio
+from gpuyard.render.patches import common, patch
+from gpuyard.resolve import Workload
+from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay
+
+__all__ = ["blueprint", "kustomization"]
+
+Object = Mapping[str, Any]
+Named = Mapping[str, Object]
+"""Objects by the name of their file."""
+
+
+def blueprint(workloads: Sequence[Workload], rendered: Sequence[Sequence[Object]]) -> Tree:
+    """One blueprint's bases and overlays: one of each, and one more of what comes first, where something does."""
+    tree: Tree = {}
+    for part in ("", WEIGHTS):
+        found = [_part(workload, objects, part) for workload, objects in zip(workloads, rendered, strict=True)]
+        having = [(workload, objects) for workload, objects in zip(workloads, found, strict=True) if objects]
+        if having:
+            tree.update(_folders(part, having))
+    return tree
+
+
+def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:
+    """A kustomization.yaml."""
+    content: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    if resources:
+        content["resources"] = list(resources)
+    if patches:
+        content["patches"] = list(patches)
+    return yamlio.dump(content)
+
+
+def _part(workload: Workload, found: Sequence[Object], part: str) -> Named:
+    first = workload.first
+    return _by_file([obj for obj in found if bool(first and first.holds(obj)) == (part == WEIGHTS)])
+
+
+def _folders(part: str, having: Sequence[tuple[Workload, Named]]) -> Tree:
+    """The base of a part and the overlays of the shapes that have it."""
+    workloads, rendered = zip(*having, strict=True)
+    name, header = workloads[0].name, HEADER.format(source=workloads[0].file)
+    everywhere = {}
+    for file in rendered[0]:
+        if all(file in objects for objects in rendered) and (found := _common([objects[file] for objects in rendered])):
+            everywhere[file] = found
+    folder = base(name, part)
+    tree = {folder / file: header + yamlio.dump(obj) for file, obj in everywhere.items()}
+    if everywhere:
+        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(everywhere))
+    for workload, full in having:
+        tree.update(_overlay(overlay(workload.shape.name, name, part), folder, everywhere, full, header))
+    return tree
+
+
+def _overlay(folder: PurePosixPath, base: PurePosixPath, everywhere: Named, full: Named, header: str) -> Tree:
+    added = {file: obj for file, obj in full.items() if file not in everywhere}
+    changed = {file: change for file, obj in everywhere.items() if (change := patch(obj, full[file]))}
+    targets = [_target(file, everywhere[file], change) for file, change in changed.items()]
+    tree = {folder / file: header + yamlio.dump(obj) for file, obj in {**added, **changed}.items()}
+    below = ["/".join([".."] * len(folder.parts)) + f"/{base}"] if everywhere else []
+    tree[folder / "kustomization.yaml"] = header + kustomization([*below, *sorted(added)], targets)
+    return tree
+
+
+def _common(found: Sequence[Object]) -> Object | None:
+    """What forms of one object have in common; None: they are different objects."""
+    names = [obj["metadata"]["name"] for obj in found]
+    if len(set(names)) == 1:
+        return common(found)
+    if found[0]["kind"] != "Job":
+        return None
+    # A Job that does something else has another name, for its pod can't be changed: the overlay gives it.
+    content = common(found)
+    name = commonprefix(names).rpartition("-")[0]
+    return {**content, "metadata": {"name": name, **content.get("metadata", {})}} if name else None
+
+
+def _target(file: str, base: Object, change: Object) -> Object:
+    name = base["metadata"]["name"]
+    renames = {"options": {"allowNameChange": True}} if change["metadata"]["name"] != name else {}
+    return {"path": file, "target": {"kind": change["kind"], "name": name}, **renames}
+
+
+def _by_file(found: Sequence[Object]) -> Named:
+    """Each object under its kind; where a kind comes more than once, under its name too."""
+    kinds = [obj["kind"] for obj in found]
+    named = {}
+    for obj in found:
+        kind = str(obj["kind"]).lower()
+        several = kinds.count(obj["kind"]) > 1
+        named[f"{kind}-{obj['metadata']['name']}.yaml" if several else f"{kind}.yaml"] = obj
+    return named
