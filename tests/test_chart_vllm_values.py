@@ -16,7 +16,7 @@ from tests.chart import places, rendering
 from tests.chart.payloads import HOSTILE
 from tests.chart.places import Place, blamed
 from tests.chart.rendering import CASES, CHART, case, manifests, schema, text
-from tests.scan.project import opened, replaced
+from tests.scan.project import replaced
 from tools import chart_docs
 
 LEAVES = places.leaves()
@@ -262,7 +262,21 @@ def rendered(values: str, chart: Any) -> Any:
 @lru_cache(maxsize=1000)
 def _read(manifest: str) -> list[Any]:
     """The objects of one template: a text changes few of them, and reading is what takes the time."""
-    return [opened(obj) for obj in yaml.load_all(manifest, rendering.Loader) if obj is not None]
+    return [_opened(obj) for obj in yaml.load_all(manifest, rendering.Loader) if obj is not None]
+
+
+def _opened(value: Any) -> Any:
+    """The same with the JSON that its texts hold as data."""
+    if isinstance(value, dict):
+        return {key: _opened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_opened(item) for item in value]
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 ELSEWHERE = {("fullnameOverride",)}
