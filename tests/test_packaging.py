@@ -1,6 +1,7 @@
 """The wheel works where there is no checkout."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -57,9 +58,10 @@ def test_wheel_carries_every_shipped_file(wheel: Path) -> None:
 
 
 def test_no_python_hides_in_the_data(wheel: Path) -> None:
-    """A module there would shadow the package in an editable install."""
+    """A module there would shadow the package in an editable install; what a chart shows in its objects is none."""
     with zipfile.ZipFile(wheel) as archive:
-        assert not [name for name in archive.namelist() if "_data/" in name and name.endswith(".py")]
+        found = [name for name in archive.namelist() if "_data/" in name and name.endswith(".py")]
+    assert not [name for name in found if not re.search(r"/charts/[a-z]+/files/[a-z]+\.py$", name)]
 
 
 def needed(requirements: Iterable[str]) -> dict[str, Distribution]:

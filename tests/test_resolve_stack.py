@@ -352,8 +352,10 @@ def test_proxies_and_names_reach_every_policy() -> None:
         ("10.0.0.1/8", "write 10.0.0.0/8"),
         ("10.0.0.300/32", "has a number that is too large"),
         ("10.0.0.0", "must be addresses such as 10.0.7.9/32"),
-        ("fd00:c1::a9fe:a9fe/128", "holds addresses of fd00:c1::a9fe:a9fe/128"),
-        ("fd00::/8", "holds addresses of fd00:c1::a9fe:a9fe/128"),
+        ("fd00:c1::a9fe:a9fe/128", "holds addresses of fd00:c1::/32"),
+        ("fd00::/8", "holds addresses of fd00:c1::/32"),
+        ("fd00:ec2::254/128", "holds addresses of fd00:ec2::/32"),
+        ("fc00::/31", "is larger than a private network; use a prefix of /32"),
         ("fe80::1/128", "holds addresses of fe80::/10"),
         ("::/0", "holds addresses of fe80::/10"),
         ("64:ff9b::a9fe:a9fe/128", "holds addresses of 64:ff9b::a9fe:0/112"),
@@ -390,7 +392,7 @@ def test_a_dns_server_may_be_of_the_node(cidr: str) -> None:
     "cidr",
     [
         *("10.0.0.0/8", "172.16.0.0/12", "100.64.0.0/10", "192.168.0.0/16", "134.70.8.0/21"),
-        *("fd12:3456::/32", "fc00::/8", "2603:c020:4000:ab00::/56", "64:ff9b::a00:709/128"),
+        *("fd12:3456::/32", "fc00::/32", "2603:c020:4000:ab00::/56", "64:ff9b::a00:709/128"),
     ],
 )
 def test_what_may_be_let_out(cidr: str) -> None:
@@ -419,6 +421,8 @@ def test_clients_that_are_no_pods_call_what_has_a_host() -> None:
         ("0.0.0.0/0", "0.0.0.0/0 is larger than a private network; use a prefix of /16"),
         ("::/0", "::/0 is larger than a private network; use a prefix of /48"),
         ("10.0.20.5/24", "has host bits set; write 10.0.20.0/24"),
+        ("169.254.169.254/32", "holds link-local addresses"),
+        ("fe80::/64", "holds link-local addresses"),
     ],
 )
 def test_clients_are_not_everybody(cidr: str, words: str) -> None:

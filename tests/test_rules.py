@@ -43,6 +43,10 @@ class Refused:
         return {name: yamlio.dump(content).encode() for name, content in contents.items()}
 
 
+def of_flag(says: str, value: Any, name: str) -> Refused:
+    return Refused(f"spec.serving.args.{name}", says, {"serving": {"args": {name: value}}})
+
+
 def in_stack(place: str, says: str, stack: Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> Refused:
     return Refused(place, says, spec or {}, stack, file=FILES["stack"])
 
@@ -74,67 +78,14 @@ NOT_SET = "gpuyard leaves it at the chart's default"
 BUCKET = {"source": "oci://models@acme/llama", "credentials": SECRET, "region": "us-phoenix-1"}
 
 
-def limits(**requests: str) -> dict[str, Any]:
-    return {"resources": {"requests": requests}}
-
-
 RULES: dict[str, Rule] = {
-    "fullnameOverride: the objects would be called": Rule(
-        {"fullnameOverride": "vllm-chat"}, Refused("metadata.name", "not begin with vllm", name="vllm-chat")
+    "fullnameOverride:": Rule(
+        {"fullnameOverride": "vllm"},
+        Refused("metadata.name", "not begin with vllm", name="vllm"),
     ),
-    "fullnameOverride: {{ $name }} can't be": Rule(
-        {"fullnameOverride": "1chat"}, Refused("metadata.name", "begin with a letter", name="1chat")
-    ),
-    "nameOverride:": Rule({"nameOverride": "-chat"}, Refused("metadata.name", "begin with a letter", name="-chat")),
-    "the namespace": Rule(
-        {}, in_stack("spec.namespace", "must be a namespace", {"namespace": "Inference"}), namespace="Inference"
-    ),
-    "args.{{ $flag }}: the beginning of": Rule(
-        {"args": {"served": "x"}},
-        Refused("spec.serving.args.served", "has no flag --served", {"serving": {"args": {"served": "x"}}}),
-    ),
-    "gpu.count:": Rule(
-        {"args": {"tensor-parallel-size": 2}},
-        Refused(
-            "spec.serving.args.tensor-parallel-size",
-            "gpuyard sets it from shapes.<shape>.tensorParallel; remove it here",
-            {"serving": {"args": {"tensor-parallel-size": 2}}},
-        ),
-        "tensorParallel is both the flag and gpu.count",
-    ),
-    "args.{{ $flag }}: needs a list": Rule(
-        {"args": {"allowed-origins": "*"}},
-        Refused(
-            "spec.serving.args.allowed-origins", "must be an array", {"serving": {"args": {"allowed-origins": "*"}}}
-        ),
-    ),
-    "args.{{ $flag }}: {{ get": Rule(
-        {"args": {"trust-remote-code": True}},
-        Refused(
-            "spec.serving.args.trust-remote-code",
-            "add trust-remote-code to serving.unsafe",
-            {"serving": {"args": {"trust-remote-code": True}}},
-        ),
-    ),
-    "env.{{ $name }}:": Rule(
-        {"env": {"LD_PRELOAD": "x.so"}},
-        Refused("spec.serving.env.LD_PRELOAD", "add LD_PRELOAD to", {"serving": {"env": {"LD_PRELOAD": "x.so"}}}),
-    ),
-    "unsafe:": Rule(
-        {"unsafe": ["trust-remote-code"]},
-        Refused("spec.serving.unsafe[0]", "neither in args nor in env", {"serving": {"unsafe": ["trust-remote-code"]}}),
-    ),
-    "{{ $path }}.requests.cpu:": Rule(limits(cpu="9"), "the request is the smaller of need and limit, see pod.py"),
-    "{{ $path }}.requests.{{ . }}:": Rule(
-        limits(memory="25Gi"), "the request is the smaller of need and limit; of the disk, the limit is 24 GiB more"
-    ),
-    "sharedMemory.size:": Rule(
-        {"sharedMemory": {"size": "24Gi"}}, "20 GiB at most, and a GPU's part of every node's memory is far more"
-    ),
-    "resources.limits.ephemeral-storage:": Rule(
-        {"scratch": {"size": "20Gi"}, "cache": {"size": "1Gi"}},
-        "the limit has 36 GiB beside the cache, scratch twice 8",
-    ),
+    "args:": Rule({"args": ["--port=8001"]}, of_flag("gpuyard sets it from the chart", 8001, "port")),
+    "resources:": Rule({"resources": {"limits": {"nvidia.com/gpu": 1}}}, NOT_SET),
+    "{{ $key }}: the": Rule({"extraVolumes": [{"name": "cache", "emptyDir": {}}]}, NOT_SET),
     "model.volume.claim: source volume": Rule(
         {"model": {"source": "volume"}},
         Refused("spec.model.source", "pvc://claim/folder", {"model": {"source": "pvc://"}}),
@@ -158,7 +109,7 @@ RULES: dict[str, Rule] = {
             {"storage": {"download": True}, **h100(model={**QWEN, **BUCKET})},
         ),
     ),
-    "model.volume.claim: is the cache's": Rule(
+    "model.volume.claim: is also": Rule(
         {
             "model": {"source": "volume", "volume": {"claim": "weights"}},
             "cache": {"kind": "claim", "claim": "weights"},
@@ -183,6 +134,10 @@ RULES: dict[str, Rule] = {
             {"storage": BLOCK, "scaling": {"max": 1}, **h100(scaling={"max": 3})},
         ),
     ),
+    "strategy:": Rule(
+        {"cache": {"kind": "block"}, "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
+        "no surge is counted with a block volume, see server.py",
+    ),
     "cache.claim:": Rule(
         {"cache": {"kind": "claim"}},
         Refused("spec.storage.cache.kind", "must be one of", {"storage": {"cache": {"kind": "claim"}}}),
@@ -191,31 +146,22 @@ RULES: dict[str, Rule] = {
         {"cache": {"kind": "nvme"}},
         Refused("spec.storage.cache.kind", "spec.storage.nvme", {"storage": {"cache": {"kind": "nvme"}}}),
     ),
-    "rollout.strategy: surge needs": Rule({"rollout": {"strategy": "surge"}}, NOT_SET),
-    "rollout.strategy: surge would": Rule(
-        {"rollout": {"strategy": "surge", "spareGpus": 1}, "cache": {"kind": "block"}}, NOT_SET
-    ),
-    "scaling.min: {{ .min }} is more": Rule(
-        {"scaling": {"enabled": True, "min": 3}},
+    "autoscaling.minReplicas: {{ $scaling.minReplicas }} is more": Rule(
+        {"autoscaling": {"enabled": True, "minReplicas": 3}},
         Refused("spec.scaling.min", "5 is more than scaling.max, 4", {"scaling": {"min": 5}}),
         Refused("spec.shapes.h100.scaling.max", "1 is less", {"scaling": {"min": 2}, **h100(scaling={"max": 1})}),
     ),
-    "scaling.max:": Rule(
-        {"scaling": {"enabled": True, "min": 0, "max": 0, **UPSTREAM}},
-        Refused("spec.scaling.max", "must be at least 1", {"scaling": {"max": 0}}),
-        Refused("spec.shapes.h100.scaling.max", "must be at least 1", h100(scaling={"max": 0})),
-    ),
-    "scaling.min: 0 needs": Rule(
-        {"scaling": {"enabled": True, "min": 0}},
+    "autoscaling.minReplicas: 0 needs": Rule(
+        {"autoscaling": {"enabled": True, "minReplicas": 0}},
         Refused("spec.scaling.min", "a signal that exists without pods", {"scaling": {"min": 0}}),
         Refused("spec.shapes.h100.scaling.min", "a signal that exists without pods", h100(scaling={"min": 0})),
     ),
-    "scaling.upstream.query: signal": Rule(
-        {"scaling": {"enabled": True, "signal": "upstream"}},
+    "autoscaling.upstream.query: signal": Rule(
+        {"autoscaling": {"enabled": True, "signal": "upstream"}},
         Refused("spec.scaling.signal", "upstream needs scaling.upstream", {"scaling": {"signal": "upstream"}}),
     ),
-    'scaling.upstream.query: "or vector': Rule(
-        {"scaling": {"enabled": True, **UPSTREAM}},
+    "autoscaling.upstream.query: `or vector": Rule(
+        {"autoscaling": {"enabled": True, **UPSTREAM}},
         Refused("spec.scaling.upstream.query", "is only for min: 0", {"scaling": UPSTREAM}),
         Refused(
             "spec.scaling.upstream.query",
@@ -223,22 +169,17 @@ RULES: dict[str, Rule] = {
             {"scaling": {"min": 0, **UPSTREAM}, **h100(scaling={"min": 1})},
         ),
     ),
-    "scaling.ttft.windowSeconds:": Rule(
+    "autoscaling.ttft.windowSeconds:": Rule(
         {
-            "scaling": {"enabled": True, "signal": "ttft", "ttft": {"windowSeconds": 60}},
+            "autoscaling": {"enabled": True, "signal": "ttft", "ttft": {"windowSeconds": 60}},
             "podMonitor": {"enabled": True, "intervalSeconds": 60},
         },
         NOT_SET,
     ),
-    "scaling.{{ $key }}:": Rule({"scaling": {"enabled": True, "cooldownSeconds": 30}}, NOT_SET),
-    "scaling.prometheus.auth.secret:": Rule(
-        {"scaling": {"enabled": True, "prometheus": {"auth": {"mode": "bearer"}}}}, NOT_SET
+    "autoscaling.prometheus.auth.secret:": Rule(
+        {"autoscaling": {"enabled": True, "prometheus": {"auth": {"mode": "bearer"}}}}, NOT_SET
     ),
-    "httpRoute: needs": Rule(
-        {"httpRoute": {"enabled": True}, "networkPolicy": {"clientNamespaces": ["gateways"]}},
-        Refused("spec.expose.host", "needs a Gateway or an Ingress", EXPOSED),
-    ),
-    "httpRoute.timeoutSeconds:": Rule(
+    "{{ $key }}.timeoutSeconds:": Rule(
         {
             "httpRoute": {
                 "enabled": True,
@@ -254,14 +195,11 @@ RULES: dict[str, Rule] = {
         {"ingress": {"enabled": True, "host": "chat.example.com", "plainHttp": True}},
         in_stack("spec.gateway.namespace", "is missing", {"gateway": {"name": "public"}}, EXPOSED),
     ),
-    "ingress.host:": Rule(
-        {
-            "ingress": {"enabled": True, "plainHttp": True},
-            "networkPolicy": {"clientNamespaces": ["ingress"]},
-        },
-        Refused("spec.expose.tlsSecret", "add host", {"expose": {"tlsSecret": "own"}}),
+    "httpRoute: needs": Rule(
+        {"httpRoute": {"enabled": True}, "networkPolicy": {"clientNamespaces": ["gateways"]}},
+        Refused("spec.expose.host", "needs a Gateway or an Ingress", EXPOSED),
     ),
-    "ingress.tlsSecret:": Rule(
+    "ingress: needs": Rule(
         {
             "ingress": {"enabled": True, "host": "chat.example.com"},
             "networkPolicy": {"clientNamespaces": ["ingress"]},
@@ -278,17 +216,8 @@ RULES: dict[str, Rule] = {
 
 
 LONG = "x" * 300
-SIXTEEN_ZEROS = 10**16
 LETTERS = "a..b"
 """What a looser pattern takes for the name of a Secret or a Gateway; Kubernetes doesn't."""
-
-
-def flag(value: Any, name: str = "compilation-config") -> dict[str, Any]:
-    return {"serving": {"args": {name: value}}}
-
-
-def of_flag(says: str, value: Any, name: str = "compilation-config") -> Refused:
-    return Refused(f"spec.serving.args.{name}", says, flag(value, name))
 
 
 SCHEMA_RULES: dict[str, Rule] = {
@@ -304,8 +233,8 @@ SCHEMA_RULES: dict[str, Rule] = {
         {"image": {"tag": "v0.32." + "1" * 130}},
         in_stack("spec.vllm.version", "must have at most 20", {"vllm": {"version": "0.32." + "1" * 130}}),
     ),
-    "image.pullSecrets[0]": Rule(
-        {"image": {"pullSecrets": [LETTERS]}},
+    "imagePullSecrets[0].name": Rule(
+        {"imagePullSecrets": [{"name": LETTERS}]},
         in_stack("spec.images.pullSecrets[0]", "the name of a Secret", {"images": {"pullSecrets": [LETTERS]}}),
     ),
     "model.id": Rule(
@@ -348,23 +277,16 @@ SCHEMA_RULES: dict[str, Rule] = {
         {"apiKey": {"secret": LETTERS}},
         Refused("spec.expose.apiKey.secret", "the name of", {"expose": {"apiKey": {**SECRET, "secret": LETTERS}}}),
     ),
-    "args": Rule(
-        {"args": {f"a{number}": 1 for number in range(257)}},
-        Refused("spec.serving.args", "at most 200", {"serving": {"args": {f"a{number}": 1 for number in range(201)}}}),
-    ),
-    "args['lora-modules']": Rule(
-        {"args": {"lora-modules": [["x"]]}}, of_flag("may only list texts", [{"x": "y"}], "lora-modules")
-    ),
-    "args['override-generation-config']": Rule(
-        {"args": {"override-generation-config": {"x": "y\r\nz"}}},
+    "args[0]": Rule(
+        {"args": ['--override-generation-config={"x":"y\r\nz"}']},
         of_flag("must not contain control characters", {"x": "y\r\nz"}, "override-generation-config"),
     ),
-    "env": Rule(
-        {"env": {"X" * 129: "x"}},
+    "extraEnv[0].name": Rule(
+        {"extraEnv": [{"name": "X" * 129}]},
         Refused(f'spec.serving.env["{"X" * 39}…"]', "128 at most", {"serving": {"env": {"X" * 129: "x"}}}),
     ),
-    "env ": Rule(
-        {"env": {f"X{number}": "x" for number in range(129)}},
+    "extraEnv": Rule(
+        {"extraEnv": [{"name": f"X{number}"} for number in range(257)]},
         Refused("spec.serving.env", "at most 128", {"serving": {"env": {f"X{number}": "x" for number in range(129)}}}),
     ),
     "gpu.count": Rule(
@@ -396,6 +318,18 @@ SCHEMA_RULES: dict[str, Rule] = {
             {"network": {"egress": [{"cidr": "10.0.0.0/08"}]}},
         ),
     ),
+    "networkPolicy.clientCidrs[0]": Rule(
+        {"networkPolicy": {"clientCidrs": ["fd12:3456::/064"]}},
+        in_stack(
+            "spec.network.clients[0]",
+            "has leading zeros; write fd12:3456::/64",
+            {"network": {"clients": ["fd12:3456::/064"]}},
+        ),
+    ),
+    "networkPolicy.dnsCidrs[0]": Rule(
+        {"networkPolicy": {"dnsCidrs": ["169.254.169.254/32"]}},
+        in_stack("spec.network.dns[0]", "is not a DNS server", {"network": {"dns": ["169.254.169.254/32"]}}),
+    ),
     "networkPolicy.clientNamespaces[0]": Rule(
         {"networkPolicy": {"clientNamespaces": [LONG[:64]]}},
         in_stack(
@@ -417,22 +351,64 @@ SCHEMA_RULES: dict[str, Rule] = {
 """By the place in the chart's values, as the refusal names it."""
 
 
+OURS: dict[str, Refused] = {
+    "a name that begins like vLLM's variables": Refused("metadata.name", "not begin with vllm", name="vllm-chat"),
+    "a name that no Service has": Refused("metadata.name", "begin with a letter", name="1chat"),
+    "a namespace": in_stack("spec.namespace", "must be a namespace", {"namespace": "Inference"}),
+    "the beginning of a flag": of_flag("has no flag --served", "x", "served"),
+    "more GPUs than the pod has": of_flag(
+        "gpuyard sets it from shapes.<shape>.tensorParallel", 2, "tensor-parallel-size"
+    ),
+    "stages on GPUs that nobody counted": of_flag("", 2, "pipeline-parallel-size"),
+    "servers on GPUs that nobody counted": of_flag("", 2, "data-parallel-size"),
+    "a list that vLLM reads as JSON": of_flag("must be an array", "*", "allowed-origins"),
+    "a list in a list": of_flag("may only list texts", [{"x": "y"}], "lora-modules"),
+    "a flag that opens the pod": of_flag("add trust-remote-code to serving.unsafe", True, "trust-remote-code"),
+    "a variable that opens the pod": Refused(
+        "spec.serving.env.LD_PRELOAD", "add LD_PRELOAD to", {"serving": {"env": {"LD_PRELOAD": "x.so"}}}
+    ),
+    "an entry that allows nothing": Refused(
+        "spec.serving.unsafe[0]", "neither in args nor in env", {"serving": {"unsafe": ["trust-remote-code"]}}
+    ),
+    "no replica": Refused("spec.scaling.max", "must be at least 1", {"scaling": {"max": 0}}),
+    "no replica on a shape": Refused("spec.shapes.h100.scaling.max", "must be at least 1", h100(scaling={"max": 0})),
+    "a certificate of no host": Refused("spec.expose.tlsSecret", "add host", {"expose": {"tlsSecret": "own"}}),
+    "the instance's identity": in_stack(
+        "spec.network.egress[0].cidr",
+        "holds addresses of 169.254.0.0/16",
+        {"network": {"egress": [{"cidr": "169.254.169.254/32"}]}},
+    ),
+    "the instance's identity in a larger network": in_stack(
+        "spec.network.egress[0].cidr",
+        "holds addresses of 169.254.0.0/16",
+        {"network": {"egress": [{"cidr": "168.0.0.0/7"}]}},
+    ),
+    "the instance's identity by IPv6": in_stack(
+        "spec.network.egress[0].cidr",
+        "holds addresses of fd00:c1::/32",
+        {"network": {"egress": [{"cidr": "fd00::/8"}]}},
+    ),
+    "a DNS server that is a network": in_stack(
+        "spec.network.dns[0]", "is not a DNS server", {"network": {"dns": ["10.96.0.0/16"]}}
+    ),
+}
+"""What the chart takes, or lets Kubernetes refuse when it is applied, and gpuyard doesn't."""
+
+
 # --- every rule of the templates is here ------------------------------------------------------------------------
 
 
 def lines() -> list[str]:
     """What the checks say: every line of theirs that isn't a template's action."""
-    found = [
-        line for file in sorted(CHART.glob("templates/_check*.tpl")) for line in file.read_text("utf-8").splitlines()
-    ]
-    return [line for line in found if line and not line.lstrip().startswith("{{-")]
+    text = (CHART / "templates/_check.tpl").read_text("utf-8")
+    return [line for line in re.sub(r"^ *{{-.*?}}$", "", text, flags=re.DOTALL | re.MULTILINE).splitlines() if line]
 
 
 def test_the_chart_fails_in_one_place() -> None:
     """Where the lines of all checks come together; a `fail` or `required` elsewhere would not be in the table."""
     calls = {
         file.name: found
-        for file in sorted((CHART / "templates").iterdir())
+        for file in sorted((CHART / "templates").rglob("*.*"))
         if (found := re.findall(r"(?:\{\{-?|[(|])\s*(fail|required)\b", file.read_text("utf-8")))
     }
     assert calls == {"_check.tpl": ["fail"]}
@@ -488,7 +464,8 @@ def wrong() -> list[Any]:
     """Every blueprint and stack of the tables, named by the rule and by what of the blueprint breaks it."""
     table = {**RULES, **{f"schema: {name}": rule for name, rule in SCHEMA_RULES.items()}}
     found = [
-        (f"{name} ({kind})", getattr(rule, kind)) for name, rule in table.items() for kind in ("blueprint", "shape")
+        *((f"{name} ({kind})", getattr(rule, kind)) for name, rule in table.items() for kind in ("blueprint", "shape")),
+        *((f"ours: {name}", refused) for name, refused in OURS.items()),
     ]
     return [pytest.param(refused, id=name) for name, refused in found if isinstance(refused, Refused)]
 

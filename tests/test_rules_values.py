@@ -3,6 +3,7 @@
 `check` must never pass what `compile` refuses, and the schema of the chart is stricter than a type.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from gpuyard.catalogue import models
 from gpuyard.catalogue import shapes as gpu_shapes
 from gpuyard.catalogue.shippedchart import shipped_charts
-from gpuyard.catalogue.vllm import rules
 from gpuyard.doors.helm import Embedded
 from gpuyard.doors.schema.breaches import StrictValidator
 from gpuyard.errors import InputError
@@ -38,7 +38,7 @@ NVME = {"storage": {"nvme": "local"}}
 ADAPTERS = {"adapters": [{"name": "sql", "rank": 8, "source": "hf://acme/sql@" + "1" * 40}]}
 REST = {
     "images": {"pullSecrets": ["ocir"]},
-    "network": {"egress": [{"cidr": "10.0.7.9/32"}], "dns": ["10.96.5.5/32"]},
+    "network": {"egress": [{"cidr": "10.0.7.9/32"}], "dns": ["10.96.5.5/32"], "clients": ["10.0.20.0/24"]},
     "scheduling": {"priorityClass": "high", "runtimeClass": "nvidia"},
     "platform": {"prometheus": {"labels": {"release": "kps"}}},
 }
@@ -63,25 +63,29 @@ PROJECTS: Mapping[str, tuple[Values, Values]] = {
     "volume": ({"model": {"source": "pvc://weights/llama"}, "storage": {"cache": {"claim": "mine"}}}, {}),
     "block": ({"storage": {"cache": {"kind": "block"}}, "scaling": {"max": 1}}, {}),
     "nvme": ({"storage": {"cache": {"kind": "nvme"}}, "scaling": {"max": 2}}, NVME),
+    "surge": ({"rollout": {"spareGpus": 8}}, {"policy": {"maxGpus": 1000}}),
 }
 """Blueprints and stacks that bring every value of the chart that gpuyard writes."""
 
 
 # --- value by value -----------------------------------------------------------------------------------------------
 
+KEYS = " (keys)"
+TERMS = "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[].matchExpressions[]"
 COPIED: Mapping[str, tuple[str, ...]] = {
     "fullnameOverride": ("blueprint.metadata.name",),
     "nameOverride": ("blueprint.metadata.name",),
-    "partOf": ("stack.metadata.name",),
+    "commonLabels.*": ("stack.metadata.name",),
     "image.digest": ("images-lock.images.*",),
-    "image.pullSecrets[]": ("stack.spec.images.pullSecrets[]",),
+    "imagePullSecrets[].name": ("stack.spec.images.pullSecrets[]",),
     "model.servedName": ("blueprint.spec.model.servedName", "blueprint.metadata.name"),
     "model.token.secret": ("blueprint.spec.model.credentials.secret",),
     "model.token.key": ("blueprint.spec.model.credentials.key",),
     "model.bucket.region": ("blueprint.spec.model.region", "stack.spec.clusters[].region"),
     "model.bucket.credentials.secret": ("blueprint.spec.model.credentials.secret",),
     "model.bucket.credentials.key": ("blueprint.spec.model.credentials.key",),
-    "env.*": ("blueprint.spec.serving.env.*",),
+    "extraEnv[].name": (f"blueprint.spec.serving.env{KEYS}",),
+    "extraEnv[].value": ("blueprint.spec.serving.env.*",),
     "apiKey.secret": ("blueprint.spec.expose.apiKey.secret",),
     "apiKey.key": ("blueprint.spec.expose.apiKey.key",),
     "cache.claim": ("blueprint.spec.storage.cache.claim",),
@@ -89,18 +93,18 @@ COPIED: Mapping[str, tuple[str, ...]] = {
     "budget.startSeconds": ("blueprint.spec.budget.startSeconds",),
     "budget.scheduleSeconds": ("blueprint.spec.budget.scheduleSeconds",),
     "drain.shutdownSeconds": ("blueprint.spec.budget.shutdownSeconds",),
-    "rollout.spareGpus": ("blueprint.spec.rollout.spareGpus",),
-    "placement.priorityClassName": ("blueprint.spec.priorityClass", "stack.spec.scheduling.priorityClass"),
-    "placement.runtimeClassName": ("stack.spec.scheduling.runtimeClass",),
-    "scaling.min": ("blueprint.spec.scaling.min", "blueprint.spec.shapes.*.scaling.min"),
-    "scaling.max": ("blueprint.spec.scaling.max", "blueprint.spec.shapes.*.scaling.max"),
-    "scaling.signal": ("blueprint.spec.scaling.signal",),
-    "scaling.concurrency.target": ("blueprint.spec.serving.concurrency", "blueprint.spec.shapes.*.concurrency"),
-    "scaling.queue.target": ("blueprint.spec.scaling.queue.target",),
-    "scaling.kv.target": ("blueprint.spec.scaling.kv.target",),
-    "scaling.upstream.query": ("blueprint.spec.scaling.upstream.query",),
-    "scaling.upstream.target": ("blueprint.spec.scaling.upstream.target",),
-    "scaling.prometheus.address": ("stack.spec.platform.prometheus.address",),
+    "priorityClassName": ("blueprint.spec.priorityClass", "stack.spec.scheduling.priorityClass"),
+    "runtimeClassName": ("stack.spec.scheduling.runtimeClass",),
+    "replicas": ("blueprint.spec.scaling.max", "blueprint.spec.shapes.*.scaling.max"),
+    "autoscaling.minReplicas": ("blueprint.spec.scaling.min", "blueprint.spec.shapes.*.scaling.min"),
+    "autoscaling.maxReplicas": ("blueprint.spec.scaling.max", "blueprint.spec.shapes.*.scaling.max"),
+    "autoscaling.signal": ("blueprint.spec.scaling.signal",),
+    "autoscaling.concurrency.target": ("blueprint.spec.serving.concurrency", "blueprint.spec.shapes.*.concurrency"),
+    "autoscaling.queue.target": ("blueprint.spec.scaling.queue.target",),
+    "autoscaling.kv.target": ("blueprint.spec.scaling.kv.target",),
+    "autoscaling.upstream.query": ("blueprint.spec.scaling.upstream.query",),
+    "autoscaling.upstream.target": ("blueprint.spec.scaling.upstream.target",),
+    "autoscaling.prometheus.address": ("stack.spec.platform.prometheus.address",),
     "podMonitor.labels.*": ("stack.spec.platform.prometheus.labels.*",),
     "prometheusRule.labels.*": ("stack.spec.platform.prometheus.labels.*",),
     "networkPolicy.prometheusNamespaces[]": ("stack.spec.platform.prometheus.namespace",),
@@ -114,6 +118,7 @@ COPIED: Mapping[str, tuple[str, ...]] = {
     "httpRoute.parentRefs[].name": ("stack.spec.gateway.name",),
     "httpRoute.parentRefs[].namespace": ("stack.spec.gateway.namespace",),
     "httpRoute.parentRefs[].sectionName": ("stack.spec.gateway.listener",),
+    "ingress.timeoutSeconds": ("blueprint.spec.budget.shutdownSeconds",),
     "ingress.className": ("stack.spec.ingress.className",),
     "ingress.host": ("blueprint.spec.expose.host",),
     "ingress.tlsSecret": ("stack.spec.ingress.tlsSecret", "blueprint.spec.expose.tlsSecret"),
@@ -129,7 +134,6 @@ COMPUTED: Mapping[str, str] = {
     "model.source": "hf, volume or bucket, by the source",
     "model.revision": "40 hexadecimal digits, by the pattern of a source and of a model's facts",
     "args[]": "any text, as catalogue/flagvalues.py sees to it",
-    "unsafe[]": "a rule of the catalogue: what has none is refused",
     "gpu.count": "in the table",
     **dict.fromkeys(
         (
@@ -148,14 +152,20 @@ COMPUTED: Mapping[str, str] = {
     "download.adapters[].revision": "40 hexadecimal digits: a copied adapter without a commit is refused",
     "drain.preStopSeconds": "15",
     "drain.marginSeconds": "15",
-    "placement.instanceTypes[]": "names of the shape catalogue",
-    "scaling.ttft.seconds": "one of slo.ttft, 0.1 to 40",
-    "prometheusRule.ttftSeconds": "one of slo.ttft, 0.1 to 40",
+    **dict.fromkeys(
+        ("strategy.type", "strategy.rollingUpdate.maxSurge", "strategy.rollingUpdate.maxUnavailable"),
+        "the surge: see below",
+    ),
+    **dict.fromkeys(("tolerations[].key", "tolerations[].operator"), "of the shape catalogue: see test_new_shape.py"),
+    **dict.fromkeys((f"{TERMS}.key", f"{TERMS}.operator", f"{TERMS}.values[]"), "the chart looks at no term"),
+    "autoscaling.ttft.seconds": "one of slo.ttft, 0.1 to 40",
+    "prometheusRule.slo.ttftSeconds": "one of slo.ttft, 0.1 to 40",
     "networkPolicy.egress[].cidr": "in the table, and see network.py",
+    "networkPolicy.clientCidrs[]": "in the table, and see network.py",
     "networkPolicy.dnsCidrs[]": "single addresses, see network.py",
 }
 """Places of the chart where something else stands, and why it is always taken."""
-OPEN = ("args", "env", "labels", "annotations")
+OPEN = ("commonLabels", "labels", "annotations")
 
 
 def written(value: Any, path: str = "") -> Iterator[str]:
@@ -216,9 +226,12 @@ def too_wide(chart: Mapping[str, Any], user: Mapping[str, Any]) -> list[Any]:
 @pytest.mark.parametrize("place", COPIED)
 def test_what_is_copied_fits(place: str) -> None:
     for source in COPIED[place]:
-        kind, _, inside = source.partition(".")
+        kind, _, inside = source.removesuffix(KEYS).partition(".")
+        if source.endswith(KEYS):
+            assert too_wide(node(rendering.schema(), place), names(node(schema(kind), inside))) == [], source
+            continue
         assert too_wide(node(rendering.schema(), place), node(schema(kind), inside)) == [], source
-        if place.endswith(".*"):
+        if place.endswith(".*") and inside.endswith(".*"):
             chart, user = node(rendering.schema(), place[:-2]), node(schema(kind), inside[:-2])
             assert too_wide(names(chart), names(user)) == [], f"names in {source}"
 
@@ -234,7 +247,6 @@ def test_the_largest_model_that_fits_starts_in_time() -> None:
         load_budget(each, kind=kind, shutdown_timeout=300).start for each, kind in ((model, "nvme"), (largest, "hf"))
     )
     assert 60 <= quickest < slowest <= limit
-    assert len(rules()["unsafe"]) <= node(rendering.schema(), "unsafe")["maxItems"]
 
 
 # --- whole projects -----------------------------------------------------------------------------------------------
@@ -292,13 +304,33 @@ def projects(draw: st.DrawFn) -> tuple[Values, Values]:
     return spec, {**WIDE, **one(*WAYS), **one(NVME, NVME, {})}
 
 
+UNITS = {"m": 1e-3, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def quantity(text: object) -> float:
+    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(text)).groups()  # type: ignore[union-attr] # then it fails
+    return float(number) * UNITS.get(unit, 1)
+
+
+def beyond(resources: Mapping[str, Any]) -> list[str]:
+    """What a container requests more of than it may have, which Kubernetes refuses."""
+    requests, limits = resources["requests"], resources["limits"]
+    return [name for name in requests.keys() & limits.keys() if quantity(requests[name]) > quantity(limits[name])]
+
+
+def volumes(pod: Mapping[str, Any], medium: str) -> float:
+    """Bytes of the volumes that count against the limits of their pod: what is beyond evicts or kills it."""
+    empty = (each["emptyDir"] for each in pod["volumes"] if "emptyDir" in each)
+    return sum(quantity(each["sizeLimit"]) for each in empty if each.get("medium", "") == medium)
+
+
 @cache
 def helm() -> Embedded:
     return Embedded(shipped_charts())
 
 
 def test_what_check_takes_the_chart_takes() -> None:
-    """On every shape; and the surge that the GPUs are counted with is the chart's."""
+    """On every shape; the surge that the GPUs are counted with is the chart's, and the pod's parts fit into it."""
     taken = []
 
     @settings(max_examples=300, derandomize=True, deadline=None)
@@ -315,6 +347,11 @@ def test_what_check_takes_the_chart_takes() -> None:
             (deployment,) = (each for each in objects(found, workload, helm()) if each["kind"] == "Deployment")
             rolling = deployment["spec"]["strategy"].get("rollingUpdate", {"maxSurge": 0})
             assert rolling["maxSurge"] == workload.surge
+            pod = deployment["spec"]["template"]["spec"]
+            for container in (*pod.get("initContainers", ()), *pod["containers"]):
+                assert beyond(container["resources"]) == []
+            assert volumes(pod, "Memory") < quantity(pod["containers"][0]["resources"]["limits"]["memory"])
+            assert volumes(pod, "") <= quantity(pod["containers"][0]["resources"]["limits"]["ephemeral-storage"])
 
     try_one()
     assert len(taken) > 30, "almost all were refused, which shows nothing"

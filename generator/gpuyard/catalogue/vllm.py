@@ -129,5 +129,5 @@ def base(version: str) -> Version:
 
 @cache
 def rules() -> Mapping[str, Any]:
-    """Which flags and variables are removed, unsafe, computed, breaking or deprecated, whatever the version."""
+    """Which flags and variables are removed, unsafe, computed or deprecated, whatever the version."""
     return read(_FOLDER / "rules.yaml", "vllm-rules")

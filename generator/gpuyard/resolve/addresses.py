@@ -7,7 +7,8 @@ __all__ = ["Network", "held", "network", "too_large"]
 
 Network = IPv4Network | IPv6Network
 
-_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "fc00::/7")))
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12")))
+_LOCAL, _LARGEST_LOCAL = IPv6Network("fc00::/7"), 32
 _LARGEST = {4: 16, 6: 48}
 """Bits that the prefix of other addresses has at least, by the version of IP."""
 _MAPPED = IPv6Network("::ffff:0:0/96")
@@ -40,11 +41,11 @@ def held(given: Network, others: Sequence[Network]) -> Network | None:
 
 def too_large(given: Network) -> str | None:
     """Why a network is more than somebody's own, if it is."""
-    if given.prefixlen >= (least := _LARGEST[given.version]) or any(_within(given, each) for each in _PRIVATE):
+    least = _LARGEST[given.version]
+    if isinstance(given, IPv4Network) and any(given.subnet_of(each) for each in _PRIVATE):
+        return None
+    if isinstance(given, IPv6Network) and given.subnet_of(_LOCAL):
+        least = _LARGEST_LOCAL
+    if given.prefixlen >= least:
         return None
     return f"{given} is larger than a private network; use a prefix of /{least} or longer"
-
-
-def _within(given: Network, other: Network) -> bool:
-    """subnet_of, which refuses to compare the two versions."""
-    return given.version == other.version and given.prefixlen >= other.prefixlen and given.overlaps(other)

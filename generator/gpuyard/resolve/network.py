@@ -14,8 +14,8 @@ __all__ = ["check", "notes"]
 
 _LINK_LOCAL, _METADATA = ip_network("169.254.0.0/16"), ip_network("169.254.169.254/32")
 """The instance's metadata service, and with it the node's identity, is there; a node-local DNS cache may be, too."""
-_BY_IPV6 = tuple(map(ip_network, ("fe80::/10", "fd00:c1::a9fe:a9fe/128", "64:ff9b::a9fe:0/112")))
-"""The same places for IPv6; the last one are those of IPv4 behind NAT64."""
+_BY_IPV6 = tuple(map(ip_network, ("fe80::/10", "fd00:c1::/32", "fd00:ec2::/32", "64:ff9b::a9fe:0/112")))
+"""The same places for IPv6: OCI's is fd00:c1::a9fe:a9fe; the last ones are those of IPv4 behind NAT64."""
 _PATH = ("spec", "network")
 _NAMED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_ENDPOINT")
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -31,8 +31,7 @@ def check(stack: Stack, problems: Problems) -> None:
         if message := _not_a_server(cidr):
             problems.add(stack.file, (*_PATH, "dns", index), message)
     for index, cidr in enumerate(stack.network.clients):
-        network = addresses.network(cidr)
-        if message := network if isinstance(network, str) else addresses.too_large(network):
+        if message := _not_clients(cidr):
             problems.add(stack.file, (*_PATH, "clients", index), message)
 
 
@@ -57,6 +56,18 @@ def _not_a_server(cidr: str) -> str | None:
     if network.prefixlen == network.max_prefixlen and not addresses.held(network, (_METADATA, *_BY_IPV6)):
         return None
     return f"{cidr} is not a DNS server; give single addresses, such as 10.96.5.5/32 or fd12:3456::a/128"
+
+
+def _not_clients(cidr: str) -> str | None:
+    """Why addresses must not call models, if they mustn't."""
+    network = addresses.network(cidr)
+    if isinstance(network, str):
+        return network
+    if message := addresses.too_large(network):
+        return message
+    if addresses.held(network, (_LINK_LOCAL, _BY_IPV6[0])):
+        return f"{cidr} holds link-local addresses, from which nobody calls a pod; list the clients' own"
+    return None
 
 
 def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
