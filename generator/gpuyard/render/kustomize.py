@@ -115,13 +115,9 @@ def _overlay(workload: Workload, everywhere: Named, full: Named, header: str) ->
     folder = overlay(workload.shape.name, workload.name)
     added = {file: obj for file, obj in full.items() if file not in everywhere}
     changed = {file: change for file, obj in everywhere.items() if (change := patch(obj, full[file]))}
-    targets = [
-        {"path": file, "target": {"kind": change["kind"], "name": change["metadata"]["name"]}}
-        for file, change in changed.items()
-    ]
     tree = {folder / file: header + yamlio.dump(obj) for file, obj in {**added, **changed}.items()}
     resources = [f"../../../base/{workload.name}", *sorted(added)]
-    tree[folder / "kustomization.yaml"] = header + kustomization(resources, targets)
+    tree[folder / "kustomization.yaml"] = header + kustomization(resources, [{"path": file} for file in changed])
     return tree
 
 
