@@ -84,9 +84,15 @@ def _common(found: Sequence[Object]) -> Object | None:
 
 
 def _target(file: str, base: Object, change: Object) -> Object:
+    """A patch names its object by itself, but where it gives it another name."""
     name = base["metadata"]["name"]
-    renames = {"options": {"allowNameChange": True}} if change["metadata"]["name"] != name else {}
-    return {"path": file, "target": {"kind": change["kind"], "name": name}, **renames}
+    if change["metadata"]["name"] == name:
+        return {"path": file}
+    return {
+        "path": file,
+        "target": {"kind": change["kind"], "name": name},
+        "options": {"allowNameChange": True},
+    }
 
 
 def _by_file(found: Sequence[Object]) -> Named:
