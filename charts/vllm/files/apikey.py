@@ -1,5 +1,9 @@
-# The keys, one a line in the Secret, become the file that vLLM reads with --config.
-import json, os, sys
+"""The keys, one a line in the Secret, become the file that vLLM reads with --config."""
+
+import json
+import os
+import sys
+
 secret, target = sys.argv[1:]
 with open(secret, encoding="utf-8") as file:
     keys = [line.strip() for line in file if line.strip()]

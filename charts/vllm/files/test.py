@@ -1,5 +1,9 @@
-# The server is healthy, and its list of models has the name that clients send.
-import json, sys, urllib.request
+"""The server is healthy, and its list of models has the name that clients send."""
+
+import json
+import sys
+import urllib.request
+
 address, name, key = sys.argv[1:]
 headers = {}
 if key:
