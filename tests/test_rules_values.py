@@ -23,7 +23,7 @@ from gpuyard.fit.budget import load_budget
 from gpuyard.project.formats import schema
 from gpuyard.render.kustomize import objects
 from tests.chart import rendering
-from tests.projects import Values, chart_values, resolved
+from tests.projects import Values, chart_values, flags, problems, resolved
 from tests.scan.leaves import text
 
 SECRET = {"secret": "s", "key": "k"}
@@ -247,6 +247,47 @@ def test_the_largest_model_that_fits_starts_in_time() -> None:
         load_budget(each, kind=kind, shutdown_timeout=300).start for each, kind in ((model, "nvme"), (largest, "hf"))
     )
     assert 60 <= quickest < slowest <= limit
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("chat-template", "$" * 130_000), ("ignore-patterns", [str(number) for number in range(10_000)])],
+)
+def test_the_longest_flags_fit(name: str, value: Any) -> None:
+    """Linux and etcd have limits; the chart has none that come before."""
+    assert flags(chart_values({"serving": {"args": {name: value}}}))[name]
+
+
+NETWORKS = (
+    *("10.0.0.0", "169.254.169.254", "169.0.0.0", "172.16.0.0", "192.168.0.0", "134.70.8.0", "1.0.0.0"),
+    *("fd00:c1::a9fe:a9fe", "fd00:c1::", "fd00:ec2::254", "fd12:3456::", "fc00::", "fe80::", "2603:c020::", "::"),
+    *("64:ff9b::a9fe:a9fe", "::ffff:a00:0", "FD12::", "fd12:0:0::", "10.0.0.01", "1.2.3"),
+)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("egress[].cidr", "egress[].cidr"), ("dns[]", "dnsCidrs[]"), ("clients[]", "clientCidrs[]")]
+)
+def test_networks_that_check_takes_the_chart_takes(ours: str, theirs: str) -> None:
+    """At every length of the prefix."""
+    mine, chart = (
+        StrictValidator(node(whole, place))
+        for whole, place in (
+            (schema("stack"), f"spec.network.{ours}"),
+            (rendering.schema(), f"networkPolicy.{theirs}"),
+        )
+    )
+    written = (f"{address}/{bits}" for address in NETWORKS for bits in (*range(33), 48, 56, 64, 127, 128, 129, "08"))
+    left = [cidr for cidr in written if mine.is_valid(cidr)]
+    key = ours.partition("[")[0]
+    taken = []
+    for part in (left[start : start + 32] for start in range(0, len(left), 32)):
+        given = [{"cidr": cidr} for cidr in part] if key == "egress" else part
+        places = (message.partition("]")[0] for message in problems({}, {"network": {key: given}}))
+        refused = {int(place.removeprefix(f"spec.network.{key}[")) for place in places}
+        taken += [cidr for index, cidr in enumerate(part) if index not in refused]
+    assert len(taken) > 5
+    assert [cidr for cidr in taken if not chart.is_valid(cidr)] == []
 
 
 # --- whole projects -----------------------------------------------------------------------------------------------
