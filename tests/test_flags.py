@@ -7,6 +7,7 @@ import pytest
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.flagrules import check_args
 from gpuyard.resolve.inference.flags import written
+from tests.projects import chart_values
 
 V32 = "0.32.0"
 
@@ -95,14 +96,18 @@ def test_values_that_are_refused(name: str, value: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("ignore-patterns", ["a"] * 5000),
+        ("chat-template", "x" * 130_000),
+        ("chat-template", "$" * 130_000),
         ("tool-call-parser", "--x"),
         ("allowed-origins", ["-", []]),
-        ("limit-mm-per-prompt", {str(number): 10**40 for number in range(1000)}),
+        ("limit-mm-per-prompt", {str(number): 2**53 for number in range(1000)}),
         ("chat-template", "é" * 65000),
     ],
 )
-def test_values_that_a_file_could_not_hold(name: str, value: Any) -> None:
+def test_what_is_right_is_taken_by_the_chart(name: str, value: Any) -> None:
     assert check_args({name: value}, {}, (), V32) == []
+    assert chart_values({"serving": {"args": {name: value}}})["args"]
 
 
 def test_all_flags_together_have_room_in_the_object_of_a_pod() -> None:
