@@ -200,8 +200,12 @@ def opened(value: Any) -> Any:
 
 def _arguments(texts: list[str]) -> list[Any]:
     """Those of a container, where Kubernetes makes one of two dollars."""
-    parts = [text.replace("$$", "$").partition("=") for text in texts]
-    return [{name: opened(rest)} if name.startswith("--") else name + equals + rest for name, equals, rest in parts]
+    found = []
+    for text in (each.replace("$$", "$") for each in texts):
+        name, _, rest = text.partition("=")
+        inside = opened(rest)
+        found.append(opened(text) if isinstance(inside, str) else {name: inside})
+    return found
 
 
 def replaced(value: Any, words: Mapping[str, str]) -> Any:
