@@ -101,7 +101,7 @@ def test_what_a_change_means(repository: Path, compiled: Compiled, smaller: Comp
     assert set(found.written) == {
         LOCK,
         PurePosixPath("charts/inference/values.yaml"),
-        PurePosixPath("base/chat/persistentvolumeclaim.yaml"),
+        PurePosixPath("base/chat/weights/persistentvolumeclaim.yaml"),
     }
     assert (found.deleted, found.before) == ((), compiled.placements)
     assert found.after == {"phx": {"chat": Placed("a10", "inference", Claim("fss", "oci-fss", 20))}}
