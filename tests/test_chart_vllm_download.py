@@ -411,16 +411,13 @@ def test_an_account_that_others_make_is_the_jobs_too(account: str, used: str) ->
 
 def test_any_node_will_do() -> None:
     """No GPU, and no place that the server's values ask for."""
-    wanted = {"nodeSelector": {"a": "b"}, "tolerations": [], "runtimeClassName": "nvidia"}
-    spec = template(**wanted, download={"tolerations": []})
-    assert "nvidia.com/gpu" not in str(spec)
-    assert spec["nodeSelector"] == {"example.com/pool": "cpu"}
-    assert not {"tolerations", "runtimeClassName"} & spec.keys()
+    keys = ("nodeSelector", "tolerations", "affinity")
+    own = {key: case("shared-cache")["download"][key] for key in keys}
+    spec = template(nodeSelector={"a": "b"}, tolerations=[{"key": "c"}], runtimeClassName="nvidia")
+    assert {key: spec[key] for key in keys} == own
+    assert "runtimeClassName" not in spec
+    assert "nvidia.com/gpu" not in str(spec["containers"])
     assert spec["priorityClassName"] == "inference"
-    own = {"tolerations": [{"operator": "Exists"}], "affinity": {"podAffinity": {"a": []}}}
-    spec = template(download=own)
-    assert spec["tolerations"] == own["tolerations"]
-    assert spec["affinity"]["podAffinity"] == {"a": []}
 
 
 def test_the_root_is_read_only_where_no_gpu_is_in_the_way() -> None:

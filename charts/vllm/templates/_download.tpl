@@ -35,3 +35,81 @@
 {{ default "default" .Values.serviceAccount.name }}
 {{- end }}
 {{- end }}
+
+{{- /* The Job's pod: on any node, with nothing of the server's. */}}
+{{- define "vllm.downloadTemplate" -}}
+metadata:
+  labels:
+    {{- include "vllm.downloadSelectorLabels" . | nindent 4 }}
+    {{- include "vllm.moreLabels" (dict "root" . "component" "download") | nindent 4 }}
+spec:
+  restartPolicy: OnFailure
+  serviceAccountName: {{ include "vllm.downloadServiceAccountName" . | quote }}
+  {{- include "vllm.podSpec" . | nindent 2 }}
+  {{- with .Values.download.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.download.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.download.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.priorityClassName }}
+  priorityClassName: {{ . | quote }}
+  {{- end }}
+  containers:
+    - name: download
+      image: {{ include "vllm.image" . | quote }}
+      imagePullPolicy: {{ include "vllm.pullPolicy" . }}
+      command:
+        - python3
+        - -I
+        - -c
+        - |
+          {{- include "vllm.code" (dict "root" . "file" "download") | nindent 10 }}
+      args:
+        - {{ include "vllm.downloadList" . | quote }}
+        - {{ .Values.download.format | quote }}
+        - {{ .Values.download.ignore | toRawJson | quote }}
+        - {{ include "vllm.downloadMarker" . | quote }}
+        - {{ .Values.download.timeoutSeconds | int64 | quote }}
+      env:
+        {{- include "vllm.env" (dict "root" . "own" (include "vllm.downloadEnvironment" .)) | trim | nindent 8 }}
+      {{- with .Values.envFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      resources:
+        {{- toYaml .Values.download.resources | nindent 8 }}
+      securityContext:
+        {{- include "vllm.readOnlyContext" . | nindent 8 }}
+      terminationMessagePolicy: FallbackToLogsOnError
+      volumeMounts:
+        - name: cache
+          mountPath: /cache
+        - name: tmp
+          mountPath: /tmp
+        - name: home
+          mountPath: /home/vllm
+        {{- if .Values.model.token.secret }}
+        - name: hf-token
+          mountPath: /etc/hf
+          readOnly: true
+        {{- end }}
+  volumes:
+    - name: cache
+      persistentVolumeClaim:
+        claimName: {{ include "vllm.cacheClaim" . | quote }}
+    {{- range list "tmp" "home" }}
+    - name: {{ . }}
+      emptyDir:
+        sizeLimit: {{ $.Values.scratch.size | quote }}
+    {{- end }}
+    {{- if .Values.model.token.secret }}
+    {{- include "vllm.secretVolume" (dict "name" "hf-token" "from" .Values.model.token "file" "token") | nindent 4 }}
+    {{- end }}
+{{- end }}
