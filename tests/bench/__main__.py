@@ -72,7 +72,7 @@ def write_project(root: Path, count: int = COUNT) -> None:
     (root / "stack.yaml").write_text(stack, encoding="utf-8")
     chat = sources["blueprints/chat.yaml"].decode()
     for number in range(count):
-        text = chat.replace("name: chat", f"name: chat-{number:03}").replace("16384", str(8192 + 16 * number))
+        text = chat.replace("name: chat", f"name: chat-{number:03}").replace("16384", str(8192 + 16 * (number % COUNT)))
         (root / "blueprints" / f"chat-{number:03}.yaml").write_text(text, encoding="utf-8")
 
 

@@ -71,7 +71,6 @@ class Embedded:
         load = helm_python.Chart.load_archive
         self._charts = {name: load(archive(chart)) for name, chart in bare.items()}
         self._batches = {name: load(archive(batched(name, chart))) for name, chart in bare.items()}
-        self._parsed: dict[str, Objects] = {}
         self._identities = {
             name: _digest(f"embedded {helm_python.__version__}", chart) for name, chart in charts.items()
         }
@@ -85,10 +84,15 @@ class Embedded:
         if refused := list(self._values[chart].problems(values)):
             raise ToolError("the chart refuses these values:\n" + "\n".join(refused))
         try:
-            texts = self._charts[chart].render(dict(values), name=release, namespace=namespace)
+            rendered = self._charts[chart].render(dict(values), name=release, namespace=namespace)
         except self._error as error:
             raise ToolError(f"helm: {error}") from error
-        return self._objects(text for path, text in texts.items() if not path.endswith("NOTES.txt"))
+        return _sorted(
+            obj
+            for path, text in rendered.items()
+            if not path.endswith("NOTES.txt")
+            for obj in yamlio.parse_manifests(text)
+        )
 
     def render_all(self, chart: str, several: Many, *, release: str, namespace: str) -> list[Objects]:
         """The same for several values, at once if Helm has nothing against any of them."""
@@ -98,16 +102,9 @@ class Embedded:
                 found = texts(self._batches[chart].render({KEY: filled}, name=release, namespace=namespace))
         if found is None:
             return [self.render(chart, values, release=release, namespace=namespace) for values in several]
-        return [self._objects(each) for each in found]
-
-    def _objects(self, texts: Iterable[str]) -> Objects:
-        return _sorted(obj for text in texts for obj in self._parse(text))
-
-    def _parse(self, text: str) -> Objects:
-        """A template's objects; most are the same on every shape, and parsing is what takes the time."""
-        if text not in self._parsed:
-            self._parsed[text] = yamlio.parse_manifests(text)
-        return self._parsed[text]
+        # Most texts are the same on every shape, and parsing is what takes Python's time.
+        parsed = {text: yamlio.parse_manifests(text) for text in {text for each in found for text in each}}
+        return [_sorted(obj for text in each for obj in parsed[text]) for each in found]
 
 
 def _library() -> Any:
