@@ -17,7 +17,7 @@ from tests.promql import metrics
 
 __all__ = ["dashboard", "facts", "filled", "panels", "problems", "queries", "rules"]
 
-# What is read besides vLLM's own metrics, and the labels that its queries use. tests/e2e/test_kube_state_metrics.py asks
+# What is read besides vLLM's own metrics, and the labels of it that are used. tests/e2e/test_kube_state_metrics.py asks
 # a real kube-state-metrics for its names. The GPUs' are in etc/default-counters.csv of dcgm-exporter 4.5.3-4.8.2, their
 # labels in internal/pkg/rendermetrics/render_metrics.go and internal/pkg/transformation/const.go there; requests by
 # status are the prometheus-fastapi-instrumentator's, as vLLM 0.32.0 shows them.
@@ -33,7 +33,6 @@ OTHERS = {
     "http_requests_total": _KUBE | {"pod", "handler", "method", "status"},
     "kube_customresource_scaledobject_status_condition": _KUBE | {"scaledobject", "condition"},
     "kube_deployment_spec_replicas": _KUBE | {"deployment"},
-    "kube_deployment_status_condition": _KUBE | {"deployment", "condition", "status", "reason"},
     "kube_deployment_status_replicas_available": _KUBE | {"deployment"},
     "kube_horizontalpodautoscaler_spec_max_replicas": _KUBE | {"horizontalpodautoscaler"},
     "kube_horizontalpodautoscaler_spec_min_replicas": _KUBE | {"horizontalpodautoscaler"},
@@ -46,6 +45,7 @@ OTHERS = {
     "kube_pod_status_phase": _KUBE | {"pod", "phase"},
     "kube_pod_status_ready": _KUBE | {"pod", "condition"},
     "kube_replicaset_created": _KUBE | {"replicaset"},
+    "kube_replicaset_spec_replicas": _KUBE | {"replicaset"},
     "keda_scaled_object_errors_total": _KUBE | {"exported_namespace", "scaledObject"},
     "keda_scaler_empty_upstream_responses_total": _KUBE | {"exported_namespace", "scaledResource"},
     "keda_scaler_http_requests_total": _KUBE | {"exported_namespace", "scaled_resource", "status_code"},
@@ -58,7 +58,7 @@ FACTS = {
 }
 """What the chart records about a model."""
 _RECORDED = dict.fromkeys(
-    (series.record for series in catalogue().series), _MODEL | {"pod", "status", "failure"}
+    (series.record for series in catalogue().series), _MODEL | {"pod", "replicaset", "status", "failure"}
 )
 _SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*(?:=~|!~|!=|=)"[^"]*",?)*)\})?')
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)(?:=~|!~|!=|=)"[^"]*"')

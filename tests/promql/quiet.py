@@ -8,8 +8,8 @@ from tests.promql.alerts import (
     KSM,
     NEVER,
     NEW,
+    NEXT,
     OLD,
-    REASONS,
     THREE_ERRORS,
     both,
     grows,
@@ -31,7 +31,6 @@ from tests.promql.series import (
     keda,
     pod,
     pod_series,
-    progress,
     replicaset,
     requests,
     vllm,
@@ -39,7 +38,7 @@ from tests.promql.series import (
 
 __all__ = ["SCENES", "silent"]
 
-QUIET = 400  # minutes that are looked at
+QUIET = AT + 130  # minutes that are looked at
 
 
 def _changed(changes: Series, without: tuple[str, ...] = ()) -> Series:
@@ -47,13 +46,13 @@ def _changed(changes: Series, without: tuple[str, ...] = ()) -> Series:
     return {**kept, **changes}
 
 
-_ZERO = {**replicas(NEVER, NEVER), **scaled(f"1x{END}", f"1x{END}"), replicaset(OLD): NEVER}
+_ZERO = {**replicas(NEVER, NEVER), **scaled(f"1x{END}", f"1x{END}"), **replicaset(OLD, created=NEVER, wanted=NEVER)}
 _WOKEN = {
     **_ZERO,
     **replicas(until("0", "1", AT + 40), until("0", "1")),
     **scaled(f"1x{END}", until("1", "0")),
     **pod(NEW, created=f"_x{AT} {AT * 60}x{END - AT}", ready=f"_x{AT} 0x39 1x{END - AT - 40}"),
-    progress("NewReplicaSetAvailable"): f"1x{END}",
+    **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
     vllm("num_requests_running", NEW): f"_x{AT + 40} 1x{END - AT - 40}",
 }
 _ONE_MORE = f"_x{AT} {AT * 60}x{END - AT}"
@@ -63,31 +62,18 @@ _FIRST = {
     **replicas(f"_x{AT} 0x24 1x{END - AT - 25}", f"_x{AT} 1x{END - AT}"),
     **_ROLLED,
     **_SERVES,
-    replicaset(OLD): _ONE_MORE,
-    progress("NewReplicaSetCreated"): f"_x{AT} 1x24 stale",
-    progress("NewReplicaSetAvailable"): f"_x{AT + 25} 1x{END - AT - 25}",
+    **replicaset(OLD, created=_ONE_MORE, wanted=f"_x{AT} 1x{END - AT}"),
     condition("Fallback"): f"_x{AT} 0 1x23 0x{END - AT - 25}",
     condition("Ready"): f"_x{AT} 1 0x23 1x{END - AT - 25}",
     autoscaler("status_condition", ',condition="ScalingActive",status="false"'): f"_x{AT} 1x24 0x{END - AT - 25}",
     keda("scaled_object_errors_total"): f"_x{AT} 0+4x24 100x{END - AT - 25}",
 }
 """The first pod: until it is ready a ratio can't fall back, and KEDA counts that as errors for ever."""
-_COPIED = {
-    **replicas(f"_x{AT} 0x170 1x{END - AT - 171}", f"_x{AT} 1x{END - AT}"),
-    **pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x170 1x{END - AT - 171}", phase="Pending"),
-    replicaset(OLD): _ONE_MORE,
-    progress("NewReplicaSetCreated"): f"_x{AT} 1x170 stale",
-    download(): f"_x{AT} 1x119 0x{END - AT - 120}",
-    download("start_time"): _ONE_MORE,
-    vllm("num_requests_running", NEW): f"_x{AT + 171} 1x{END - AT - 171}",
-}
-"""helm install: pods that wait for the download are there as long as it takes."""
 _ROLLS = {
     **replicas(f"1x{AT - 1} 0x24 1x{END - AT - 25}", f"1x{END}"),
     **_ROLLED,
     **_SERVES,
-    replicaset(OLD): NEVER,
-    **rolls(25),
+    **rolls(),
     vllm("num_requests_running", PODS[0]): f"1x{AT - 1} stale",
 }
 """One server that is all gets a new version."""
@@ -100,10 +86,10 @@ def _from(instance: str, series: Series) -> Series:
 
 _MOVED = {
     **_from("a", replicas(f"1x{AT - 1} 0x6 stale", f"1x{AT + 5} stale")),
-    **_from("a", {replicaset(OLD): f"0x{AT + 5} stale", progress("ReplicaSetUpdated"): f"_x{AT} 1x6 stale"}),
+    **_from("a", replicaset(OLD, created=f"0x{AT + 5} stale", wanted=f"1x{AT - 1} 0x6 stale")),
     **_from("b", replicas(f"_x{AT + 7} 0x17 1x{END - AT - 25}", f"_x{AT + 7} 1x{END - AT - 7}")),
     **_from("b", _ROLLED),
-    **_from("b", {replicaset("chat-7c6b5d4f8"): _ONE_MORE, progress("ReplicaSetUpdated"): f"_x{AT + 7} 1x17 stale"}),
+    **_from("b", replicaset(NEXT, created=_ONE_MORE, wanted=f"_x{AT} 1x{END - AT}")),
     **_SERVES,
     vllm("num_requests_running", PODS[0]): f"1x{AT - 1} stale",
 }
@@ -132,19 +118,12 @@ SCENES: dict[str, tuple[str, Series]] = {
     "scaled to zero": ("VllmDown", _ZERO),
     "woken from zero": ("VllmDown", _WOKEN),
     "the first pod": ("VllmDown", _FIRST),
-    "the first pod, as an old kube-state-metrics shows it": (
-        "VllmDown", {key: values for key, values in _FIRST.items() if REASONS[0] not in key},
-    ),
-    "helm install copies the weights first": ("VllmDown", _COPIED),
     "one server gets a new version": ("VllmDown", _ROLLS),
-    "one server gets a new version, as an old kube-state-metrics shows it": (
-        "VllmDown", {key: values for key, values in _ROLLS.items() if REASONS[0] not in key},
-    ),
-    "one server gets an old version again": (
-        "VllmDown",
-        {key: values for key, values in {**_ROLLS, **rolls(25, reason="FoundNewReplicaSet")}.items()
-         if "7c6b5d4f8" not in key},
-    ),
+    "one server gets an old version again": ("VllmDown", {
+        **_ROLLS,
+        **replicaset(NEXT, created=NEVER, wanted=until("1", "0")),
+        **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
+    }),
     "kube-state-metrics moves while one pod rolls": ("VllmDown", _MOVED),
     "Prometheus forgets everything while one pod rolls": (
         "VllmDown", {key: values for key, values in _MOVED.items() if 'instance="a"' not in key},
@@ -154,7 +133,7 @@ SCENES: dict[str, tuple[str, Series]] = {
             **replicas(f"_x{AT} 0x24 1x{END - AT - 25}", f"_x{AT} 1x{END - AT}"),
             **pod(NEW, created=f"_x{AT} {(AT - 10) * 60}x{END - AT}", ready=f"_x{AT} 0x24 1x{END - AT - 25}"),
             **_SERVES,
-            replicaset(OLD): f"_x{AT} {(AT - 10) * 60}x{END - AT}",
+            **replicaset(OLD, created=f"_x{AT} {(AT - 10) * 60}x{END - AT}", wanted=f"_x{AT} 1x{END - AT}"),
         },
     ),
     "a server of several is lost": ("VllmDown", _changed({

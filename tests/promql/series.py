@@ -47,17 +47,10 @@ def fact(name: str) -> str:
     return f'gpuyard:{name}{{namespace="inference",deployment="chat",model_name="llama-3.1-8b"{more and "," + more}}}'
 
 
-def progress(reason: str, status: str = "true") -> str:
-    """The condition that says how a rollout goes."""
-    return (
-        'kube_deployment_status_condition{namespace="inference",deployment="chat",condition="Progressing",'
-        f'reason="{reason}",status="{status}"}}'
-    )
-
-
-def replicaset(name: str) -> str:
-    """When a ReplicaSet was made, in seconds."""
-    return f'kube_replicaset_created{{namespace="inference",replicaset="{name}"}}'
+def replicaset(name: str, *, created: str, wanted: str) -> Series:
+    """When a ReplicaSet was made, in seconds, and how many pods it is to have."""
+    labels = f'{{namespace="inference",replicaset="{name}"}}'
+    return {f"kube_replicaset_created{labels}": created, f"kube_replicaset_spec_replicas{labels}": wanted}
 
 
 def requests(pod: str, status: str, handler: str = "/v1/chat/completions") -> str:
