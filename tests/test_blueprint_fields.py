@@ -231,6 +231,13 @@ STACK_KEYS: dict[str, Case] = {
         {"storage": {"nvme": "local"}},
         blueprint={"storage": {"cache": {"kind": "nvme"}}},
     ),
+    "spec.alerts.labels.*": Case({"alerts": {"labels": {"team": "search"}}}),
+    "spec.alerts.disabled": Case({"alerts": {"disabled": ["VllmKvCacheFull"]}}),
+    "spec.alerts.thresholds.kvCacheUsage": Case({"alerts": {"thresholds": {"kvCacheUsage": 0.9}}}),
+    "spec.alerts.thresholds.queueSeconds": Case({"alerts": {"thresholds": {"queueSeconds": 10}}}),
+    "spec.alerts.thresholds.preemptedShare": Case({"alerts": {"thresholds": {"preemptedShare": 0.1}}}),
+    "spec.alerts.thresholds.errorShare": Case({"alerts": {"thresholds": {"errorShare": 0.1}}}),
+    "spec.alerts.runbookUrl": Case({"alerts": {"runbookUrl": "https://wiki.example.com"}}),
     "spec.policy.maxGpus": Case({"policy": {"maxGpus": 32}}),
     "spec.policy.maxReplicas": Case({"policy": {"maxReplicas": 3}}, refused="spec.policy.maxReplicas of the stack, 3"),
     "spec.policy.registries": Case(

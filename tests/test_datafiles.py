@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 CATALOGUE = ROOT / "generator" / "gpuyard" / "catalogue"
 SHAPE = ROOT / "overlays" / "a10" / "shape.yaml"
 FILES = {
+    "alerts": CATALOGUE / "alerts.yaml",
     "images": CATALOGUE / "images.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
     "panels": CATALOGUE / "panels.yaml",

@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.alerts import catalogue as alerts
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.cli.main import cli
@@ -23,7 +24,6 @@ from tests.chart.rendering import schema
 from tests.conftest import ROOT
 from tests.projects import problems
 from tests.scan.ours import KUBERNETES
-from tests.test_chart_vllm_alerts import rules
 from tools import chart_docs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -177,9 +177,7 @@ def test_values_are_those_of_the_chart() -> None:
     assert named <= known
 
 
-def test_alerts_are_those_of_the_chart() -> None:
-    found = rules()
-    assert {span for span in spans(CHART) if span.startswith("Vllm")} <= found.keys()
-    waits = re.findall(r"`(Vllm\w+)` says so after (\d+) minutes", CHART)
-    assert waits
-    assert all(found[name]["for"] == f"{minutes}m" for name, minutes in waits)
+def test_alerts_that_are_named_are_there() -> None:
+    named = {span for span in [*spans(CHART), *spans(README)] if re.fullmatch(r"Vllm[A-Z]\w+", span)}
+    assert named
+    assert named <= {alert.name for alert in alerts().alerts}

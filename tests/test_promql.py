@@ -1,8 +1,10 @@
-"""Every scaling query and every alert of the chart, before the real promtool: idle, busy, blind, and not ours."""
+"""Every scaling query and every alert of a stack, before the real promtool: idle, busy, blind, and not ours."""
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,15 +21,17 @@ from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.resolve.releases import releases
 from gpuyard.tree import Tree
-from tests.promql import alerts, board, expressions, metrics, quiet, signals
-from tests.promql.promtool import Scene, check, run
-from tests.promql.series import condition, keda, others
+from tests.promql import alerts, board, expressions, metrics, quiet, series, signals
+from tests.promql.promtool import Scene, Series, check, run
+from tests.promql.series import condition, elsewhere, fact, keda, next_door, others
 
 Spec = dict[str, Any]
 
 QUERIES = expressions.queries()
-(GROUP,) = expressions.rules()
-RULES = {rule["alert"]: rule for rule in GROUP["rules"]}
+GROUP = expressions.rules()
+FACTS = expressions.facts()
+GROUPS = [*FACTS, GROUP]
+RULES = {rule["alert"]: rule for rule in GROUP["rules"] if "alert" in rule}
 
 
 # --- the queries of the ScaledObject --------------------------------------------------------------------------
@@ -66,18 +70,28 @@ def test_the_scenes_notice_a_wrong_query(signal: str, old: str, new: str, promto
 # --- the alerts -----------------------------------------------------------------------------------------------
 
 
-def test_every_alert_has_a_case() -> None:
+def test_every_alert_has_a_scene_in_which_it_fires_and_one_in_which_it_does_not() -> None:
     assert {case.alert for case in alerts.CASES} == set(RULES)
+    assert {about for about, _ in quiet.SCENES.values()} - {""} == set(RULES)
 
 
 @pytest.mark.parametrize("case", alerts.CASES, ids=lambda case: case.name or case.alert)
 def test_alert_fires_after_its_time(case: alerts.Case, promtool: Path, tmp_path: Path) -> None:
-    assert run(promtool, tmp_path, [alerts.fires(case, RULES[case.alert])], [GROUP]) == ""
+    """Once, also while there are two kube-state-metrics."""
+    scenes = [alerts.fires(case, RULES[case.alert], doubled=doubled) for doubled in (False, True)]
+    assert run(promtool, tmp_path, scenes, GROUPS) == ""
 
 
 @pytest.mark.parametrize("name", quiet.SCENES)
 def test_nothing_fires(name: str, promtool: Path, tmp_path: Path) -> None:
-    assert run(promtool, tmp_path, [quiet.silent(name, quiet.SCENES[name])], [GROUP]) == ""
+    _, found = quiet.SCENES[name]
+    assert run(promtool, tmp_path, [quiet.silent(name, found)], GROUPS) == ""
+
+
+def test_without_an_slo_nothing_is_promised(promtool: Path, tmp_path: Path) -> None:
+    groups = [*expressions.facts(prometheusRule={"slo": {"ttftSeconds": 0}}), GROUP]
+    (fast, *_) = (case for case in alerts.CASES if case.alert == "VllmTtftBudgetBurnsFast")
+    assert run(promtool, tmp_path, [quiet.silent("slow", fast.series, alerts.END)], groups) == ""
 
 
 def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Path) -> None:
@@ -91,49 +105,81 @@ def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Pa
     during = [(firing, f"{minute}m", {"{}": 1.0}) for minute in range(alerts.AT + 10, alerts.AT + 240, 10)]
     outside = [(firing, f"{minute}m", dict[str, float]()) for minute in (alerts.AT + 9, alerts.AT + 240)]
     scene = Scene("hours of fallback", series, during + outside, interval="1m")
-    assert run(promtool, tmp_path, [scene], [GROUP]) == ""
+    assert run(promtool, tmp_path, [scene], GROUPS) == ""
 
 
-def test_nothing_fires_for_others(promtool: Path, tmp_path: Path) -> None:
-    """Neighbours in every state that is an alarm for them."""
-    series = alerts.well()
-    for number, case in enumerate(alerts.CASES):
-        series.update(others(case.series, number))
-    assert len(series) > 20 * len(alerts.CASES)
-    assert run(promtool, tmp_path, [quiet.silent("others", series, alerts.END)], [GROUP]) == ""
+# --- whose models they are about ------------------------------------------------------------------------------
+
+
+def _facts(rename: Callable[[Series], Series]) -> Series:
+    """Those of a neighbour."""
+    return rename({fact(name): f"{value}x{alerts.END}" for name, value in series.FACTS.items()})
+
+
+def _neighbours(*, slow: bool) -> Series:
+    """Strangers in our namespace and another stack in its own, in every state that is an alarm for them."""
+    cases = {case.alert: case for case in reversed(alerts.CASES) if ("Ttft" in case.alert) is slow}
+    found: Series = {}
+    for number, case in enumerate(cases.values()):
+        found.update(others(case.series, number))
+        found.update(_facts(partial(elsewhere, number=number)))
+    return found
+
+
+@pytest.mark.parametrize(("slow", "minutes"), [(False, alerts.AT + 140), (True, alerts.END)])
+def test_nothing_fires_for_others(slow: bool, minutes: int, promtool: Path, tmp_path: Path) -> None:
+    found = alerts.well() | _neighbours(slow=slow)
+    assert run(promtool, tmp_path, [quiet.silent("others", found, minutes)], GROUPS) == ""
+
+
+@pytest.mark.parametrize(("slow", "minutes"), [(False, alerts.AT + 140), (True, alerts.END)])
+def test_the_neighbours_notice_alerts_that_are_not_about_a_namespace(
+    slow: bool, minutes: int, promtool: Path, tmp_path: Path
+) -> None:
+    anywhere = [{**rule, "expr": re.sub(r'namespace="inference",?', "", rule["expr"])} for rule in GROUP["rules"]]
+    scene = quiet.silent("others", _neighbours(slow=slow), minutes)
+    said = run(promtool, tmp_path, [scene], [{**GROUP, "rules": anywhere}])
+    assert {name for name in RULES if f'alertname="{name}"' in said} == {
+        name for name in RULES if ("Ttft" in name) is slow
+    }
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_scenes_notice_a_wrong_alert(name: str, promtool: Path, tmp_path: Path) -> None:
+def test_what_has_facts_is_ours(name: str, promtool: Path, tmp_path: Path) -> None:
+    """The same strangers are an alarm as soon as there are facts about them."""
     case = next(case for case in alerts.CASES if case.alert == name)
-    rule = RULES[name]
-    later = {**rule, "for": "2h"}
-    anywhere = {**rule, "expr": re.sub(r'(exported_)?namespace="inference",?', "", rule["expr"])}
-    names = re.sub('="(llama-3.1-8b|(keda-hpa-)?chat)"', '=~".*"', rule["expr"])
-    anyone = {**rule, "expr": names.replace("chat-", ".*-")}
-    assert run(promtool, tmp_path, [alerts.fires(case, rule)], [_only(later)]) != ""
-    for wrong in (anywhere, anyone):
-        assert wrong != rule
-        scene = quiet.silent("others", others(case.series), case.since + 45)
-        assert run(promtool, tmp_path, [scene], [_only(wrong)]) != ""
+    until = case.since + 45
+    ever = f'count(count_over_time(ALERTS{{alertname="{name}",alertstate="firing"}}[{until}m]))'
+    found = next_door(case.series) | _facts(next_door)
+    assert (
+        run(promtool, tmp_path, [Scene(name, found, [(ever, f"{until}m", {"{}": 1.0})], interval="1m")], [GROUP]) == ""
+    )
 
 
-def _only(rule: Spec) -> Spec:
-    return {"name": "wrong", "rules": [rule]}
+def test_two_stacks_share_a_prometheus(promtool: Path, tmp_path: Path) -> None:
+    """Each is told about its own models, and what one records is not in the other's way."""
+    (down, *_) = alerts.CASES
+    state = f'count by (namespace) (ALERTS{{alertname="{down.alert}",alertstate="firing"}})'
+    both = {'{namespace="inference"}': 1.0, '{namespace="elsewhere0"}': 1.0}
+    found = {**down.series, **elsewhere(down.series), **_facts(elsewhere)}
+    two = [*GROUPS, {**expressions.rules(namespace="elsewhere0"), "name": "theirs"}]
+    assert run(promtool, tmp_path, [Scene("two", found, [(state, f"{alerts.AT + 10}m", both)], interval="1m")], two) == ""
 
 
-@pytest.mark.parametrize(("least", "most", "there"), [(1, 1, False), (0, 1, False), (2, 2, False), (1, 2, True)])
-def test_a_fixed_number_of_servers_is_no_alarm(least: int, most: int, there: bool) -> None:
-    upstream = {"query": "vector(0)"} if least == 0 else {}
-    scaling = {"min": least, "max": most, "signal": "upstream" if upstream else "queue", "upstream": upstream}
-    (group,) = expressions.rules(scaling=scaling)
-    assert ("VllmAtMaxReplicas" in {rule["alert"] for rule in group["rules"]}) is there
+@pytest.mark.parametrize("name", RULES)
+def test_the_scenes_notice_a_wrong_time(name: str, promtool: Path, tmp_path: Path) -> None:
+    case = next(case for case in alerts.CASES if case.alert == name)
+    later = [{**rule, "for": "2h"} if rule.get("alert") == name else rule for rule in GROUP["rules"]]
+    wrong = [*FACTS, {**GROUP, "rules": later}]
+    assert run(promtool, tmp_path, [alerts.fires(case, RULES[name])], wrong) != ""
 
 
 # --- everything that is asked ---------------------------------------------------------------------------------
 
 
-def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: Path, tmp_path: Path) -> None:
+def test_promtool_takes_the_rules_of_the_stack_and_of_every_blueprint(
+    demo: Resolved, promtool: Path, tmp_path: Path
+) -> None:
     helm = Embedded(shipped_charts())
     files = [
         obj["spec"]["groups"]
@@ -141,15 +187,26 @@ def test_promtool_takes_the_rules_of_every_blueprint(demo: Resolved, promtool: P
         for obj in objects(demo, workload, helm)
         if obj["kind"] == "PrometheusRule"
     ]
-    assert len(files) == len(demo.workloads) > 3
-    assert check(promtool, tmp_path, files) == ""
+    assert len(files) >= len(demo.workloads) > 3
+    assert check(promtool, tmp_path, [*files, [GROUP]]) == ""
 
 
 def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
     own = {signal: query for signal, query in QUERIES.items() if signal != "upstream"}
-    asked = [*own.values(), *(rule["expr"] for rule in RULES.values()), *(e for _, e in expressions.panels(demo_tree))]
+    recorded = [rule["expr"] for group in GROUPS for rule in group["rules"]]
+    asked = [*own.values(), *recorded, *(e for _, e in expressions.panels(demo_tree))]
     for version in {demo.stack.vllm.version, *vllm.versions()}:
         assert [problem for each in asked for problem in expressions.problems(each, version)] == []
+
+
+def test_the_facts_are_those_that_the_scenes_have() -> None:
+    recorded = {rule["record"]: rule for group in FACTS for rule in group["rules"]}
+    assert recorded.keys() == expressions.FACTS.keys()
+    for name, value in series.FACTS.items():
+        rule = recorded[f"gpuyard:{name.partition('{')[0]}"]
+        assert rule["expr"] == f"vector({value})"
+        written = {f'{key}="{label}"' for key, label in rule["labels"].items()}
+        assert set(fact(name).partition("{")[2].rstrip("}").split(",")) == written
 
 
 @pytest.mark.parametrize(
@@ -161,6 +218,7 @@ def test_every_metric_and_label_exists(demo: Resolved, demo_tree: Tree) -> None:
         ('sum by (reason) (vllm:num_requests_running{pod="a"})', "has no label reason"),
         ('kube_pod_created{node="a"}', "has no label node"),
         ("sum(up)", "up is neither"),
+        ("sum by (node) (kube_pod_created)", "has no label node"),
     ],
 )
 def test_what_does_not_exist_is_found(expression: str, problem: str) -> None:
@@ -355,10 +413,10 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("off", "files"),
     [
-        ((), {"dashboard.yaml", "monitors.yaml"}),
-        (("keda",), {"dashboard.yaml"}),
-        (("prometheus",), {"dashboard.yaml", "monitors.yaml"}),
-        (("prometheus", "keda"), {"dashboard.yaml"}),
+        ((), {"alerts.yaml", "dashboard.yaml", "monitors.yaml"}),
+        (("keda",), {"alerts.yaml", "dashboard.yaml"}),
+        (("prometheus",), {"alerts.yaml", "dashboard.yaml", "monitors.yaml"}),
+        (("prometheus", "keda"), {"alerts.yaml", "dashboard.yaml"}),
     ],
 )
 def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tuple[str, ...], files: set[str]) -> None:

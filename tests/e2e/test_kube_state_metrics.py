@@ -18,7 +18,7 @@ from tests.e2e.vllm import workloads
 
 IMAGE = "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.20.0"
 PLATFORM = ROOT / "generator/gpuyard/catalogue/platform/kube-prometheus-stack.yaml"
-KINDS = ("deployments", "horizontalpodautoscalers", "jobs", "pods")
+KINDS = ("deployments", "horizontalpodautoscalers", "jobs", "pods", "replicasets")
 FOLDER = "/etc/customresourcestate"
 SECONDS = 60
 NO_DEFINITION = {"HTTPRoute"}
@@ -44,7 +44,7 @@ class Selector:
 
 
 def selectors(expression: str) -> Iterator[Selector]:
-    for name, inside in re.findall(r"\b(kube_\w+)\{([^}]*)\}", expression):
+    for name, inside in re.findall(r"\b(kube_\w+)(?:\{([^}]*)\})?", expression):
         yield Selector(name, tuple(_LABEL.findall(inside)))
 
 
@@ -124,9 +124,10 @@ def chat(cluster: Cluster, namespace: str, crds: None) -> Iterator[dict[str, Obj
 
 
 def test_alerts_and_dashboards_ask_for_what_is_there(cluster: Cluster, namespace: str, chat: dict[str, Object]) -> None:
-    rules = chat["PrometheusRule"]["spec"]["groups"][0]["rules"]
-    wanted = {found for rule in rules for found in selectors(rule["expr"])}
-    assert Selector("kube_deployment_spec_replicas", _labels(namespace=namespace, deployment="chat")) in wanted
+    assert chat["PrometheusRule"]["spec"]["groups"]
+    wanted = {found for expression in workloads.alerts(namespace) for found in selectors(expression)}
+    assert Selector("kube_replicaset_created", _labels(namespace=namespace)) in wanted
+    assert Selector("kube_job_status_active", ()) in wanted
     names = set(re.findall(r"\bkube_\w+", json.dumps(workloads.dashboards())))
     assert names
     cluster.wait(f"deployment/chat -n {namespace}", "Available", within=SECONDS)

@@ -111,11 +111,12 @@ def test_it_shows_every_metric_that_queries_alerts_and_dashboards_name(served: S
     wanted = _metrics(workloads.rendered(served.name, shape=CASES[served.name][0], autoscaling={"signal": "composite"}))
     on_dashboards = _metrics(workloads.dashboards())
     assert "vllm:prompt_tokens_total" in on_dashboards - wanted
-    wanted |= on_dashboards
+    wanted |= on_dashboards | _metrics(workloads.alerts())
     assert {"vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc"} <= wanted
     status, text = served.server.get("/metrics")
     shown = {line.partition("{")[0]: line for line in text.splitlines() if line.startswith("vllm:")}
     assert status == 200
+    assert re.search(r'^http_requests_total\{handler="/v1/[^"]*",method="POST",status="2xx"\}', text, re.MULTILINE)
     assert wanted - shown.keys() == CONDITIONAL.keys()
     label = f'model_name="{_name(served)}"'
     assert [name for name in wanted - CONDITIONAL.keys() if label not in shown[name]] == []

@@ -14,25 +14,25 @@ from tests.promql.series import (
     keda,
     pod,
     pod_series,
+    replicaset,
+    requests,
+    twice,
     vllm,
 )
 
 __all__ = [
-    *("AT", "CASES", "EMPTY", "END", "KSM", "NEVER", "NEW", "THREE_ERRORS", "WAITS", "Case", "both", "fires", "idle"),
-    *("once", "replicas", "scaled", "until", "well"),
+    *("AT", "BUDGET", "CASES", "EMPTY", "END", "KSM", "NEVER", "NEW", "NEXT", "OLD", "THREE_ERRORS", "Case"),
+    *("both", "fires", "grows", "idle", "once", "replicas", "rolls", "scaled", "until", "well"),
 ]
 
-AT = 180  # minutes: longer than the start budget; before it everything is well
+AT = 120  # minutes: longer than the start budget, and than an hour; before it everything is well
 LONG_AT = 400  # longer than the longest window
 END = 560
 BUDGET = 45  # minutes from creation to ready, of the chart's test values
-WAITS = {
-    "VllmQueueTimeHigh": 10, "VllmPreemptions": 15, "VllmKvCacheFull": 10, "VllmRejectsRequests": 5,
-    "VllmTtftBudgetBurnsFast": 2, "VllmTtftBudgetBurnsSlowly": 2, "VllmDown": 5, "VllmStartsSlowly": 1,
-    "VllmEngineDies": 0, "VllmMetricsMissing": 3, "VllmScalerInFallback": 10, "VllmScalingInactive": 10,
-    "VllmAtMaxReplicas": 30,
-}  # fmt: skip
-"""Minutes that each has to be true; its `for`, said a second time."""
+DOWNLOAD = 120  # minutes that the download may take
+OLD, NEXT = "chat-5d9f8c7b6", "chat-7c6b5d4f8"
+"""ReplicaSets."""
+NEW = f"{OLD}-klmno"
 
 
 def until(before: str, after: str, at: int = AT) -> str:
@@ -40,7 +40,7 @@ def until(before: str, after: str, at: int = AT) -> str:
     return f"{before}x{at - 1} {after}x{END - at}"
 
 
-def _grows(step: int, at: int = AT) -> str:
+def grows(step: int, at: int = AT) -> str:
     """A counter that begins to grow: the first new count stands in the minute after."""
     return f"0x{at} {step}+{step}x{END - at}"
 
@@ -67,10 +67,13 @@ def _served() -> Series:
             "num_requests_waiting": NEVER,
             "kv_cache_usage_perc": f"0.6x{END}",
             "num_preemptions_total": NEVER,
+            "iteration_tokens_total_count": _ALWAYS,
         }.items():
             found[vllm(metric, name)] = values
         found[vllm("request_success_total", name, finished_reason="stop")] = _ALWAYS
+        found[vllm("request_success_total", name, finished_reason="abort")] = NEVER
         found[vllm("admission_rejections_total", name, reason="max_num_queued_reqs")] = NEVER
+        found[requests(name, "2xx")] = _ALWAYS
         quick = {"0.3": _ALWAYS, "2.5": _ALWAYS, "5.0": _ALWAYS, "10.0": _ALWAYS, "+Inf": _ALWAYS}
         for metric in ("time_to_first_token", "request_queue_time"):
             found.update(histogram(f"{metric}_seconds", quick, name))
@@ -85,17 +88,18 @@ def scaled(desired: str, inactive: str = NEVER) -> Series:
     return {
         autoscaler("status_desired_replicas"): desired,
         autoscaler("spec_max_replicas"): f"4x{END}",
+        autoscaler("spec_min_replicas"): f"1x{END}",
         autoscaler("status_condition", ',condition="ScalingActive",status="false"'): inactive,
         condition("Fallback"): NEVER,
         condition("Ready"): f"1x{END}",
-        keda("scaled_object_errors_total"): NEVER,
-        keda("scaler_http_requests_total", status_code="200"): f"0+8x{END}",
     }
 
 
 def well() -> Series:
-    """Two servers, busy, ready and scaled."""
+    """Two busy servers that wait for nothing; the weights were copied long ago."""
     found = {**_served(), **replicas(f"2x{END}", f"2x{END}"), **scaled(f"2x{END}")}
+    found |= replicaset(OLD, created=NEVER, wanted=f"2x{END}")
+    found |= {download(): NEVER, download("start_time"): NEVER}
     for name in PODS:
         found.update(pod(name, created=NEVER, ready=f"1x{END}"))
     return found
@@ -103,7 +107,16 @@ def well() -> Series:
 
 def idle() -> Series:
     """The same, and nobody asks anything."""
-    return {key: NEVER if key.startswith("vllm:") else values for key, values in well().items()}
+    busy = ("vllm:", "http_")
+    return {key: NEVER if key.startswith(busy) else values for key, values in well().items()}
+
+
+def rolls(at: int = AT) -> Series:
+    """A rollout: from a minute on a new ReplicaSet has the pods."""
+    return {
+        **replicaset(OLD, created=NEVER, wanted=until("2", "0", at)),
+        **replicaset(NEXT, created=f"_x{at} {at * 60}x{END - at}", wanted=f"_x{at} 2x{END - at}"),
+    }
 
 
 @dataclass(frozen=True)
@@ -136,156 +149,182 @@ def _slow(metric: str, bounds: tuple[str, ...], at: int = AT) -> Series:
     return {vllm(f"{metric}_bucket", name, le=bound): _goes_on(60, at) for name in PODS for bound in bounds}
 
 
-def _unready(at: int = AT) -> Series:
-    return {pod_series("status_ready", name, condition="true"): until("1", "0", at) for name in PODS}
-
-
+_DEPLOYMENT = {"deployment": "chat"}
+_GONE = replicas(until("2", "0"), f"2x{END}")
+_REFUSED = {
+    download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x{END - AT}",
+    download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END - AT}",
+}
+"""A new revision whose download never ends."""
 _TTFT = _slow("time_to_first_token_seconds", ("0.3", "2.5"), LONG_AT)
 _RESTARTS = pod_series("container_status_restarts_total", PODS[0], container="vllm")
-NEW = "chat-5d9f8c7b6-klmno"
 _LATE = pod(NEW, created=f"_x{AT} {AT * 60}x{END - AT}", ready=f"_x{AT} 0x{END - AT}", phase="Pending")
-_KUBE_POD = ("kube_pod_",)
+_HUNG = {
+    vllm("iteration_tokens_total_count", PODS[1]): _goes_on(60),
+    vllm("request_success_total", PODS[1], finished_reason="stop"): _goes_on(60),
+}
 
 # KEDA 2.20 in an outage: of the errors it counts three, then the fallback hides them; an empty answer counts at every
 # reading, twice (it asks once more), and so does a failed request; no other failure is seen in a fallback.
 KSM = ("kube_customresource_",)
 THREE_ERRORS = {keda("scaled_object_errors_total"): f"0x{AT} 3x{END - AT}"}
-EMPTY = {**THREE_ERRORS, keda("scaler_empty_upstream_responses_total"): _grows(16)}
+EMPTY = {**THREE_ERRORS, keda("scaler_empty_upstream_responses_total"): grows(16)}
 _FAILED = {
     **THREE_ERRORS,
     keda("scaler_http_requests_total", status_code="200"): _goes_on(8),
     keda("scaler_http_requests_total", status_code="error"): f"_x{AT} 16+16x{END - AT}",
 }
-_ERRORS = {keda("scaled_object_errors_total"): _grows(7)}
+_ERRORS = {keda("scaled_object_errors_total"): grows(7)}
 _RENAMED = {
-    keda("scaler_empty_upstream_responses_total", 'namespace="keda",exported_namespace="inference"'): _grows(16),
+    keda("scaler_empty_upstream_responses_total", 'namespace="keda",exported_namespace="inference"'): grows(16),
 }
+_AT_ZERO = {**replicas(NEVER, NEVER), **scaled(f"1x{END}")}
+_WAKES = replicaset(OLD, created=NEVER, wanted=until("0", "1"))
+_DOWN = "chat has had no ready server for 5 minutes, and no rollout or first start explains it: all requests fail."
+_HELD = "chat keeps its number of servers, whatever the load is."
 
 CASES = [
-    Case(
-        "VllmQueueTimeHigh", AT + 1,
-        "95 % of the requests start within 9.75s. Raise scaling.max, or lower the concurrency target.",
-        _slow("request_queue_time_seconds", ("0.3", "2.5", "5.0")),
+    *(
+        Case("VllmDown", since, _DOWN, changes, name, _DEPLOYMENT, without, also)
+        for name, since, without, also, changes in (
+            ("VllmDown", AT, (), (), _GONE),
+            ("VllmDown without any pod", AT, ("kube_pod_",), (), _GONE),
+            ("VllmDown where one server is all", AT, (), (), replicas(until("1", "0"), f"1x{END}")),
+            (
+                "VllmDown while pods are made again and again", AT, ("kube_pod_",), (),
+                {**_GONE, **pod(NEW, created=f"0+60x{END}", ready=NEVER, phase="Pending")},
+            ),
+            ("VllmDown soon after a rollout", AT, (), (), {**_GONE, **rolls(AT - 10)}),
+            ("VllmDown after a rollout that failed", AT + BUDGET, (), (), {**_GONE, **rolls()}),
+            ("VllmDown after a rollback that failed", AT + BUDGET - 1, (), (), {
+                **_GONE,
+                **replicaset(NEXT, created=NEVER, wanted=until("2", "0")),
+                **replicaset(OLD, created=NEVER, wanted=until("0", "2")),
+            }),
+            ("VllmDown during a download that never ends", AT, (), (), {**_GONE, **_REFUSED}),
+            ("VllmDown after a download that never ended", AT + 125, (), ("VllmDownloadLate",), {
+                **_REFUSED, **replicas(until("2", "0", AT + 125), f"2x{END}"),
+            }),
+            ("VllmDown when it was woken and never came", AT + BUDGET - 1, (), (), {
+                **_AT_ZERO, **_WAKES, **replicas(NEVER, until("0", "1")),
+            }),
+            ("VllmDown after it was woken", AT + 100, (), (), {
+                **_AT_ZERO, **_WAKES, **replicas(f"0x{AT + 19} 1x79 0x{END}", until("0", "1")),
+            }),
+        )
     ),
     Case(
-        "VllmPreemptions", AT + 1,
-        "100% as many preemptions as finished requests. Lower max-num-seqs or the concurrency target.",
-        both("num_preemptions_total", _grows(60)),
+        "VllmDownloadLate", AT + DOWNLOAD + 1,
+        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
+        _REFUSED, labels=_DEPLOYMENT,
     ),
     Case(
-        "VllmKvCacheFull", AT,
-        "A server uses 97% of its KV cache; requests will be preempted.",
-        {vllm("kv_cache_usage_perc", PODS[1]): until("0.6", "0.97")},
+        "VllmDownloadLate", AT + DOWNLOAD + 1,
+        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
+        _REFUSED, name="VllmDownloadLate before anything else is there", labels=_DEPLOYMENT,
+        without=("kube_deployment", "kube_pod", "kube_replicaset", "kube_horizontal", "kube_custom", "vllm:", "http_"),
     ),
     Case(
-        "VllmRejectsRequests", AT + 1,
-        "2 requests a second are turned away.",
-        both("admission_rejections_total", _grows(60), reason="max_num_queued_reqs"),
+        "VllmStartsSlowly", AT + BUDGET + 1, f"{NEW} is 47m 0s old and not ready: fewer servers share the load.",
+        _LATE, labels={**_DEPLOYMENT, "pod": NEW},
     ),
     Case(
-        "VllmTtftBudgetBurnsFast", LONG_AT + 43, "76.27% of the last 1h; the objective allows 5 %.", _TTFT,
+        "VllmStartsSlowly", AT + BUDGET + 1, f"{NEW} is 47m 0s old and not ready: fewer servers share the load.",
+        {key: values for key, values in _LATE.items() if "status_ready" not in key},
+        name="VllmStartsSlowly of one that no node has room for", labels={**_DEPLOYMENT, "pod": NEW},
     ),
     Case(
-        "VllmTtftBudgetBurnsSlowly", LONG_AT + 108, "30.64% of the last 6h; the objective allows 5 %.", _TTFT,
+        "VllmStartsSlowly", AT + 59, f"{PODS[1]} is 3h 0m 0s old and not ready: fewer servers share the load.",
+        {pod_series("status_ready", PODS[1], condition="true"): until("1", "0")},
+        name="VllmStartsSlowly of one that was ready once", labels={**_DEPLOYMENT, "pod": PODS[1]},
+    ),
+    Case(
+        "VllmEngineDies", AT, f"{PODS[0]} was restarted within the last 30 minutes; its requests failed.",
+        {_RESTARTS: until("0", "1")}, labels={**_DEPLOYMENT, "pod": PODS[0]},
+    ),
+    Case(
+        "VllmEngineStalled", AT + 4,
+        f"{PODS[1]} has 5 requests and has neither computed a token nor finished a request for 5 minutes. "
+        "Its health check still passes.",
+        _HUNG, labels={"pod": PODS[1], "engine": "0"},
+    ),
+    Case(
+        "VllmEngineStalled", AT + 4,
+        f"{PODS[1]} has 5 requests and has neither computed a token nor finished a request for 5 minutes. "
+        "Its health check still passes.",
+        {**_HUNG, vllm("request_success_total", PODS[1], finished_reason="abort"): grows(1)},
+        name="VllmEngineStalled while clients give up", labels={"pod": PODS[1], "engine": "0"},
+    ),
+    Case(
+        "VllmErrors", AT + 1, "37.5% of the requests to llama-3.1-8b in the last 10 minutes failed on the server.",
+        {requests(name, "5xx"): grows(60) for name in PODS}, labels={"status": "5xx"},
+    ),
+    Case(
+        "VllmRejectsRequests", AT + 1, "llama-3.1-8b turns 2 requests per second away.",
+        both("admission_rejections_total", grows(60), reason="max_num_queued_reqs"),
+    ),
+    Case(
+        "VllmTtftBudgetBurnsFast", LONG_AT + 45,
+        "First tokens of llama-3.1-8b were late 15.17 times as often in the last hour as its slo allows.", _TTFT,
+    ),
+    Case(
+        "VllmTtftBudgetBurnsSlowly", LONG_AT + 110,
+        "First tokens of llama-3.1-8b were late 6.139 times as often in the last 6 hours as its slo allows.", _TTFT,
         also=("VllmTtftBudgetBurnsFast",),
     ),
     Case(
-        "VllmDown", AT,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        {**replicas(until("2", "0"), f"2x{END}"), **_unready()},
+        "VllmQueueTimeHigh", AT + 1, "95 % of the requests to llama-3.1-8b start within 9.75s, the others later.",
+        _slow("request_queue_time_seconds", ("0.3", "2.5", "5.0")),
     ),
     Case(
-        "VllmDown", AT,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        replicas(until("2", "0"), f"2x{END}"), name="VllmDown without any pod", without=_KUBE_POD,
+        "VllmPreemptions", AT + 1, "llama-3.1-8b has 100% as many preemptions as finished requests.",
+        both("num_preemptions_total", grows(60)),
     ),
     Case(
-        "VllmDown", AT,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        replicas(until("1", "0"), f"1x{END}"), name="VllmDown where one server is all", without=_KUBE_POD,
-    ),
-    Case(
-        "VllmDown", AT + BUDGET - 1,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        {
-            **replicas(until("2", "0"), f"2x{END}"),
-            **pod(NEW, created=f"0+60x{END}", ready=NEVER, phase="Pending"),
-        },
-        name="VllmDown while pods are made again and again", without=_KUBE_POD,
-    ),
-    Case(
-        "VllmDown", AT + BUDGET - 1,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        {**replicas(until("2", "0"), f"2x{END}"), **_LATE},
-        name="VllmDown after a new pod's time, when the download ended long ago", without=_KUBE_POD,
-        also=("VllmStartsSlowly",),
-    ),
-    Case(
-        "VllmDown", AT + 90 + 29,
-        "None has been ready for 5 minutes, and the start budget is used up. Look at the pods' events and logs.",
-        {**replicas(until("2", "0"), f"2x{END}"), **_LATE, download(): f"_x{AT} 1x89 0x{END - AT - 90}"},
-        name="VllmDown when the download has ended and a start's time is over", without=_KUBE_POD,
-        also=("VllmStartsSlowly",),
-    ),
-    Case(
-        "VllmStartsSlowly", AT + BUDGET + 1,
-        f"{NEW} is 47m 0s old and hasn't been ready for 2700 s, its budget.",
-        _LATE, labels={"pod": NEW},
-    ),
-    Case(
-        "VllmEngineDies", AT, f"{PODS[0]} was restarted within the last 30 minutes.",
-        {_RESTARTS: until("0", "1")}, labels={"pod": PODS[0], "container": "vllm"},
-    ),
-    Case(
-        "VllmMetricsMissing", AT,
-        "2 are ready, fewer are scraped. Scaling and all other alerts are blind. "
-        "Look at the PodMonitor, its labels and the NetworkPolicy.",
-        {vllm("num_requests_running", PODS[1]): f"5x{AT - 1} stale"},
-    ),
-    Case(
-        "VllmMetricsMissing", 0,
-        "2 are ready, fewer are scraped. Scaling and all other alerts are blind. "
-        "Look at the PodMonitor, its labels and the NetworkPolicy.",
-        {}, name="VllmMetricsMissing from the start", without=("vllm:",),
-    ),
-    Case(
-        "VllmMetricsMissing", AT,
-        "4 are ready, fewer are scraped. Scaling and all other alerts are blind. "
-        "Look at the PodMonitor, its labels and the NetworkPolicy.",
-        replicas(until("2", "4"), until("2", "4")), name="VllmMetricsMissing of pods that live",
+        "VllmKvCacheFull", AT, "A server of llama-3.1-8b uses 97% of its KV cache; requests will be preempted.",
+        {vllm("kv_cache_usage_perc", PODS[1]): until("0.6", "0.97")},
     ),
     *(
         Case(
-            "VllmScalerInFallback", since,
-            "Look at the ScaledObject's conditions, at its query and at Prometheus.", changes,
-            name=name, without=without,
+            "VllmMetricsMissing", since,
+            f"{ready} servers of llama-3.1-8b are ready, fewer are scraped: scaling and all other alerts are blind.",
+            changes, name, without=without,
         )
+        for name, since, ready, without, changes in (
+            ("VllmMetricsMissing", AT, 2, (), {vllm("num_requests_running", PODS[1]): f"5x{AT - 1} stale"}),
+            ("VllmMetricsMissing from the start", 0, 2, ("vllm:",), Series()),
+            ("VllmMetricsMissing of pods that live", AT, 4, (), replicas(until("2", "4"), until("2", "4"))),
+        )
+    ),
+    *(
+        Case("VllmScalerInFallback", since, _HELD, changes, name, _DEPLOYMENT, without)
         for name, since, without, changes in (
             ("VllmScalerInFallback", AT, (), {condition("Fallback"): until("0", "1"), **EMPTY}),
             ("VllmScalerInFallback of a NaN", AT, (), {condition("Fallback"): until("0", "1"), **THREE_ERRORS}),
             ("VllmScalerInFallback without a fallback", AT, (), {condition("Ready"): until("1", "0"), **EMPTY}),
+            ("VllmScalerInFallback at zero", AT, ("vllm:",), {**_AT_ZERO, condition("Ready"): until("1", "0")}),
             ("VllmScalerInFallback by empty answers", AT + 1, KSM, EMPTY),
             ("VllmScalerInFallback by failed requests", AT + 1, KSM, _FAILED),
-            ("VllmScalerInFallback by errors without a fallback", AT + 2, KSM, _ERRORS),
+            ("VllmScalerInFallback by errors without a fallback", AT + 1, KSM, _ERRORS),
             ("VllmScalerInFallback scraped without honorLabels", AT + 1, KSM, _RENAMED),
         )
     ),
     Case(
         "VllmScalingInactive", AT,
-        "Its condition ScalingActive is false: look at the HorizontalPodAutoscaler.",
-        scaled(f"2x{END}", until("0", "1")),
-        labels={"horizontalpodautoscaler": "keda-hpa-chat", "condition": "ScalingActive", "status": "false"},
+        "The HorizontalPodAutoscaler of chat is not active; 2 servers stay, whatever the load is.",
+        scaled(f"2x{END}", until("0", "1")), labels=_DEPLOYMENT,
     ),
     Case(
-        "VllmAtMaxReplicas", AT, "4 servers for 30 minutes; more load will wait.",
-        scaled(until("2", "4")), labels={"horizontalpodautoscaler": "keda-hpa-chat"},
+        "VllmAtMaxReplicas", AT, "chat has had 4 servers for 30 minutes; more load will wait.",
+        scaled(until("2", "4")), labels=_DEPLOYMENT,
     ),
 ]  # fmt: skip
 
 
-def fires(case: Case, rule: dict[str, Any]) -> Scene:
+def fires(case: Case, rule: dict[str, Any], *, doubled: bool = False) -> Scene:
     """Pending from its minute on, firing after `for`, with its labels and text, and nothing else with it."""
-    start, ready = case.since, case.since + WAITS[case.alert]
+    start = case.since
+    ready = start + int(rule["for"].removesuffix("m"))
     state = f'count by (alertstate) (ALERTS{{alertname="{case.alert}"}})'
     pending, firing = {'{alertstate="pending"}': 1.0}, {'{alertstate="firing"}': 1.0}
     answers = [(state, f"{minute}m", pending) for minute in {start, ready - 1} if start <= minute < ready]
@@ -295,11 +334,12 @@ def fires(case: Case, rule: dict[str, Any]) -> Scene:
         (state, f"{ready}m", firing),
         ('count by (alertname) (ALERTS{alertstate="firing"})', f"{ready}m", everything),
     ]
-    return Scene(case.name or case.alert, case.series, answers, [_alert(case, rule, ready)], interval="1m")
+    series = twice(case.series) if doubled else case.series
+    return Scene(case.name or case.alert, series, answers, [_alert(case, rule, ready)], interval="1m")
 
 
 def _alert(case: Case, rule: dict[str, Any], minute: int) -> dict[str, Any]:
-    labels = {**rule["labels"], **case.labels}
+    labels = {**rule["labels"], "namespace": "inference", "model_name": "llama-3.1-8b", **case.labels}
     annotations = {**rule["annotations"], "description": case.says}
     expected = [{"exp_labels": labels, "exp_annotations": annotations}]
     return {"eval_time": f"{minute}m", "alertname": case.alert, "exp_alerts": expected}

@@ -32,6 +32,7 @@ def run(promtool: Path, folder: Path, scenes: list[Scene], groups: list[dict[str
     tests = {
         "rule_files": ["rules.yaml"],
         "evaluation_interval": "1m",
+        "group_eval_order": [group["name"] for group in groups or []],
         "fuzzy_compare": True,  # for the last digit
         "tests": [_test(scene) for scene in scenes],
     }

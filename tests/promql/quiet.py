@@ -1,47 +1,82 @@
-"""Scenes in which no alert may fire at any minute."""
+"""Scenes in which no alert may fire at any minute, and which alert each of them tries to raise."""
 
 from tests.promql.alerts import (
     AT,
+    BUDGET,
     EMPTY,
     END,
     KSM,
     NEVER,
     NEW,
+    NEXT,
+    OLD,
     THREE_ERRORS,
     both,
+    grows,
     idle,
     once,
     replicas,
+    rolls,
     scaled,
     until,
     well,
 )
 from tests.promql.promtool import Scene, Series
-from tests.promql.series import PODS, condition, download, keda, pod, pod_series, vllm
+from tests.promql.series import (
+    PODS,
+    autoscaler,
+    condition,
+    deployment,
+    download,
+    keda,
+    pod,
+    pod_series,
+    replicaset,
+    requests,
+    vllm,
+)
 
 __all__ = ["SCENES", "silent"]
 
-QUIET = 400  # minutes that are looked at
+QUIET = AT + 130  # minutes that are looked at
 
-_ZERO = {**replicas(NEVER, NEVER), **scaled(f"1x{END}", f"1x{END}")}
+
+def _changed(changes: Series, without: tuple[str, ...] = ()) -> Series:
+    kept = {key: values for key, values in well().items() if not any(part in key for part in without)}
+    return {**kept, **changes}
+
+
+_ZERO = {**replicas(NEVER, NEVER), **scaled(f"1x{END}", f"1x{END}"), **replicaset(OLD, created=NEVER, wanted=NEVER)}
 _WOKEN = {
     **_ZERO,
     **replicas(until("0", "1", AT + 40), until("0", "1")),
     **scaled(f"1x{END}", until("1", "0")),
     **pod(NEW, created=f"_x{AT} {AT * 60}x{END - AT}", ready=f"_x{AT} 0x39 1x{END - AT - 40}"),
+    **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
     vllm("num_requests_running", NEW): f"_x{AT + 40} 1x{END - AT - 40}",
 }
 _ONE_MORE = f"_x{AT} {AT * 60}x{END - AT}"
 _ROLLED = pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x24 1x{END - AT - 25}")
+_SERVES = {vllm("num_requests_running", NEW): f"_x{AT + 25} 1x{END - AT - 25}"}
 _FIRST = {
     **replicas(f"_x{AT} 0x24 1x{END - AT - 25}", f"_x{AT} 1x{END - AT}"),
     **_ROLLED,
+    **_SERVES,
+    **replicaset(OLD, created=_ONE_MORE, wanted=f"_x{AT} 1x{END - AT}"),
     condition("Fallback"): f"_x{AT} 0 1x23 0x{END - AT - 25}",
     condition("Ready"): f"_x{AT} 1 0x23 1x{END - AT - 25}",
+    autoscaler("status_condition", ',condition="ScalingActive",status="false"'): f"_x{AT} 1x24 0x{END - AT - 25}",
     keda("scaled_object_errors_total"): f"_x{AT} 0+4x24 100x{END - AT - 25}",
-    vllm("num_requests_running", NEW): f"_x{AT + 25} 1x{END - AT - 25}",
 }
 """The first pod: until it is ready a ratio can't fall back, and KEDA counts that as errors for ever."""
+_ROLLS = {
+    **replicas(f"1x{AT - 1} 0x24 1x{END - AT - 25}", f"1x{END}"),
+    **_ROLLED,
+    **_SERVES,
+    **rolls(),
+    vllm("num_requests_running", PODS[0]): f"1x{AT - 1} stale",
+}
+"""One server that is all gets a new version."""
 
 
 def _from(instance: str, series: Series) -> Series:
@@ -51,70 +86,138 @@ def _from(instance: str, series: Series) -> Series:
 
 _MOVED = {
     **_from("a", replicas(f"1x{AT - 1} 0x6 stale", f"1x{AT + 5} stale")),
+    **_from("a", replicaset(OLD, created=f"0x{AT + 5} stale", wanted=f"1x{AT - 1} 0x6 stale")),
     **_from("b", replicas(f"_x{AT + 7} 0x17 1x{END - AT - 25}", f"_x{AT + 7} 1x{END - AT - 7}")),
     **_from("b", _ROLLED),
+    **_from("b", replicaset(NEXT, created=_ONE_MORE, wanted=f"_x{AT} 1x{END - AT}")),
+    **_SERVES,
     vllm("num_requests_running", PODS[0]): f"1x{AT - 1} stale",
-    vllm("num_requests_running", NEW): f"_x{AT + 25} 1x{END - AT - 25}",
 }
 """One pod alone is changed, and kube-state-metrics moves."""
 
+_EMBEDS = {
+    **{key: NEVER if key.startswith("vllm:") else values for key, values in well().items()},
+    **both("num_requests_running", f"5x{END}"),
+    **both("request_success_total", f"0+60x{END}", finished_reason="stop"),
+}
+"""It never generates a token: neither iterations nor first tokens are counted."""
+_BATCH = {
+    **both("request_success_total", f"0+60x{AT} {60 * AT}x30 {60 * AT}+1x{END}", finished_reason="stop"),
+    vllm("num_requests_waiting", PODS[0]): f"200x{END}",
+}
+_ONE_SLOW = {
+    vllm("time_to_first_token_seconds_bucket", PODS[0], le="+Inf"): once(1),
+    vllm("time_to_first_token_seconds_count", PODS[0]): once(1),
+}
 
-def _changed(changes: Series) -> Series:
-    return {**well(), **changes}
-
-
-SCENES: dict[str, Series] = {
-    "nothing is there": {},
-    "busy": well(),
-    "idle": idle(),
-    "scaled to zero": _ZERO,
-    "woken from zero": _WOKEN,
-    "one preemption": _changed(both("num_preemptions_total", once(1))),
-    "one request rejected": _changed(both("admission_rejections_total", once(1), reason="max_num_queued_reqs")),
-    "one slow request in a quiet day": idle() | {
-        vllm("time_to_first_token_seconds_bucket", PODS[0], le="+Inf"): once(1),
-        vllm("time_to_first_token_seconds_count", PODS[0]): once(1),
-    },
-    "the cache is as full as it may be": _changed(both("kv_cache_usage_perc", f"0.95x{END}")),
-    "Prometheus was away for a minute": {key: values for key, values in well().items() if KSM[0] not in key} | {
-        keda("scaler_empty_upstream_responses_total"): once(16),
-        **THREE_ERRORS,
-    },
-    "KEDA counts what is no fallback": _changed(EMPTY),
-    "one failed reading in four minutes": {key: values for key, values in well().items() if KSM[0] not in key} | {
-        keda("scaler_empty_upstream_responses_total"): "".join(f"{2 * each}x3 " for each in range(END // 4)),
-    },
-    "the first pod": _FIRST,
-    "the first pod, without conditions": {key: values for key, values in _FIRST.items() if KSM[0] not in key},
-    "kube-state-metrics moves while one pod rolls": _MOVED,
-    "Prometheus forgets everything while one pod rolls": {
-        key: values for key, values in _MOVED.items() if 'instance="a"' not in key
-    },
-    "Prometheus forgets everything while an old engine starts again": {
-        **replicas(f"_x{AT} 0x24 1x{END - AT - 25}", f"_x{AT} 1x{END - AT}"),
-        **pod(NEW, created=f"_x{AT} {(AT - 10) * 60}x{END - AT}", ready=f"_x{AT} 0x24 1x{END - AT - 25}"),
-        vllm("num_requests_running", NEW): f"_x{AT + 25} 1x{END - AT - 25}",
-    },
-    "a new model's download takes longer than a start": {
-        **replicas(f"1x{AT - 1} 0x170 1x{END - AT - 171}", f"1x{END}"),
-        **pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x170 1x{END - AT - 171}", phase="Pending"),
-        download(): f"_x{AT} 1x149 0x{END - AT - 150}",
-        vllm("num_requests_running", NEW): f"1x{END}",
-    },
-    "preemptions are rare": _changed({
-        vllm("num_preemptions_total", PODS[0]): "".join(f"{each}x8 " for each in range(END // 9)),
+SCENES: dict[str, tuple[str, Series]] = {
+    "nothing is there": ("", {}),
+    "busy": ("", well()),
+    "idle": ("VllmEngineStalled", idle()),
+    # --- is it there? ---
+    "scaled to zero": ("VllmDown", _ZERO),
+    "woken from zero": ("VllmDown", _WOKEN),
+    "the first pod": ("VllmDown", _FIRST),
+    "one server gets a new version": ("VllmDown", _ROLLS),
+    "one server gets an old version again": ("VllmDown", {
+        **_ROLLS,
+        **replicaset(NEXT, created=NEVER, wanted=until("1", "0")),
+        **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
     }),
-    "one below the top": _changed(scaled(until("2", "3"))),
-    "a rolling update": _changed(replicas(f"2x{AT - 1} 1x20 2x{END - AT - 20}", f"2x{END}"))
-        | pod(PODS[1], created=NEVER, ready=f"1x{AT - 1} stale")
-        | pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x19 1x{END - AT - 20}"),
-    "an engine starts again in an old pod": _changed({
+    "kube-state-metrics moves while one pod rolls": ("VllmDown", _MOVED),
+    "Prometheus forgets everything while one pod rolls": (
+        "VllmDown", {key: values for key, values in _MOVED.items() if 'instance="a"' not in key},
+    ),
+    "Prometheus forgets everything while an engine starts again after a rollout": (
+        "VllmStartsSlowly", {
+            **replicas(f"_x{AT} 0x24 1x{END - AT - 25}", f"_x{AT} 1x{END - AT}"),
+            **pod(NEW, created=f"_x{AT} {(AT - 10) * 60}x{END - AT}", ready=f"_x{AT} 0x24 1x{END - AT - 25}"),
+            **_SERVES,
+            **replicaset(OLD, created=f"_x{AT} {(AT - 10) * 60}x{END - AT}", wanted=f"_x{AT} 1x{END - AT}"),
+        },
+    ),
+    "a server of several is lost": ("VllmDown", _changed({
+        **replicas(f"2x{AT - 1} 1x30 2x{END}", f"2x{END}"),
+        vllm("num_requests_running", PODS[1]): f"5x{AT - 1} _x31 5x{END - AT}",
+    })),
+    "a rolling update": ("VllmStartsSlowly", _changed(replicas(f"2x{AT - 1} 1x20 2x{END - AT - 20}", f"2x{END}"))
+        | {key: f"{values.partition('x')[0]}x{AT - 1} stale"
+           for key, values in pod(PODS[1], created=NEVER, ready="1x0").items()}
+        | pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x19 1x{END - AT - 20}")),
+    "an engine starts again in an old pod": ("VllmStartsSlowly", _changed({
         pod_series("status_ready", PODS[0], condition="true"): f"1x{AT - 1} 0x19 1x{END - AT - 20}",
-    }),
-    "evicted long ago": _changed(pod("chat-5d9f8c7b6-zzzzz", created=NEVER, ready=NEVER, phase="Failed")),
-    "a slow download": _changed(pod("chat-download-0a1b2c3d-abcde", created=NEVER, ready=NEVER)),
+    })),
+    "a pod is ready in the last minute of its budget": (
+        "VllmStartsSlowly",
+        _changed(pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x{BUDGET - 1} 1x{END}")),
+    ),
+    "evicted long ago": (
+        "VllmStartsSlowly", _changed(pod("chat-5d9f8c7b6-zzzzz", created=NEVER, ready=NEVER, phase="Failed")),
+    ),
+    "pods of the download wait long": (
+        "VllmStartsSlowly", _changed(pod("chat-download-0a1b2c3d-abcde", created=NEVER, ready=NEVER)),
+    ),
+    "a container beside the server is restarted": ("VllmEngineDies", _changed({
+        pod_series("container_status_restarts_total", PODS[0], container="proxy"): until("0", "1"),
+    })),
+    "a download takes as long as it may": ("VllmDownloadLate", _changed({
+        download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x120 0x{END}",
+        download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END}",
+    })),
+    "an old download is over, and a new one begins": ("VllmDownloadLate", _changed({
+        download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x30 0x{END}",
+        download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END}",
+    })),
+    # --- does it answer? ---
+    "long answers of a full server": ("VllmEngineStalled", _changed(_BATCH)),
+    "embeddings": ("VllmEngineStalled", _EMBEDS),
+    "one error": ("VllmErrors", _changed({requests(PODS[0], "5xx"): once(1)})),
+    "one error in a quiet hour": ("VllmErrors", {**idle(), requests(PODS[0], "5xx"): once(1)}),
+    "few errors among many requests": ("VllmErrors", _changed({requests(PODS[0], "5xx"): grows(2)})),
+    "clients send nonsense": ("VllmErrors", _changed({requests(PODS[0], "4xx"): grows(60)})),
+    "errors outside of the API": ("VllmErrors", _changed({requests(PODS[0], "5xx", "/health"): grows(60)})),
+    "errors of another program": ("VllmErrors", _changed({requests("shop-5d9f8c7b6-abcde", "5xx"): grows(60)})),
+    "one request rejected": (
+        "VllmRejectsRequests", _changed(both("admission_rejections_total", once(1), reason="max_num_queued_reqs")),
+    ),
+    # --- is it fast? ---
+    "one slow request in a quiet day": ("VllmTtftBudgetBurnsFast", idle() | _ONE_SLOW),
+    "as many slow first tokens as the slo allows": ("VllmTtftBudgetBurnsSlowly", _changed({
+        vllm("time_to_first_token_seconds_bucket", name, le="2.5"): f"0+57x{END}" for name in PODS
+    })),
+    "requests wait as long as they may": ("VllmQueueTimeHigh", _changed({
+        vllm("request_queue_time_seconds_bucket", name, le="2.5"): NEVER for name in PODS
+    } | {vllm("request_queue_time_seconds_bucket", name, le="0.3"): NEVER for name in PODS})),
+    "one preemption": ("VllmPreemptions", _changed(both("num_preemptions_total", once(1)))),
+    "preemptions are rare": ("VllmPreemptions", _changed({
+        vllm("num_preemptions_total", PODS[0]): "".join(f"{each}x8 " for each in range(END // 9)),
+    })),
+    "the cache is as full as it may be": ("VllmKvCacheFull", _changed(both("kv_cache_usage_perc", f"0.95x{END}"))),
+    # --- is it seen, and does it scale? ---
+    "a pod that still starts is not scraped": ("VllmMetricsMissing", _changed({
+        deployment("spec_replicas"): until("2", "3"),
+        **pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x30 1x{END}"),
+        deployment("status_replicas_available"): f"2x{AT + 30} 3x{END}",
+        vllm("num_requests_running", NEW): f"_x{AT + 31} 1x{END}",
+    })),
+    "the first pod, without conditions": (
+        "VllmScalerInFallback", {key: values for key, values in _FIRST.items() if KSM[0] not in key},
+    ),
+    "Prometheus was away for a minute": ("VllmScalerInFallback", _changed({
+        keda("scaler_empty_upstream_responses_total"): once(16), **THREE_ERRORS,
+    }, without=KSM)),
+    "KEDA counts what is no fallback": ("VllmScalerInFallback", _changed(EMPTY)),
+    "one failed reading in four minutes": ("VllmScalerInFallback", _changed({
+        keda("scaler_empty_upstream_responses_total"): "".join(f"{2 * each}x3 " for each in range(END // 4)),
+    }, without=KSM)),
+    "a fixed number of servers": ("VllmAtMaxReplicas", _changed({}, without=(*KSM, "kube_horizontal"))),
+    "the number of servers is fixed by an autoscaler": ("VllmAtMaxReplicas", _changed({
+        **scaled(f"4x{END}"), autoscaler("spec_min_replicas"): f"4x{END}",
+    })),
+    "one below the top": ("VllmAtMaxReplicas", _changed(scaled(until("2", "3")))),
+    "the autoscaler has nothing to scale": ("VllmScalingInactive", _ZERO),
 }  # fmt: skip
-"""Series in which no alert may fire at any time."""
+"""The alert that may be expected, empty where it is none, and the series."""
 
 
 def silent(name: str, series: Series, minutes: int = QUIET) -> Scene:

@@ -20,7 +20,14 @@ _NAMES = {
     'scaledResource="chat"': 'scaledResource="chat-big{}"',
     'scaled_resource="chat"': 'scaled_resource="chat-big{}"',
     'job_name="chat-': 'job_name="chat-big{}-',
+    'replicaset="chat-': 'replicaset="chat-big{}-',
 }
+FACTS = {
+    "start_budget_seconds": "2700",
+    "download_budget_seconds": "7200",
+    'ttft_error_budget{le="2.5"}': "0.05",
+}
+"""What the chart records about a model, and its values in these scenes."""
 
 
 def vllm(metric: str, pod: str = PODS[0], engine: str = "0", **labels: str) -> str:
@@ -32,6 +39,26 @@ def vllm(metric: str, pod: str = PODS[0], engine: str = "0", **labels: str) -> s
 def deployment(metric: str) -> str:
     """A series of kube-state-metrics about the Deployment."""
     return f"kube_deployment_{metric}{_DEPLOYMENT}"
+
+
+def fact(name: str) -> str:
+    """A fact about the model, as its chart records it."""
+    name, _, more = name.rstrip("}").partition("{")
+    return f'gpuyard:{name}{{namespace="inference",deployment="chat",model_name="llama-3.1-8b"{more and "," + more}}}'
+
+
+def replicaset(name: str, *, created: str, wanted: str) -> Series:
+    """When a ReplicaSet was made, in seconds, and how many pods it is to have."""
+    labels = f'{{namespace="inference",replicaset="{name}"}}'
+    return {f"kube_replicaset_created{labels}": created, f"kube_replicaset_spec_replicas{labels}": wanted}
+
+
+def requests(pod: str, status: str, handler: str = "/v1/chat/completions") -> str:
+    """Requests by status, as the pods of any FastAPI program show them."""
+    return (
+        f'http_requests_total{{namespace="inference",job="inference/chat",pod="{pod}",method="POST",'
+        f'handler="{handler}",status="{status}"}}'
+    )
 
 
 def autoscaler(metric: str, labels: str = "") -> str:
@@ -60,9 +87,9 @@ def keda(metric: str, namespace: str = 'namespace="inference"', **labels: str) -
     return f'keda_{metric}{{{namespace},{_RESOURCE[metric]}="chat"{more}}}'
 
 
-def download() -> str:
-    """Pods of the download Job that run or wait."""
-    return 'kube_job_status_active{namespace="inference",job_name="chat-download-0a1b2c3d"}'
+def download(metric: str = "active", job: str = "chat-download-0a1b2c3d") -> str:
+    """Of the download Job: pods that run or wait, or when it began (start_time)."""
+    return f'kube_job_status_{metric}{{namespace="inference",job_name="{job}"}}'
 
 
 def pod_series(metric: str, pod: str, **labels: str) -> str:
@@ -101,14 +128,33 @@ def pod(name: str, *, created: str, ready: str, phase: str = "Running", restarts
     }
 
 
+def elsewhere(series: Series, number: int = 0) -> Series:
+    """The same in another namespace, where another stack may be."""
+    return _renamed(series, _NAMESPACE, number)
+
+
+def next_door(series: Series, number: int = 0) -> Series:
+    """The same by another name in our namespace."""
+    return _renamed(series, _NAMES, number)
+
+
 def others(series: Series, number: int = 0) -> Series:
-    """The same of two neighbours: our names in another namespace, and other names in ours."""
+    """Both neighbours."""
+    return {**elsewhere(series, number), **next_door(series, number)}
+
+
+def twice(series: Series) -> Series:
+    """While kube-state-metrics moves, there are two that say the same."""
+    kube = {key: values for key, values in series.items() if key.startswith("kube_")}
+    return {**series, **{key.replace("}", ',instance="10.0.0.9:8080"}'): values for key, values in kube.items()}}
+
+
+def _renamed(series: Series, names: dict[str, str], number: int) -> Series:
     found: Series = {}
-    for names in (_NAMESPACE, _NAMES):
-        for key, values in series.items():
-            for old, new in names.items():
-                key = key.replace(old, new.format(number))
-            found[key] = values
+    for key, values in series.items():
+        for old, new in names.items():
+            key = key.replace(old, new.format(number))
+        found[key] = values
     return found
 
 

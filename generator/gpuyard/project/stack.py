@@ -8,6 +8,7 @@ from typing import Any, Self
 from gpuyard.doors.schema import structured
 
 __all__ = [
+    "Alerts",
     "Cluster",
     "Component",
     "Egress",
@@ -153,6 +154,17 @@ class Scheduling:
     runtime_class: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """What the alerts about all models say and spare."""
+
+    labels: Mapping[str, str]
+    disabled: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    runbook_url: str | None = None
+    """Where the stack's own runbooks are; None: ours."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Limits that a blueprint can't pass."""
@@ -182,6 +194,7 @@ class Stack:
     scheduling: Scheduling
     storage: Mapping[str, str]
     """Storage classes by what they are for."""
+    alerts: Alerts
     policy: Policy
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
+from gpuyard.catalogue import alerts
 from gpuyard.catalogue.platform import Switch, catalogue
 from gpuyard.project.stack import Engine
 
@@ -22,7 +23,24 @@ def filled(written: Mapping[str, Any]) -> Schema:
         if release.switch:
             own = keys.get(release.component, {})
             keys[release.component] = _component(release.switch, release.version, template, own)
+    _name_alerts(schema["properties"]["spec"]["properties"]["alerts"]["properties"])
     return schema
+
+
+def _name_alerts(keys: Schema) -> None:
+    """The alerts that there are to switch off, and a key for each of their thresholds."""
+    known = alerts.catalogue()
+    keys["disabled"]["items"]["enum"] = [alert.name for alert in known.alerts]
+    keys["thresholds"]["properties"] = {
+        name: {
+            "type": "number",
+            "default": each.default,
+            "minimum": each.minimum,
+            "maximum": each.maximum,
+            "description": each.description,
+        }
+        for name, each in known.thresholds.items()
+    }
 
 
 def _refuse(name: Schema, taken: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
-from gpuyard.render import dashboard, monitors
+from gpuyard.render import dashboard, monitors, prometheusrule
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
@@ -52,6 +52,7 @@ def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     layers[Layer.CONFIGS] = {
         "namespace.yaml": [_namespace(resolved.stack.namespace, _STRICTEST)],
         "resourcequota.yaml": [_quota(resolved)],
+        "alerts.yaml": prometheusrule.objects(resolved),
         "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
     }

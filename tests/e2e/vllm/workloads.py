@@ -5,13 +5,14 @@ from typing import Any
 
 import yaml
 
+from gpuyard.catalogue import alerts as catalogue
 from gpuyard.project.load import parse
 from gpuyard.render import dashboard
 from gpuyard.resolve import Resolved, Workload, resolve
 from tests.chart.rendering import merged, objects
 from tests.conftest import demo_sources
 
-__all__ = ["API_KEY", "BLUEPRINTS", "dashboards", "rendered", "workload"]
+__all__ = ["API_KEY", "BLUEPRINTS", "alerts", "dashboards", "rendered", "workload"]
 
 API_KEY = {"secret": "vllm-api-key", "key": "api-key"}
 """The Secret that every blueprint names here; the shipped ones are served inside the cluster only."""
@@ -31,6 +32,13 @@ def workload(name: str, shape: str) -> Workload:
 def dashboards() -> list[dict[str, Any]]:
     """The Grafana dashboards of the stack."""
     return dashboard.objects(_resolved())
+
+
+def alerts(namespace: str = "inference") -> list[str]:
+    """The expressions of the stack's alerts, and of the series that they are made from."""
+    known = catalogue.catalogue()
+    numbers = {name: each.default for name, each in known.thresholds.items()}
+    return [catalogue.filled(each.expr, namespace, numbers) for each in (*known.series, *known.alerts)]
 
 
 @cache

@@ -1,0 +1,211 @@
+"""The alerts of a stack: what they say, what explains them, what a stack may change. When they fire: test_promql.py."""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from gpuyard.catalogue import alerts
+from gpuyard.doors import yamlio
+from gpuyard.errors import InputError
+from gpuyard.render import prometheusrule
+from gpuyard.render.layers import files
+from tests.conftest import ROOT
+from tests.projects import problems, resolved
+from tests.test_words import CONTRACTED, TRANSLATED
+
+Spec = dict[str, Any]
+
+ALERTS = {alert.name: alert for alert in alerts.catalogue().alerts}
+PAGE = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+SECTIONS = {
+    title: text for title, _, text in (part.partition("\n") for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:])
+}
+LONGEST = 400
+
+
+def rule(**given: Any) -> Spec:
+    """The PrometheusRule of a stack."""
+    (found,) = prometheusrule.objects(resolved({}, {"alerts": given}))
+    return found
+
+
+def raised(**given: Any) -> dict[str, Spec]:
+    """Its alerts by name."""
+    (group,) = rule(**given)["spec"]["groups"]
+    return {each["alert"]: each for each in group["rules"] if "alert" in each}
+
+
+# --- what they say -------------------------------------------------------------------------------------------
+
+
+CRITICAL = {"VllmDown", "VllmDownloadLate", "VllmEngineStalled", "VllmErrors", "VllmTtftBudgetBurnsFast"}
+WAITS = {
+    "VllmDown": 5, "VllmDownloadLate": 1, "VllmStartsSlowly": 1, "VllmEngineDies": 0, "VllmEngineStalled": 5,
+    "VllmErrors": 5, "VllmRejectsRequests": 5, "VllmTtftBudgetBurnsFast": 2, "VllmTtftBudgetBurnsSlowly": 2,
+    "VllmQueueTimeHigh": 10, "VllmPreemptions": 15, "VllmKvCacheFull": 10, "VllmMetricsMissing": 3,
+    "VllmScalerInFallback": 10, "VllmScalingInactive": 10, "VllmAtMaxReplicas": 30,
+}  # fmt: skip
+"""Minutes that each has to be true: too short is an alarm at every burst, too long an outage that nobody hears of."""
+
+
+def test_only_what_users_notice_wakes_somebody() -> None:
+    assert {name for name, each in raised().items() if each["labels"]["severity"] == "critical"} == CRITICAL
+
+
+def test_every_alert_waits_as_long_as_it_should() -> None:
+    assert {name: each["for"] for name, each in raised().items()} == {name: f"{time}m" for name, time in WAITS.items()}
+    for name, words in (("VllmDown", "for 5 minutes"), ("VllmAtMaxReplicas", "for 30 minutes")):
+        assert words in ALERTS[name].description
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_says_what_happened_in_plain_words(name: str) -> None:
+    annotations = raised()[name]["annotations"]
+    for text in (annotations["summary"], annotations["description"]):
+        assert text.endswith(".")
+        assert not CONTRACTED.search(text) and not TRANSLATED.search(text)
+    assert re.search(r"\$labels\.(deployment|model_name|pod)", annotations["description"])
+    assert "$" not in annotations["summary"]
+
+
+def test_expressions_are_short_and_whole() -> None:
+    (group,) = rule()["spec"]["groups"]
+    too_long = {each["expr"]: len(each["expr"]) for each in group["rules"] if len(each["expr"]) > LONGEST}
+    assert too_long == {}
+    assert not [each["expr"] for each in group["rules"] if re.search(r"\$[a-z]", each["expr"])]
+
+
+def test_nothing_is_about_one_model() -> None:
+    other = resolved({"model": {"name": "qwen3-8b"}, "slo": {"ttft": "1s"}}, {"alerts": {}})
+    assert prometheusrule.objects(other) == [rule()]
+
+
+# --- where that is explained ---------------------------------------------------------------------------------
+
+
+def test_every_alert_has_a_section_and_no_section_is_left_over() -> None:
+    assert list(SECTIONS) == ["Settings", *ALERTS]
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_section_says_what_to_do(name: str) -> None:
+    assert "What to do:" in SECTIONS[name]
+    assert raised()[name]["annotations"]["runbook_url"] == (
+        f"https://github.com/gpuyard/gpuyard/blob/main/docs/alerts.md#{name.lower()}"
+    )
+
+
+def test_what_the_page_links_to_is_there() -> None:
+    anchors = re.findall(r"\]\(#([^)]*)\)", PAGE)
+    assert anchors
+    assert set(anchors) <= {name.lower() for name in SECTIONS}
+
+
+def test_what_the_page_names_is_there() -> None:
+    assert set(re.findall(r"\bVllm[A-Z]\w+", PAGE)) == ALERTS.keys()
+    keys = yamlio.load_data(re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0])
+    assert raised(**keys["spec"]["alerts"])
+    (named,) = re.findall(r"thresholds: .*# (.*)", PAGE)
+    assert named.split(", ") == list(alerts.catalogue().thresholds)
+
+
+def test_the_page_s_commands_name_every_object_in_full() -> None:
+    """A short form is one more thing to look up at night."""
+    commands = re.findall(r"^    kubectl (.*)$", PAGE, re.MULTILINE)
+    assert len(commands) > 15
+    for command in commands:
+        assert not re.search(r" -[a-z] | (deploy|po|rs|so|hpa|svc) ", f"{command} "), command
+        assert command.startswith("--namespace ") or "apiservice" in command
+
+
+# --- what a stack may change ---------------------------------------------------------------------------------
+
+
+def test_labels_are_on_every_alert() -> None:
+    for each in raised(labels={"team": "search", "pager": "ml-platform"}).values():
+        assert each["labels"].items() >= {"team": "search", "pager": "ml-platform"}.items()
+        assert each["labels"]["severity"] in {"critical", "warning"}
+
+
+def test_an_alert_that_is_off_is_gone() -> None:
+    off = {"VllmKvCacheFull", "VllmErrors"}
+    assert raised().keys() - raised(disabled=sorted(off)).keys() == off
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "alert", "part"),
+    [
+        ("kvCacheUsage", 0.8, "VllmKvCacheFull", "> 0.8"),
+        ("queueSeconds", 12, "VllmQueueTimeHigh", "> 12"),
+        ("preemptedShare", 0.2, "VllmPreemptions", "> 0.2"),
+        ("errorShare", 0.5, "VllmErrors", "> 0.5"),
+    ],
+)
+def test_a_threshold_is_in_its_alert(name: str, value: float, alert: str, part: str) -> None:
+    before, after = raised(), raised(thresholds={name: value})
+    assert part in after[alert]["expr"]
+    assert part not in before[alert]["expr"]
+    assert [each for each in before if before[each] != after[each]] == [alert]
+    assert alerts.catalogue().thresholds[name].description.startswith(f"{alert}: ")
+
+
+def test_runbooks_of_one_s_own() -> None:
+    for url in ("https://wiki.example.com/vllm", "https://wiki.example.com/vllm/"):
+        found = raised(runbookUrl=url)
+        assert found["VllmDown"]["annotations"]["runbook_url"] == "https://wiki.example.com/vllm/VllmDown"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"disabled": ["VllmDwn"]}, "(did you mean VllmDown?)"),
+        ({"disabled": ["VllmDown", "VllmDown"]}, "spec.alerts.disabled"),
+        (
+            {"thresholds": {"queueSecond": 1}},
+            "spec.alerts.thresholds.queueSecond is not known; did you mean queueSeconds?",
+        ),
+        ({"thresholds": {"errorShare": 5}}, "spec.alerts.thresholds.errorShare is 5; must be at most 1"),
+        ({"thresholds": {"errorShare": "5%"}}, 'spec.alerts.thresholds.errorShare is the text "5%"; must be a number'),
+        ({"label": {}}, "spec.alerts.label is not known; did you mean labels?"),
+        ({"labels": {"severity": "page"}}, "spec.alerts.labels.severity is not an allowed name; must be a label"),
+        ({"labels": {"team-name": "x"}}, "spec.alerts.labels.team-name is not an allowed name; must be a label"),
+        ({"labels": {"team": "{{ $value }}"}}, "spec.alerts.labels.team is"),
+        ({"runbookUrl": "wiki/{{ $labels.pod }}"}, "must be https://host/path"),
+    ],
+)
+def test_what_a_stack_gets_wrong(given: Spec, message: str) -> None:
+    (problem,) = problems({}, {"alerts": given})
+    assert message in problem
+
+
+def test_it_is_where_prometheus_looks() -> None:
+    """By the labels that a Prometheus of the cluster's own selects by; in the namespace of the models."""
+    own = {"enabled": False, "address": "http://prom.observability.svc:9090", "labels": {"release": "kps"}}
+    tree = files(resolved({}, {"namespace": "models", "platform": {"prometheus": own}}))
+    (found,) = yamlio.parse_manifests(tree[PurePosixPath("platform/configs/alerts.yaml")])
+    assert found["metadata"] == {"name": "demo-alerts", "namespace": "models", "labels": {"release": "kps"}}
+    assert "labels" not in rule()["metadata"]
+
+
+# --- the data file -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("> $queueSeconds", "> $queueSecond", "has $queueSecond, which is not a threshold; did you mean queueSeconds?"),
+        ("alert: VllmErrors", "alert: VllmDown", "is VllmDown, as another alert is; give each a name of its own"),
+    ],
+)
+def test_a_wrong_data_file_is_named(
+    old: str, new: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "generator/gpuyard/catalogue/alerts.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (tmp_path / "catalogue").mkdir()
+    (tmp_path / "catalogue/alerts.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(alerts.resources, "files", lambda _: tmp_path)
+    with pytest.raises(InputError, match=re.escape(message)):
+        alerts.catalogue.__wrapped__()
