@@ -150,9 +150,9 @@ def test_unsafe_ones_are_found_however_they_are_written(args: dict[str, object])
 
 
 def test_an_entry_that_allows_nothing_is_refused() -> None:
-    assert found({"max-lora-rank": 8}, unsafe=("middleware", "max-lora-rank")) == [
-        (("unsafe", 0), "middleware is neither in args nor in env; remove it here too"),
-        (("unsafe", 1), "max-lora-rank needs no entry here"),
+    assert list(vllm.check_unsafe(("middleware", "max-lora-rank", "trust-remote-code"), {"max-lora-rank", "no-trust-remote-code"})) == [
+        (0, "middleware is neither in args nor in env; remove it here too"),
+        (1, "max-lora-rank needs no entry here"),
     ]
 
 
