@@ -29,6 +29,7 @@ def find(values: Values, server: Server, site: Site) -> Iterator[Breach]:
     yield from _variables(values, server, build(server.blueprint, site).released)
     yield from _pod(values)
     yield from _scaling(values)
+    yield from _strategy(values)
     yield from _objects(values.get("extraObjects", ()), site)
 
 
@@ -79,6 +80,20 @@ def _scaling(values: Values) -> Iterator[Breach]:
     auth: Path = ("autoscaling", "prometheus", "auth")
     if at(values, (*auth, "mode")) not in (None, "none") and not at(values, (*auth, "secret")):
         yield Breach((*auth, "secret"), "is missing; name the Secret with the credentials")
+
+
+def _strategy(values: Values) -> Iterator[Breach]:
+    """One that Kubernetes refuses, and one that would wait for its own volume."""
+    given = values.get("strategy") or {}
+    rolling = given.get("rollingUpdate")
+    if given.get("type") == "Recreate" and rolling is not None:
+        yield Breach(("strategy", "type"), "Recreate does not go with rollingUpdate; set rollingUpdate: null")
+    block = at(values, ("cache", "kind")) == "block"
+    if block and given and given.get("type") != "Recreate" and str(at(rolling, ("maxSurge",))) not in ("0", "0%"):
+        message = (
+            "a new pod would wait for the block volume, which the old one holds; use type: Recreate, or maxSurge: 0"
+        )
+        yield Breach(("strategy",), message)
 
 
 def _mounts(path: Path, mounts: Iterable[Values], taken: dict[str, str], volumes: Iterable[str]) -> Iterator[Breach]:
