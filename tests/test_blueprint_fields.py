@@ -187,8 +187,8 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
-    "spec.platform.keda.values": Case({"platform": {"keda": {"values": {"logging": {"operator": {"level": "debug"}}}}}}),
-    "spec.platform.prometheus.values": Case({"platform": {"prometheus": {"values": {"alertmanager": {"enabled": False}}}}}),
+    "spec.platform.keda.values": Case({"platform": {"keda": {"values": {"replicas": 2}}}}),
+    "spec.platform.prometheus.values": Case({"platform": {"prometheus": {"values": {"a": 1}}}}),
     "spec.platform.kuberay.values": Case(
         {"platform": {"kuberay": {"values": {"replicas": 2}}}}, {"platform": {"kuberay": {"enabled": True}}}
     ),

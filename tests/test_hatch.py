@@ -4,7 +4,7 @@ All cases are blueprints of one stack, so that each program runs once for a shap
 """
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,15 +58,31 @@ def of(kind: str, values: Values, *path: str | int, to: Any, **more: Any) -> Cas
 
 GPU = {"key": "nvidia.com/gpu", "operator": "Exists"}
 TEAM = {"key": "team", "operator": "Equal", "value": "a", "effect": "NoSchedule"}
-AVOID = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
-    {"weight": 1, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}}
-]}}  # fmt: skip
+AVOID = {
+    "podAntiAffinity": {
+        "preferredDuringSchedulingIgnoredDuringExecution": [
+            {
+                "weight": 1,
+                "podAffinityTerm": {
+                    "topologyKey": "kubernetes.io/hostname",
+                    "labelSelector": {"matchLabels": {"a": "b"}},
+                },
+            }
+        ]
+    }
+}
 ZONES = {"topologyKey": "topology.kubernetes.io/zone", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
 CERTIFICATES = {"name": "certificates", "configMap": {"name": "ca"}}
 MOUNT = {"name": "certificates", "mountPath": "/etc/ca", "readOnly": True}
-SIDECAR = {"name": "proxy", "image": "example.com/proxy:1", "env": [{"name": "A", "value": "b"}], "ports": [
-    {"containerPort": 53, "protocol": "UDP", "name": "dns"}, {"containerPort": 53, "protocol": "TCP", "name": "dns-tcp"}
-]}  # fmt: skip
+SIDECAR = {
+    "name": "proxy",
+    "image": "example.com/proxy:1",
+    "env": [{"name": "A", "value": "b"}],
+    "ports": [
+        {"containerPort": 53, "protocol": "UDP", "name": "dns"},
+        {"containerPort": 53, "protocol": "TCP", "name": "dns-tcp"},
+    ],
+}
 SECRET_KEY = {"secretKeyRef": {"name": "s", "key": "k"}}
 RULES = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "{{ b }}\n", "on": "1e3"}}
 ANYWHERE = [{"ports": [{"port": 9000, "protocol": "TCP"}]}]
@@ -80,13 +96,19 @@ CASES: dict[str, Case] = {
     "node-selector": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", to={"pool": "gpu"}),
     "toleration": pod({"tolerations": [TEAM]}, "tolerations", to=[GPU, TEAM]),
     "affinity": pod({"affinity": AVOID}, "affinity", "podAntiAffinity", to=AVOID["podAntiAffinity"]),
-    "spread": pod({"topologySpreadConstraints": [ZONES]}, "topologySpreadConstraints", 0, "topologyKey", to=ZONES["topologyKey"]),
+    "spread": pod(
+        {"topologySpreadConstraints": [ZONES]}, "topologySpreadConstraints", 0, "topologyKey", to=ZONES["topologyKey"]
+    ),
     "scheduler": pod({"extraPodSpec": {"schedulerName": "volcano"}}, "schedulerName", to="volcano"),
     # what is said about it
-    "pod-label": Case({"podLabels": {"team": "a"}}, "Deployment", ("spec", "template", "metadata", "labels", "team"), "a"),
+    "pod-label": Case(
+        {"podLabels": {"team": "a"}}, "Deployment", ("spec", "template", "metadata", "labels", "team"), "a"
+    ),
     "pod-annotation": Case(
         {"podAnnotations": {"example.com/a": "true"}},
-        "Deployment", ("spec", "template", "metadata", "annotations", "example.com/a"), "true",
+        "Deployment",
+        ("spec", "template", "metadata", "annotations", "example.com/a"),
+        "true",
     ),
     "common-label": of("Service", {"commonLabels": {"team": "a"}}, "metadata", "labels", "team", to="a"),
     "part-of-stays": of(
@@ -94,11 +116,24 @@ CASES: dict[str, Case] = {
     ),
     # variables
     "variable": server({"extraEnv": [{"name": "A", "value": "b"}]}, "env", "A", "value", to="b"),
-    "variable-of-the-chart": server({"extraEnv": [{"name": "HF_HUB_DISABLE_TELEMETRY", "value": "0"}]}, "env", "HF_HUB_DISABLE_TELEMETRY", "value", to="0"),
-    "variable-of-a-secret": server({"extraEnv": [{"name": "A", "valueFrom": SECRET_KEY}]}, "env", "A", "valueFrom", to=SECRET_KEY),
+    "variable-of-the-chart": server(
+        {"extraEnv": [{"name": "HF_HUB_DISABLE_TELEMETRY", "value": "0"}]},
+        "env",
+        "HF_HUB_DISABLE_TELEMETRY",
+        "value",
+        to="0",
+    ),
+    "variable-of-a-secret": server(
+        {"extraEnv": [{"name": "A", "valueFrom": SECRET_KEY}]}, "env", "A", "valueFrom", to=SECRET_KEY
+    ),
     "variable-of-a-field": server(
         {"extraEnv": [{"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]},
-        "env", "NODE", "valueFrom", "fieldRef", "fieldPath", to="spec.nodeName",
+        "env",
+        "NODE",
+        "valueFrom",
+        "fieldRef",
+        "fieldPath",
+        to="spec.nodeName",
     ),
     "variable-beside-serving": server(
         {"extraEnv": [{"name": "A", "value": "b"}]}, "env", "B", "value", to="c", spec={"serving": {"env": {"B": "c"}}}
@@ -109,138 +144,358 @@ CASES: dict[str, Case] = {
         {}, "env", "A", "valueFrom", to=SECRET_KEY, spec={"serving": {"env": {"A": {"secret": "s", "key": "k"}}}}
     ),
     "serving-env-config-map": server(
-        {}, "env", "A", "valueFrom", "configMapKeyRef", to={"name": "c", "key": "k"},
+        {},
+        "env",
+        "A",
+        "valueFrom",
+        "configMapKeyRef",
+        to={"name": "c", "key": "k"},
         spec={"serving": {"env": {"A": {"configMap": "c", "key": "k"}}}},
     ),
     # volumes and containers
     "volume": pod({"extraVolumes": [CERTIFICATES]}, "volumes", "certificates", "configMap", to={"name": "ca"}),
-    "mount": server({"extraVolumes": [CERTIFICATES], "extraVolumeMounts": [MOUNT]}, "volumeMounts", "certificates", to=MOUNT),
-    "empty-dir": pod({"extraVolumes": [{"name": "x", "emptyDir": {}}]}, "volumes", "x", to={"name": "x", "emptyDir": {}}),
+    "mount": server(
+        {"extraVolumes": [CERTIFICATES], "extraVolumeMounts": [MOUNT]}, "volumeMounts", "certificates", to=MOUNT
+    ),
+    "empty-dir": pod(
+        {"extraVolumes": [{"name": "x", "emptyDir": {}}]}, "volumes", "x", to={"name": "x", "emptyDir": {}}
+    ),
     "init-container": pod({"initContainers": [SIDECAR]}, "initContainers", "proxy", to=SIDECAR),
     "sidecar": pod({"extraContainers": [SIDECAR]}, "containers", "proxy", to=SIDECAR),
     "startup-probe": server({"startupProbe": {"periodSeconds": 20}}, "startupProbe", "periodSeconds", to=20),
-    "readiness-probe": server({"readinessProbe": {"httpGet": {"path": "/ping", "port": 8000}}}, "readinessProbe", "httpGet", "path", to="/ping"),
+    "readiness-probe": server(
+        {"readinessProbe": {"httpGet": {"path": "/ping", "port": 8000}}},
+        "readinessProbe",
+        "httpGet",
+        "path",
+        to="/ping",
+    ),
     "liveness-probe": server({"livenessProbe": {"failureThreshold": 9}}, "livenessProbe", "failureThreshold", to=9),
     "lifecycle": server(
-        {"lifecycle": {"postStart": {"exec": {"command": ["true"]}}}}, "lifecycle", "postStart", "exec", "command", to=["true"]
+        {"lifecycle": {"postStart": {"exec": {"command": ["true"]}}}},
+        "lifecycle",
+        "postStart",
+        "exec",
+        "command",
+        to=["true"],
     ),
     # what it may use
     "memory": server({"resources": {"limits": {"memory": "64Gi"}}}, "resources", "limits", "memory", to="64Gi"),
     "processor-limit": server({"resources": {"limits": {"cpu": 8}}}, "resources", "limits", "cpu", to=8),
     "no-memory-limit": server({"resources": {"limits": {"memory": None}}}, "resources", "limits", "memory", to=GONE),
-    "rdma": server({"resources": {"limits": {"nvidia.com/rdma-vf": 1}}}, "resources", "limits", "nvidia.com/rdma-vf", to=1),
-    "gpu-name": server({"gpu": {"resource": "nvidia.com/gpu.shared"}}, "resources", "limits", "nvidia.com/gpu", to=GONE),
+    "rdma": server(
+        {"resources": {"limits": {"nvidia.com/rdma-vf": 1}}}, "resources", "limits", "nvidia.com/rdma-vf", to=1
+    ),
+    "gpu-name": server(
+        {"gpu": {"resource": "nvidia.com/gpu.shared"}}, "resources", "limits", "nvidia.com/gpu", to=GONE
+    ),
     "shared-memory": pod({"sharedMemory": {"size": "32Gi"}}, "volumes", "shm", "emptyDir", "sizeLimit", to="32Gi"),
     "scratch": pod({"scratch": {"size": "9Gi"}}, "volumes", "tmp", "emptyDir", "sizeLimit", to="9Gi"),
-    "init-resources": pod({"init": {"resources": {"limits": {"memory": "1Gi"}}}}, "initContainers", "await-weights", "resources", "limits", "memory", to="1Gi"),
+    "init-resources": pod(
+        {"init": {"resources": {"limits": {"memory": "1Gi"}}}},
+        "initContainers",
+        "await-weights",
+        "resources",
+        "limits",
+        "memory",
+        to="1Gi",
+    ),
     # how it changes and ends
     "strategy": of("Deployment", {"strategy": {"type": "Recreate"}}, "spec", "strategy", to={"type": "Recreate"}),
     "pull-policy": server({"image": {"pullPolicy": "Never"}}, "imagePullPolicy", to="Never"),
-    "disruption": of("PodDisruptionBudget", {"podDisruptionBudget": {"maxUnavailable": 2}}, "spec", "maxUnavailable", to=2),
+    "disruption": of(
+        "PodDisruptionBudget", {"podDisruptionBudget": {"maxUnavailable": 2}}, "spec", "maxUnavailable", to=2
+    ),
     "no-disruption": of("PodDisruptionBudget", {"podDisruptionBudget": {"enabled": False}}, to=GONE),
     "pre-stop": server({"drain": {"preStopSeconds": 30}}, "lifecycle", "preStop", "sleep", "seconds", to=30),
     # who it is
     "pod-security": pod({"podSecurityContext": {"fsGroup": 2000}}, "securityContext", "fsGroup", to=2000),
     "no-default": pod({"podSecurityContext": {"fsGroup": None}}, "securityContext", "fsGroup", to=GONE),
-    "security": server({"securityContext": {"readOnlyRootFilesystem": True}}, "securityContext", "readOnlyRootFilesystem", to=True),
-    "dns": pod({"extraPodSpec": {"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}}, "dnsConfig", "options", 0, "value", to="2"),
-    "aliases": pod({"extraPodSpec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}]}}, "hostAliases", 0, "hostnames", to=["a"]),
-    "account-annotation": of("ServiceAccount", {"serviceAccount": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b"),
+    "security": server(
+        {"securityContext": {"readOnlyRootFilesystem": True}}, "securityContext", "readOnlyRootFilesystem", to=True
+    ),
+    "dns": pod(
+        {"extraPodSpec": {"dnsConfig": {"options": [{"name": "ndots", "value": "2"}]}}},
+        "dnsConfig",
+        "options",
+        0,
+        "value",
+        to="2",
+    ),
+    "aliases": pod(
+        {"extraPodSpec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}]}},
+        "hostAliases",
+        0,
+        "hostnames",
+        to=["a"],
+    ),
+    "account-annotation": of(
+        "ServiceAccount", {"serviceAccount": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b"
+    ),
     "account": pod({"serviceAccount": {"create": False, "name": "mine"}}, "serviceAccountName", to="mine"),
     # how it is reached, and what it reaches
     "service-type": of("Service", {"service": {"type": "LoadBalancer"}}, "spec", "type", to="LoadBalancer"),
     "service-port": of("Service", {"service": {"port": 80}}, "spec", "ports", 0, "port", to=80),
-    "service-annotation": of("Service", {"service": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b"),
-    "families": of("Service", {"service": {"ipFamilyPolicy": "PreferDualStack"}}, "spec", "ipFamilyPolicy", to="PreferDualStack"),
-    "client-addresses": of(
-        "NetworkPolicy", {"networkPolicy": {"clientCidrs": ["10.0.0.0/24"]}},
-        "spec", "ingress", 0, "from", 1, "ipBlock", "cidr", to="10.0.0.0/24",
+    "service-annotation": of(
+        "Service", {"service": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b"
     ),
-    "ingress-rule": of("NetworkPolicy", {"networkPolicy": {"extraIngress": ANYWHERE}}, "spec", "ingress", -1, to=ANYWHERE[0]),
-    "egress-rule": of("NetworkPolicy", {"networkPolicy": {"extraEgress": ANYWHERE}}, "spec", "egress", -1, to=ANYWHERE[0]),
-    "route-annotation": of("HTTPRoute", {"httpRoute": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b", spec=EXPOSED),
+    "families": of(
+        "Service", {"service": {"ipFamilyPolicy": "PreferDualStack"}}, "spec", "ipFamilyPolicy", to="PreferDualStack"
+    ),
+    "client-addresses": of(
+        "NetworkPolicy",
+        {"networkPolicy": {"clientCidrs": ["10.0.0.0/24"]}},
+        "spec",
+        "ingress",
+        0,
+        "from",
+        1,
+        "ipBlock",
+        "cidr",
+        to="10.0.0.0/24",
+    ),
+    "ingress-rule": of(
+        "NetworkPolicy", {"networkPolicy": {"extraIngress": ANYWHERE}}, "spec", "ingress", -1, to=ANYWHERE[0]
+    ),
+    "egress-rule": of(
+        "NetworkPolicy", {"networkPolicy": {"extraEgress": ANYWHERE}}, "spec", "egress", -1, to=ANYWHERE[0]
+    ),
+    "route-annotation": of(
+        "HTTPRoute", {"httpRoute": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b", spec=EXPOSED
+    ),
     # how it scales
     "behaviour": of(
-        "ScaledObject", {"autoscaling": {"behavior": POLICIES}},
-        "spec", "advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp", "policies",
+        "ScaledObject",
+        {"autoscaling": {"behavior": POLICIES}},
+        "spec",
+        "advanced",
+        "horizontalPodAutoscalerConfig",
+        "behavior",
+        "scaleUp",
+        "policies",
         to=POLICIES["scaleUp"]["policies"],
     ),
     "polling": of("ScaledObject", {"autoscaling": {"pollingInterval": 5}}, "spec", "pollingInterval", to=5, spec=ZERO),
-    "cooldown": of("ScaledObject", {"autoscaling": {"cooldownPeriod": 7200}}, "spec", "cooldownPeriod", to=7200, spec=ZERO),
+    "cooldown": of(
+        "ScaledObject", {"autoscaling": {"cooldownPeriod": 7200}}, "spec", "cooldownPeriod", to=7200, spec=ZERO
+    ),
     "activation": of(
-        "ScaledObject", {"autoscaling": {"upstream": {"activation": 3}}},
-        "spec", "triggers", 0, "metadata", "activationThreshold", to="3", spec=ZERO,
+        "ScaledObject",
+        {"autoscaling": {"upstream": {"activation": 3}}},
+        "spec",
+        "triggers",
+        0,
+        "metadata",
+        "activationThreshold",
+        to="3",
+        spec=ZERO,
     ),
     "prometheus-login": of(
-        "TriggerAuthentication", {"autoscaling": {"prometheus": {"auth": {"mode": "bearer", "secret": "prom"}}}},
-        "spec", "secretTargetRef", 0, "name", to="prom",
+        "TriggerAuthentication",
+        {"autoscaling": {"prometheus": {"auth": {"mode": "bearer", "secret": "prom"}}}},
+        "spec",
+        "secretTargetRef",
+        0,
+        "name",
+        to="prom",
     ),
-    "scrape-interval": of("PodMonitor", {"podMonitor": {"intervalSeconds": 30}}, "spec", "podMetricsEndpoints", 0, "interval", to="30s"),
+    "scrape-interval": of(
+        "PodMonitor", {"podMonitor": {"intervalSeconds": 30}}, "spec", "podMetricsEndpoints", 0, "interval", to="30s"
+    ),
     # the download
-    "download-memory": of("Job", {"download": {"resources": {"limits": {"memory": "9Gi"}}}}, *POD, "containers", "download", "resources", "limits", "memory", to="9Gi"),
-    "download-node": of("Job", {"download": {"nodeSelector": {"pool": "cpu"}}}, *POD, "nodeSelector", to={"pool": "cpu"}),
+    "download-memory": of(
+        "Job",
+        {"download": {"resources": {"limits": {"memory": "9Gi"}}}},
+        *POD,
+        "containers",
+        "download",
+        "resources",
+        "limits",
+        "memory",
+        to="9Gi",
+    ),
+    "download-node": of("Job", {"download": {"nodeSelector": {"pool": "cpu"}}}, *POD, "nodeSelector", "pool", to="cpu"),
     "download-toleration": of("Job", {"download": {"tolerations": [TEAM]}}, *POD, "tolerations", to=[TEAM]),
     "download-affinity": of("Job", {"download": {"affinity": AVOID}}, *POD, "affinity", to=AVOID),
     # anything else
-    "object": of("ConfigMap", {"extraObjects": [{**RULES, "metadata": {"name": "object-rules"}}]}, "data", to=RULES["data"], name="-rules"),
+    "object": of(
+        "ConfigMap",
+        {"extraObjects": [{**RULES, "metadata": {"name": "object-rules"}}]},
+        "data",
+        to=RULES["data"],
+        name="-rules",
+    ),
     # on one shape
     "shape-node": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", to={"pool": "gpu"}, elsewhere=GONE),
     "shape-toleration": pod({"tolerations": [TEAM]}, "tolerations", to=[GPU, TEAM], elsewhere=[GPU]),
-    "shape-memory": server({"resources": {"limits": {"memory": "64Gi"}}}, "resources", "limits", "memory", to="64Gi", elsewhere="384Gi"),
-    "shape-no-memory": server({"resources": {"limits": {"memory": None}}}, "resources", "limits", "memory", to=GONE, elsewhere="384Gi"),
-    "shape-no-default": pod({"podSecurityContext": {"fsGroup": None}}, "securityContext", "fsGroup", to=GONE, elsewhere=10001),
+    "shape-memory": server(
+        {"resources": {"limits": {"memory": "64Gi"}}}, "resources", "limits", "memory", to="64Gi", elsewhere="384Gi"
+    ),
+    "shape-no-memory": server(
+        {"resources": {"limits": {"memory": None}}}, "resources", "limits", "memory", to=GONE, elsewhere="384Gi"
+    ),
+    "shape-no-default": pod(
+        {"podSecurityContext": {"fsGroup": None}}, "securityContext", "fsGroup", to=GONE, elsewhere=10001
+    ),
     "shape-variable": server({"extraEnv": [{"name": "A", "value": "b"}]}, "env", "A", "value", to="b", elsewhere=GONE),
-    "shape-volume": pod({"extraVolumes": [{"name": "x", "emptyDir": {}}]}, "volumes", "x", to={"name": "x", "emptyDir": {}}, elsewhere=GONE),
+    "shape-volume": pod(
+        {"extraVolumes": [{"name": "x", "emptyDir": {}}]},
+        "volumes",
+        "x",
+        to={"name": "x", "emptyDir": {}},
+        elsewhere=GONE,
+    ),
     "shape-other-volume": pod(
-        {"extraVolumes": [{"name": "x", "emptyDir": {"medium": "Memory"}}]}, "volumes", "x", to={"name": "x", "emptyDir": {"medium": "Memory"}},
-        elsewhere={"name": "x", "hostPath": {"path": "/x"}}, spec={"values": {"extraVolumes": [{"name": "x", "hostPath": {"path": "/x"}}]}},
+        {"extraVolumes": [{"name": "x", "emptyDir": {"medium": "Memory"}}]},
+        "volumes",
+        "x",
+        to={"name": "x", "emptyDir": {"medium": "Memory"}},
+        elsewhere={"name": "x", "hostPath": {"path": "/x"}},
+        spec={"values": {"extraVolumes": [{"name": "x", "hostPath": {"path": "/x"}}]}},
     ),
     "shape-sidecar": pod({"extraContainers": [SIDECAR]}, "containers", "proxy", to=SIDECAR, elsewhere=GONE),
     "shape-other-sidecar": pod(
-        {"extraContainers": [SIDECAR]}, "containers", "proxy", to=SIDECAR,
+        {"extraContainers": [SIDECAR]},
+        "containers",
+        "proxy",
+        to=SIDECAR,
         elsewhere={"name": "proxy", "image": "a", "ports": [{"containerPort": 1}]},
         spec={"values": {"extraContainers": [{"name": "proxy", "image": "a", "ports": [{"containerPort": 1}]}]}},
     ),
     "shape-init-container": pod({"initContainers": [SIDECAR]}, "initContainers", "proxy", to=SIDECAR, elsewhere=GONE),
     "shape-aliases": pod(
-        {"extraPodSpec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}, {"ip": "10.0.0.1", "hostnames": ["b"]}]}},
-        "hostAliases", 1, to={"ip": "10.0.0.1", "hostnames": ["b"]}, elsewhere=GONE,
+        {
+            "extraPodSpec": {
+                "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}, {"ip": "10.0.0.1", "hostnames": ["b"]}]
+            }
+        },
+        "hostAliases",
+        1,
+        to={"ip": "10.0.0.1", "hostnames": ["b"]},
+        elsewhere=GONE,
     ),
     "shape-spread": pod(
         {"topologySpreadConstraints": [ZONES, {**ZONES, "whenUnsatisfiable": "ScheduleAnyway", "maxSkew": 2}]},
-        "topologySpreadConstraints", 1, "maxSkew", to=2, elsewhere=GONE,
+        "topologySpreadConstraints",
+        1,
+        "maxSkew",
+        to=2,
+        elsewhere=GONE,
     ),
     "shape-mounts": server(
         {"extraVolumeMounts": [{"name": "tmp", "mountPath": "/b", "subPath": "b"}, {"name": "tmp", "mountPath": "/a"}]},
-        "volumeMounts", -1, to={"name": "tmp", "mountPath": "/a"},
-        elsewhere={"name": "tmp", "mountPath": "/b"}, spec={"values": {"extraVolumeMounts": [{"name": "tmp", "mountPath": "/b"}]}},
+        "volumeMounts",
+        -1,
+        to={"name": "tmp", "mountPath": "/a"},
+        elsewhere={"name": "tmp", "mountPath": "/b"},
+        spec={"values": {"extraVolumeMounts": [{"name": "tmp", "mountPath": "/b"}]}},
     ),
-    "shape-object": of("ConfigMap", {"extraObjects": [{**RULES, "metadata": {"name": "shape-object-rules"}}]}, "data", to=RULES["data"], name="-rules", elsewhere=GONE),
+    "shape-download-memory": of(
+        "Job",
+        {"download": {"resources": {"limits": {"memory": "9Gi"}}}},
+        *POD,
+        "containers",
+        "download",
+        "resources",
+        "limits",
+        "memory",
+        to="9Gi",
+        elsewhere="8Gi",
+    ),
+    "shape-args": server(
+        {},
+        "args",
+        -1,
+        to="--tensor-parallel-size=1",
+        elsewhere="--tensor-parallel-size=2",
+        spec={"shapes": {"h100": {"args": {"seed": 7}}}},
+    ),
+    "shape-env": server(
+        {},
+        "env",
+        "A",
+        "value",
+        to="h",
+        elsewhere="all",
+        spec={"serving": {"env": {"A": "all"}}, "shapes": {"h100": {"env": {"A": "h"}}}},
+    ),
+    "shape-object": of(
+        "ConfigMap",
+        {"extraObjects": [{**RULES, "metadata": {"name": "shape-object-rules"}}]},
+        "data",
+        to=RULES["data"],
+        name="-rules",
+        elsewhere=GONE,
+    ),
     "shape-other-object": of(
-        "ConfigMap", {"extraObjects": [{**RULES, "metadata": {"name": "shape-other-object-rules"}}]}, "data", to=RULES["data"], name="-rules",
+        "ConfigMap",
+        {"extraObjects": [{**RULES, "metadata": {"name": "shape-other-object-rules"}}]},
+        "data",
+        to=RULES["data"],
+        name="-rules",
         elsewhere={"a": "c"},
-        spec={"values": {"extraObjects": [{**RULES, "data": {"a": "c"}, "metadata": {"name": "shape-other-object-rules"}}]}},
+        spec={
+            "values": {
+                "extraObjects": [{**RULES, "data": {"a": "c"}, "metadata": {"name": "shape-other-object-rules"}}]
+            }
+        },
     ),
     "shape-second-service": of(
-        "Service", {"extraObjects": [{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shape-second-service-more"}, "spec": {"ports": [
-            {"port": 53, "protocol": "UDP", "name": "a"}, {"port": 53, "protocol": "TCP", "name": "b"}
-        ]}}]}, "spec", "ports", 1, "name", to="b", name="-more", elsewhere=GONE,
+        "Service",
+        {
+            "extraObjects": [
+                {
+                    "apiVersion": "v1",
+                    "kind": "Service",
+                    "metadata": {"name": "shape-second-service-more"},
+                    "spec": {
+                        "ports": [
+                            {"port": 53, "protocol": "UDP", "name": "a"},
+                            {"port": 53, "protocol": "TCP", "name": "b"},
+                        ]
+                    },
+                }
+            ]
+        },
+        "spec",
+        "ports",
+        1,
+        "name",
+        to="b",
+        name="-more",
+        elsewhere=GONE,
     ),
     "shape-orders": of(
-        "ConfigMap", {"extraObjects": [{**RULES, "data": {"$patch": "delete"}, "metadata": {"name": "shape-orders-rules"}}]},
-        "data", to={"$patch": "delete"}, name="-rules", elsewhere={"a": "c"},
+        "ConfigMap",
+        {"extraObjects": [{**RULES, "data": {"$patch": "delete"}, "metadata": {"name": "shape-orders-rules"}}]},
+        "data",
+        to={"$patch": "delete"},
+        name="-rules",
+        elsewhere={"a": "c"},
         spec={"values": {"extraObjects": [{**RULES, "data": {"a": "c"}, "metadata": {"name": "shape-orders-rules"}}]}},
     ),
     "shape-behaviour": of(
-        "ScaledObject", {"autoscaling": {"behavior": POLICIES}},
-        "spec", "advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp", "policies", 0, "value",
-        to=400, elsewhere=100,
+        "ScaledObject",
+        {"autoscaling": {"behavior": POLICIES}},
+        "spec",
+        "advanced",
+        "horizontalPodAutoscalerConfig",
+        "behavior",
+        "scaleUp",
+        "policies",
+        0,
+        "value",
+        to=400,
+        elsewhere=100,
     ),
     "shape-over-blueprint": pod(
-        {"nodeSelector": {"pool": "h"}}, "nodeSelector", to={"pool": "h", "zone": "a"}, elsewhere={"pool": "a", "zone": "a"},
+        {"nodeSelector": {"pool": "h"}},
+        "nodeSelector",
+        to={"pool": "h", "zone": "a"},
+        elsewhere={"pool": "a", "zone": "a"},
         spec={"values": {"nodeSelector": {"pool": "a", "zone": "a"}}},
     ),
-}  # fmt: skip
+}
 
 
 def case_blueprint(name: str, case: Case) -> Values:
@@ -311,9 +566,10 @@ def test_a_value_is_where_one_expects_it(name: str, built: Mapping[str, Objects]
     for shape, value in expected.items():
         made = {key: obj for key, obj in built[shape].items() if key[1].startswith(name)}
         (found,) = [
-            obj for (kind, full), obj in made.items()
-            if kind == case.kind and (full == name + case.name or kind == "Job" and full.startswith(f"{name}-download"))
-        ] or [GONE]  # fmt: skip
+            obj
+            for (kind, full), obj in made.items()
+            if kind == case.kind and (full == name + case.name or full.startswith(f"{name}-download-"))
+        ] or [GONE]
         assert look(found, case.path) == value, shape
 
 
@@ -334,6 +590,7 @@ def _of(name: str, found: Objects) -> Objects:
     """A blueprint's own; some names begin another."""
     longer = [other for other in CASES if other.startswith(f"{name}-")]
     return {
-        key: obj for key, obj in found.items()
+        key: obj
+        for key, obj in found.items()
         if key[1].startswith(name) and not any(key[1].startswith(other) for other in longer)
-    }  # fmt: skip
+    }

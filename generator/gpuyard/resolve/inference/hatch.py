@@ -93,7 +93,7 @@ def _idle(own: Sequence[Layer], computed: Values) -> Iterator[Breach]:
         for path in empties(layer.values):
             listed = any(isinstance(name, int) for name in path)
             if listed or (at(computed, path) is None and at(chart_defaults(CHART), path) is None):
-                yield Breach((*layer.path, *path), _EMPTY)
+                yield Breach((*layer.path, *path), _EMPTY, key=True)
 
 
 def _without_empties(values: Values) -> dict[str, Any]:
@@ -111,12 +111,14 @@ def _without_empties(values: Values) -> dict[str, Any]:
 
 def _broken(own: Sequence[Layer], computed: Values, whole: Values) -> Iterator[Breach]:
     """What the chart doesn't take, at the author's own key; then what gpuyard reads of it."""
-    yield from _idle(own, computed)
+    idle = list(_idle(own, computed))
+    yield from idle
     found = chart_values(CHART).breaches(whole) or breaches_of(whole, _rules())
     for each in found:
         placed = _placed(own, computed, each)
         gone = at(whole, each.path) is None and at(chart_defaults(CHART), each.path) is not None
-        yield placed._replace(message=_EMPTY) if gone else placed
+        if not any(placed.path == other.path for other in idle):
+            yield placed._replace(message=_EMPTY) if gone else placed
 
 
 @cache
