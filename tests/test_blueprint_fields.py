@@ -147,6 +147,10 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.vllm.tag": Case({"vllm": {"tag": "v0.32.0-cu129"}}),
     "spec.priorityClass": Case({"priorityClass": "high"}),
     "spec.clientNamespaces": Case({"clientNamespaces": ["apps"]}),
+    "spec.values": Case({"values": {"nodeSelector": {"pool": "gpu"}}}),
+    "spec.shapes.*.args.*": Case(h100(args={"seed": 7}), h100()),
+    "spec.shapes.*.env.*": Case(h100(env={"NCCL_DEBUG": "WARN"}), h100()),
+    "spec.shapes.*.values": Case(h100(values={"nodeSelector": {"pool": "gpu"}}), h100()),
     "spec.slo.ttft": Case({"slo": {"ttft": "10s"}}),
 }
 
@@ -183,6 +187,11 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
+    "spec.platform.keda.values": Case({"platform": {"keda": {"values": {"replicas": 2}}}}),
+    "spec.platform.prometheus.values": Case({"platform": {"prometheus": {"values": {"a": 1}}}}),
+    "spec.platform.kuberay.values": Case(
+        {"platform": {"kuberay": {"values": {"replicas": 2}}}}, {"platform": {"kuberay": {"enabled": True}}}
+    ),
     "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}}),
     "spec.platform.prometheus.address": Case(
         {"platform": {"prometheus": {"address": "https://other.observability.svc/prom"}}},

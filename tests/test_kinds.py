@@ -26,7 +26,7 @@ from gpuyard.render import render
 from gpuyard.resolve import kinds, resolve
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
-from gpuyard.resolve.workload import Fact, Needs, Refusal, SecretUse, Workload
+from gpuyard.resolve.workload import Fact, KeyUse, Needs, Refusal, Workload
 from gpuyard.tree import Tree
 from tests.projects import Values, sources
 
@@ -82,7 +82,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             first=None,
             chart="toy",
             values={"name": blueprint.name, "command": blueprint.spec.command, "label": shape.name},
-            needs=Needs(secrets=(SecretUse("toy-token", "token", f"{blueprint.name}: playing"),)),
+            needs=Needs(keys=(KeyUse("toy-token", "token", f"{blueprint.name}: playing"),)),
             volumes=(),
             reach=None,
             health=(),

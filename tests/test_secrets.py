@@ -65,6 +65,7 @@ PUBLIC = [
     "/models/hf/hub/models--meta-llama--Llama-3.1-8B-Instruct/snapshots",
     "-----BEGIN CERTIFICATE-----\nMII",
     "-----BEGIN PUBLIC KEY-----\nMII",
+    f"-----BEGIN CERTIFICATE-----\n{MIXED}\n{MIXED}==\n-----END CERTIFICATE-----\n",
     "node.kubernetes.io/instance-type: BM.GPU.H100.8",
     "a sentence about GPUs, written by somebody who likes long sentences",
     "mlx5_0,mlx5_1,mlx5_3,mlx5_4,mlx5_5,mlx5_6,mlx5_7,mlx5_8",
@@ -124,6 +125,20 @@ def test_a_name_can_give_a_secret_away() -> None:
         assert problem.message.startswith(f"env.{name} looks like a secret; ")
     for name in ("stop-token", "max-tokens", "key", "secret", "tokenizer", "HF_TOKEN_PATH", "api-key-file"):
         assert not names_secret(name), name
+
+
+def test_a_name_beside_a_value_gives_it_away() -> None:
+    text = "extraEnv: [{name: DB_PASSWORD, value: hunter2}, {name: DB_HOST, value: db}, {name: A_TOKEN, value: $(B)}]"
+    (problem,) = find_secrets(read(text.encode(), "f"))
+    assert problem.message.startswith("extraEnv[0].value looks like a secret; ")
+    assert "(valueFrom: {secretKeyRef: {name: NAME, key: KEY}})" in problem.message
+
+
+def test_what_is_made_to_be_in_git_passes() -> None:
+    sealed = {"kind": "SealedSecret", "spec": {"encryptedData": {"token": MIXED}}}
+    external = {"kind": "ExternalSecret", "spec": {"data": [{"secretKey": "token", "remoteRef": {"key": "hf"}}]}}
+    assert find_secrets(read(dump({"extraObjects": [sealed, external]}).encode(), "f")) == []
+    assert find_secrets(read(dump({"extraObjects": [{**sealed, "kind": "Secret"}]}).encode(), "f")) != []
 
 
 @pytest.mark.parametrize("joint", ["-", "_", ""])

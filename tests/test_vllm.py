@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.flagrules import Finding, assumptions, check_args, deprecations, passed_on
+from gpuyard.catalogue.flagrules import Finding, assumptions, check_args, check_unsafe, deprecations, passed_on
 
 V32, V33 = "0.32.0", "0.33.0"
 
@@ -150,9 +150,10 @@ def test_unsafe_ones_are_found_however_they_are_written(args: dict[str, object])
 
 
 def test_an_entry_that_allows_nothing_is_refused() -> None:
-    assert found({"max-lora-rank": 8}, unsafe=("middleware", "max-lora-rank")) == [
-        (("unsafe", 0), "middleware is neither in args nor in env; remove it here too"),
-        (("unsafe", 1), "max-lora-rank needs no entry here"),
+    given = {"max-lora-rank", "no-trust-remote-code"}
+    assert list(check_unsafe(("middleware", "max-lora-rank", "trust-remote-code"), given)) == [
+        (0, "middleware is neither in args nor in env; remove it here too"),
+        (1, "max-lora-rank needs no entry here"),
     ]
 
 

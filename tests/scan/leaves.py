@@ -39,6 +39,8 @@ SEEDS: dict[str, Any] = {
     "blueprint.spec.shapes.h100.model.name": "llama-3.1-8b-instruct-awq",
     "blueprint.spec.serving.args.*": "tool-call-parser",
     "blueprint.spec.serving.env.*": "GREETING",
+    "blueprint.spec.shapes.h100.args.*": "reasoning-parser",
+    "blueprint.spec.shapes.h100.env.*": "FAREWELL",
     "blueprint.spec.serving.unsafe.0": "trust-remote-code",
 }
 
@@ -67,8 +69,11 @@ def _walk(kind: str, node: Schema, root: Schema, path: Path) -> Iterator[tuple[P
         node = root = datafiles.schema("model")
     for part in [node, *node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]:
         part = _resolved(part, root)
+        # Forms that a value of an open mapping may have stand under keys of their own, all at once.
+        own = f"_{part['required'][0].upper()}" if "anyOf" in node and "properties" in part else ""
+        above = (*path[:-1], f"{path[-1]}{own}") if own else path
         for key, child in part.get("properties", {}).items():
-            yield from _walk(kind, child, root, (*path, key))
+            yield from _walk(kind, child, root, (*above, key))
         if isinstance(part.get("items"), Mapping):
             yield from _walk(kind, part["items"], root, (*path, 0))
         if isinstance(part.get("additionalProperties"), Mapping):
@@ -162,6 +167,9 @@ def _require(kind: str, node: Schema, root: Schema, path: Path, value: Any) -> N
     node = _resolved(node, root)
     if not isinstance(value, dict) or (path and path[-1] == "architecture"):
         return
+    for form in (_resolved(each, root) for each in node.get("anyOf", ())):
+        if value.keys() & set(form.get("required", ())[:1]):
+            node = form
     for key in node.get("required", ()):
         if key not in value:
             value[key] = benign(kind, (*path, key), _resolved(node["properties"][key], root))

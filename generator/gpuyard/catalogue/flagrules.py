@@ -1,16 +1,16 @@
 """What is wrong with the flags and variables of a server, by its version of vLLM and by our rules."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from gpuyard.catalogue.flagvalues import MOST_TOGETHER, content, together
 from gpuyard.catalogue.vllm import Flag, ListForm, Version, base, minor, rules
 from gpuyard.errors import meant, nearest
 
-__all__ = ["Finding", "assumptions", "check_args", "deprecations", "passed_on"]
+__all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations", "passed_on"]
 
-Finding = tuple[tuple[str | int, ...], str]
-"""Where below `serving` (`args` or `env` and the name, `unsafe` and the index), and what is wrong."""
+Finding = tuple[tuple[str, ...], str]
+"""Which flag or variable (`args` or `env`, and the name, or all of them), and what is wrong."""
 
 _FOUR_BYTES = ("float", "float32")
 _PYTHON: Mapping[str, tuple[type, ...]] = {
@@ -24,9 +24,9 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
 
 
 def check_args(
-    args: Mapping[str, Any], env: Mapping[str, str], unsafe: Collection[str], version: str, *, released: bool = True
+    args: Mapping[str, Any], env: Iterable[str], unsafe: Collection[str], version: str, *, released: bool = True
 ) -> list[Finding]:
-    """What is wrong with flags, variables and `unsafe` entries.
+    """What is wrong with flags, and with names of variables.
 
     `released`: the server is vLLM's own release of that version, and no other build of it.
     """
@@ -42,13 +42,17 @@ def check_args(
         found += [(("env", name), message) for message in messages]
     if (size := together(args)) > MOST_TOGETHER:
         found.append((("args",), f"{size} bytes are too much for the object of a pod; {MOST_TOGETHER} at most"))
-    given = {*map(_positive, args), *args, *env}
-    for index, name in enumerate(unsafe):
-        if name not in given:
-            found.append((("unsafe", index), f"{name} is neither in args nor in env; remove it here too"))
-        elif not _rule("unsafe", name):
-            found.append((("unsafe", index), f"{name} needs no entry here"))
     return found
+
+
+def check_unsafe(unsafe: Iterable[str], given: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Entries of `unsafe` that allow nothing, by their index; `given` are the names of all flags and variables."""
+    names = {*map(_positive, given), *given}
+    for index, name in enumerate(unsafe):
+        if name not in names:
+            yield index, f"{name} is neither in args nor in env; remove it here too"
+        elif not _rule("unsafe", name):
+            yield index, f"{name} needs no entry here"
 
 
 def passed_on(args: Collection[str], env: Collection[str], version: str, *, released: bool = True) -> list[Finding]:

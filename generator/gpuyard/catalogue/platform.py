@@ -84,6 +84,8 @@ class Release:
     """Of the one release that measures the models."""
     monitor: Monitor | None
     values: Mapping[str, Any]
+    fixed: Mapping[str, str]
+    """Values that a stack can't set, by their path with dots, and why."""
     known: ChartImages
     images: tuple[Image, ...] | None
     """As clusters pull them; None: of this version of the chart they aren't known."""
@@ -125,6 +127,7 @@ def _release(data: Mapping[str, Any]) -> Release:
         service=Service(**data["service"]) if "service" in data else None,
         monitor=_monitor(data["monitor"]) if "monitor" in data else None,
         values=data["values"],
+        fixed=data.get("fixed", {}),
         known=ChartImages.of(data["images"]),
         images=None,
     )

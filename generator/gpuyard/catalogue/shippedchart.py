@@ -8,8 +8,9 @@ from typing import Any
 
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.doors import yamlio
+from gpuyard.doors.chartvalues import Values
 
-__all__ = ["Charts", "chart_defaults", "oldest_kubernetes", "shipped_charts"]
+__all__ = ["Charts", "chart_defaults", "chart_values", "oldest_kubernetes", "shipped_charts"]
 
 Charts = Mapping[str, Mapping[PurePosixPath, str]]
 
@@ -33,6 +34,12 @@ def chart_defaults(name: str) -> Mapping[str, Any]:
     """What a chart's values.yaml says."""
     found: Mapping[str, Any] = yamlio.load_data(shipped_charts()[name][PurePosixPath("values.yaml")])
     return found
+
+
+@cache
+def chart_values(name: str) -> Values:
+    """A chart's rules for its values."""
+    return Values(shipped_charts()[name])
 
 
 def _files(folder: Traversable) -> Mapping[PurePosixPath, str]:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.schema import faults
+from gpuyard.doors.schema import Breach, breaches_of, faults
 
 __all__ = ["SCHEMA", "Values"]
 
@@ -23,6 +23,10 @@ class Values:
     def problems(self, values: Mapping[str, Any]) -> Iterator[str]:
         """What the chart doesn't take, with its place; defaults filled in as Helm does it."""
         return faults(_coalesced(self._defaults, values), self._schema)
+
+    def breaches(self, values: Mapping[str, Any]) -> list[Breach]:
+        """The same in the words that users read, for values of theirs."""
+        return breaches_of(_coalesced(self._defaults, values), self._schema)
 
     def filled(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """With the defaults, if the chart takes them and none is null, which Helm has more than one rule for."""

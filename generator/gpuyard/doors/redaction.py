@@ -28,7 +28,10 @@ _NAMES = re.compile(
     r"|(?:hf|hub|api|auth|access|bearer|git|github|gitlab|refresh|session|security)[_-]?token)"
 )
 
-_PUBLIC = re.compile(r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b")
+_PUBLIC = re.compile(
+    r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b"
+    r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
+)
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 # Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
 # 62 % of random letters and digits do, 50 % of random letters, 47 % of hexadecimal digits, few in words.

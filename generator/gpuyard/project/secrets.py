@@ -1,14 +1,16 @@
 """Secrets that stand in a user's file: they belong in a Secret of the cluster, never in Git."""
 
 import re
+from typing import Any
 
 from gpuyard.doors.redaction import looks_secret, names_secret
-from gpuyard.doors.yamlio import Document
+from gpuyard.doors.yamlio import Document, Path
 from gpuyard.errors import Problem
 
 __all__ = ["find_secrets"]
 
 _MAX_PROBLEMS = 100
+_OURS, _OF_KUBERNETES = "secret: NAME, key: KEY", "valueFrom: {secretKeyRef: {name: NAME, key: KEY}}"
 _REFERENCE = re.compile(r"\$[({].*")
 
 
@@ -19,10 +21,35 @@ def find_secrets(document: Document) -> list[Problem]:
         if not isinstance(value, str) or len(problems) == _MAX_PROBLEMS:
             continue
         kind = looks_secret(value)
-        name = path[-1] if path else ""
-        if not kind and not is_key and isinstance(name, str) and names_secret(name) and value:
+        if not kind and not is_key and value and names_secret(_name(document, path)):
             kind = "" if _REFERENCE.fullmatch(value) else "a secret"
-        if kind:
-            message = f"looks like {kind}; keep it in a Secret and name that here (secret: NAME, key: KEY)"
+        if kind and not _sealed(document, path):
+            form = _OF_KUBERNETES if path[-1] == "value" else _OURS
+            message = f"looks like {kind}; keep it in a Secret and name that here ({form})"
             problems.append(document.problem(path, message, key=is_key))
     return problems
+
+
+def _name(document: Document, path: Path) -> str:
+    """What a value is called: by its key, or in a list of variables by the key beside it (name: …, value: …)."""
+    name = path[-1] if path else ""
+    beside = _above(document, path) if name in ("value", "secretKey") else {}
+    if name == "secretKey" and "remoteRef" in beside:
+        return ""  # an ExternalSecret says by which key of its Secret it fetches something
+    return str(beside.get("name", name) if name == "value" else name)
+
+
+def _sealed(document: Document, path: Path) -> bool:
+    """Whether it is encrypted for the cluster: what a SealedSecret holds is made to be in Git."""
+    if "encryptedData" not in path:
+        return False
+    holder = _above(document, path[: path.index("encryptedData")])
+    return bool(holder.get("kind") == "SealedSecret")
+
+
+def _above(document: Document, path: Path) -> Any:
+    """The mapping or list that holds a value."""
+    found = document.value
+    for step in path[:-1]:
+        found = found[step]
+    return found

@@ -92,6 +92,8 @@ class Component:
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """By which it selects what is meant for it."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of its chart, merged over ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

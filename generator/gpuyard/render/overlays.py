@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.render.patches import common, patch
+from gpuyard.render.patches import common, patch, patchable
 from gpuyard.resolve import Workload
 from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay
 
@@ -71,8 +71,10 @@ def _overlay(folder: PurePosixPath, base: PurePosixPath, everywhere: Named, full
 
 
 def _common(found: Sequence[Object]) -> Object | None:
-    """What forms of one object have in common; None: they are different objects."""
+    """What forms of one object have in common; None: they are different objects, or no patch tells them apart."""
     names = [obj["metadata"]["name"] for obj in found]
+    if not patchable(found):
+        return None
     if len(set(names)) == 1:
         return common(found)
     if found[0]["kind"] != "Job":

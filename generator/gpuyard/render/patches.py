@@ -7,13 +7,23 @@ overlay shows all that its shape decides.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["added", "common", "patch", "shared"]
+__all__ = ["added", "common", "patch", "patchable", "shared"]
 
 Map = Mapping[str, Any]
 
 # Lists that a strategic merge joins by name, in the kinds that Kustomize knows; all others it replaces.
 _BY_NAME = frozenset({"containers", "initContainers", "volumes", "env"})
 _WORKLOADS = frozenset({"Deployment", "Job", "StatefulSet"})
+_KEYS = {
+    **dict.fromkeys(_BY_NAME, ("name",)),
+    "hostAliases": ("ip",),
+    "imagePullSecrets": ("name",),
+    "ports": ("containerPort", "port", "protocol"),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "volumeDevices": ("devicePath",),
+    "volumeMounts": ("mountPath",),
+}
+"""What tells the elements of a list apart, where a strategic merge makes one of two that are called the same."""
 
 
 def common(objects: Sequence[Map]) -> dict[str, Any]:
@@ -29,6 +39,29 @@ def patch(base: Map, full: Map) -> dict[str, Any] | None:
     identity = {"apiVersion": full["apiVersion"], "kind": full["kind"]}
     metadata = {"name": full["metadata"]["name"], **content.pop("metadata", {})}
     return {**identity, "metadata": metadata, **content}
+
+
+def patchable(objects: Sequence[Map]) -> bool:
+    """Whether patches lead from the base of these forms to each; a merge doesn't pass on what it takes for an order."""
+    return all(other == objects[0] for other in objects[1:]) or not any(map(_ordering, objects))
+
+
+def _ordering(value: Any) -> bool:
+    """Whether anything in a value is more to a strategic merge than a value."""
+    if isinstance(value, dict):
+        return any(
+            item is None or key.startswith("$") or _twice(item, _KEYS.get(key)) or _ordering(item)
+            for key, item in value.items()
+        )
+    return isinstance(value, list) and any(map(_ordering, value))
+
+
+def _twice(value: Any, keys: Sequence[str] | None) -> bool:
+    """Whether two elements of a list are one to a merge."""
+    if keys is None or not isinstance(value, list):
+        return False
+    names = [[element.get(key) for key in keys] if isinstance(element, dict) else element for element in value]
+    return any(name in names[:index] for index, name in enumerate(names))
 
 
 def shared(maps: Sequence[Map], *, joined: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -71,5 +104,5 @@ def _added_value(base: Any, full: Any) -> Any:
 
 def _same_names(lists: Sequence[Any]) -> bool:
     """Whether the lists name the same elements in the same order, so that they can be joined one by one."""
-    names = [[element.get("name") for element in items] for items in lists]
-    return all(other == names[0] for other in names[1:])
+    names = [[element.get("name") if isinstance(element, dict) else None for element in items] for items in lists]
+    return all(names[0]) and all(other == names[0] for other in names[1:])

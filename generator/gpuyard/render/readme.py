@@ -36,7 +36,11 @@ def files(resolved: Resolved) -> Tree:
             port=next((each.reach.port for each in placed.values() if each.reach), None),
             closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
             needs=list(prerequisites.needs(resolved)),
-            secrets=prerequisites.secrets(resolved),
+            secrets=prerequisites.keys(resolved, "Secret"),
+            config_maps=prerequisites.keys(resolved, "ConfigMap"),
+            folders=any(
+                not each.key for kind in ("Secret", "ConfigMap") for each in prerequisites.keys(resolved, kind)
+            ),
             commands={each.name: list(prerequisites.commands(resolved, each.name)) for each in resolved.stack.clusters},
         )
     )
@@ -68,7 +72,7 @@ def _call(name: str, reach: Reach) -> dict[str, str]:
         "inside": f"`{reach.inside}`",
         "namespaces": ", ".join(f"`{each}`" for each in reach.namespaces),
         "outside": f"`{reach.outside}`" if reach.outside else "",
-        "key": f"`{reach.key.key}` of `{reach.key.secret}`" if reach.key else "",
+        "key": f"`{reach.key.key}` of `{reach.key.name}`" if reach.key else "",
     }
 
 

@@ -6,11 +6,10 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, stackrules
+from gpuyard.resolve import placements, pulls, releases, stackrules
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.releases import releases
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
 
@@ -22,9 +21,11 @@ def resolve(project: Project) -> Resolved:
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
-    platform = releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
+    platform = releases.releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
     pulls.check(stack, platform, problems)
-    site = Site(stack, _available(stack, shapes), project.digests)
+    releases.check(stack, problems)
+    names = frozenset(blueprint.name for blueprint in project.blueprints)
+    site = Site(stack, _available(stack, shapes), project.digests, names)
     results = [
         result
         for blueprint in project.blueprints
@@ -46,7 +47,11 @@ def resolve(project: Project) -> Resolved:
         placements=placed,
         releases=platform,
         gpu_resources=tuple(sorted({shape.resource for shape, _ in site.available.values()})),
-        notes=(*pulls.notes(project.digests, servers, platform), *notes(project, site, workloads)),
+        notes=(
+            *pulls.notes(project.digests, servers, platform),
+            *releases.notes(stack, platform),
+            *notes(project, site, workloads),
+        ),
     )
 
 

@@ -1,11 +1,9 @@
 """What pods may connect to: rules of the stack that open too much, and addresses that no rule lets out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from gpuyard.project.blueprint import Blueprint
-from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Network, Stack
 from gpuyard.resolve import addresses
 from gpuyard.resolve.problems import Problems
@@ -70,18 +68,17 @@ def _not_clients(cidr: str) -> str | None:
     return None
 
 
-def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
+def notes(file: str, env: Mapping[str, str], stack: Stack) -> Iterator[str]:
     """Proxies and mirrors that no rule lets out, as far as that is seen without asking for names."""
-    for variable in _NAMED:
-        address = blueprint.spec.serving.env.get(variable, "")
-        if not address:
+    for variable, address in env.items():
+        if not address or variable.upper() not in _NAMED:
             continue
         host, port = _target(address)
         if host is None or port is None:
-            yield f"{blueprint.file}: {variable} is not an address; write it like http://proxy.example.com:3128"
+            yield f"{file}: {variable} is not an address; write it like http://proxy.example.com:3128"
         elif not _let_out(host, port, stack.network):
             yield (
-                f"{blueprint.file}: {variable} is {host}, port {port}, which the NetworkPolicy blocks; list its "
+                f"{file}: {variable} is {host}, port {port}, which the NetworkPolicy blocks; list its "
                 f"addresses with port: {port} in stack.yaml as spec.network.egress"
             )
 

@@ -1,9 +1,9 @@
 """Collecting what is wrong: every check adds to one list, so that all of it is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gpuyard.doors.schema import validate
+from gpuyard.doors.schema import Breach, validate
 from gpuyard.doors.yamlio import show_path
 from gpuyard.errors import Problem
 from gpuyard.project.load import Project
@@ -23,6 +23,13 @@ class Problems:
         problem = Problem(self._project.at(file, *path, key=key), f"{show_path(path)}: {message}")
         if problem not in self.found:
             self.found.append(problem)
+
+    def breaches(self, file: str, found: Iterable[Breach]) -> None:
+        """Note how values break a schema; each once."""
+        for path, message, key in found:
+            problem = Problem(self._project.at(file, *path, key=key), f"{show_path(path)} {message}")
+            if problem not in self.found:
+                self.found.append(problem)
 
     def validate(self, file: str, path: tuple[str | int, ...], schema: Mapping[str, Any]) -> bool:
         """Note how a value breaks a schema of its own; False if it does."""

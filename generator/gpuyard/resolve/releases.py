@@ -1,14 +1,18 @@
 """Which charts of the platform a stack wants, from where, and with whose images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gpuyard.catalogue.chartimages import with_images
 from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.stack import Platform
+from gpuyard.project.stack import Platform, Stack
+from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
+from gpuyard.resolve.problems import Problems
 
-__all__ = ["releases"]
+__all__ = ["check", "notes", "releases"]
+
+_NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
 def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> tuple[Release, ...]:
@@ -23,8 +27,54 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
             release = replace(release, version=component.version)
         if platform.registry:
             release = replace(release, repository=platform.registry, insecure=platform.insecure)
-        wanted.append(_with_images(release, mirrors, locked))
+        release = _with_images(release, mirrors, locked)
+        if layer := _layer(release, platform):
+            release = replace(release, values=merged(release.values, [layer]))
+        wanted.append(release)
     return tuple(wanted)
+
+
+def check(stack: Stack, problems: Problems) -> None:
+    """Values of the stack's own that would be read by nobody, or that something else counts on."""
+    for release in catalogue():
+        if not (layer := _layer(release, stack.platform)):
+            continue
+        if not stack.platform.components[release.component].enabled:
+            message = "only applies where the component is installed; remove it, or set enabled: true"
+            problems.add(stack.file, layer.path, message, key=True)
+            continue
+        fixed = _fixed(release)
+        for path, value in given(layer.values):
+            if reason := fixed.get(".".join(map(str, path))):
+                problems.add(stack.file, (*layer.path, *path), reason, key=True)
+            elif isinstance(at(release.values, path), Mapping) and not isinstance(value, Mapping):
+                message = "must be a mapping, because gpuyard sets values in it"
+                problems.add(stack.file, (*layer.path, *path), message)
+
+
+def notes(stack: Stack, wanted: Iterable[Release]) -> Iterator[str]:
+    """What the stack's own values replace of ours."""
+    found = {release.chart: release for release in wanted}
+    for release in catalogue():
+        if release.chart in found and (layer := _layer(release, stack.platform)):
+            yield from (
+                f"{stack.file}: {each}" for each in replaced(release.values, [layer], found[release.chart].values)
+            )
+
+
+def _layer(release: Release, platform: Platform) -> Layer | None:
+    """The stack's own values: those of a component are for its own chart, not for that of its definitions."""
+    values = platform.components[release.component].values
+    return Layer(("spec", "platform", release.component, "values"), values) if values and release.switch else None
+
+
+def _fixed(release: Release) -> Mapping[str, str]:
+    """Values that a stack can't set, and what to do instead."""
+    named = dict.fromkeys(_NAMES, "gpuyard finds its objects by their names; remove it")
+    where = "images come from spec.images.mirrors and images.lock; set those instead"
+    pulled = {path: where for each in release.known.images for path in each.values.values()}
+    switch = f"set spec.platform.{release.component}.enabled instead"
+    return {"enabled": switch, **named, **pulled, **release.fixed}
 
 
 def _with_images(release: Release, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Release:

@@ -21,6 +21,8 @@ class Site:
     available: Available
     digests: Mapping[str, str]
     """Of images, by name and tag, as the stack's lock has them."""
+    blueprints: frozenset[str]
+    """Names of all."""
 
     def image(self, repository: str, tag: str) -> Image:
         """An image as the stack's clusters pull it."""

@@ -10,16 +10,17 @@ from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.project.stack import Stack
 
-__all__ = ["Fact", "First", "Needs", "Placement", "Reach", "Refusal", "Resolved", "SecretUse", "Volume", "Workload"]
+__all__ = ["Fact", "First", "KeyUse", "Needs", "Placement", "Reach", "Refusal", "Resolved", "Volume", "Workload"]
 
 
 @dataclass(frozen=True, slots=True)
-class SecretUse:
-    """A key of a Secret in the workload's namespace, and what for."""
+class KeyUse:
+    """A key of a Secret or ConfigMap in the workload's namespace, and what for; an empty key stands for all."""
 
-    secret: str
+    name: str
     key: str
     purpose: str
+    kind: str = "Secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Volume:
 class Needs:
     """What must be in a cluster before, made by others."""
 
-    secrets: tuple[SecretUse, ...] = ()
+    keys: tuple[KeyUse, ...] = ()
     claims: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
     """Kinds of storage, as the stack's storage names its classes."""
@@ -61,7 +62,7 @@ class Reach:
     """Address from outside."""
     namespaces: tuple[str, ...]
     """Whose pods may call it."""
-    key: SecretUse | None
+    key: KeyUse | None
     """That clients must send."""
 
     @property

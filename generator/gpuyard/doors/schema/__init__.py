@@ -1,7 +1,8 @@
 """The one door to JSON Schema and cattrs: breaches in plain words at their place, defaults filled in, dataclasses."""
 
+from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.schema.defaults import with_defaults
 from gpuyard.doors.schema.structure import structured
-from gpuyard.doors.schema.validation import faults, is_valid, read_schema, validate
+from gpuyard.doors.schema.validation import breaches_of, faults, is_valid, read_schema, validate
 
-__all__ = ["faults", "is_valid", "read_schema", "structured", "validate", "with_defaults"]
+__all__ = ["Breach", "breaches_of", "faults", "is_valid", "read_schema", "structured", "validate", "with_defaults"]

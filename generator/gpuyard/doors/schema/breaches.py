@@ -13,38 +13,46 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
+from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.schema.violation import Violation, nearest_branch
 from gpuyard.doors.schema.wording import bad_name, describe, identity, unknown
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
 
-__all__ = ["StrictValidator", "breaches"]
+__all__ = ["StrictValidator", "breaches", "of_value"]
 
 
 def breaches(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     """The ways in which a document breaks its schema, in the order of the file; a hundred at most."""
-    violations = list(map(Violation.of, StrictValidator(schema).iter_errors(document.value)))
-    mistyped = {each.path for each in violations if each.keyword == "type"}  # there, nothing else is worth saying
-    ordered = sorted(
-        (each for each in violations if each.keyword == "type" or each.path not in mistyped),
-        key=lambda violation: document.at(violation.path),
-    )
-    problems = (problem for violation in ordered for problem in _problems(document, violation))
-    return sorted(set(islice(problems, _MAX_PROBLEMS)))
+    ordered = sorted(_violations(document.value, schema), key=lambda violation: document.at(violation.path))
+    found = islice((breach for violation in ordered for breach in _breaches(violation)), _MAX_PROBLEMS)
+    return sorted({document.problem(each.path, each.message, key=each.key) for each in found})
 
 
-def _problems(document: Document, violation: Violation) -> Iterator[Problem]:
+def of_value(value: Any, schema: Mapping[str, Any]) -> Iterator[Breach]:
+    """The ways in which a value breaks a schema that stands in no file, or in several."""
+    for violation in _violations(value, schema):
+        yield from _breaches(violation)
+
+
+def _violations(value: Any, schema: Mapping[str, Any]) -> list[Violation]:
+    found = list(map(Violation.of, StrictValidator(schema).iter_errors(value)))
+    mistyped = {each.path for each in found if each.keyword == "type"}  # there, nothing else is worth saying
+    return [each for each in found if each.keyword == "type" or each.path not in mistyped]
+
+
+def _breaches(violation: Violation) -> Iterator[Breach]:
     path = violation.path
     if violation.of_name:
-        yield document.problem((*path, violation.value), bad_name(violation), key=True)
+        yield Breach((*path, violation.value), bad_name(violation), key=True)
     elif violation.keyword in _OF_KEYS:
         for key, message in _OF_KEYS[violation.keyword](violation):
-            yield document.problem((*path, key), message, key=True)
+            yield Breach((*path, key), message, key=True)
     elif nearest := nearest_branch(violation):
         for each in nearest:
-            yield from _problems(document, each)
+            yield from _breaches(each)
     else:
-        yield document.problem(path, describe(violation))
+        yield Breach(path, describe(violation))
 
 
 def _surplus(violation: Violation) -> Iterator[tuple[str, str]]:

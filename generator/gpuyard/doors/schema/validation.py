@@ -6,10 +6,11 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.doors.schema.acceptance import accepts
+from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
 
-__all__ = ["faults", "is_valid", "read_schema", "validate"]
+__all__ = ["breaches_of", "faults", "is_valid", "read_schema", "validate"]
 
 
 def read_schema(file: Traversable) -> Mapping[str, Any]:
@@ -25,6 +26,15 @@ def validate(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     from gpuyard.doors.schema.breaches import breaches
 
     return breaches(document, schema)
+
+
+def breaches_of(value: object, schema: Mapping[str, Any]) -> list[Breach]:
+    """The ways in which a value breaks its schema that stands in no file, or in several."""
+    if accepts(schema, value):
+        return []
+    from gpuyard.doors.schema.breaches import of_value
+
+    return list(of_value(value, schema))
 
 
 def is_valid(value: object, schema: Mapping[str, Any]) -> bool:

@@ -1,12 +1,13 @@
 """The kind `inference`: a model behind the OpenAI API, as its author wrote it, defaults of the schema filled in."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from gpuyard.doors.schema import read_schema, structured
+from gpuyard.project import objects
 from gpuyard.project.parts import SecretKey, Unique
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Slo",
     "Storage",
     "Upstream",
+    "Variable",
     "Vllm",
     "default_context",
     "parse",
@@ -73,6 +75,16 @@ class Adapter:
     rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a variable of the environment holds: a text, or a key of a Secret or of a ConfigMap."""
+
+    text: str | None = None
+    secret: str | None = None
+    config_map: str | None = None
+    key: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """How vLLM serves; lengths in tokens."""
@@ -81,7 +93,7 @@ class Serving:
     concurrency: int
     gpu_memory_utilization: float | None = None
     args: Mapping[str, Any]
-    env: Mapping[str, str]
+    env: Mapping[str, Variable]
     adapters: tuple[Adapter, ...]
     unsafe: tuple[str, ...]
 
@@ -105,6 +117,10 @@ class ShapeOverride:
     concurrency: int | None = None
     gpu_memory_utilization: float | None = None
     scaling: Bounds = Bounds()
+    args: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, Variable] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of the chart, merged over those of the blueprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +235,8 @@ class Inference:
     client_namespaces: tuple[str, ...]
     """Whose pods may call the Service."""
     slo: Slo = Slo()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of the chart, merged over what is computed."""
 
     def unique(self) -> Iterator[Unique]:
         """Metrics are told apart by the served name, requests from outside by the host."""
@@ -232,12 +250,30 @@ class Inference:
         if host := self.expose.host:
             message = f"{host} leads to {{other}} already; give it another host"
             yield Unique("host", host, ("spec", "expose", "host"), message)
+        for path, values in self._values():
+            for index, each in objects.own(values):
+                message = f"{{other}} has {each} already; give it another name"
+                yield Unique("object", each, (*path, "extraObjects", index), message)
+
+    def _values(self) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+        """The author's own values, and where they are."""
+        yield ("spec", "values"), self.values
+        for name, shape in (self.shapes or {}).items():
+            yield ("spec", "shapes", name, "values"), shape.values
 
 
 def parse(spec: Mapping[str, Any], name: str) -> Inference:
     """From a value that the schema has accepted and filled; `name` is the blueprint's."""
-    found = structured(spec, Inference)
+    shapes = {name: _with_variables(shape) for name, shape in (spec.get("shapes") or {}).items()}
+    whole = {**spec, "serving": _with_variables(spec["serving"]), **({"shapes": shapes} if shapes else {})}
+    found = structured(whole, Inference)
     return replace(found, model=replace(found.model, served_name=found.model.served_name or name))
+
+
+def _with_variables(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A plain text is the short form of a variable."""
+    env = part.get("env", {})
+    return {**part, "env": {name: {"text": each} if isinstance(each, str) else each for name, each in env.items()}}
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Adapter, Inference
+from gpuyard.resolve.inference.options import every
 from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.inference.storage import downloads
 from gpuyard.resolve.problems import Problems
@@ -23,15 +24,10 @@ def check(blueprint: Blueprint[Inference], problems: Problems) -> None:
     """Names, and flags that say the same."""
     if not blueprint.spec.serving.adapters:
         return
-    for flag in _FLAGS:
-        if {flag, f"no-{flag}"} & set(blueprint.spec.serving.args):
-            name = flag if flag in blueprint.spec.serving.args else f"no-{flag}"
-            problems.add(
-                blueprint.file,
-                ("spec", "serving", "args", name),
-                "follows from serving.adapters; remove it here",
-                key=True,
-            )
+    for options in every(blueprint):
+        for name in (given for flag in _FLAGS for given in (flag, f"no-{flag}") if given in options.args):
+            message = "follows from serving.adapters; remove it here"
+            problems.add(blueprint.file, options.path("args", name), message, key=True)
     seen = {blueprint.spec.model.served_name: "the model's own"}
     for index, adapter in enumerate(blueprint.spec.serving.adapters):
         if adapter.name in seen:

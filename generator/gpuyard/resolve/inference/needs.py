@@ -1,59 +1,69 @@
 """What a model server needs of its cluster, who reaches it, and what of it outlives it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.exposure import tls_secret
+from gpuyard.resolve.inference import references
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.storage import CLAIMED
 from gpuyard.resolve.inference.values import CHART
-from gpuyard.resolve.workload import Needs, Reach, SecretUse, Volume
+from gpuyard.resolve.overrides import Values, at
+from gpuyard.resolve.workload import KeyUse, Needs, Reach, Volume
 
 __all__ = ["needs", "reach", "volumes"]
 
 _TLS = ("tls.crt", "tls.key")
 
 
-def needs(server: Server, stack: Stack) -> Needs:
-    """What must be there before."""
+def needs(server: Server, stack: Stack, values: Values) -> Needs:
+    """What must be there before; `values` are what the chart gets."""
     cache = server.spec.storage.cache
+    claims = (server.source.claim, cache.claim, *references.claims(values))
     return Needs(
-        secrets=tuple(_secrets(server, stack)),
-        claims=tuple(claim for claim in (server.source.claim, cache.claim) if claim),
+        keys=(*_secrets(server, stack), *references.uses(values, server.blueprint.name)),
+        claims=tuple(claim for claim in claims if claim),
         storage=(cache.kind,) if cache.kind else (),
-        user=chart_defaults(CHART)["podSecurityContext"]["runAsUser"],
+        user=_value(values, "podSecurityContext", "runAsUser"),
         priority_class=server.spec.priority_class or stack.scheduling.priority_class,
         runtime_class=stack.scheduling.runtime_class,
     )
 
 
-def _secrets(server: Server, stack: Stack) -> Iterator[SecretUse]:
+def _secrets(server: Server, stack: Stack) -> Iterator[KeyUse]:
     """In the order in which they are needed."""
     name, expose = server.blueprint.name, server.spec.expose
     if given := server.source.credentials:
         reading = "reading the bucket (an AWS credentials file)" if server.source.bucket else "download of the weights"
-        yield SecretUse(given.secret, given.key, f"{name}: {reading}")
+        yield KeyUse(given.secret, given.key, f"{name}: {reading}")
     if key := expose.api_key:
-        yield SecretUse(key.secret, key.key, f"{name}: API key of the clients")
+        yield KeyUse(key.secret, key.key, f"{name}: API key of the clients")
     if certificate := tls_secret(expose, stack):
         for each in _TLS:
-            yield SecretUse(certificate, each, f"certificate of {expose.host}")
+            yield KeyUse(certificate, each, f"certificate of {expose.host}")
 
 
-def reach(server: Server, stack: Stack) -> Reach:
+def reach(server: Server, stack: Stack, values: Values) -> Reach:
     """How clients reach the model."""
     expose = server.spec.expose
     scheme = "http" if stack.ingress and tls_secret(expose, stack) is None else "https"
-    key, port = expose.api_key, chart_defaults(CHART)["service"]["port"]
+    key, port = expose.api_key, _value(values, "service", "port")
     return Reach(
         name=server.spec.model.served_name,
         inside=f"http://{server.blueprint.name}.{stack.namespace}.svc:{port}/v1",
         port=port,
         outside=f"{scheme}://{expose.host}/v1" if expose.host else None,
         namespaces=server.spec.client_namespaces,
-        key=SecretUse(key.secret, key.key, "API key") if key else None,
+        key=KeyUse(key.secret, key.key, "API key") if key else None,
     )
+
+
+def _value(values: Values, *path: str) -> Any:
+    """As the chart has it, where nobody sets it."""
+    found = at(values, path)
+    return at(chart_defaults(CHART), path) if found is None else found
 
 
 def volumes(server: Server, stack: Stack) -> tuple[Volume, ...]:

@@ -8,6 +8,7 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
 from gpuyard.resolve.inference import adapters, build, hostmemory, offline, sources
+from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
@@ -17,16 +18,21 @@ __all__ = ["notes", "of_server"]
 def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
     """One line each, whatever the shape."""
     yield from exposure.notes(blueprint, site.stack)
-    yield from network.notes(blueprint, site.stack)
-    for path, name in offline.named(blueprint):
-        if path[0] == "speculative-config":
-            yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
+    yield from dict.fromkeys(note for options in every(blueprint) for note in _of_options(blueprint, options, site))
     yield from adapters.notes(blueprint)
     yield from build.notes(blueprint)
-    serving, runs = blueprint.spec.serving, build.build(blueprint, site)
-    passed = passed_on(serving.args, serving.env, runs.version, released=runs.released)
-    for place, message in (*deprecations(serving.args, runs.version), *passed):
-        yield f"{blueprint.file}: {show_path(('spec', 'serving', *place))}: {message}"
+
+
+def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -> Iterator[str]:
+    """One line each, on flags and variables."""
+    yield from network.notes(blueprint.file, options.texts, site.stack)
+    for path, name in offline.named(options):
+        if path[0] == "speculative-config":
+            yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
+    runs = build.build(blueprint, site)
+    passed = passed_on(options.args, options.env, runs.version, released=runs.released)
+    for place, message in (*deprecations(options.args, runs.version), *passed):
+        yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
 def of_server(server: Server) -> Iterator[str]:

@@ -12,6 +12,7 @@ from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve.inference.hostmemory import Use
+from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Resources, Source
 
 __all__ = ["args", "cache_gib", "resources", "with_memory"]
@@ -82,7 +83,7 @@ def cache_gib(blueprint: Blueprint[Inference], model: Model, source: Source) -> 
     return 50 * math.ceil((downloaded + 20) / 50)
 
 
-def args(choice: Choice, context: int, blueprint: Blueprint[Inference], source: Source) -> Mapping[str, Any]:
+def args(choice: Choice, context: int, options: Options, source: Source) -> Mapping[str, Any]:
     """Every flag of the server but those that the chart sets; nothing is left to the GPU's own defaults."""
     return {
         **({"load-format": "runai_streamer"} if source.kind is Origin.OCI else {}),
@@ -92,5 +93,5 @@ def args(choice: Choice, context: int, blueprint: Blueprint[Inference], source: 
         "max-num-seqs": choice.settings.max_num_seqs,
         "max-num-batched-tokens": choice.settings.batched_tokens,
         "disable-access-log-for-endpoints": "/health,/metrics,/ping",
-        **blueprint.spec.serving.args,
+        **options.args,
     }

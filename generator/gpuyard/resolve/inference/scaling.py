@@ -1,7 +1,10 @@
 """What decides the number of replicas, and the bounds of it."""
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
@@ -9,12 +12,14 @@ from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["Bound", "bounds", "check"]
+__all__ = ["Bound", "bounds", "check", "surge"]
 
 _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
 _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
 """Keys below scaling, and the signals that read them."""
+_SURGE = "25%"
+"""What Kubernetes does where a strategy does not say."""
 _OR_VECTOR = re.compile(r"\bor\s+(on\s*\([^)]*\)\s*)?vector\s*\(", re.IGNORECASE)
 
 
@@ -52,6 +57,15 @@ def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> 
         _bounds(blueprint, low, high, stack.policy.max_replicas, problems)
         _query(blueprint, low, problems)
     _signal(blueprint, problems)
+
+
+def surge(values: Mapping[str, Any], replicas: int) -> int:
+    """Replicas that a rollout may add to all of them, by the values of the chart."""
+    strategy = values.get("strategy") or {"type": "Recreate"}  # without one the chart replaces pods in place
+    if strategy.get("type") == "Recreate":
+        return 0
+    most = (strategy.get("rollingUpdate") or {}).get("maxSurge", _SURGE)
+    return most if isinstance(most, int) else math.ceil(replicas * int(most.removesuffix("%")) / 100)
 
 
 def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int, problems: Problems) -> None:

@@ -12,6 +12,7 @@ from gpuyard.fit.budget import Budget, Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.parts import SecretKey
+from gpuyard.resolve.inference.options import Options
 
 __all__ = ["Bucket", "Resources", "Server", "Source"]
 
@@ -72,7 +73,10 @@ class Server:
     budget: Budget
     resources: Resources
     cache_gib: int
+    options: Options
+    """Flags and variables that the author gave."""
     args: Mapping[str, Any]
+    """Every flag, computed or given."""
     download_seconds: int
     """How long one try of the Job may take that copies the weights into the cache; 0: there is none."""
     copied_adapters: tuple[tuple[str, str], ...]

@@ -12,10 +12,11 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ModelRef
 from gpuyard.project.parts import SecretKey
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Bucket, Source
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["find", "notes"]
+__all__ = ["check_token", "find", "notes"]
 
 Path = tuple[str | int, ...]
 
@@ -41,35 +42,38 @@ def find(
     kind = Origin(address.partition("://")[0])
     before = len(problems.found)
     _check(blueprint, reference, path, kind, problems)
-    if (
-        _needs_token(model, address, _credentials(blueprint, reference, kind))
-        and _MIRROR not in blueprint.spec.serving.env
-    ):
-        problems.add(
-            blueprint.file,
-            path,
-            f"{model.name} is gated: only accounts that accepted its license can download it; "
-            "add credentials: {secret: …, key: …}, the Secret that holds your token",
-        )
     bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Origin.OCI else None
     if len(problems.found) > before:
         return None
     return model, _source(address, kind, bucket, _credentials(blueprint, reference, kind))
 
 
+def check_token(
+    blueprint: Blueprint[Inference], options: Options, model: Model, source: Source, path: Path, problems: Problems
+) -> None:
+    """Nobody gets a gated model without a token; from a mirror, somebody may."""
+    if _needs_token(model, source) and _MIRROR not in options.env:
+        problems.add(
+            blueprint.file,
+            path,
+            f"{model.name} is gated: only accounts that accepted its license can download it; "
+            "add credentials: {secret: …, key: …}, the Secret that holds your token",
+        )
+
+
 def notes(file: str, model: Model, source: Source) -> Iterator[str]:
     """A mirror may ask for no token."""
-    if source.kind is Origin.HF and _needs_token(model, f"hf://{source.repository}", source.credentials):
+    if _needs_token(model, source):
         yield (
             f"{file}: {model.name} is gated, and the mirror in {_MIRROR} may require a token: "
             "if it does, add model.credentials"
         )
 
 
-def _needs_token(model: Model, address: str, credentials: SecretKey | None) -> bool:
-    """Whether nobody gets the weights like that: a gated model's own repository, without a token."""
-    home = f"hf://{model.repository}"
-    return model.gated and credentials is None and address.partition("@")[0] == home
+def _needs_token(model: Model, source: Source) -> bool:
+    """Whether Hugging Face refuses the weights: a gated model's own repository, without a token."""
+    home = source.kind is Origin.HF and source.repository == model.repository
+    return model.gated and source.credentials is None and home
 
 
 def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
+from gpuyard.project.kinds.inference import Variable
 from gpuyard.resolve import prometheus
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference import download
@@ -58,8 +59,17 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
 
 
 def _environment(server: Server) -> Values:
-    env = [{"name": name, "value": value} for name, value in server.spec.serving.env.items()]
+    env = [{"name": name, **_content(each)} for name, each in server.options.env.items()]
     return {"extraEnv": env} if env else {}
+
+
+def _content(variable: Variable) -> Values:
+    """A text, or where the cluster finds it."""
+    if variable.secret:
+        return {"valueFrom": {"secretKeyRef": {"name": variable.secret, "key": variable.key}}}
+    if variable.config_map:
+        return {"valueFrom": {"configMapKeyRef": {"name": variable.config_map, "key": variable.key}}}
+    return {"value": variable.text}
 
 
 def _differing(group: str, **given: Any) -> Values:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuyard import fit
-from gpuyard.catalogue.flagrules import check_args
+from gpuyard.catalogue.flagrules import check_args, check_unsafe
 from gpuyard.catalogue.health import SCALED_OBJECT
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
@@ -15,14 +15,25 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
-from gpuyard.resolve.inference import adapters, download, hostmemory, offline, pod, scaling, storage
+from gpuyard.resolve.inference import (
+    adapters,
+    download,
+    hatch,
+    hostmemory,
+    offline,
+    options,
+    pod,
+    scaling,
+    sources,
+    storage,
+)
 from gpuyard.resolve.inference.build import Build, build
 from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
 from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
+from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Resources, Server, Source
-from gpuyard.resolve.inference.sources import find
 from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
@@ -38,6 +49,7 @@ class _Target:
     shape: Shape
     nodes: tuple[Node, ...]
     override: ShapeOverride
+    options: Options
     model: Model
     source: Source
 
@@ -58,14 +70,13 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
         reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
         problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
     shapes = [each.shape for each in found if isinstance(each, Server)]
-    yield from (_workload(each, site, shapes) if isinstance(each, Server) else each for each in found)
+    yield from (_workload(each, site, shapes, problems) if isinstance(each, Server) else each for each in found)
 
 
 def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
     """What is wrong wherever it runs."""
-    stack, serving = site.stack, blueprint.spec.serving
-    for key, message in check_args(serving.args, serving.env, serving.unsafe, runs.version, released=runs.released):
-        problems.add(blueprint.file, ("spec", "serving", *key), message, key=True)
+    stack = site.stack
+    _check_options(blueprint, runs, problems)
     check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
@@ -73,10 +84,21 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     exposure.check(blueprint, stack, problems)
 
 
+def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> None:
+    """Flags and variables on every shape, and the entries that allow some of them."""
+    found, unsafe = options.every(blueprint), blueprint.spec.serving.unsafe
+    for each in found:
+        for place, message in check_args(each.args, each.env, unsafe, runs.version, released=runs.released):
+            problems.add(blueprint.file, each.path(*place), message, key=True)
+    given = {name for each in found for name in (*each.args, *each.env)} | set(hatch.variables(blueprint))
+    for index, message in check_unsafe(unsafe, given):
+        problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
+
+
 def _targets(
     blueprint: Blueprint[Inference], stack: Stack, available: Available, problems: Problems
 ) -> Iterator[_Target]:
-    whole = find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
+    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
     for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
         override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
         path = ("spec", "shapes", name)
@@ -94,13 +116,15 @@ def _targets(
             form = whole
             if override.model is not None:
                 where = (*path, "model")
-                form = find(blueprint, override.model, where, stack, problems)
+                form = sources.find(blueprint, override.model, where, stack, problems)
             if form:
+                given = options.of_shape(blueprint, name)
+                sources.check_token(blueprint, given, *form, where, problems)
                 storage.check_source(blueprint, form[1], where, problems)
                 storage.check_size(blueprint, *form, problems)
                 adapters.check_source(blueprint, form[1], problems)
-                offline.check(blueprint, form[1], problems)
-                yield _Target(shape, chosen, override, *form)
+                offline.check(blueprint, given, form[1], problems)
+                yield _Target(shape, chosen, override, given, *form)
 
 
 def _nodes(
@@ -132,7 +156,7 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason)
     replicas = override.scaling.max or blueprint.spec.scaling.max
-    args = {**pod.args(choice, context, blueprint, target.source), **adapters.flags(blueprint, target.source)}
+    args = {**pod.args(choice, context, target.options, target.source), **adapters.flags(blueprint, target.source)}
     candidates = tuple(node for node in candidates if node.name in choice.nodes)
     found = _pod(blueprint, target, candidates, args, gpus=choice.settings.gpus, replicas=replicas, cache=cache_gib)
     if isinstance(found, str):
@@ -155,6 +179,7 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
         budget=_budget(blueprint, target, replicas),
         resources=resources,
         cache_gib=cache_gib,
+        options=target.options,
         args=args,
         download_seconds=storage.download_seconds(blueprint, model, target.source),
         copied_adapters=tuple(adapters.copied(blueprint)),
@@ -172,7 +197,7 @@ def _pod(
     cache: int,
 ) -> tuple[tuple[Node, ...], Resources] | str:
     """The nodes with memory and disk for a pod, and what it asks for; or why there are none. `cache` in GiB."""
-    uses = hostmemory.uses(args, blueprint.spec.serving.env, target.model, gpus)
+    uses = hostmemory.uses(args, target.options.texts, target.model, gpus)
     found = pod.with_memory(nodes, target.override.nodes, target.model, uses, gpus=gpus)
     if isinstance(found, str):
         return found
@@ -183,9 +208,10 @@ def _pod(
     return reason or (found, resources)
 
 
-def _workload(server: Server, site: Site, shapes: Collection[Shape]) -> Workload:
+def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: Problems) -> Workload:
     """The server as everything behind resolve knows it; `shapes` are all that its blueprint runs on."""
     blueprint, stack = server.blueprint, site.stack
+    opened = hatch.opened(server, values(server, site, shapes), site, problems)
     return Workload(
         name=blueprint.name,
         file=blueprint.file,
@@ -195,18 +221,18 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape]) -> Workload
         nodes=server.nodes,
         gpus=server.gpus,
         max_replicas=server.max_replicas,
-        surge=server.surge,
+        surge=scaling.surge(opened.values, server.max_replicas),
         sync_timeout=server.budget.sync_timeout,
         first=download.first(server),
         image=server.image,
         chart=CHART,
-        values=values(server, site, shapes),
-        needs=needs(server, stack),
+        values=opened.values,
+        needs=needs(server, stack, opened.values),
         volumes=volumes(server, stack),
-        reach=reach(server, stack),
+        reach=reach(server, stack, opened.values),
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
-        notes=tuple(of_server(server)),
+        notes=(*of_server(server), *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced)),
     )
 
 
@@ -226,7 +252,7 @@ def _choice(
         concurrency=concurrency,
         tensor=override.tensor_parallel,
         utilization=override.gpu_memory_utilization or serving.gpu_memory_utilization,
-        kv_dtype=serving.args.get("kv-cache-dtype"),
+        kv_dtype=target.options.args.get("kv-cache-dtype"),
         adapters=len(serving.adapters),
         adapter_rank=adapters.largest_rank(blueprint),
         version=runs.version,

@@ -1,0 +1,135 @@
+"""Values of the chart that authors give themselves, merged over what is computed and checked where they stand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from gpuyard.catalogue.shippedchart import chart_defaults, chart_values
+from gpuyard.doors.schema import Breach, breaches_of, read_schema
+from gpuyard.doors.yamlio import Path
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference
+from gpuyard.resolve.inference import clashes
+from gpuyard.resolve.inference.elsewhere import instead
+from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.inference.values import CHART
+from gpuyard.resolve.overrides import Layer, Values, at, empties, given, merged, nearest, replaced
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.site import Site
+
+__all__ = ["EXTENDED", "Opened", "layers", "opened", "variables"]
+
+EXTENDED = ("extraEnv", "tolerations")
+"""Lists in which what is computed stays: without the toleration of its GPUs, a pod runs nowhere."""
+_EMPTY = "is empty; give it a value, or remove it"
+_SCHEMA = resources.files("gpuyard") / "resolve" / "inference" / "kubernetes.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The values that the chart gets, and what of the computed ones they replace."""
+
+    values: Values
+    replaced: tuple[str, ...]
+
+
+def layers(blueprint: Blueprint[Inference], shape: str) -> tuple[Layer, ...]:
+    """What the author gives: for every shape, then for this one."""
+    found = [Layer(("spec", "values"), blueprint.spec.values)]
+    if override := (blueprint.spec.shapes or {}).get(shape):
+        found.append(Layer(("spec", "shapes", shape, "values"), override.values))
+    return tuple(layer for layer in found if layer.values)
+
+
+def variables(blueprint: Blueprint[Inference]) -> Iterator[str]:
+    """Names in the lists extraEnv, as far as they can be read."""
+    for shape in blueprint.spec.shapes or ("",):
+        for layer in layers(blueprint, shape):
+            listed = layer.values.get("extraEnv")
+            for each in listed if isinstance(listed, list) else ():
+                if isinstance(each, dict) and isinstance(each.get("name"), str):
+                    yield each["name"]
+
+
+def opened(server: Server, computed: Values, site: Site, problems: Problems) -> Opened:
+    """The author's values over the computed ones; what is wrong with them goes to `problems`."""
+    blueprint, shape = server.blueprint, server.shape.name
+    own = layers(blueprint, shape)
+    if not own:
+        return Opened(computed, ())
+    whole = merged(computed, own, extended=EXTENDED)
+    result = _without_empties(whole)
+    refused = list(_elsewhere(own, shape, result))
+    broken = [each for each in _broken(own, computed, whole) if not any(_below(each, other) for other in refused)]
+    problems.breaches(blueprint.file, broken)
+    if not broken:
+        refused += [_placed(own, computed, each) for each in clashes.find(result, server, site)]
+    for path, message, key in refused:
+        problems.add(blueprint.file, path, message, key=key)
+    return Opened(computed if broken else result, tuple(replaced(computed, own, result)))
+
+
+def _below(breach: Breach, other: Breach) -> bool:
+    """Whether it is in what is refused as a whole."""
+    return breach.path[: len(other.path)] == other.path
+
+
+def _elsewhere(own: Sequence[Layer], shape: str, result: Values) -> Iterator[Breach]:
+    """What has a key of its own in the blueprint or in the stack."""
+    gpu = at(result, ("gpu", "resource")) or chart_defaults(CHART)["gpu"]["resource"]
+    for layer in own:
+        of = shape if layer.path[1] == "shapes" else ""
+        for path, _ in given(layer.values):
+            counted = path[:1] == ("resources",) and path[2:] == (gpu,)
+            if message := instead(("gpu", "count") if counted else path, of):
+                yield Breach((*layer.path, *path), message, key=True)
+
+
+def _idle(own: Sequence[Layer], computed: Values) -> Iterator[Breach]:
+    """Empty values that take nothing away; in a list they are never right."""
+    for layer in own:
+        for path in empties(layer.values):
+            listed = any(isinstance(name, int) for name in path)
+            if listed or (at(computed, path) is None and at(chart_defaults(CHART), path) is None):
+                yield Breach((*layer.path, *path), _EMPTY, key=True)
+
+
+def _without_empties(values: Values) -> dict[str, Any]:
+    """Only where the chart has a value of its own does Helm have to take one away."""
+
+    def kept(part: Values, defaults: Any) -> dict[str, Any]:
+        return {
+            key: kept(value, at(defaults, (key,))) if isinstance(value, dict) else value
+            for key, value in part.items()
+            if value is not None or at(defaults, (key,)) is not None
+        }
+
+    return kept(values, chart_defaults(CHART))
+
+
+def _broken(own: Sequence[Layer], computed: Values, whole: Values) -> Iterator[Breach]:
+    """What the chart doesn't take, at the author's own key; then what gpuyard reads of it."""
+    idle = list(_idle(own, computed))
+    yield from idle
+    found = chart_values(CHART).breaches(whole) or breaches_of(whole, _rules())
+    for each in found:
+        placed = _placed(own, computed, each)
+        gone = at(whole, each.path) is None and at(chart_defaults(CHART), each.path) is not None
+        if not any(placed.path == other.path for other in idle):
+            yield placed._replace(message=_EMPTY) if gone else placed
+
+
+@cache
+def _rules() -> Values:
+    return read_schema(_SCHEMA)
+
+
+def _placed(own: Sequence[Layer], computed: Values, breach: Breach) -> Breach:
+    """Where it is in the author's file, which has only the end of a list that is extended."""
+    path: Path = breach.path
+    if len(path) > 1 and path[0] in EXTENDED and isinstance(path[1], int):
+        before = len(computed.get(str(path[0]), ()))
+        path = (path[0], path[1] - before, *path[2:]) if path[1] >= before else path[:1]
+    return breach._replace(path=nearest(own, path))

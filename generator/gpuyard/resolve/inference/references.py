@@ -1,0 +1,80 @@
+"""Secrets, ConfigMaps and claims that the chart's values name, and that somebody else must make."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gpuyard.resolve.overrides import at
+from gpuyard.resolve.workload import KeyUse
+
+__all__ = ["claims", "made", "uses"]
+
+Values = Mapping[str, Any]
+
+_KINDS = {"secret": "Secret", "configMap": "ConfigMap"}
+_LOGINS = {"basic": ("username", "password"), "bearer": ("bearerToken",), "tls": ("cert", "key")}
+"""Keys of the Secret by which KEDA asks Prometheus, by autoscaling.prometheus.auth.mode."""
+_MAKERS = ("Secret", "ConfigMap", "ExternalSecret", "SealedSecret")
+"""Kinds of objects that are, or make, a Secret or a ConfigMap of their name."""
+
+
+def uses(values: Values, name: str) -> Iterator[KeyUse]:
+    """Each key of a Secret or ConfigMap; an empty key stands for all. `name` is the blueprint's."""
+    own = made(values)
+    for found in _named(values, name):
+        if found.name not in own:
+            yield found
+
+
+def claims(values: Values) -> Iterator[str]:
+    """Claims of volumes more."""
+    for volume in values.get("extraVolumes", ()):
+        if claim := volume.get("persistentVolumeClaim"):
+            yield claim["claimName"]
+
+
+def made(values: Values) -> frozenset[str]:
+    """Names of what the author's own objects bring."""
+    objects = [each for each in values.get("extraObjects", ()) if each["kind"] in _MAKERS]
+    targets = (at(each, ("spec", "target", "name")) for each in objects)
+    return frozenset({each["metadata"]["name"] for each in objects} | {target for target in targets if target})
+
+
+def _named(values: Values, name: str) -> Iterator[KeyUse]:
+    containers = [("", values)]
+    containers += [
+        (each["name"], each) for key in ("initContainers", "extraContainers") for each in values.get(key, ())
+    ]
+    for container, content in containers:
+        variables = content.get("env" if container else "extraEnv", ())
+        yield from _of_environment(variables, content.get("envFrom", ()), f"{name}: environment")
+    for volume in values.get("extraVolumes", ()):
+        yield from _of_volume(volume, f"{name}: volume {volume['name']}")
+    login = at(values, ("autoscaling", "prometheus", "auth")) or {}
+    if secret := login.get("secret"):
+        keys = (*_LOGINS.get(str(login.get("mode")), ()), *(("ca",) if login.get("ca") else ()))
+        yield from (KeyUse(secret, key, f"{name}: asking Prometheus") for key in keys)
+
+
+def _of_environment(variables: Any, sources: Any, purpose: str) -> Iterator[KeyUse]:
+    for variable in variables:
+        for group, kind in _KINDS.items():
+            found = variable.get("valueFrom", {}).get(f"{group}KeyRef")
+            if found and not found.get("optional"):
+                yield KeyUse(found["name"], found["key"], f"{purpose}, {variable['name']}", kind)
+    for source in sources:
+        for group, kind in _KINDS.items():
+            found = source.get(f"{group}Ref")
+            if found and not found.get("optional"):
+                yield KeyUse(found["name"], "", purpose, kind)
+
+
+def _of_volume(volume: Values, purpose: str) -> Iterator[KeyUse]:
+    for source in (volume, *volume.get("projected", {}).get("sources", ())):
+        for group, kind in _KINDS.items():
+            found = source.get(group)
+            if not found or found.get("optional"):
+                continue
+            keys = [item["key"] for item in found.get("items", ())] or [""]
+            yield from (KeyUse(found.get("secretName") or found["name"], key, purpose, kind) for key in keys)
+    if reference := volume.get("csi", {}).get("nodePublishSecretRef"):
+        yield KeyUse(reference["name"], "", purpose)
