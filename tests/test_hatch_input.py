@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a label that selects": (
         "  values: {commonLabels: {app.kubernetes.io/name: x}}\n",
         '6:27: spec.values.commonLabels["app.kubernetes.io/name"]: selects the pods of this model; '
-        'choose another label',
+        "choose another label",
     ),
     "a field of pods that is a value": (
         "  values: {extraPodSpec: {tolerations: []}}\n",

@@ -163,7 +163,9 @@ def test_two_stacks_share_a_prometheus(promtool: Path, tmp_path: Path) -> None:
     both = {'{namespace="inference"}': 1.0, '{namespace="elsewhere0"}': 1.0}
     found = {**down.series, **elsewhere(down.series), **_facts(elsewhere)}
     two = [*GROUPS, {**expressions.rules(namespace="elsewhere0"), "name": "theirs"}]
-    assert run(promtool, tmp_path, [Scene("two", found, [(state, f"{alerts.AT + 10}m", both)], interval="1m")], two) == ""
+    assert (
+        run(promtool, tmp_path, [Scene("two", found, [(state, f"{alerts.AT + 10}m", both)], interval="1m")], two) == ""
+    )
 
 
 @pytest.mark.parametrize("name", RULES)
