@@ -13,6 +13,7 @@ import yaml
 
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
+from tests.cluster.fleet import nodes, shapes
 from tests.e2e.samples import ROOT
 from tests.e2e.vllm import workloads
 
@@ -21,6 +22,8 @@ PLATFORM = ROOT / "generator/gpuyard/catalogue/platform/kube-prometheus-stack.ya
 KINDS = ("deployments", "horizontalpodautoscalers", "jobs", "pods", "replicasets")
 FOLDER = "/etc/customresourcestate"
 SECONDS = 60
+NUMBER = 90
+"""Of the node, behind those that the world has."""
 NO_DEFINITION = {"HTTPRoute"}
 _LABEL = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"')
 
@@ -110,8 +113,12 @@ def autoscaler(namespace: str) -> Object:
 
 @pytest.fixture
 def chat(cluster: Cluster, namespace: str, crds: None) -> Iterator[dict[str, Object]]:
-    """The blueprint with its autoscaler, whose signal is lost; and who shows it."""
-    objects = workloads.rendered("chat", shape="a10", namespace=namespace)
+    """The blueprint with its autoscaler, whose signal is lost, on a node of its own; and who shows it."""
+    machine = next(each for each in shapes(ROOT / "overlays") if each.shape == "BM.GPU.A10.4")
+    (node,) = nodes([machine], first=NUMBER)
+    cluster.create([node])
+    place = {"kubernetes.io/hostname": node["metadata"]["labels"]["kubernetes.io/hostname"]}
+    objects = workloads.rendered("chat", shape="a10", namespace=namespace, nodeSelector=place)
     for kind, item in objects.items():
         if kind not in NO_DEFINITION:
             cluster.apply({**item, "metadata": {**item["metadata"], "namespace": namespace}})
@@ -119,8 +126,8 @@ def chat(cluster: Cluster, namespace: str, crds: None) -> Iterator[dict[str, Obj
     conditions = [{"type": "Ready", "status": "True"}, {"type": "Fallback", "status": "True"}]
     cluster.patch(f"scaledobject/chat -n {namespace}", {"status": {"conditions": conditions}}, subresource="status")
     yield objects
-    for kind in ("clusterrole", "clusterrolebinding"):
-        cluster.discard(f"{kind}/ksm-{namespace}")
+    for named in (f"clusterrole/ksm-{namespace}", f"clusterrolebinding/ksm-{namespace}", f"node/{_name(node)}"):
+        cluster.discard(named)
 
 
 def test_alerts_and_dashboards_ask_for_what_is_there(cluster: Cluster, namespace: str, chat: dict[str, Object]) -> None:
@@ -148,6 +155,43 @@ def test_alerts_and_dashboards_ask_for_what_is_there(cluster: Cluster, namespace
         if name == "kube_customresource_scaledobject_status_condition" and labels["namespace"] == namespace
     }
     assert found == {"Ready": 1, "Fallback": 1}
+
+
+def test_a_lost_node_is_seen_at_once(cluster: Cluster, namespace: str, chat: dict[str, Object]) -> None:
+    """What VllmDown asks: no server, one is wanted, and no start explains it, for its ReplicaSet is the old one."""
+    cluster.wait(f"deployment/chat -n {namespace}", "Available", within=SECONDS)
+    address = cluster.wait(f"pod/ksm -n {namespace}", within=SECONDS)["status"]["podIP"]
+    before = _of(address, namespace)
+    assert (before["kube_deployment_status_replicas_available"], before["kube_deployment_spec_replicas"]) == (1, 1)
+
+    (pod,) = cluster.objects("pod", namespace=namespace, labels={"app.kubernetes.io/name": "chat"})
+    cluster.delete(f"node/{pod['spec']['nodeName']}")
+    cluster.wait(f"pod/{_name(pod)} -n {namespace}", "deleted", within=3 * SECONDS)
+    cluster.wait(f"deployment/chat -n {namespace}", "Available=False", within=SECONDS)
+    after = before
+    for _ in range(SECONDS):
+        after = _of(address, namespace)
+        if after["kube_deployment_status_replicas_available"] == 0:
+            break
+        time.sleep(1)
+    assert (after["kube_deployment_status_replicas_available"], after["kube_deployment_spec_replicas"]) == (0, 1)
+    assert after["kube_replicaset_created"] == before["kube_replicaset_created"]
+    assert after["kube_pod_created"] > before["kube_pod_created"]
+
+
+def _of(address: str, namespace: str) -> dict[str, float]:
+    """The newest or largest value of each series of the model."""
+    found: dict[str, float] = {}
+    for name, labels, value in _shown(address):
+        whose = next((labels[key] for key in ("deployment", "replicaset", "pod") if key in labels), "")
+        if labels.get("namespace") == namespace and whose.startswith("chat"):
+            found[name] = max(value, found.get(name, value))
+    return found
+
+
+def _name(item: Object) -> str:
+    name: str = item["metadata"]["name"]
+    return name
 
 
 def _labels(**labels: str) -> tuple[tuple[str, str, str], ...]:
