@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from gpuyard.doors.git.process import Store, checked, quote
@@ -42,14 +42,20 @@ def header(config: Mapping[str, str], *, message: str, author: str | None) -> by
 
 def build(store: Store, parent: str | None, edits: Mapping[str, Edit], header: bytes) -> str:
     """Write the files, directories and the commit into the store; the commit's id."""
-    stream = [b"feature done\ncommit refs/gpuyard/new\nmark :1\n", header]
-    stream.append(b"from %s\n" % parent.encode() if parent else b"")
+    arguments = ("fast-import", "--quiet", "--done", "--depth=0", "--force", "--date-format=rfc2822")
+    with (store.directory / "stream").open("w+b") as stream:  # in memory it would be one more copy of all files
+        stream.writelines(_commands(parent, edits, header))
+        stream.seek(0)
+        return checked(store.run(*arguments, stdin=stream), "building the commit").decode().strip()
+
+
+def _commands(parent: str | None, edits: Mapping[str, Edit], header: bytes) -> Iterator[bytes]:
+    yield b"feature done\ncommit refs/gpuyard/new\nmark :1\n" + header
+    yield b"from %s\n" % parent.encode() if parent else b""
     for name in sorted(edits, key=lambda name: (edits[name].data is not None, name)):  # deletions first
         mode, data = edits[name]
         if data is None:
-            stream.append(b"D %s\n" % quote(name))
+            yield b"D %s\n" % quote(name)
         else:
-            stream += [b"M %s inline %s\ndata %d\n" % (mode.encode(), quote(name), len(data)), data, b"\n"]
-    stream.append(b"get-mark :1\ndone\n")
-    arguments = ("fast-import", "--quiet", "--done", "--depth=0", "--force", "--date-format=rfc2822")
-    return checked(store.run(*arguments, stdin=b"".join(stream)), "building the commit").decode().strip()
+            yield from (b"M %s inline %s\ndata %d\n" % (mode.encode(), quote(name), len(data)), data, b"\n")
+    yield b"get-mark :1\ndone\n"

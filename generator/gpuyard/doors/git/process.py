@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from gpuyard.errors import GpuyardError, OutputError, ToolError
 
@@ -110,7 +110,7 @@ def run(
     *arguments: str,
     cwd: Path | str = "/",
     env: Mapping[str, str] | None = None,
-    stdin: bytes = b"",
+    stdin: bytes | BinaryIO = b"",
     protocols: str = "",
     user_config: bool = False,
     holding: int | None = None,
@@ -128,13 +128,13 @@ def run(
     prefix = ["env", *(part for name in unset for part in ("-u", name))] if unset else []
     process = _git().execute(
         [*prefix, "git", "-C", str(cwd), *_OPTIONS, *arguments],
-        istream=PIPE if stdin else DEVNULL,
+        istream=(PIPE if stdin else DEVNULL) if isinstance(stdin, bytes) else stdin,
         as_process=True,
         env=environment,
         start_new_session=holding is not None,
         pass_fds=() if holding is None else (holding,),
     )
-    out, err = process.communicate(stdin or None)
+    out, err = process.communicate(stdin if isinstance(stdin, bytes) and stdin else None)
     return Result(arguments[0], process.returncode, out, err.decode("utf-8", "replace"))
 
 
@@ -224,7 +224,7 @@ class Store:
     def run(
         self,
         *arguments: str,
-        stdin: bytes = b"",
+        stdin: bytes | BinaryIO = b"",
         cwd: Path | str = "/",
         env: Mapping[str, str] | None = None,
         protocols: str = "",

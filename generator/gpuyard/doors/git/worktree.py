@@ -26,6 +26,8 @@ from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipEr
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
 
 _REGULAR = ("100644", "100755")
+_AT_ONCE = 4000
+"""Files whose bytes are in memory."""
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _log = logging.getLogger(__name__)
 
@@ -225,10 +227,12 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
 
 
 def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
-    contents = checkout.store.blobs(change.new for change in changes if change.new)
+    ordered = sorted(changes, key=lambda change: (change.new is not None, change.path))
     kept = []
     with PlainFiles(checkout.root) as files:
-        for change in sorted(changes, key=lambda change: (change.new is not None, change.path)):
+        for index, change in enumerate(ordered):
+            if index % _AT_ONCE == 0:
+                contents = checkout.store.blobs(each.new for each in ordered[index : index + _AT_ONCE] if each.new)
             try:
                 found = _blob_id(checkout, files.read(change.path))
             except NotPlainError:
