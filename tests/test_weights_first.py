@@ -54,6 +54,7 @@ def test_one_job_for_all_shapes(tmp_path: Path, kubectl: Path) -> None:
         "kustomization.yaml",
         "networkpolicy.yaml",
         "persistentvolumeclaim.yaml",
+        "prometheusrule.yaml",
         "serviceaccount.yaml",
     }
     assert {"networkpolicy.yaml", "serviceaccount.yaml", "deployment.yaml"} <= files(tree, "base/chat")
