@@ -68,13 +68,28 @@ def h100(**override: Any) -> dict[str, Any]:
     return {"shapes": {"a10": {}, "h100": override}}
 
 
+def opened(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A blueprint with values of the chart, on one shape, so that what is wrong is said once."""
+    return {"shapes": {"h100": {}}, "values": values}
+
+
+def opened_on(values: Mapping[str, Any]) -> dict[str, Any]:
+    return h100(values=values)
+
+
 SECRET = {"secret": "s", "key": "k"}
 QWEN = {"name": "qwen3-8b"}
 EXPOSED = {"expose": {"host": "chat.example.com"}}
 BLOCK = {"cache": {"kind": "block"}}
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 UPSTREAM = {"signal": "upstream", "upstream": {"query": "sum(a) or vector(0)", "target": 8}}
-NOT_SET = "gpuyard leaves it at the chart's default"
+TTFT = {"scaling": {"signal": "ttft"}, "slo": {"ttft": "1s"}}
+GPU = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+TAKEN = {"name": "cache", "emptyDir": {}}
+VOLUME = {"extraVolumes": [TAKEN]}
+SURGE = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
+SELDOM = {"podMonitor": {"intervalSeconds": 60}}
+BEARER = {"autoscaling": {"prometheus": {"auth": {"mode": "bearer", "secret": ""}}}}
 BUCKET = {"source": "oci://models@acme/llama", "credentials": SECRET, "region": "us-phoenix-1"}
 
 
@@ -84,8 +99,16 @@ RULES: dict[str, Rule] = {
         Refused("metadata.name", "not begin with vllm", name="vllm"),
     ),
     "args:": Rule({"args": ["--port=8001"]}, of_flag("gpuyard sets it from the chart", 8001, "port")),
-    "resources:": Rule({"resources": {"limits": {"nvidia.com/gpu": 1}}}, NOT_SET),
-    "{{ $key }}: the": Rule({"extraVolumes": [{"name": "cache", "emptyDir": {}}]}, NOT_SET),
+    "resources:": Rule(
+        {"resources": {"limits": {"nvidia.com/gpu": 1}}},
+        Refused('spec.values.resources.limits["nvidia.com/gpu"]', "tensorParallel instead", opened(GPU)),
+        Refused('spec.shapes.h100.values.resources.limits["nvidia.com/gpu"]', "tensorParallel instead", opened_on(GPU)),
+    ),
+    "{{ $key }}: the": Rule(
+        {"extraVolumes": [TAKEN]},
+        Refused("spec.values.extraVolumes[0].name", "of the chart already; choose another", opened(VOLUME)),
+        Refused("spec.shapes.h100.values.extraVolumes[0].name", "already; choose another", opened_on(VOLUME)),
+    ),
     "model.volume.claim: source volume": Rule(
         {"model": {"source": "volume"}},
         Refused("spec.model.source", "pvc://claim/folder", {"model": {"source": "pvc://"}}),
@@ -135,8 +158,17 @@ RULES: dict[str, Rule] = {
         ),
     ),
     "strategy:": Rule(
-        {"cache": {"kind": "block"}, "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}},
-        "no surge is counted with a block volume, see server.py",
+        {"cache": {"kind": "block"}, **SURGE},
+        Refused(
+            "spec.values.strategy",
+            "a new pod would wait for the block volume",
+            {"storage": BLOCK, "scaling": {"max": 1}, **opened(SURGE)},
+        ),
+        Refused(
+            "spec.shapes.h100.values.strategy",
+            "a new pod would wait for the block volume",
+            {"storage": BLOCK, "scaling": {"max": 1}, **opened_on(SURGE)},
+        ),
     ),
     "cache.claim:": Rule(
         {"cache": {"kind": "claim"}},
@@ -174,10 +206,17 @@ RULES: dict[str, Rule] = {
             "autoscaling": {"enabled": True, "signal": "ttft", "ttft": {"windowSeconds": 60}},
             "podMonitor": {"enabled": True, "intervalSeconds": 60},
         },
-        NOT_SET,
+        Refused("spec.values.podMonitor.intervalSeconds", "so that no rate is known", {**TTFT, **opened(SELDOM)}),
+        Refused(
+            "spec.shapes.h100.values.podMonitor.intervalSeconds",
+            "so that no rate is known",
+            {**TTFT, **opened_on(SELDOM)},
+        ),
     ),
     "autoscaling.prometheus.auth.secret:": Rule(
-        {"autoscaling": {"enabled": True, "prometheus": {"auth": {"mode": "bearer"}}}}, NOT_SET
+        {"autoscaling": {"enabled": True, "prometheus": {"auth": {"mode": "bearer"}}}},
+        Refused("spec.values.autoscaling.prometheus.auth.secret", "name the Secret", opened(BEARER)),
+        Refused("spec.shapes.h100.values.autoscaling.prometheus.auth.secret", "name the Secret", opened_on(BEARER)),
     ),
     "{{ $key }}.timeoutSeconds:": Rule(
         {

@@ -51,7 +51,7 @@ PROJECTS: Mapping[str, tuple[Values, Values]] = {
             "slo": {"ttft": "1s"},
             "scaling": {"signal": "composite", "queue": {"target": 4}, "kv": {"target": 0.8}},
             "serving": {
-                "env": {"NCCL_DEBUG": "WARN"},
+                "env": {"NCCL_DEBUG": "WARN", "A": SECRET, "B": {"configMap": "c", "key": "k"}},
                 "args": {"trust-remote-code": True},
                 "unsafe": ["trust-remote-code"],
             },
@@ -133,6 +133,10 @@ COMPUTED: Mapping[str, str] = {
     ),
     "model.source": "hf, volume or bucket, by the source",
     "model.revision": "40 hexadecimal digits, by the pattern of a source and of a model's facts",
+    **dict.fromkeys(
+        (f"extraEnv[].valueFrom.{kind}KeyRef.{name}" for kind in ("secret", "configMap") for name in ("name", "key")),
+        "the chart looks at no reference",
+    ),
     "args[]": "any text, as catalogue/flagvalues.py sees to it",
     "gpu.count": "in the table",
     **dict.fromkeys(
@@ -206,6 +210,8 @@ def node(whole: Mapping[str, Any], place: str) -> Any:
 
 def corners(rule: Mapping[str, Any]) -> Iterator[Any]:
     """Values at the edges of a schema: bounds, and a text that grows at each of its letters."""
+    for branch in rule.get("anyOf", ()):
+        yield from corners(branch)
     yield from rule.get("enum", ())
     yield from (rule[bound] for bound in ("minimum", "maximum") if bound in rule)
     if rule.get("type") == "string" and "pattern" in rule:

@@ -122,7 +122,8 @@ def _twice(path: Path, name: str, seen: Mapping[str, str], message: str) -> Iter
 def _objects(objects: Iterable[Values], site: Site) -> Iterator[Breach]:
     """What would replace another object, or land where nobody looks for it."""
     stack = site.stack
-    taken = {"ResourceQuota/gpus": "the stack", f"ConfigMap/{stack.name}-dashboard": "the stack"}
+    own = ("ResourceQuota/gpus", f"ConfigMap/{stack.name}-dashboard", f"PrometheusRule/{stack.name}-alerts")
+    taken = dict.fromkeys(own, "the stack")
     for index, each in enumerate(objects):
         path: Path = ("extraObjects", index)
         kind, metadata = each["kind"], each["metadata"]

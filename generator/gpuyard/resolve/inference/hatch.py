@@ -11,7 +11,7 @@ from gpuyard.doors.schema import Breach, breaches_of, read_schema
 from gpuyard.doors.yamlio import Path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve.inference import clashes
+from gpuyard.resolve.inference import clashes, sizes
 from gpuyard.resolve.inference.elsewhere import instead
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.values import CHART
@@ -65,7 +65,8 @@ def opened(server: Server, computed: Values, site: Site, problems: Problems) -> 
     broken = [each for each in _broken(own, computed, whole) if not any(_below(each, other) for other in refused)]
     problems.breaches(blueprint.file, broken)
     if not broken:
-        refused += [_placed(own, computed, each) for each in clashes.find(result, server, site)]
+        found = (*clashes.find(result, server, site), *sizes.find(result, computed))
+        refused += [_placed(own, computed, each) for each in found]
     for path, message, key in refused:
         problems.add(blueprint.file, path, message, key=key)
     return Opened(computed if broken else result, tuple(replaced(computed, own, result)))
