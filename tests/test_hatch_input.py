@@ -13,6 +13,7 @@ from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.project.objects import MADE
 from gpuyard.render import render
+from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
 from gpuyard.resolve.inference.elsewhere import KEYS
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, VOLUMES
@@ -245,6 +246,38 @@ def test_an_object_that_another_blueprint_has() -> None:
     ]
 
 
+NONSENSE: tuple[Any, ...] = (
+    *(None, True, 0, -1, 1.5, "", "x", [], [None], ["x"], [[]], {}, {"a": None}, {"name": "x"}, [{"name": "x"}]),
+    *([{"name": "x", "image": "y", "env": ["q"]}], [{"name": "x", "image": "y", "volumeMounts": [5]}]),
+    *(
+        [{"name": "x", "secret": 5}],
+        [{"name": "x", "projected": {"sources": [{"secret": {"name": "x", "items": [5]}}]}}],
+    ),
+    [{"name": "x", "valueFrom": {"secretKeyRef": {"name": "s"}}}],
+    [{"apiVersion": "v1", "kind": "ExternalSecret", "metadata": {"name": "x"}, "spec": {"target": 5}}],
+    *([{"kind": "A"}], {"rollingUpdate": {"maxSurge": "x"}}, {"type": "Recreate", "rollingUpdate": None}),
+)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_check_refuses_whatever_compile_would(first: int) -> None:
+    """Each value of the chart with some nonsense: it is rendered, or refused with its place."""
+    helm, tried = Embedded(shipped_charts()), 0
+    for number, path in enumerate(leaves(rendering.schema())):
+        for nonsense in NONSENSE[(2 * first + number) % 8 :: 8]:
+            values = nonsense
+            for name in reversed(path):
+                values = {name: values}
+            try:
+                whole = resolved({"values": values, "shapes": {"h100": {}}})
+            except InputError as error:
+                assert all(problem.location.line for problem in error.problems)
+                continue
+            assert objects(whole, whole.workloads[0], helm)
+            tried += 1
+    assert tried > 10
+
+
 # --- what is replaced, and what is needed --------------------------------------------------------------------------
 
 
@@ -330,6 +363,11 @@ def test_what_follows_from_a_value_follows_from_the_author_s() -> None:
     assert found.reach is not None
     assert (found.reach.port, found.needs.user) == (80, 2000)
     assert found.reach.inside == "http://chat.inference.svc:80/v1"
+
+
+def test_the_limit_of_gpus_holds_whatever_they_are_called() -> None:
+    shared = {"values": {"gpu": {"resource": "nvidia.com/gpu.shared"}}, "shapes": {"h100": {}}}
+    assert resolved(shared).gpu_resources == ("nvidia.com/gpu", "nvidia.com/gpu.shared")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             shape=shape,
             nodes=tuple(node.name for node in nodes),
             gpus=blueprint.spec.gpus,
+            gpu_resource="nvidia.com/gpu",
             max_replicas=1,
             surge=0,
             sync_timeout=600,

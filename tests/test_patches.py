@@ -1,6 +1,8 @@
 """Base and patch: what is common, and what leads back to each form."""
 
-from gpuyard.render.patches import added, common, patch, shared
+import pytest
+
+from gpuyard.render.patches import added, common, patch, patchable, shared
 
 
 def deployment(gpus: int, args: list[str], **more: object) -> dict[str, object]:
@@ -63,6 +65,32 @@ def test_added_rebuilds_what_shared_took_away() -> None:
     base = shared([one, two])
     assert base == {"a": 1, "b": {"c": 1}}
     assert added(base, two) == {"b": {"d": 3}, "e": 4}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"hostAliases": [{"ip": "a", "hostnames": ["b"]}, {"ip": "a", "hostnames": ["c"]}]},
+        {"env": [{"name": "A", "value": "a"}, {"name": "A", "value": "b"}]},
+        {"a": [{"$patch": "delete"}]},
+        {"a": None},
+    ],
+    ids=str,
+)
+def test_what_a_merge_takes_for_more_than_a_value_is_not_patched(lists: dict[str, object]) -> None:
+    plain, special = deployment(1, ["a"]), deployment(1, ["a"], **lists)
+    assert not patchable([plain, special])
+    assert patchable([special, special])
+    assert patchable([plain, deployment(2, ["a"])])
+
+
+def test_lists_without_names_are_not_joined() -> None:
+    one, two = (deployment(1, ["a"], env=items) for items in (["A"], [{"value": "b"}]))
+    base = common([one, two])
+    assert "env" not in base["spec"]["template"]["spec"]
+    change = patch(base, two)
+    assert change is not None
+    assert change["spec"]["template"]["spec"]["env"] == [{"value": "b"}]
 
 
 def test_what_one_of_several_lacks_is_no_part_of_the_base() -> None:

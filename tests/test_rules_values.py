@@ -205,6 +205,7 @@ def node(whole: Mapping[str, Any], place: str) -> Any:
         while "$ref" in found:
             kind, name = found["$ref"].removeprefix("#/").split("/")
             found = {**whole[kind][name], **{key: item for key, item in found.items() if key != "$ref"}}
+        found = next((form for form in found.get("anyOf", ()) if form.get("type") == "string"), found)
     return {**found, **{key: whole[key] for key in ("$defs", "definitions") if key in whole}}
 
 

@@ -46,7 +46,9 @@ def resolve(project: Project) -> Resolved:
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
         placements=placed,
         releases=platform,
-        gpu_resources=tuple(sorted({shape.resource for shape, _ in site.available.values()})),
+        gpu_resources=tuple(
+            sorted({shape.resource for shape, _ in site.available.values()} | {each.gpu_resource for each in workloads})
+        ),
         notes=(
             *pulls.notes(project.digests, servers, platform),
             *releases.notes(stack, platform),

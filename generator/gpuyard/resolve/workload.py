@@ -107,6 +107,8 @@ class Workload:
     """OCI shapes that it may run on; it fits on each."""
     gpus: int
     """Of one replica."""
+    gpu_resource: str
+    """What they are called among the resources of a pod."""
     max_replicas: int
     surge: int
     """Replicas that a rollout may add."""

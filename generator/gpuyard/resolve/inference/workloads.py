@@ -35,6 +35,7 @@ from gpuyard.resolve.inference.notes import of_server
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Resources, Server, Source
 from gpuyard.resolve.inference.values import CHART, values
+from gpuyard.resolve.overrides import at
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Refusal, Workload
@@ -220,6 +221,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         shape=server.shape,
         nodes=server.nodes,
         gpus=server.gpus,
+        gpu_resource=at(opened.values, ("gpu", "resource")) or server.shape.resource,
         max_replicas=server.max_replicas,
         surge=scaling.surge(opened.values, server.max_replicas),
         sync_timeout=server.budget.sync_timeout,
