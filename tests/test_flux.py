@@ -188,7 +188,7 @@ def test_a_fixed_number_of_replicas_asks_nothing_of_keda() -> None:
     whole = resolved({"scaling": {"min": 2, "max": 2}})
     tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
     assert "healthCheckExprs" not in kustomizations(tree)["inference-chat"]
-    assert not [path for path in tree if path.name == "scaledobject.yaml"]
+    assert PurePosixPath("base/chat/scaledobject.yaml") not in tree
 
 
 def test_a_layer_is_ready_when_its_releases_are(demo_tree: Tree) -> None:
