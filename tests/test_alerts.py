@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from gpuyard.catalogue import alerts
+from gpuyard.catalogue import alerts, platform
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
+from gpuyard.project.load import parse
 from gpuyard.render import prometheusrule
 from gpuyard.render.layers import files
-from tests.conftest import ROOT
+from gpuyard.resolve import resolve
+from tests.conftest import ROOT, demo_sources
 from tests.projects import problems, resolved
 from tests.test_words import CONTRACTED, TRANSLATED
 
@@ -209,3 +211,12 @@ def test_a_wrong_data_file_is_named(
     monkeypatch.setattr(alerts.resources, "files", lambda _: tmp_path)
     with pytest.raises(InputError, match=re.escape(message)):
         alerts.catalogue.__wrapped__()
+
+
+def test_a_start_in_its_time_raises_no_alert_of_the_platform_s_own() -> None:
+    """Kubernetes' alerts wait a quarter of an hour; the largest shipped model may take longer to start."""
+    (stack,) = (each for each in platform.catalogue() if each.chart == "kube-prometheus-stack")
+    waits = {name: int(rule["for"].removesuffix("h")) * 3600 for name, rule in stack.values["customRules"].items()}
+    assert {"KubePodNotReady", "KubeDeploymentReplicasMismatch", "KubeHpaReplicasMismatch"} <= set(waits)
+    budgets = [each.values["budget"] for each in resolve(parse(demo_sources())).workloads]
+    assert min(waits.values()) > max(each["startSeconds"] + each["scheduleSeconds"] for each in budgets) > 15 * 60
