@@ -18,7 +18,7 @@ class Edit(NamedTuple):
     """What a file becomes; None deletes it."""
 
     mode: str
-    data: bytes | None
+    text: str | None
 
 
 def header(config: Mapping[str, str], *, message: str, author: str | None) -> bytes:
@@ -52,10 +52,11 @@ def build(store: Store, parent: str | None, edits: Mapping[str, Edit], header: b
 def _commands(parent: str | None, edits: Mapping[str, Edit], header: bytes) -> Iterator[bytes]:
     yield b"feature done\ncommit refs/gpuyard/new\nmark :1\n" + header
     yield b"from %s\n" % parent.encode() if parent else b""
-    for name in sorted(edits, key=lambda name: (edits[name].data is not None, name)):  # deletions first
-        mode, data = edits[name]
-        if data is None:
+    for name in sorted(edits, key=lambda name: (edits[name].text is not None, name)):  # deletions first
+        mode, text = edits[name]
+        if text is None:
             yield b"D %s\n" % quote(name)
         else:
+            data = text.encode()
             yield from (b"M %s inline %s\ndata %d\n" % (mode.encode(), quote(name), len(data)), data, b"\n")
     yield b"get-mark :1\ndone\n"

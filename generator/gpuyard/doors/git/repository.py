@@ -151,7 +151,7 @@ def commit(
     `mark` is the trailer of commits that can be made anew, which what a refused push advises leaves behind.
     """
     target, store = snapshot.target, snapshot.store
-    wanted = {_name(path): None if text is None else text.encode() for path, text in changes.items()}
+    wanted = {_name(path): text for path, text in changes.items()}
     with _plain_errors(target):
         with target.hold(store) as holding:
             landed = _land(snapshot, wanted, message, author, holding)
@@ -221,7 +221,7 @@ def _look(target: Target, store: Store, branch: str) -> Snapshot:
 
 def _land(
     snapshot: Snapshot,
-    wanted: Mapping[str, bytes | None],
+    wanted: Mapping[str, str | None],
     message: str,
     author: str | None,
     holding: int | None,
@@ -247,29 +247,29 @@ def _land(
 
 
 def _commit(new: str, branch: str, edits: Mapping[str, Edit]) -> Commit:
-    paths = {PurePosixPath(name): edits[name].data for name in sorted(edits)}
-    written = tuple(path for path, data in paths.items() if data is not None)
-    return Commit(new, branch, written, tuple(path for path, data in paths.items() if data is None))
+    paths = {PurePosixPath(name): edits[name].text for name in sorted(edits)}
+    written = tuple(path for path, text in paths.items() if text is not None)
+    return Commit(new, branch, written, tuple(path for path, text in paths.items() if text is None))
 
 
-def _edits(latest: Snapshot, wanted: Mapping[str, bytes | None]) -> dict[str, Edit]:
+def _edits(latest: Snapshot, wanted: Mapping[str, str | None]) -> dict[str, Edit]:
     """What of the wanted isn't so already; a file keeps its mode."""
     edits = {}
-    for name, data in wanted.items():
+    for name, text in wanted.items():
         entry = latest.files.get(name)
-        if data is None:
+        if text is None:
             if entry:
                 edits[name] = Edit(entry.mode, None)
-        elif not entry or entry.mode not in _REGULAR or entry.blob != latest.store.blob_id(data):
-            edits[name] = Edit(entry.mode if entry else _REGULAR[0], data)
+        elif not entry or entry.mode not in _REGULAR or entry.blob != latest.store.blob_id(text.encode()):
+            edits[name] = Edit(entry.mode if entry else _REGULAR[0], text)
     return edits
 
 
-def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, bytes | None]) -> None:
+def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, str | None]) -> None:
     """Somebody else's change of a file of ours is not ours to overwrite."""
-    for name, data in wanted.items():
+    for name, text in wanted.items():
         was, found = base.files.get(name), latest.files.get(name)
-        agrees = found is None if data is None else found and found.blob == latest.store.blob_id(data)
+        agrees = found is None if text is None else found and found.blob == latest.store.blob_id(text.encode())
         if found != was and not agrees:
             raise ConflictError(
                 f"{name} was changed on {base.branch} of {base.target.label} in the meantime;"
@@ -279,7 +279,7 @@ def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, byte
 
 def _refuse_obstacles(latest: Snapshot, edits: Mapping[str, Edit]) -> None:
     """What isn't a plain file was never written by us: links and submodules stay, and so do directories."""
-    leaving = {name for name, edit in edits.items() if edit.data is None}
+    leaving = {name for name, edit in edits.items() if edit.text is None}
     directories = set()
     for name in latest.files.keys() - leaving:
         while (name := name.rpartition("/")[0]) and name not in directories:
@@ -289,7 +289,7 @@ def _refuse_obstacles(latest: Snapshot, edits: Mapping[str, Edit]) -> None:
             raise OwnershipError(
                 f"{name} is {_KINDS.get(edit.mode, 'no plain file')} in {latest.target.label}; remove it"
             )
-        if edit.data is not None and name in directories:
+        if edit.text is not None and name in directories:
             raise OwnershipError(f"{name} is a directory in {latest.target.label}; remove it")
         above = name
         while above := above.rpartition("/")[0]:
