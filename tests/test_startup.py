@@ -55,3 +55,22 @@ def test_a_command_s_help_and_completion_import_its_options_alone(name: str) -> 
     printed, imported = completed(f"gpuyard {name} --he")
     assert printed.split() == ["plain,--help"]
     assert not HEAVY & imported
+
+
+def test_an_interrupt_waits_until_the_library_of_schemas_is_loaded() -> None:
+    """In the middle of its loading it would be a panic of Rust's, with a text that says nothing to anybody."""
+    code = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "jsonschema_rs":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from gpuyard.doors.schema.acceptance import fits
+try:
+    fits({"type": "object"}, {})
+except KeyboardInterrupt:
+    print("loaded" if "jsonschema_rs" in sys.modules else "in the middle")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded\n"

@@ -1,13 +1,15 @@
 """Whether a value keeps to a schema, in a hundredth of the time that it takes to say why it doesn't."""
 
+import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema_rs import Draft202012Validator
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator
 
 __all__ = ["accepts", "fits"]
 
-_compiled: dict[int, tuple[Mapping[str, Any], Draft202012Validator]] = {}
+_compiled: "dict[int, tuple[Mapping[str, Any], Draft202012Validator]]" = {}
 """By the identity of the schema, which is kept so that no other gets it: schemas are few, and read once."""
 
 
@@ -24,11 +26,21 @@ def fits(schema: Mapping[str, Any], value: object) -> bool:
         return False
 
 
-def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+def _validator(schema: Mapping[str, Any]) -> "Draft202012Validator":
     found = _compiled.get(id(schema))
     if found is None:
-        found = _compiled[id(schema)] = (schema, Draft202012Validator(dict(schema)))
+        found = _compiled[id(schema)] = (schema, _library()(dict(schema)))
     return found[1]
+
+
+def _library() -> "type[Draft202012Validator]":
+    """Ctrl-C while it is loaded would end in a panic of Rust's: the signal waits until that is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        from jsonschema_rs import Draft202012Validator
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Draft202012Validator
 
 
 def _has_whole_float(value: object) -> bool:
