@@ -29,7 +29,7 @@ CHANGED = {
     "httpRoute": {"timeoutSeconds": SHUTDOWN},
 }
 # Without their controllers these would do nothing here, and there is nothing to download.
-LEFT_OUT = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "download-Job", "download-NetworkPolicy"}
+LEFT_OUT = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject"}
 SECONDS_PER_TOKEN = 0.02
 # The first so often that they would meet a pod without its preStop; the last take longer than that sleep.
 TOKENS = (2, 100, 400)
@@ -95,8 +95,8 @@ class Chat:
 
     def apply(self, **changes: Any) -> None:
         objects = workloads.rendered("chat", shape="a10", namespace=self.namespace, **CHANGED, **changes)
-        for kind, item in objects.items():
-            if kind not in LEFT_OUT:
+        for name, item in objects.items():
+            if item["kind"] not in LEFT_OUT and not name.startswith("download-"):
                 self.cluster.apply({**item, "metadata": {**item["metadata"], "namespace": self.namespace}})
         self._fill_cache(objects["Deployment"]["spec"]["template"]["spec"])
 
