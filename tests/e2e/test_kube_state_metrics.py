@@ -161,22 +161,28 @@ def test_a_lost_node_is_seen_at_once(cluster: Cluster, namespace: str, chat: dic
     """What VllmDown asks: no server, one is wanted, and no start explains it, for its ReplicaSet is the old one."""
     cluster.wait(f"deployment/chat -n {namespace}", "Available", within=SECONDS)
     address = cluster.wait(f"pod/ksm -n {namespace}", within=SECONDS)["status"]["podIP"]
-    before = _of(address, namespace)
-    assert (before["kube_deployment_status_replicas_available"], before["kube_deployment_spec_replicas"]) == (1, 1)
+    before = _when(address, namespace, available=1)
+    assert before["kube_deployment_spec_replicas"] == 1
 
     (pod,) = cluster.objects("pod", namespace=namespace, labels={"app.kubernetes.io/name": "chat"})
     cluster.delete(f"node/{pod['spec']['nodeName']}")
     cluster.wait(f"pod/{_name(pod)} -n {namespace}", "deleted", within=3 * SECONDS)
     cluster.wait(f"deployment/chat -n {namespace}", "Available=False", within=SECONDS)
-    after = before
-    for _ in range(SECONDS):
-        after = _of(address, namespace)
-        if after["kube_deployment_status_replicas_available"] == 0:
-            break
-        time.sleep(1)
-    assert (after["kube_deployment_status_replicas_available"], after["kube_deployment_spec_replicas"]) == (0, 1)
+    after = _when(address, namespace, available=0)
+    assert after["kube_deployment_spec_replicas"] == 1
     assert after["kube_replicaset_created"] == before["kube_replicaset_created"]
     assert after["kube_pod_created"] > before["kube_pod_created"]
+
+
+def _when(address: str, namespace: str, *, available: int) -> dict[str, float]:
+    """What is shown once so many servers are: it comes a moment after the cluster's own status."""
+    shown: dict[str, float] = {}
+    for _ in range(SECONDS):
+        shown = _of(address, namespace)
+        if shown.get("kube_deployment_status_replicas_available") == available:
+            return shown
+        time.sleep(1)
+    pytest.fail(f"not {available} server(s) within {SECONDS} s: {shown}")
 
 
 def _of(address: str, namespace: str) -> dict[str, float]:
