@@ -116,15 +116,21 @@ def test_another_helm_renders_anew(tmp_path: Path) -> None:
 
 
 def test_what_one_blueprint_has_is_not_another_s(demo: Resolved, helm: Counting, cache: Disk) -> None:
-    """The same values under another name, from another file or in another namespace."""
-    tree(demo, helm, cache)
+    """The same values under another name, from another file, on another shape or in another namespace."""
     first = demo.workloads[0]
+    shape = next(each.shape for each in demo.workloads if each.shape != first.shape)
+    one = dataclasses.replace(demo, workloads=(first,))
+    tree(one, helm, cache)
     for other in (
-        dataclasses.replace(demo, workloads=(dataclasses.replace(first, name="other"),)),
-        dataclasses.replace(demo, workloads=(dataclasses.replace(first, file="blueprints/other.yaml"),)),
-        dataclasses.replace(demo, workloads=(first,), stack=dataclasses.replace(demo.stack, namespace="elsewhere")),
+        *(
+            dataclasses.replace(one, workloads=(dataclasses.replace(first, **change),))
+            for change in ({"name": "other"}, {"file": "blueprints/other.yaml"}, {"shape": shape})
+        ),
+        dataclasses.replace(one, stack=dataclasses.replace(demo.stack, namespace="elsewhere")),
     ):
-        assert tree(other, helm, cache) == render(other, shipped_charts(), helm)
+        helm.rendered.clear()
+        assert tree(other, helm, cache) == render(other, shipped_charts(), Embedded(shipped_charts()))
+        assert len(helm.rendered) == 1
 
 
 def test_files_are_read_once(cache: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

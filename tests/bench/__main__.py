@@ -54,9 +54,12 @@ def measure(work: Callable[[], object]) -> Figures:
     start = time.monotonic()
     child = os.fork()
     if not child:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)
-        work()
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            work()
+        except BaseException as error:  # whatever it is, it ends this child and not what the parent does
+            os.write(2, f"{error!r}\n".encode())
+            os._exit(1)
         os._exit(0)
     _, status, usage = os.wait4(child, 0)
     if status:

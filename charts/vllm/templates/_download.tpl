@@ -5,8 +5,12 @@
 
 {{- /* A Job's template can't be changed. Helm makes another Job; Flux and Argo CD can make the same one anew. */}}
 {{- define "vllm.downloadName" -}}
-{{- $hash := ternary (include "vllm.downloadHash" .) (include "vllm.downloadTemplate" . | sha256sum) .Values.download.first }}
-{{- printf "%s%s" (include "vllm.downloadPrefix" .) (trunc 8 $hash) }}
+{{- include "vllm.downloadPrefix" . }}
+{{- if .Values.download.first }}
+{{- include "vllm.downloadHash" . | trunc 8 }}
+{{- else }}
+{{- include "vllm.downloadTemplate" . | sha256sum | trunc 8 }}
+{{- end }}
 {{- end }}
 
 {{- /* What is copied: Hugging Face id and revision of each, the weights first. */}}

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,6 +33,7 @@ class _DamagedError(Exception):
     """Why a lock isn't one that gpuyard wrote."""
 
 
+@lru_cache(maxsize=1)
 def read_lock(text: str | None) -> Lock:
     """A lock from its file; an empty one where there is none. One of format 1 has no placements."""
     if text is None:

@@ -118,6 +118,8 @@ def _choice(model: Model, nodes: Sequence[Node], wish: _Wish) -> Choice | None:
             kept = {name: found for name, found in fits.items() if found.verdict in enough}
             if kept:
                 options.append((-len(kept), len(enough), tensor, Choice(settings, kept)))
+        if all(found.verdict is Verdict.FITS for found in fits.values()):
+            break  # more GPUs would be no better
     return min(options, key=lambda option: option[:3])[3] if options else None
 
 
