@@ -180,7 +180,7 @@ def test_a_rolling_update_and_a_scale_down_lose_no_request(chat: Chat) -> None:
     old = {pod["metadata"]["name"] for pod in chat.pods()}
 
     with chat.under_load() as load:
-        chat.apply(args={"max-num-seqs": 48})
+        chat.apply(args=["--max-num-seqs=48"])
         chat.settle(3, within=120)
     assert old.isdisjoint(pod["metadata"]["name"] for pod in chat.pods())
     assert set(load.answers) == {"ok"}

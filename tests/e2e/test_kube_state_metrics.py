@@ -167,7 +167,7 @@ def test_a_lost_node_is_seen_at_once(cluster: Cluster, namespace: str, chat: dic
     (pod,) = cluster.objects("pod", namespace=namespace, labels={"app.kubernetes.io/name": "chat"})
     cluster.delete(f"node/{pod['spec']['nodeName']}")
     cluster.wait(f"pod/{_name(pod)} -n {namespace}", "deleted", within=3 * SECONDS)
-    cluster.wait(f"deployment/chat -n {namespace}", "Available=False", within=SECONDS)
+    # Its condition Available stays true: with maxUnavailable 1 no server is enough for a Deployment of one.
     after = _when(address, namespace, available=0)
     assert after["kube_deployment_spec_replicas"] == 1
     assert after["kube_replicaset_created"] == before["kube_replicaset_created"]

@@ -134,12 +134,10 @@ class Server(ThreadingHTTPServer):
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until SIGTERM, as `vllm serve --config FILE` does."""
-    if arguments[:2] != ["serve", "--config"] or len(arguments) != 3:
-        sys.exit("usage: vllm serve --config FILE")
-    # The chart writes one flag a line, its value as JSON.
-    lines = Path(arguments[2]).read_text(encoding="utf-8").splitlines()
-    config = {name: json.loads(value) for name, _, value in (line.partition(": ") for line in lines)}
+    """Serve until SIGTERM, as `vllm serve MODEL --flag=value … [--config FILE]` does; the file holds the keys."""
+    if arguments[:1] != ["serve"] or len(arguments) < 2:
+        sys.exit("usage: vllm serve MODEL --flag=value … [--config FILE]")
+    config = {"model": arguments[1], **_flags(arguments[2:])}
     engine = Engine(config)
     asked = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
@@ -149,6 +147,22 @@ def main(arguments: list[str]) -> None:
     engine.drain(config["shutdown-timeout"])
     sys.stderr.flush()
     os._exit(0)  # connections that clients keep open end with the process, as the real one's do
+
+
+def _flags(arguments: list[str]) -> dict[str, Any]:
+    """What the arguments and the file say; numbers and lists as JSON."""
+    pairs = [argument.removeprefix("--").partition("=")[::2] for argument in arguments if argument.startswith("--")]
+    if "--config" in arguments:
+        file = arguments[arguments.index("--config") + 1]
+        pairs += [line.partition(": ")[::2] for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    return {name: _value(text) for name, text in pairs if name != "config"}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 if __name__ == "__main__":
