@@ -11,7 +11,7 @@ from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
-from gpuyard.tree import Tree
+from gpuyard.tree import WEIGHTS, Tree
 from tests.chart import rendering
 from tests.conftest import ROOT, demo_sources
 
@@ -35,7 +35,8 @@ def everything(resolved: Resolved, tree: Tree, root: Path) -> Objects:
     found: dict[str, list[Object]] = {}
     for workload in resolved.workloads:
         group = f"overlays/{workload.shape.name}/{workload.name}"
-        found[group] = [_in(obj, resolved.stack.namespace) for obj in _built(root / group)]
+        folders = [root / group, *(root / group).glob(WEIGHTS)]
+        found[group] = [_in(obj, resolved.stack.namespace) for folder in folders for obj in _built(folder)]
     for path, text in tree.items():
         if path.parts[0] in {"platform", "clusters"} and path.name != "kustomization.yaml":
             found.setdefault(str(path.parent), []).extend(yamlio.parse_manifests(text))
