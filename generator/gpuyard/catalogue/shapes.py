@@ -20,7 +20,7 @@ class Gpu:
     product: str
     architecture: str
     fp8: bool
-    """FP8 arithmetic; without it FP8 checkpoints still run, with their weights alone in FP8."""
+    """FP8 arithmetic; without it FP8 checkpoints still run, with only their weights in FP8."""
     nvlink: bool
 
     @property

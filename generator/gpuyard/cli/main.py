@@ -35,7 +35,7 @@ _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Cli(click.Group):
-    """Imports a command when it is run: to list or complete them all, click gets their names and short help alone."""
+    """Imports a command when it is run: to list or complete them all, click gets only names and short help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

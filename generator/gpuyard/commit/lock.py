@@ -34,7 +34,7 @@ def lock_of(tree: Tree, source: str, placements: Placements) -> Lock:
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:
-    """One digest for the paths of files and their Git ids: `git ls-tree` alone shows that nothing was edited."""
+    """One digest for the paths of files and their Git ids: `git ls-tree` is enough to show that nothing was edited."""
     lines = "".join(f"{path} {identity}\n" for path, identity in sorted(ids, key=_place))
     return hashlib.sha256(lines.encode()).hexdigest()
 

@@ -92,7 +92,7 @@ def _lock(data: object) -> Lock:
 
 
 def _files(found: Mapping[str, object]) -> Mapping[PurePosixPath, str]:
-    """Paths of generated files alone: what gpuyard deletes and overwrites is decided by them."""
+    """Only paths of generated files: what gpuyard deletes and overwrites is decided by them."""
     for path in found:
         if not is_generated(path):
             raise _DamagedError(f"{_shown(path)} is not a file that gpuyard generates")
