@@ -397,9 +397,8 @@ def test_the_job_needs_nothing_of_the_server() -> None:
     assert found[ACCOUNT]["automountServiceAccountToken"] is False
     selector = found[POLICY]["spec"]["podSelector"]["matchLabels"].items()
     assert selector <= found[JOB]["spec"]["template"]["metadata"]["labels"].items()
-    for key in (JOB, ACCOUNT, POLICY):
+    for key in (JOB, ACCOUNT, POLICY, "PersistentVolumeClaim"):
         assert found[key]["metadata"]["labels"]["app.kubernetes.io/component"] == "download"
-    assert found["PersistentVolumeClaim"]["metadata"]["labels"]["app.kubernetes.io/component"] == "cache"
 
 
 @pytest.mark.parametrize(("account", "used"), [("", "default"), ("mine", "mine")])

@@ -44,8 +44,7 @@
 {{- define "vllm.downloadTemplate" -}}
 metadata:
   labels:
-    {{- include "vllm.downloadSelectorLabels" . | nindent 4 }}
-    {{- include "vllm.moreLabels" (dict "root" . "component" "download") | nindent 4 }}
+    {{- include "vllm.labels" (dict "root" . "component" "download") | nindent 4 }}
 spec:
   restartPolicy: OnFailure
   serviceAccountName: {{ include "vllm.downloadServiceAccountName" . | quote }}
