@@ -102,23 +102,6 @@ resources:
 {{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
 {{- end }}
 
-{{- /* A container without a GPU that runs one of files/: all but its name, arguments and mounts. Takes root and file. */}}
-{{- define "vllm.script" -}}
-image: {{ include "vllm.image" .root | quote }}
-imagePullPolicy: {{ include "vllm.pullPolicy" .root }}
-command:
-  - python3
-  - -I
-  - -c
-  - |
-    {{- include "vllm.code" . | nindent 4 }}
-resources:
-  {{- toYaml .root.Values.init.resources | nindent 2 }}
-securityContext:
-  {{- include "vllm.readOnlyContext" .root | nindent 2 }}
-terminationMessagePolicy: FallbackToLogsOnError
-{{- end }}
-
 {{- /* What holds for every pod. */}}
 {{- define "vllm.podSpec" -}}
 automountServiceAccountToken: false
@@ -129,11 +112,4 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- end }}
-
-{{- /* A file of Python without what only its readers need: docstrings, comments, empty lines. Takes root and file. */}}
-{{- define "vllm.code" -}}
-{{- $text := .root.Files.Get (printf "files/%s.py" .file) }}
-{{- $text = regexReplaceAll "(?ms)^ *\"\"\".*?\"\"\"\n" $text "" }}
-{{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim }}
 {{- end }}
