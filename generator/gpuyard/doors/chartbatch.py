@@ -1,50 +1,103 @@
-"""A chart that renders another one for many values at once: Helm parses the templates anew for each rendering.
+"""A chart that renders another one for many values at once, and nothing twice.
 
-Its only template takes a list of values, with the chart's defaults in them, and calls the other chart's templates as
-Helm would, with each. The texts come back as a line of JSON for each, which no value can break out of.
+Helm parses the templates anew for each rendering. This chart's only template takes a list of values and, for each,
+which pieces of the other chart's templates to call with them, as Helm would. It is known what a piece reads; where
+that is the same for several values, it is called for the first. The calls get no other values than those that they
+were found to read. The texts come back as a line of JSON for each, which no value can break out of.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
+from typing import Any
 
-__all__ = ["KEY", "batched", "texts"]
+from gpuyard.doors.chartpieces import pieces_of
 
-KEY = "each"
-"""Of the list of values."""
+__all__ = ["Batch"]
+
 _TEMPLATES = "templates"
-_OWN = PurePosixPath(_TEMPLATES, "batch.yaml")
-_HEAD = """\
+_KEY = "each"
+_OWN = """\
 {{- range $.Values.each }}
-{{- $root := dict "Values" . "Chart" $.Chart "Release" $.Release "Capabilities" $.Capabilities "Files" $.Files }}
+{{- $root := dict "Values" .values "Chart" $.Chart "Release" $.Release "Capabilities" $.Capabilities "Files" $.Files }}
 {{- $texts := list }}
-"""
-_CALL = """\
-{{- $_ := set $root "Template" (dict "Name" %(name)s "BasePath" $.Template.BasePath) }}
-{{- $texts = append $texts (include %(partial)s $root) }}
-"""
-_TAIL = """\
+{{- range .calls }}
+{{- $_ := set $root "Template" (dict "Name" .template "BasePath" $.Template.BasePath) }}
+{{- $texts = append $texts (include .piece $root) }}
+{{- end }}
 {{ toJson $texts }}
 {{ end }}
 """
 
-
-def batched(name: str, chart: Mapping[PurePosixPath, str]) -> dict[PurePosixPath, str]:
-    """The chart for many values, by the name and the files of the chart for one."""
-    files, calls = {PurePosixPath("values.yaml"): f"{KEY}: []\n"}, []
-    for path, text in chart.items():
-        place = path
-        if path.parts[0] == _TEMPLATES and not path.name.startswith("_"):
-            if path.name == "NOTES.txt":
-                continue
-            place = path.with_name(f"_{path.name}")  # parsed and not rendered; called by its path
-            calls.append({"name": json.dumps(f"{name}/{path}"), "partial": json.dumps(f"{name}/{place}")})
-        files.setdefault(place, text)
-    files[_OWN] = _HEAD + "".join(_CALL % call for call in calls) + _TAIL
-    return files
+Values = Mapping[str, Any]
+Question = tuple[int | None, ...]
+"""The number of a piece, and of each value that it reads."""
 
 
-def texts(rendered: Mapping[str, str]) -> list[list[str]]:
-    """What each template gave, for each of the values in their order; Go's word for nothing is taken out as by Helm."""
-    lines = (line for text in rendered.values() for line in text.splitlines() if line.strip())
-    return [[text.replace("<no value>", "") for text in json.loads(line)] for line in lines]
+class Batch:
+    """Made of the name and the files of the chart for one; `chart` is for many."""
+
+    def __init__(self, name: str, chart: Mapping[PurePosixPath, str]) -> None:
+        templates = {path: text for path, text in chart.items() if path.parts[0] == _TEMPLATES}
+        self.chart = {path: text for path, text in chart.items() if path not in templates}
+        self.chart |= {path: text for path, text in templates.items() if path.name.startswith("_")}
+        self.chart |= {PurePosixPath("values.yaml"): f"{_KEY}: []\n", PurePosixPath(_TEMPLATES, "batch.yaml"): _OWN}
+        self._calls: list[dict[str, str]] = []
+        self._reads: list[Sequence[str] | None] = []
+        self._files: list[slice] = []
+        for path, pieces in pieces_of(templates).items():
+            self._files.append(slice(len(self._calls), len(self._calls) + len(pieces)))
+            for number, piece in enumerate(pieces):
+                place = path.with_name(f"_{path.name}-{number}.tpl")  # parsed and not rendered; called by its path
+                self.chart[place] = piece.source
+                self._calls.append({"template": f"{name}/{path}", "piece": f"{name}/{place}"})
+                self._reads.append(None if piece.reads is None else sorted(piece.reads))
+
+    def texts(self, several: Sequence[Values], render: Callable[[Values], Mapping[str, str]]) -> list[list[str]]:
+        """What each template gives, for each of the values in their order."""
+        numbers = _Numbers()
+        questions = [self._questions(values, numbers) for values in several]
+        known: set[Question] = set()
+        asked: list[Question] = []
+        requests = []
+        for values, each in zip(several, questions, strict=True):
+            if new := [question for question in each if question not in known]:
+                known.update(new)
+                asked += new
+                requests.append(self._request(values, new))
+        lines = (line for text in render({_KEY: requests}).values() for line in text.split("\n") if line.strip())
+        answers = chain.from_iterable(map(json.loads, lines))
+        # Go's word for nothing is taken out as by Helm.
+        found = {which: text.replace("<no value>", "") for which, text in zip(asked, answers, strict=True)}
+        return [["".join([found[part] for part in each[file]]) for file in self._files] for each in questions]
+
+    def _questions(self, values: Values, numbers: "_Numbers") -> list[Question]:
+        """One for each piece."""
+        number = {key: numbers.of(value) for key, value in values.items()}
+        return [
+            (piece, numbers.of(values)) if reads is None else (piece, *map(number.get, reads))
+            for piece, reads in enumerate(self._reads)
+        ]
+
+    def _request(self, values: Values, questions: Sequence[Question]) -> dict[str, object]:
+        pieces = [piece for piece, *_ in questions if piece is not None]
+        reads = [self._reads[piece] for piece in pieces]
+        keys = values if None in reads else {key for each in reads for key in each or ()} & values.keys()
+        return {"values": {key: values[key] for key in keys}, "calls": [self._calls[piece] for piece in pieces]}
+
+
+class _Numbers:
+    """Of values that live as long: equal ones have the same."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, int] = {}
+        self._by_text: dict[str, int] = {}
+
+    def of(self, value: object) -> int:
+        """Of one value."""
+        found = self._by_id.get(id(value))  # most are the chart's defaults
+        if found is None:
+            found = self._by_text.setdefault(json.dumps(value), len(self._by_text))
+            self._by_id[id(value)] = found
+        return found
