@@ -1,8 +1,8 @@
 """Many values in one rendering of Helm: the objects and the complaints are those of one after the other."""
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -121,14 +121,25 @@ def test_equal_texts_are_asked_for_once() -> None:
 
     def render(requests: Mapping[str, Any]) -> dict[str, str]:
         asked.extend(requests["each"])
-        return {"": "\n".join(json.dumps(["x"] * len(each["calls"])) for each in requests["each"])}
+        return {"": '"x"\n' * sum(len(each["pieces"]) for each in requests["each"])}
 
     batch.texts([values.filled(each) or {} for each in several], render)
-    every, args, name = ([call["piece"] for call in each["calls"]] for each in asked)
+    every, args, name = (each["pieces"] for each in asked)
     assert len(args) == 2
     assert "args" in asked[1]["values"]
     assert "tests" not in asked[1]["values"]  # which nothing reads that reads args
     assert len(args) < len(name) < len(every)
+
+
+def test_a_template_knows_its_own_name() -> None:
+    files = {"Chart.yaml": "apiVersion: v2\nname: own\nversion: 1.0.0\n", "values.yaml": "a: 1\n"}
+    for name in ("one", "two"):
+        files[f"templates/{name}.yaml"] = "kind: {{ .Template.BasePath }}\nmetadata: {name: {{ .Template.Name }}}"
+    helm = Embedded({"own": {PurePosixPath(path): text for path, text in files.items()}})
+    found = helm.render_all("own", [{}, {"a": 2}], release="x", namespace="y")
+    names = ["own/templates/one.yaml", "own/templates/two.yaml"]
+    assert [[obj["metadata"]["name"] for obj in each] for each in found] == [names, names]
+    assert found[0] == helm.render("own", {}, release="x", namespace="y")
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def test_variables_go_along() -> None:
     ]
 
 
+def test_a_variable_takes_no_blanks_where_it_goes() -> None:
+    (piece,) = pieces("{{- $a := 1 -}} a: {{ $a }}")
+    assert piece.source == "a: {{ $a := 1 }}{{ $a }}"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -3,12 +3,11 @@
 Helm parses the templates anew for each rendering. This chart's only template takes a list of values and, for each,
 which pieces of the other chart's templates to call with them, as Helm would. It is known what a piece reads; where
 that is the same for several values, it is called for the first. The calls get no other values than those that they
-were found to read. The texts come back as a line of JSON for each, which no value can break out of.
+were found to read. The texts come back as a line of JSON each, which no value can break out of.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,14 +20,12 @@ _KEY = "each"
 _OWN = """\
 {{- range $.Values.each }}
 {{- $root := dict "Values" .values "Chart" $.Chart "Release" $.Release "Capabilities" $.Capabilities "Files" $.Files }}
-{{- $texts := list }}
-{{- range .calls }}
-{{- $_ := set $root "Template" (dict "Name" .template "BasePath" $.Template.BasePath) }}
-{{- $texts = append $texts (include .piece $root) }}
+{{- range .pieces }}
+{{ include . $root | toJson }}
 {{- end }}
-{{ toJson $texts }}
-{{ end }}
+{{- end }}
 """
+_NAMED = """{{ $_ := set . "Template" (dict "Name" %s "BasePath" %s) }}"""
 
 Values = Mapping[str, Any]
 Question = tuple[int | None, ...]
@@ -43,16 +40,20 @@ class Batch:
         self.chart = {path: text for path, text in chart.items() if path not in templates}
         self.chart |= {path: text for path, text in templates.items() if path.name.startswith("_")}
         self.chart |= {PurePosixPath("values.yaml"): f"{_KEY}: []\n", PurePosixPath(_TEMPLATES, "batch.yaml"): _OWN}
-        self._calls: list[dict[str, str]] = []
+        numbers: dict[str, int] = {}
         self._reads: list[Sequence[str] | None] = []
-        self._files: list[slice] = []
+        self._files: list[list[int]] = []
+        asked = any(".Template." in text for text in templates.values())
+        base = json.dumps(f"{name}/{_TEMPLATES}")
         for path, pieces in pieces_of(templates).items():
-            self._files.append(slice(len(self._calls), len(self._calls) + len(pieces)))
-            for number, piece in enumerate(pieces):
-                place = path.with_name(f"_{path.name}-{number}.tpl")  # parsed and not rendered; called by its path
-                self.chart[place] = piece.source
-                self._calls.append({"template": f"{name}/{path}", "piece": f"{name}/{place}"})
-                self._reads.append(None if piece.reads is None else sorted(piece.reads))
+            head = _NAMED % (json.dumps(f"{name}/{path}"), base) if asked else ""
+            for piece in pieces:
+                if numbers.setdefault(head + piece.source, len(numbers)) == len(self._reads):
+                    self._reads.append(None if piece.reads is None else sorted(piece.reads))
+            self._files.append([numbers[head + piece.source] for piece in pieces])
+        places = [PurePosixPath(_TEMPLATES, f"_piece-{number}.tpl") for number in numbers.values()]  # called by path
+        self._names = [f"{name}/{place}" for place in places]
+        self.chart |= dict(zip(places, numbers, strict=True))
 
     def texts(self, several: Sequence[Values], render: Callable[[Values], Mapping[str, str]]) -> list[list[str]]:
         """What each template gives, for each of the values in their order."""
@@ -66,11 +67,11 @@ class Batch:
                 known.update(new)
                 asked += new
                 requests.append(self._request(values, new))
-        lines = (line for text in render({_KEY: requests}).values() for line in text.split("\n") if line.strip())
-        answers = chain.from_iterable(map(json.loads, lines))
+        lines = [line for text in render({_KEY: requests}).values() for line in text.split("\n") if line]
         # Go's word for nothing is taken out as by Helm.
-        found = {which: text.replace("<no value>", "") for which, text in zip(asked, answers, strict=True)}
-        return [["".join([found[part] for part in each[file]]) for file in self._files] for each in questions]
+        answers = [json.loads(line).replace("<no value>", "") for line in lines]
+        found = dict(zip(asked, answers, strict=True))
+        return [["".join([found[each[piece]] for piece in file]) for file in self._files] for each in questions]
 
     def _questions(self, values: Values, numbers: "_Numbers") -> list[Question]:
         """One for each piece."""
@@ -84,7 +85,7 @@ class Batch:
         pieces = [piece for piece, *_ in questions if piece is not None]
         reads = [self._reads[piece] for piece in pieces]
         keys = values if None in reads else {key for each in reads for key in each or ()} & values.keys()
-        return {"values": {key: values[key] for key in keys}, "calls": [self._calls[piece] for piece in pieces]}
+        return {"values": {key: values[key] for key in keys}, "pieces": [self._names[piece] for piece in pieces]}
 
 
 class _Numbers:

@@ -54,7 +54,7 @@ def _apart(found: Sequence[Element]) -> list[Element] | None:
         if name := _DECLARATION.match(element.codes[0]):
             if name[1] == "_" or name[1] in declared:
                 return None
-            declared[name[1]] = element
+            declared[name[1]] = Element(f"{{{{ {element.codes[0]} }}}}", element.codes)  # takes no blanks elsewhere
         else:
             result.append(whole)
     return result
