@@ -107,7 +107,10 @@ class Embedded:
         if found is None:
             return [self.render(chart, values, release=release, namespace=namespace) for values in several]
         # Most texts are the same on every shape, and parsing is what takes Python's time.
-        parsed = {text: yamlio.parse_manifests(text) for text in {text for each in found for text in each}}
+        parsed: dict[str, Objects] = {}
+        for template in zip(*found, strict=True):
+            reader = yamlio.Alike()
+            parsed |= {text: reader.parse(text) for text in dict.fromkeys(template) if text not in parsed}
         return [_sorted(obj for text in each for obj in parsed[text]) for each in found]
 
 
