@@ -126,7 +126,6 @@ def render_all(root: Path) -> Callable[[], None]:
     """The objects of every workload and what is written of them, in one process and from the files on."""
 
     def work() -> None:
-        gc.disable()  # as the command line does
         kustomize.files(resolve(load(root)), open_helm(shipped_charts()), NOTHING)
 
     return work
@@ -169,7 +168,7 @@ def profiled(root: Path) -> None:
     values, helm = Values(charts["vllm"]), open_helm(charts)
     everything = [each.values for each in resolved.workloads]
     timed("  values against the schema", lambda: [list(values.problems(each)) for each in everything])
-    batches = [everything[start : start + 12] for start in range(0, len(everything), 12)]
+    batches = [everything[start : start + 24] for start in range(0, len(everything), 24)]
     place = {"release": SERVERS, "namespace": resolved.stack.namespace}
     timed("  Helm, with that and parsing", lambda: [helm.render_all("vllm", batch, **place) for batch in batches])
     tree = timed("render: Helm, patches, writing", lambda: render(resolved, charts, open_helm(charts)))
@@ -242,6 +241,7 @@ def ratio(name: str, one: Figures, other: Figures, aim: str) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    gc.disable()  # as the command line does, here and in the children
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     scratch = Path(tempfile.mkdtemp(prefix="gpuyard-bench-"))
     try:
