@@ -4,6 +4,7 @@ Each side runs in a process of its own, so that memory and CPU are its own too. 
 one time; only the ratios mean something elsewhere. `--profile` times the stages, `--grow` compiles 5,000 as well.
 """
 
+import gc
 import json
 import os
 import resource
@@ -167,7 +168,7 @@ def profiled(root: Path) -> None:
     values, helm = Values(charts["vllm"]), open_helm(charts)
     everything = [each.values for each in resolved.workloads]
     timed("  values against the schema", lambda: [list(values.problems(each)) for each in everything])
-    batches = [everything[start : start + 12] for start in range(0, len(everything), 12)]
+    batches = [everything[start : start + 24] for start in range(0, len(everything), 24)]
     place = {"release": SERVERS, "namespace": resolved.stack.namespace}
     timed("  Helm, with that and parsing", lambda: [helm.render_all("vllm", batch, **place) for batch in batches])
     tree = timed("render: Helm, patches, writing", lambda: render(resolved, charts, open_helm(charts)))
@@ -240,6 +241,7 @@ def ratio(name: str, one: Figures, other: Figures, aim: str) -> None:
 
 def main() -> None:
     """Measure, and print."""
+    gc.disable()  # as the command line does, here and in the children
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     scratch = Path(tempfile.mkdtemp(prefix="gpuyard-bench-"))
     try:

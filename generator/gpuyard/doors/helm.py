@@ -10,12 +10,13 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.chartbatch import KEY, batched, texts
+from gpuyard.doors.chartbatch import Batch
 from gpuyard.doors.chartvalues import SCHEMA, Values
 from gpuyard.errors import ToolError
 
@@ -70,7 +71,8 @@ class Embedded:
         bare = {name: {path: text for path, text in chart.items() if path != SCHEMA} for name, chart in charts.items()}
         load = helm_python.Chart.load_archive
         self._charts = {name: load(archive(chart)) for name, chart in bare.items()}
-        self._batches = {name: load(archive(batched(name, chart))) for name, chart in bare.items()}
+        self._batches = {name: Batch(name, chart) for name, chart in bare.items()}
+        self._batched = {name: load(archive(batch.chart)) for name, batch in self._batches.items()}
         self._identities = {
             name: _digest(f"embedded {helm_python.__version__}", chart) for name, chart in charts.items()
         }
@@ -97,13 +99,18 @@ class Embedded:
     def render_all(self, chart: str, several: Many, *, release: str, namespace: str) -> list[Objects]:
         """The same for several values, at once if Helm has nothing against any of them."""
         found = None
-        if len(several) > 1 and (filled := [self._values[chart].filled(values) for values in several]) and all(filled):
+        filled = [whole for values in several if (whole := self._values[chart].filled(values)) is not None]
+        if 1 < len(several) == len(filled):
             with suppress(self._error):  # one by one it says whose values it doesn't like, and in which template
-                found = texts(self._batches[chart].render({KEY: filled}, name=release, namespace=namespace))
+                render = partial(self._batched[chart].render, name=release, namespace=namespace)
+                found = self._batches[chart].texts(filled, render)
         if found is None:
             return [self.render(chart, values, release=release, namespace=namespace) for values in several]
         # Most texts are the same on every shape, and parsing is what takes Python's time.
-        parsed = {text: yamlio.parse_manifests(text) for text in {text for each in found for text in each}}
+        parsed: dict[str, Objects] = {}
+        for template in zip(*found, strict=True):
+            reader = yamlio.Alike()
+            parsed |= {text: reader.parse(text) for text in dict.fromkeys(template) if text not in parsed}
         return [_sorted(obj for text in each for obj in parsed[text]) for each in found]
 
 

@@ -17,8 +17,8 @@ __all__ = ["files", "objects"]
 
 _AT_ONCE = 100
 """Blueprints whose objects are in memory."""
-_BATCH = 12
-"""Workloads that Helm renders at once: more are not faster."""
+_BATCH = 8
+"""Blueprints that Helm renders at once, with all of their shapes: more are not faster."""
 
 
 def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
@@ -62,9 +62,8 @@ def _read(answer: bytes) -> Tree:
 def _rendered(
     resolved: Resolved, blueprints: Sequence[Sequence[Workload]], helm: Helm, pool: ThreadPoolExecutor
 ) -> Iterator[Tree]:
-    workloads = [workload for each in blueprints for workload in each]
-    batches = [workloads[start : start + _BATCH] for start in range(0, len(workloads), _BATCH)]
-    found = chain.from_iterable(pool.map(lambda batch: _objects(resolved, batch, helm), batches))
+    batches = [blueprints[start : start + _BATCH] for start in range(0, len(blueprints), _BATCH)]
+    found = chain.from_iterable(pool.map(lambda some: _objects(resolved, list(chain(*some)), helm), batches))
     for each in blueprints:
         yield blueprint(each, list(islice(found, len(each))))
 

@@ -4,9 +4,21 @@ User files are hostile until shown otherwise (they come from pull requests), so 
 of YAML 1.2, in pure Python, with limits, and knows the line and column of everything it read.
 """
 
+from gpuyard.doors.yamlio.alike import Alike
 from gpuyard.doors.yamlio.document import Document, Path, read_again, show_path, written
 from gpuyard.doors.yamlio.loader import load_data, parse_manifests
 from gpuyard.doors.yamlio.reader import read
 from gpuyard.doors.yamlio.writer import dump
 
-__all__ = ["Document", "Path", "dump", "load_data", "parse_manifests", "read", "read_again", "show_path", "written"]
+__all__ = [
+    "Alike",
+    "Document",
+    "Path",
+    "dump",
+    "load_data",
+    "parse_manifests",
+    "read",
+    "read_again",
+    "show_path",
+    "written",
+]

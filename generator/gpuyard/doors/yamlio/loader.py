@@ -10,7 +10,7 @@ import yaml
 
 from gpuyard.doors.yamlio.scalars import Scalar, core, kubernetes
 
-__all__ = ["load_data", "parse_manifests"]
+__all__ = ["compose", "load_data", "parse_manifests", "value_of"]
 
 _PLAIN = "plain"
 _QUOTED = "quoted"
@@ -33,8 +33,13 @@ class _Loader(_Base):  # type: ignore[misc]
 
 def parse_manifests(text: str) -> list[dict[str, Any]]:
     """Every object of a rendered stream, as Kubernetes would read it; empty documents are left out."""
-    values = [_value(node, kubernetes) for node in yaml.compose_all(text, Loader=_Loader)]
+    values = [value_of(node, kubernetes) for node in compose(text)]
     return [value for value in values if value is not None]
+
+
+def compose(text: str) -> list[yaml.Node]:
+    """The nodes of all documents."""
+    return list(yaml.compose_all(text, Loader=_Loader))
 
 
 def load_data(text: str) -> Any:
@@ -43,15 +48,16 @@ def load_data(text: str) -> Any:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    return None if node is None else _value(node, core)
+    return None if node is None else value_of(node, core)
 
 
-def _value(node: yaml.Node, scalar: Callable[[str], Scalar]) -> Any:
+def value_of(node: yaml.Node, scalar: Callable[[str], Scalar]) -> Any:
+    """A node as plain data, its scalars read by a schema."""
     if isinstance(node, yaml.MappingNode):
-        mapping = {key.value: _value(item, scalar) for key, item in node.value}
+        mapping = {key.value: value_of(item, scalar) for key, item in node.value}
         if len(mapping) != len(node.value):
             raise ValueError(f"a key is given twice in our own YAML, in the mapping that begins {node.start_mark}")
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item, scalar) for item in node.value]
+        return [value_of(item, scalar) for item in node.value]
     return scalar(node.value) if node.tag == _PLAIN else node.value
