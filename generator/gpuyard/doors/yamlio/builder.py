@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
 from ruamel.yaml.error import StringMark
 from ruamel.yaml.events import (
     AliasEvent,
@@ -22,6 +23,13 @@ from gpuyard.errors import Location, Problem
 
 __all__ = ["MAX_PROBLEMS", "Builder", "StopError", "too_deep"]
 
+# Both libraries have classes of these names, with the same fields.
+_ALIAS = (AliasEvent, yaml.AliasEvent)
+_COLLECTION = (CollectionStartEvent, yaml.CollectionStartEvent)
+_END = (CollectionEndEvent, yaml.CollectionEndEvent)
+_MAPPING = (MappingStartEvent, yaml.MappingStartEvent)
+_NODE = (NodeEvent, yaml.NodeEvent)
+_SCALAR = (ScalarEvent, yaml.ScalarEvent)
 _MAX_NODES = 20_000
 _BREAKS = {"\n", "\r", "\t"}
 MAX_PROBLEMS = 100
@@ -80,7 +88,7 @@ class Builder:
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
-        if isinstance(event, NodeEvent):
+        if isinstance(event, _NODE):
             self._nodes += 1
             if self._nodes > _MAX_NODES:
                 message = f"the file holds too many keys and values; split it, {_MAX_NODES:,} is the maximum"
@@ -92,7 +100,7 @@ class Builder:
                 self._take_key(frame, event)
             else:
                 self._take_value(frame, event)
-        elif isinstance(event, CollectionEndEvent):
+        elif isinstance(event, _END):
             self._frames.pop()
 
     def location(self, mark: StringMark) -> Location:
@@ -106,7 +114,7 @@ class Builder:
         self.problems.append(Problem(self.location(event.start_mark), message))
 
     def _refuse_properties(self, event: NodeEvent) -> None:
-        if isinstance(event, AliasEvent):
+        if isinstance(event, _ALIAS):
             self.report(event, "an alias (*) repeats another part; write it out or quote the text")
             return
         if event.anchor is not None:
@@ -118,7 +126,7 @@ class Builder:
         """A new list or mapping, and the frame that its content goes to."""
         if len(self._frames) == MAX_DEPTH:
             raise too_deep(self.location(event.start_mark))
-        value: Any = {} if isinstance(event, MappingStartEvent) else []
+        value: Any = {} if isinstance(event, _MAPPING) else []
         self._frames.append(_Frame(path, value))
         return value
 
@@ -131,33 +139,33 @@ class Builder:
         frame.key, frame.key_place = key or "", (line, column)
         if key is not None:
             frame.lines.setdefault(key, line)
-        if isinstance(event, CollectionStartEvent):
+        if isinstance(event, _COLLECTION):
             self._open((*frame.path, "?"), event)
 
     def _key(self, path: Path, event: NodeEvent) -> str | None:
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, _SCALAR):
             self._check_escapes((*path, event.value), event)
             wrong = _why_no_key(event)
         else:
-            wrong = "" if isinstance(event, AliasEvent) else "has a list or mapping as a key; use text"
+            wrong = "" if isinstance(event, _ALIAS) else "has a list or mapping as a key; use text"
         if wrong:
             self.report(event, f"{show_path(path)} {wrong}")
-        return event.value if isinstance(event, ScalarEvent) and not wrong else None
+        return event.value if isinstance(event, _SCALAR) and not wrong else None
 
     def _take_value(self, frame: _Frame | None, event: NodeEvent) -> None:
         line, column = _place(event)
         path, place = frame.slot(line, column) if frame else ((), (line, column, line, column))
         self.places[path] = place
         value: Any = None
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, _SCALAR):
             value = self._scalar(path, event)
-        elif isinstance(event, CollectionStartEvent):
+        elif isinstance(event, _COLLECTION):
             value = self._open(path, event)
         if frame:
             frame.put(value)
         else:
             self.value = value
-            self.empty = value is None and isinstance(event, ScalarEvent) and not event.value
+            self.empty = value is None and isinstance(event, _SCALAR) and not event.value
 
     def _scalar(self, path: Path, event: ScalarEvent) -> Scalar:
         self._check_escapes(path, event)

@@ -13,7 +13,7 @@ from ruamel.yaml.events import DocumentStartEvent, Event
 from gpuyard.doors.yamlio.builder import MAX_PROBLEMS, Builder, StopError, too_deep
 from gpuyard.doors.yamlio.characters import HIDDEN, bad_characters
 from gpuyard.doors.yamlio.document import Document
-from gpuyard.doors.yamlio.plain import read_plain
+from gpuyard.doors.yamlio.quick import read_quick
 from gpuyard.doors.yamlio.scanner import TooDeepError, strict_yaml
 from gpuyard.doors.yamlio.syntax import explain
 from gpuyard.errors import InputError, Location, Problem
@@ -31,11 +31,11 @@ def read(data: bytes, file: str) -> Document:
         text = _decode(data, file)
     except StopError as stop:
         raise InputError([stop.problem]) from None
-    return read_plain(text, file) or read_any(text, file)
+    return read_quick(text, file) or read_any(text, file)
 
 
 def read_any(text: str, file: str) -> Document:
-    """The document, whatever it is made of."""
+    """The document, whatever is wrong with it."""
     problems = list(islice(_hidden(text, file), MAX_PROBLEMS))
     builder = Builder(file, noted_lines=frozenset(problem.location.line for problem in problems))
     yaml = strict_yaml()
