@@ -120,13 +120,8 @@ class Server:
         self._log, self._key = log, key
         self._sockets = tempfile.mkdtemp(prefix="vllm-", dir="/tmp")
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {
-            **inherited,
-            "TMPDIR": str(pod.inside("/tmp")),
-            **pod.environment(),
-            **ENVIRONMENT,
-            "VLLM_RPC_BASE_PATH": self._sockets,
-        }
+        own = {"TMPDIR": str(pod.inside("/tmp")), **pod.environment()}  # noqa: S108 - in the pod
+        env = {**inherited, **own, **ENVIRONMENT, "VLLM_RPC_BASE_PATH": self._sockets}
         for name in ("HOME", "TMPDIR"):
             Path(env[name]).mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
