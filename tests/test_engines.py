@@ -42,7 +42,9 @@ def release(release: Release) -> list[Object]:
     return [{"kind": "ToyChart", "name": release.chart, "namespace": release.namespace, "version": release.version}]
 
 
-def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+def cluster(
+    resolved: Resolved, cluster: str, _folders: Mapping[PurePosixPath, PurePosixPath]
+) -> Mapping[str, list[Object]]:
     names = [each.workload.name for each in resolved.placements if each.cluster == cluster]
     return {"toys.yaml": [{"kind": "ToySync", "name": resolved.stack.name, "models": names}]}
 
@@ -55,7 +57,7 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("toy-url", "toy-key") if repository.url.startswith("ssh") else ("toy-url",)
 
 
-def commands(stack: Stack, cluster: str) -> Iterator[str]:
+def commands(stack: Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
     yield f"--namespace toy-system label secret {stack.repository.secret} toy=repository"
     yield f"create -f clusters/{cluster}/toys.yaml"
 

@@ -22,6 +22,7 @@ from gpuyard.project import formats
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import parse
 from gpuyard.project.parts import Unique
+from gpuyard.project.placing import Placing
 from gpuyard.render import render
 from gpuyard.resolve import kinds, resolve
 from gpuyard.resolve.problems import Problems
@@ -55,6 +56,9 @@ class Toy:
 
     def unique(self) -> Iterator[Unique]:
         yield Unique("command", self.command, ("spec", "command"), "{other} runs it already")
+
+    def placed(self, own: Placing) -> "Toy":
+        return self
 
 
 # --- resolve/toy/ ---------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ Each stage takes what the one before it returns and nothing else; commit looks a
 import re
 from pathlib import PurePosixPath
 
-__all__ = ["HEADER", "SERVERS", "WEIGHTS", "Tree", "base", "chart", "cluster", "is_generated", "overlay", "platform"]
+__all__ = ["HEADER", "SERVERS", "WEIGHTS", "Tree", "base", "chart", "cluster", "is_generated", "overlay", "own"]
+__all__ += ["own_platform", "platform"]
 
 Tree = dict[PurePosixPath, str]
 
@@ -48,6 +49,16 @@ def platform(layer: str) -> PurePosixPath:
 def cluster(name: str) -> PurePosixPath:
     """Folder of a cluster's entry point."""
     return PurePosixPath("clusters", name)
+
+
+def own(cluster: str, blueprint: str, part: str = "") -> PurePosixPath:
+    """Folder of what a cluster changes of a blueprint, where it differs from the overlay of its shape."""
+    return PurePosixPath("clusters", cluster, blueprint, part)
+
+
+def own_platform(cluster: str, layer: str) -> PurePosixPath:
+    """Folder of what a cluster changes of a layer of the platform."""
+    return PurePosixPath("clusters", cluster, "platform", layer)
 
 
 def is_generated(path: str) -> bool:

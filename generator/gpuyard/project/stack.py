@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
+from gpuyard.project.placing import Placing, split
 
 __all__ = [
+    "SITE",
     "Alerts",
     "Cluster",
     "Component",
@@ -25,6 +27,10 @@ __all__ = [
     "Vllm",
     "stack_from",
 ]
+
+
+SITE = ("vllm", "images", "platform", "gateway", "ingress", "network", "scheduling", "storage", "alerts", "policy")
+"""Settings of the stack that a cluster may set differently, under the same names."""
 
 
 class Engine(StrEnum):
@@ -73,13 +79,18 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape."""
+    """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape.
+
+    What it sets differently of the stack's settings is in a Stack of its own (gpuyard.project.siteoverrides).
+    """
 
     name: str
     region: str | None = None
     kubernetes: str
     shapes: Mapping[str, tuple[str, ...]]
     blueprints: Mapping[str, str] | None = None
+    placed: Mapping[str, Placing] = field(default_factory=dict)
+    """Those of them that say more than their shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +217,11 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
     # The components' names are keys beside the platform's own: which there are is the catalogue's affair.
     own = {key: part for key, part in spec["platform"].items() if not isinstance(part, Mapping)}
     components = {key: part for key, part in spec["platform"].items() if key not in own}
-    whole = {**spec, "platform": {**own, "components": components}}
+    clusters = [_cluster(each) for each in spec["clusters"]]
+    whole = {**spec, "platform": {**own, "components": components}, "clusters": clusters}
     return structured({"file": file, "name": value["metadata"]["name"], **whole}, Stack)
+
+
+def _cluster(value: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: part for key, part in value.items() if key not in SITE}
+    return {**own, **split(own.get("blueprints"))}

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.helm import Helm
-from gpuyard.render import kustomize, layers, readme
+from gpuyard.render import clusters, kustomize, layers, readme
 from gpuyard.render.charts import servers, umbrella
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
@@ -23,5 +23,6 @@ def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: C
         **umbrella.files(resolved, values),
         **kustomize.files(resolved, helm, cache),
         **layers.files(resolved),
+        **clusters.files(resolved, helm, cache),
         **readme.files(resolved),
     }

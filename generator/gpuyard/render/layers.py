@@ -8,9 +8,9 @@ from gpuyard.render import dashboard, monitors, prometheusrule
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree, cluster, platform
+from gpuyard.tree import HEADER, Tree, platform
 
-__all__ = ["files"]
+__all__ = ["content", "files"]
 
 Object = dict[str, Any]
 
@@ -24,21 +24,17 @@ _KEEP = {
 
 
 def files(resolved: Resolved) -> Tree:
-    """platform/<layer>/ and clusters/<cluster>/."""
+    """platform/<layer>/."""
     tree: Tree = {}
-    engine = ENGINES[resolved.stack.engine]
     header = HEADER.format(source="stack.yaml")
-    for layer, content in _layers(resolved).items():
-        for file, objects in content.items():
+    for layer, found in content(resolved).items():
+        for file, objects in found.items():
             tree[platform(layer) / file] = header + yamlio.dump(*objects)
-        tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(content))
-    for name in (each.name for each in resolved.stack.clusters):
-        for file, objects in engine.cluster(resolved, name).items():
-            tree[cluster(name) / file] = header + yamlio.dump(*objects)
+        tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(found))
     return tree
 
 
-def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
+def content(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
     layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}

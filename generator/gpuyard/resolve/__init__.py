@@ -1,12 +1,13 @@
 """Stage 2, resolve: fills every default, chooses parallelism and placement, refuses what can't work. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, releases, stackrules
+from gpuyard.resolve import placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -37,24 +38,28 @@ def resolve(project: Project) -> Resolved:
             found[result.name][result.shape.name] = result
     workloads = tuple(result for result in results if isinstance(result, Workload))
     placed = placements.place(project, found, problems)
-    servers = tuple(dict.fromkeys(workload.image for workload in workloads))
+    differing = variants.resolve(project, site, placed, shapes, problems)
+    placements.check_gpus(project, differing.placements, problems)
     if problems.found:
         raise InputError(problems.found)
-    return Resolved(
+    whole = Resolved(
         stack=stack,
         workloads=workloads,
         refusals=tuple(result for result in results if isinstance(result, Refusal)),
-        placements=placed,
+        placements=differing.placements,
         releases=platform,
         gpu_resources=tuple(
             sorted({shape.resource for shape, _ in site.available.values()} | {each.gpu_resource for each in workloads})
         ),
-        notes=(
-            *pulls.notes(project.digests, servers, platform),
-            *releases.notes(stack, platform),
-            *notes(project, site, workloads),
-        ),
+        notes=(),
+        own=differing.own,
     )
+    servers = tuple(dict.fromkeys(workload.image for workload in whole.every_workload))
+    told = (
+        *pulls.notes(project.digests, servers, whole.every_release),
+        *notes(project, site, whole, differing.notes),
+    )
+    return replace(whole, notes=told)
 
 
 def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:

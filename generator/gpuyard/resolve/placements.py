@@ -1,6 +1,6 @@
 """Which workload runs on which cluster: one shape per blueprint and cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gpuyard.errors import nearest
 from gpuyard.project.load import Project
@@ -8,20 +8,19 @@ from gpuyard.project.stack import Cluster
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Placement, Workload
 
-__all__ = ["place"]
+__all__ = ["check_gpus", "place"]
 
 Found = Mapping[str, Mapping[str, Workload]]
 """Workloads by blueprint and shape; shapes in the order of the author's preference."""
 
 
 def place(project: Project, found: Found, problems: Problems) -> tuple[Placement, ...]:
-    """The placements of every cluster, within the stack's limit of GPUs."""
+    """The placements of every cluster."""
     placements: list[Placement] = []
     for index, cluster in enumerate(project.stack.clusters):
         chosen = _named(project, index, cluster, found, problems)
         if cluster.blueprints is None:
             chosen = [workload for shapes in found.values() if (workload := _first(cluster, shapes))]
-        _check_gpus(project, index, chosen, problems)
         placements += [Placement(cluster.name, workload) for workload in chosen]
     return tuple(placements)
 
@@ -55,13 +54,23 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
     return chosen
 
 
+def check_gpus(project: Project, placed: Iterable[Placement], problems: Problems) -> None:
+    """Every cluster within its limit of GPUs."""
+    found: dict[str, list[Workload]] = {cluster.name: [] for cluster in project.stack.clusters}
+    for each in placed:
+        found[each.cluster].append(each.workload)
+    for index, cluster in enumerate(project.stack.clusters):
+        _check_gpus(project, index, found[cluster.name], problems)
+
+
 def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: Problems) -> None:
     """The most that all blueprints may take together, while they are rolled out, too.
 
     A pull request must not buy a data centre, and the quota of this limit must not stop a rollout for ever.
     """
     most = {workload.name: (workload.max_replicas + workload.surge) * workload.gpus for workload in chosen}
-    limit = project.stack.policy.max_gpus
+    site = project.sites.get(project.stack.clusters[index].name, project.stack)
+    limit = site.policy.max_gpus
     if sum(most.values()) > limit:
         parts = ", ".join(f"{name} {gpus}" for name, gpus in most.items())
         problems.add(

@@ -29,6 +29,13 @@ class Values:
 
     base: Mapping[str, Any]
     shapes: Mapping[str, Mapping[str, Any]]
+    clusters: Mapping[str, Mapping[str, Any]]
+    """What a cluster that differs adds to the base, for all that runs there."""
+
+    @property
+    def sets(self) -> Mapping[str, Mapping[str, Any]]:
+        """Those that are chosen from, by the name of their file; no cluster that differs is called like a shape."""
+        return {**self.shapes, **self.clusters}
 
 
 def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]], values: Values) -> Tree:
@@ -47,8 +54,8 @@ def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]],
         _FOLDER / "templates" / "NOTES.txt": _NOTES,
     }
     tree[_FOLDER / "values.yaml"] = header + yamlio.dump(values.base)
-    for shape, content in values.shapes.items():
-        tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
+    for name, content in values.sets.items():
+        tree[_FOLDER / f"values-{name}.yaml"] = header + yamlio.dump(content)
     for name in sorted(known):
         tree.update({_FOLDER / "charts" / name / path: text for path, text in charts[name].items()})
     return tree
@@ -58,12 +65,20 @@ def values_of(resolved: Resolved) -> Values:
     """Those of all workloads."""
     base: dict[str, Any] = {}
     shapes: dict[str, dict[str, Any]] = {}
+    clusters: dict[str, dict[str, Any]] = {name: {} for name in resolved.own}
     for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
         each = {workload.shape.name: {"enabled": True, **workload.values} for workload in group}
-        base[name] = {**shared(list(each.values())), "enabled": False}
+        here = {
+            placement.cluster: {"enabled": True, **placement.workload.values}
+            for placement in resolved.placements
+            if placement.workload.name == name and placement.cluster in clusters
+        }
+        base[name] = {**shared([*each.values(), *here.values()]), "enabled": False}
         for shape, full in each.items():
             shapes.setdefault(shape, {})[name] = added(base[name], full)
-    return Values(base, dict(sorted(shapes.items())))
+        for cluster, full in here.items():
+            clusters[cluster][name] = added(base[name], full)
+    return Values(base, dict(sorted(shapes.items())), clusters)
 
 
 def _schema(names: Sequence[str]) -> str:

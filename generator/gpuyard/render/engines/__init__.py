@@ -4,6 +4,7 @@ Another engine is its module, its line here and its member of stack.Engine.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from gpuyard.catalogue.platform import Release
@@ -20,8 +21,13 @@ class Engine(Protocol):
     def release(self, release: Release) -> list[dict[str, Any]]:
         """The objects by which it installs a chart of the platform."""
 
-    def cluster(self, resolved: Resolved, cluster: str) -> Mapping[str, list[dict[str, Any]]]:
-        """The entry point of a cluster: the objects of clusters/<cluster>, by file name."""
+    def cluster(
+        self, resolved: Resolved, cluster: str, folders: Mapping[PurePosixPath, PurePosixPath]
+    ) -> Mapping[str, list[dict[str, Any]]]:
+        """The entry point of a cluster: the objects of clusters/<cluster>, by file name.
+
+        `resolved` is as this cluster has it, and so is each folder that stands in `folders` by that of all clusters.
+        """
 
     def needs(self) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""
@@ -29,8 +35,11 @@ class Engine(Protocol):
     def git_secret(self, repository: stack.Repository) -> tuple[str, ...]:
         """The keys of the Secret by which it reads the repository, in its own namespace."""
 
-    def commands(self, stack: stack.Stack, cluster: str) -> Iterator[str]:
-        """The arguments of kubectl that let a cluster follow the repository, in order."""
+    def commands(self, stack: stack.Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
+        """The arguments of kubectl that let a cluster follow the repository, in order.
+
+        `kustomized`: clusters/<cluster> has a kustomization.yaml that says what of it is the entry point.
+        """
 
 
 ENGINES: Mapping[stack.Engine, Engine] = {stack.Engine.FLUX: flux}

@@ -1,6 +1,7 @@
 """What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard import tree
@@ -12,6 +13,10 @@ from gpuyard.resolve import Resolved, Workload
 __all__ = ["cluster", "commands", "git_secret", "needs", "release"]
 
 Object = dict[str, Any]
+Folders = Mapping[PurePosixPath, PurePosixPath]
+
+_COMMON: Folders = {}
+"""A cluster that has no folders of its own."""
 
 _NAMESPACE = Engine.FLUX.namespace
 _VERSION = "2.8"
@@ -41,14 +46,14 @@ def release(release: Release) -> list[Object]:
     ]
 
 
-def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
     here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
-    models = [each for workload in here for each in _inference(stack, workload)]
+    models = [each for workload in here for each in _inference(stack, workload, folders)]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
-        "platform.yaml": _platform(stack, resolved.releases),
+        "platform.yaml": _platform(stack, resolved.releases, folders),
         **({"inference.yaml": models} if models else {}),
     }
 
@@ -67,9 +72,9 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
 
 
-def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+def commands(_stack: Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply -f {tree.cluster(cluster)}"
+    yield f"apply {'-k' if kustomized else '-f'} {tree.cluster(cluster)}"
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -110,7 +115,7 @@ def _entry(stack: Stack, cluster: str) -> Object:
     return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
 
 
-def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
+def _platform(stack: Stack, releases: Iterable[Release], folders: Folders) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
     objects: list[Object] = []
     before: list[str] = []
@@ -119,7 +124,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
         kustomization = _kustomization(
             stack,
             f"platform-{layer}",
-            f"./{tree.platform(layer)}",
+            f"./{folders.get(common := tree.platform(layer), common)}",
             after=before,
             timeout=_LAYER_TIMEOUT,
             # Custom resources go with their definitions: those are never pruned.
@@ -176,7 +181,7 @@ def _any(health: Health, status: str) -> str:
     return f"status.conditions.exists(c, c.type == '{health.condition}' && c.status {status})"
 
 
-def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
+def _inference(stack: Stack, workload: Workload, folders: Folders) -> Iterator[Object]:
     """A blueprint of its own, so that one bad model blocks nothing else; before it, what comes first of it.
 
     Flux waits for a Job until it is complete, and applies what depends on it only at the same commit.
@@ -184,17 +189,19 @@ def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
     name, after = f"{tree.SERVERS}-{workload.name}", [f"platform-{Layer.CONFIGS}"]
     if workload.first:
         first = f"{name}-{tree.WEIGHTS}"
-        yield _part(stack, workload, first, tree.WEIGHTS, after=after, timeout=workload.first.sync_timeout)
+        folder = tree.overlay(workload.shape.name, workload.name, tree.WEIGHTS)
+        timeout = workload.first.sync_timeout
+        yield _part(stack, first, folders.get(folder, folder), after=after, timeout=timeout)
         after = [*after, first]
-    kustomization = _part(stack, workload, name, after=after, timeout=workload.sync_timeout)
+    folder = tree.overlay(workload.shape.name, workload.name)
+    kustomization = _part(stack, name, folders.get(folder, folder), after=after, timeout=workload.sync_timeout)
     if workload.health:
         kustomization["spec"]["healthCheckExprs"] = _expressions(workload.health)
     yield kustomization
 
 
-def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after: Iterable[str], timeout: int) -> Object:
-    path = f"./{tree.overlay(workload.shape.name, workload.name, part)}"
-    kustomization = _kustomization(stack, name, path, after=after, timeout=f"{timeout}s")
+def _part(stack: Stack, name: str, folder: PurePosixPath, *, after: Iterable[str], timeout: int) -> Object:
+    kustomization = _kustomization(stack, name, f"./{folder}", after=after, timeout=f"{timeout}s")
     kustomization["spec"]["targetNamespace"] = stack.namespace
     return kustomization
 

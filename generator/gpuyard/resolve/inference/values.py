@@ -16,6 +16,7 @@ from gpuyard.resolve.site import Site
 __all__ = ["CHART", "values"]
 
 CHART = "vllm"
+_ZONE = "topology.kubernetes.io/zone"
 _PART_OF, _MANAGED_BY = "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"
 
 Values = dict[str, Any]
@@ -155,7 +156,8 @@ def _placement(server: Server, site: Site) -> Values:
     shape, scheduling = server.shape, site.stack.scheduling
     priority = server.spec.priority_class or scheduling.priority_class
     types = {"key": shape.instance_type_label, "operator": "In", "values": list(server.nodes)}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [types]}]}
+    zones = [{"key": _ZONE, "operator": "In", "values": list(site.zones)}] if site.zones else []
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [types, *zones]}]}
     return {
         "tolerations": [{"key": shape.taint.key, "operator": "Exists"}],
         "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
