@@ -154,6 +154,7 @@ COMPUTED: Mapping[str, str] = {
     "download.timeoutSeconds": "1800 to 86400, see storage.py",
     "download.adapters[].id": "in the table",
     "download.adapters[].revision": "40 hexadecimal digits: a copied adapter without a commit is refused",
+    "scripts.configMap": "the stack's name, of 63 characters at most, and -scripts; the name of a ConfigMap has room for 253",
     "drain.preStopSeconds": "15",
     "drain.marginSeconds": "15",
     **dict.fromkeys(

@@ -70,7 +70,8 @@ def objects(values: Values, *, name: str = "release", namespace: str = "inferenc
 
 def _prefix(obj: Mapping[str, Any]) -> str:
     component = obj["metadata"].get("labels", {}).get("app.kubernetes.io/component", "extra")
-    return f"{component}-" if component in {"download", "test", "extra"} else ""
+    other = component in {"download", "test", "extra"} and obj["kind"] != "PersistentVolumeClaim"
+    return f"{component}-" if other else ""
 
 
 def pod(values: Values) -> dict[str, Any]:

@@ -29,7 +29,7 @@ resources: {{ .Values.gpu.resource }} is set by gpu.count; remove it here
 {{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "initContainers" "extraContainers")
   "taken" (list "vllm" "await-weights" "api-key")) }}
 {{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "extraVolumes")
-  "taken" (list "cache" "tmp" "home" "shm" "config" "api-key" "hf-token" "bucket" "weights")) }}
+  "taken" (list "cache" "tmp" "home" "shm" "config" "api-key" "hf-token" "bucket" "weights" "scripts")) }}
 {{- include "vllm.checkTaken" (dict "field" "mountPath" "items" (pick .Values "extraVolumeMounts")
   "taken" (list "/cache" "/tmp" "/home/vllm" "/dev/shm" "/etc/vllm" "/etc/hf" "/etc/bucket" "/models")) }}
 {{- end }}

@@ -44,8 +44,7 @@
 {{- define "vllm.downloadTemplate" -}}
 metadata:
   labels:
-    {{- include "vllm.downloadSelectorLabels" . | nindent 4 }}
-    {{- include "vllm.moreLabels" (dict "root" . "component" "download") | nindent 4 }}
+    {{- include "vllm.labels" (dict "root" . "component" "download") | nindent 4 }}
 spec:
   restartPolicy: OnFailure
   serviceAccountName: {{ include "vllm.downloadServiceAccountName" . | quote }}
@@ -67,14 +66,7 @@ spec:
   {{- end }}
   containers:
     - name: download
-      image: {{ include "vllm.image" . | quote }}
-      imagePullPolicy: {{ include "vllm.pullPolicy" . }}
-      command:
-        - python3
-        - -I
-        - -c
-        - |
-          {{- include "vllm.code" (dict "root" . "file" "download") | nindent 10 }}
+      {{- include "vllm.script" (dict "root" . "file" "download" "resources" .Values.download.resources) | nindent 6 }}
       args:
         - {{ include "vllm.downloadList" . | quote }}
         - {{ .Values.download.format | quote }}
@@ -87,11 +79,6 @@ spec:
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      resources:
-        {{- toYaml .Values.download.resources | nindent 8 }}
-      securityContext:
-        {{- include "vllm.readOnlyContext" . | nindent 8 }}
-      terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
         - name: cache
           mountPath: /cache
@@ -99,6 +86,7 @@ spec:
           mountPath: /tmp
         - name: home
           mountPath: /home/vllm
+        {{- include "vllm.scriptsMount" . | indent 8 }}
         {{- if .Values.model.token.secret }}
         - name: hf-token
           mountPath: /etc/hf
@@ -113,6 +101,7 @@ spec:
       emptyDir:
         sizeLimit: {{ $.Values.scratch.size | quote }}
     {{- end }}
+    {{- include "vllm.scriptsVolume" . | indent 4 }}
     {{- if .Values.model.token.secret }}
     {{- include "vllm.secretVolume" (dict "name" "hf-token" "from" .Values.model.token "file" "token") | nindent 4 }}
     {{- end }}

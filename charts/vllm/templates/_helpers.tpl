@@ -34,33 +34,24 @@
 {{- default (include "vllm.fullname" .) .Values.model.servedName }}
 {{- end }}
 
-{{- /* Never changes after the first install: a Deployment's selector can't. */}}
+{{- /* Whose pods they are; never changes after the first install, for a Deployment's selector can't. Those of the Job
+       (component download) and of the test must not be selected by the server's Service. Takes root and component. */}}
 {{- define "vllm.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "vllm.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/name: {{ list (include "vllm.name" .root) .component | compact | join "-" | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end }}
 
-{{- /* The download Job's pods must not be selected by the server's Service. */}}
-{{- define "vllm.downloadSelectorLabels" -}}
-app.kubernetes.io/name: {{ printf "%s-download" (include "vllm.name" .) | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-{{- end }}
-
-{{- /* Labels besides the selector's. Takes root, component and, for some kinds, more labels, which win. */}}
-{{- define "vllm.moreLabels" -}}
-{{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
-{{- $own := dict "app.kubernetes.io/component" .component "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
-{{- toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
-{{- end }}
-
+{{- /* Takes root and, but for the server's objects, component; for some kinds more labels, which win. */}}
 {{- define "vllm.labels" -}}
-{{ include "vllm.selectorLabels" .root }}
-{{ include "vllm.moreLabels" . }}
+{{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
+{{- $own := dict "app.kubernetes.io/component" (.component | default "server") "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
+{{- include "vllm.selectorLabels" . }}
+{{ toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
 {{- end }}
 
-{{- /* Name, labels and annotations of an object. Takes what vllm.labels takes and, for some kinds, annotations. */}}
+{{- /* Name, labels and annotations of an object. Takes what vllm.labels takes, a name of its own and annotations. */}}
 {{- define "vllm.metadata" -}}
-name: {{ include "vllm.fullname" .root | quote }}
+name: {{ .name | default (list (include "vllm.fullname" .root) .component | compact | join "-") | quote }}
 labels:
   {{- include "vllm.labels" . | nindent 2 }}
 {{- with .annotations }}
@@ -111,23 +102,6 @@ resources:
 {{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
 {{- end }}
 
-{{- /* A container without a GPU that runs one of files/: all but its name, arguments and mounts. Takes root and file. */}}
-{{- define "vllm.script" -}}
-image: {{ include "vllm.image" .root | quote }}
-imagePullPolicy: {{ include "vllm.pullPolicy" .root }}
-command:
-  - python3
-  - -I
-  - -c
-  - |
-    {{- include "vllm.code" . | nindent 4 }}
-resources:
-  {{- toYaml .root.Values.init.resources | nindent 2 }}
-securityContext:
-  {{- include "vllm.readOnlyContext" .root | nindent 2 }}
-terminationMessagePolicy: FallbackToLogsOnError
-{{- end }}
-
 {{- /* What holds for every pod. */}}
 {{- define "vllm.podSpec" -}}
 automountServiceAccountToken: false
@@ -138,11 +112,4 @@ securityContext:
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- end }}
-
-{{- /* A file of Python without what only its readers need: docstrings, comments, empty lines. Takes root and file. */}}
-{{- define "vllm.code" -}}
-{{- $text := .root.Files.Get (printf "files/%s.py" .file) }}
-{{- $text = regexReplaceAll "(?ms)^ *\"\"\".*?\"\"\"\n" $text "" }}
-{{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim }}
 {{- end }}

@@ -22,7 +22,7 @@ def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: C
         **servers.files(resolved, charts, values),
         **umbrella.files(resolved, values),
         **kustomize.files(resolved, helm, cache),
-        **layers.files(resolved),
-        **clusters.files(resolved, helm, cache),
+        **layers.files(resolved, charts),
+        **clusters.files(resolved, charts, helm, cache),
         **readme.files(resolved),
     }

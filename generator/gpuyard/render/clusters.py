@@ -1,7 +1,7 @@
 """clusters/<cluster>/: the entry point of each, and, where a cluster differs, the third level above the overlays."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,11 +21,13 @@ Object = Mapping[str, Any]
 _KUSTOMIZATION = "kustomization.yaml"
 
 
-def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
+def files(resolved: Resolved, charts: layers.Charts, helm: Helm, cache: Cache) -> Tree:
     """Of every cluster."""
     tree: Tree = {}
     for name in (each.name for each in resolved.stack.clusters):
-        levels = _levels(resolved, name, helm, cache) if name in resolved.own else {}
+        levels = {}
+        if name in resolved.own:
+            levels = {**_platform(resolved, name, charts), **_workloads(resolved, name, helm, cache)}
         for folder in levels.values():
             tree.update(folder)
         tree.update(_entry(resolved, name, {common: _folder(found) for common, found in levels.items()}))
@@ -43,44 +45,40 @@ def _entry(resolved: Resolved, name: str, folders: Mapping[PurePosixPath, PurePo
     return tree
 
 
-def _levels(resolved: Resolved, name: str, helm: Helm, cache: Cache) -> dict[PurePosixPath, Tree]:
-    """The third level of a cluster: by the folder that each stands for."""
-    found = dict(_platform(resolved, name))
-    for placement in resolved.placements:
-        if placement.cluster == name and placement.own:
-            found.update(_workload(resolved, placement, helm, cache))
-    return {common: tree for common, tree in found.items() if tree}
-
-
-def _platform(resolved: Resolved, name: str) -> Iterator[tuple[PurePosixPath, Tree]]:
-    header = HEADER.format(source="stack.yaml")
-    before, after = layers.content(resolved), layers.content(resolved.at(name))
+def _platform(resolved: Resolved, name: str, charts: layers.Charts) -> dict[PurePosixPath, Tree]:
+    """The layers that a cluster has differently, by the folder that each stands for."""
+    header, found = HEADER.format(source="stack.yaml"), {}
+    before, after = layers.content(resolved, charts), layers.content(resolved.at(name), charts)
     for layer, content in after.items():
-        changes = between(_all(before.get(layer, {})), _all(content))
-        common = platform(layer)
-        yield common, _level(own_platform(name, layer), common if before.get(layer) else None, changes, header)
+        changes, common = between(_all(before.get(layer, {})), _all(content)), platform(layer)
+        if changes:
+            below = common if before.get(layer) else None
+            found[common] = _level(own_platform(name, layer), below, changes, header)
+    return found
 
 
 def _all(content: Mapping[str, Sequence[Object]]) -> list[Object]:
     return [obj for objects in content.values() for obj in objects]
 
 
-def _workload(
-    resolved: Resolved, placement: Placement, helm: Helm, cache: Cache
-) -> Iterator[tuple[PurePosixPath, Tree]]:
-    here = placement.workload
-    common = next(each for each in resolved.workloads if (each.name, each.shape) == (here.name, here.shape))
-    if common.values == here.values:
-        return
-    question = _question(resolved, placement, common, helm)
-    answers = cache.read([question])
-    if question in answers:
-        found = {part: _read(tree) for part, tree in json.loads(answers[question]).items()}
-    else:
-        found = _parts(resolved, placement, common, helm)
-        cache.write({question: json.dumps({part: _written(tree) for part, tree in found.items()}).encode()})
-    for part, tree in found.items():
-        yield overlay(here.shape.name, here.name, part), tree
+def _workloads(resolved: Resolved, name: str, helm: Helm, cache: Cache) -> dict[PurePosixPath, Tree]:
+    """The parts of blueprints that a cluster has differently, by the folder that each stands for."""
+    found: dict[PurePosixPath, Tree] = {}
+    commons = {(each.name, each.shape.name): each for each in resolved.workloads}
+    for placement in resolved.placements:
+        here = placement.workload
+        common = commons[here.name, here.shape.name]
+        if placement.cluster != name or common.values == here.values:
+            continue
+        question = _question(resolved, placement, common, helm)
+        answers = cache.read([question])
+        if question in answers:
+            parts = {part: _read(tree) for part, tree in json.loads(answers[question]).items()}
+        else:
+            parts = _parts(resolved, placement, common, helm)
+            cache.write({question: json.dumps({part: _written(tree) for part, tree in parts.items()}).encode()})
+        found.update({overlay(here.shape.name, here.name, part): tree for part, tree in parts.items()})
+    return found
 
 
 def _question(resolved: Resolved, placement: Placement, common: Workload, helm: Helm) -> bytes:
@@ -102,8 +100,8 @@ def _parts(resolved: Resolved, placement: Placement, common: Workload, helm: Hel
     for part in ("", WEIGHTS):
         before, after = (_part(each, objects, part) for each, objects in zip(both, rendered, strict=True))
         below = overlay(common.shape.name, common.name, part) if before else None
-        folder = own(placement.cluster, common.name, part)
-        found[part] = _level(folder, below, between(before, after), header) if after else {}
+        if after and (changes := between(before, after)):
+            found[part] = _level(own(placement.cluster, common.name, part), below, changes, header)
     return found
 
 
@@ -113,9 +111,7 @@ def _part(workload: Workload, objects: Sequence[Object], part: str) -> list[Obje
 
 
 def _level(folder: PurePosixPath, below: PurePosixPath | None, changes: Changes, header: str) -> Tree:
-    """A folder of what changes on top of another; none where nothing does."""
-    if not changes:
-        return {}
+    """A folder of what changes on top of another, or of new objects alone."""
     steps = {id(obj): each for obj, each in changes.changed}
     named = by_file([*changes.added, *(obj for obj, _ in changes.changed)])
     added = sorted(file for file, obj in named.items() if id(obj) not in steps)

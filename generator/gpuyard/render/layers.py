@@ -1,18 +1,21 @@
 """platform/: the charts of others and the namespaces, in layers; a folder per layer."""
 
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
-from gpuyard.render import dashboard, monitors, prometheusrule
+from gpuyard.render import dashboard, monitors, prometheusrule, scripts
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree, platform
 
-__all__ = ["content", "files"]
+__all__ = ["Charts", "content", "files"]
 
 Object = dict[str, Any]
+Charts = Mapping[str, Mapping[PurePosixPath, str]]
 
 _SECURITY = "pod-security.kubernetes.io"
 _STRICTEST = "restricted"
@@ -23,18 +26,18 @@ _KEEP = {
 }
 
 
-def files(resolved: Resolved) -> Tree:
-    """platform/<layer>/."""
+def files(resolved: Resolved, charts: Charts) -> Tree:
+    """platform/<layer>/; `charts` are ours, whose scripts the models' pods run."""
     tree: Tree = {}
     header = HEADER.format(source="stack.yaml")
-    for layer, found in content(resolved).items():
+    for layer, found in content(resolved, charts).items():
         for file, objects in found.items():
             tree[platform(layer) / file] = header + yamlio.dump(*objects)
         tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(found))
     return tree
 
 
-def content(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
+def content(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
     layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
@@ -51,6 +54,7 @@ def content(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
         "alerts.yaml": prometheusrule.objects(resolved),
         "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
+        **({"scripts.yaml": mounted} if (mounted := scripts.objects(resolved, charts)) else {}),
     }
     return layers
 

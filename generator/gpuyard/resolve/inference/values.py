@@ -44,6 +44,7 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
         "cache": _cache(server, site),
         **download.values(server, shapes),
+        **_scripts(server, site),
         "budget": {"startSeconds": server.budget.start, "scheduleSeconds": server.budget.schedule},
         "drain": {
             "preStopSeconds": server.budget.pre_stop,
@@ -129,6 +130,13 @@ def _cache(server: Server, site: Site) -> Values:
         return {"kind": "emptyDir", **size}
     # A class that isn't named has been reported.
     return {"kind": cache.kind, **size, "storageClassName": site.stack.storage.get(cache.kind, "")}
+
+
+def _scripts(server: Server, site: Site) -> Values:
+    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key."""
+    if not (server.download_seconds or server.spec.expose.api_key):
+        return {}
+    return {"scripts": {"configMap": f"{site.stack.name}-scripts"}}
 
 
 def _scaling(server: Server, site: Site) -> Values:
