@@ -220,7 +220,7 @@ def test_forged_placements_only_make_words(repository: Path) -> None:
     result = run("compile", repository, "-o", "json")
     data = json.loads(result.stdout)
     message = "ghost is deleted from phx"
-    assert data["consequences"] == [{"cluster": "phx", "blueprint": "ghost", "message": message}]
+    assert data["consequences"] == [{"cluster": "phx", "blueprint": "ghost", "message": message, "effect": "removed"}]
     assert data["notes"][-1] == message
     assert git(repository, "show", "--name-only", "--format=", "HEAD") == str(LOCK)
     assert (repository / LOCK).read_text(encoding="utf-8") == before

@@ -1,9 +1,9 @@
 """The job on one page: what the command line calls, and whatever else previews or makes a change.
 
-    project = load(directory)        1 load: the only step that reads the user's files
-    compiled = compile(project)      2 resolve, 3 render: pure
-    what = plan(compiled, place)     what would change there, as data; reads the place and writes nothing
-    execute(what, snapshot)          4 commit
+    project = load(directory)                    1 load: the only step that reads the user's files
+    compiled = compile(project, running(place))  2 resolve, 3 render: pure
+    what = plan(compiled, place)                 what would change there, as data; reads it and writes nothing
+    execute(what, snapshot)                      4 commit
 
 `is_current(project, place)` says by the lock that is there whether all but the first can be left out.
 """
@@ -20,13 +20,24 @@ from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
-from gpuyard.resolve import Resolved, Workload, resolve
+from gpuyard.resolve import NOTHING_RUNS, Resolved, Workload, resolve
 from gpuyard.review.claims import refusals
 from gpuyard.review.departures import departures
-from gpuyard.review.placed import Claim, Placed, Placements
+from gpuyard.review.placed import Claim, Placed, Placements, Running
 from gpuyard.tree import Tree
 
-__all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan", "remembered"]
+__all__ = [
+    "Compiled",
+    "Plan",
+    "compile",
+    "execute",
+    "is_current",
+    "load",
+    "placements_of",
+    "plan",
+    "remembered",
+    "running",
+]
 
 _DIGEST = "Input-Digest"
 """The trailer by which a generated commit is known: it can be made again from its parent."""
@@ -57,9 +68,14 @@ def remembered() -> Cache:
     return open_cache(own_digest())
 
 
-def compile(project: Project, cache: Cache = NOTHING) -> Compiled:
+def running(place: Place) -> Running:
+    """What the clusters that follow a place have."""
+    return Running(placements=_lock(place).placements)
+
+
+def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(project)
+    resolved = resolve(project, running)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
 

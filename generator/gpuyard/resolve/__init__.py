@@ -13,12 +13,15 @@ from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
+from gpuyard.review.placed import Running
 
-__all__ = ["Placement", "Refusal", "Resolved", "Workload", "resolve"]
+__all__ = ["NOTHING_RUNS", "Placement", "Refusal", "Resolved", "Workload", "resolve"]
+
+NOTHING_RUNS = Running()
 
 
-def resolve(project: Project) -> Resolved:
-    """Everything that follows from the user's files; InputError with every problem found."""
+def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
+    """Everything that follows from the user's files and what runs today; InputError with every problem found."""
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
@@ -32,12 +35,9 @@ def resolve(project: Project) -> Resolved:
         for blueprint in project.blueprints
         for result in KINDS[blueprint.kind].workloads(blueprint, site, problems)
     ]
-    found: dict[str, dict[str, Workload]] = {blueprint.name: {} for blueprint in project.blueprints}
-    for result in results:
-        if isinstance(result, Workload):
-            found[result.name][result.shape.name] = result
     workloads = tuple(result for result in results if isinstance(result, Workload))
-    placed = placements.place(project, found, problems)
+    refused = tuple(result for result in results if isinstance(result, Refusal))
+    placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)
     placements.check_gpus(project, differing.placements, problems)
     if problems.found:
@@ -45,7 +45,7 @@ def resolve(project: Project) -> Resolved:
     whole = Resolved(
         stack=stack,
         workloads=workloads,
-        refusals=tuple(result for result in results if isinstance(result, Refusal)),
+        refusals=refused,
         placements=differing.placements,
         releases=platform,
         gpu_resources=tuple(

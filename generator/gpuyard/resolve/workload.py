@@ -8,7 +8,7 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Cluster, Stack
 
 __all__ = ["Fact", "First", "KeyUse", "Needs", "Own", "Placement", "Reach", "Refusal", "Resolved", "Volume", "Workload"]
 
@@ -131,6 +131,10 @@ class Workload:
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
 
+    def runs_on(self, cluster: Cluster) -> bool:
+        """Whether a cluster has a node that it fits on."""
+        return bool(set(cluster.shapes.get(self.shape.name, ())) & set(self.nodes))
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -139,6 +143,8 @@ class Refusal:
     blueprint: str
     shape: str
     reason: str
+    path: tuple[str, ...] = ("spec", "model")
+    """Of what decided it in the blueprint, as far as that is one key."""
 
 
 @dataclass(frozen=True, slots=True)

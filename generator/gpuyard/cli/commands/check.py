@@ -19,10 +19,11 @@ def command(directory: Path, as_json: bool) -> None:
     Nothing is written.
     """
     from gpuyard.cli.report import as_data, as_lines
-    from gpuyard.project.load import load
+    from gpuyard.commit.directory import Directory
+    from gpuyard.pipeline import load, running
     from gpuyard.resolve import resolve
 
-    resolved = resolve(load(directory))
+    resolved = resolve(load(directory), running(Directory(directory)))
     if as_json:
         emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
         return

@@ -65,7 +65,7 @@ def command(
             _unchanged(snapshot, as_json)
             return
         progress("rendering")
-        compiled = pipeline.compile(project, cache)
+        compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
         plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
@@ -130,8 +130,9 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
 
     project = pipeline.load(directory)
     progress("rendering")
-    compiled = pipeline.compile(project)
-    plan = pipeline.plan(compiled, Directory(directory))
+    place = Directory(directory)
+    compiled = pipeline.compile(project, pipeline.running(place))
+    plan = pipeline.plan(compiled, place)
     check_current(plan)
     if as_json:
         branch = project.stack.repository.branch
