@@ -68,10 +68,11 @@ def _namespace(name: str, level: str) -> Object:
 
 def _quota(resolved: Resolved) -> Object:
     """The stack's limit, held by the cluster too, whatever the shapes call their GPUs."""
-    most = str(resolved.stack.policy.max_gpus)
+    stack = resolved.stack
+    most = str(stack.policy.max_gpus)
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "gpus", "namespace": resolved.stack.namespace},
+        "metadata": {"name": stack.named("gpus"), "namespace": stack.namespace},
         "spec": {"hard": {f"requests.{name}": most for name in resolved.gpu_resources}},
     }

@@ -6,7 +6,7 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, releases, stackrules
+from gpuyard.resolve import names, placements, pulls, releases, stackrules
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -24,8 +24,8 @@ def resolve(project: Project) -> Resolved:
     platform = releases.releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
-    names = frozenset(blueprint.name for blueprint in project.blueprints)
-    site = Site(stack, _available(stack, shapes), project.digests, names)
+    blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
+    site = Site(stack, _available(stack, shapes), project.digests, blueprints)
     results = [
         result
         for blueprint in project.blueprints
@@ -36,6 +36,7 @@ def resolve(project: Project) -> Resolved:
         if isinstance(result, Workload):
             found[result.name][result.shape.name] = result
     workloads = tuple(result for result in results if isinstance(result, Workload))
+    names.check(stack, workloads, problems)
     placed = placements.place(project, found, problems)
     servers = tuple(dict.fromkeys(workload.image for workload in workloads))
     if problems.found:

@@ -115,10 +115,11 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
     objects: list[Object] = []
     before: list[str] = []
     for layer in PLATFORM:
+        name = stack.named(tree.PLATFORM, layer)
         inside = [release for release in releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
-            f"platform-{layer}",
+            name,
             f"./{tree.platform(layer)}",
             after=before,
             timeout=_LAYER_TIMEOUT,
@@ -134,7 +135,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
             ]
             kustomization["spec"]["healthCheckExprs"] = _expressions(health)
         objects.append(kustomization)
-        before = [f"platform-{layer}"]
+        before = [name]
     return objects
 
 
@@ -181,9 +182,9 @@ def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
 
     Flux waits for a Job until it is complete, and applies what depends on it only at the same commit.
     """
-    name, after = f"{tree.SERVERS}-{workload.name}", [f"platform-{Layer.CONFIGS}"]
+    name, after = stack.named(tree.SERVERS, workload.name), [stack.named(tree.PLATFORM, Layer.CONFIGS)]
     if workload.first:
-        first = f"{name}-{tree.WEIGHTS}"
+        first = stack.named(tree.SERVERS, workload.name, tree.WEIGHTS)
         yield _part(stack, workload, first, tree.WEIGHTS, after=after, timeout=workload.first.sync_timeout)
         after = [*after, first]
     kustomization = _part(stack, workload, name, after=after, timeout=workload.sync_timeout)

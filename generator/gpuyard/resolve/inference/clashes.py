@@ -122,8 +122,9 @@ def _twice(path: Path, name: str, seen: Mapping[str, str], message: str) -> Iter
 def _objects(objects: Iterable[Values], site: Site) -> Iterator[Breach]:
     """What would replace another object, or land where nobody looks for it."""
     stack = site.stack
-    own = ("ResourceQuota/gpus", f"ConfigMap/{stack.name}-dashboard", f"PrometheusRule/{stack.name}-alerts")
-    taken = dict.fromkeys(own, "the stack")
+    named = {"ResourceQuota": stack.named("gpus")}
+    named |= {"ConfigMap": f"{stack.name}-dashboard", "PrometheusRule": f"{stack.name}-alerts"}
+    taken = {f"{kind}/{name}": "the stack" for kind, name in named.items()}
     for index, each in enumerate(objects):
         path: Path = ("extraObjects", index)
         kind, metadata = each["kind"], each["metadata"]
