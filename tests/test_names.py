@@ -118,7 +118,7 @@ def test_clusters_of_before_keep_their_names(tmp_path: Path, plain: Compiled, pr
 
 def test_and_those_of_now_theirs(tmp_path: Path, plain: Compiled, prefixed: Compiled) -> None:
     write_tree(tmp_path, dict(plan(prefixed, Directory(tmp_path)).written))
-    with pytest.raises(InputError, match=r"know demo-platform-configs, .* keep their names with `names: stack` in spec"):
+    with pytest.raises(InputError, match=r"know demo-platform-configs, .* their names with `names: stack` in spec"):
         plan(plain, Directory(tmp_path))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpuyard.catalogue.platform import PLATFORM, Layer
+from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors, prometheusrule
 from gpuyard.render.engines import ENGINES
@@ -41,7 +41,7 @@ def files(resolved: Resolved) -> Tree:
 def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
-    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in resolved.layers}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
     made = set()
     for release in resolved.releases:

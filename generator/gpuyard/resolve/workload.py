@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
-from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.project.stack import Stack
 
@@ -162,6 +162,12 @@ class Resolved:
     """What the stack's shapes call their GPUs."""
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The platform's layers that have something in them; the last always has."""
+        charts = {release.layer for release in self.releases}
+        return tuple(layer for layer in PLATFORM if layer in charts or layer is Layer.CONFIGS)
 
     @property
     def images(self) -> tuple[Image, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
-from gpuyard.catalogue.platform import PLATFORM, Layer, Release
+from gpuyard.catalogue.platform import Layer, Release
 from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.resolve import Resolved, Workload
 
@@ -48,7 +48,7 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     models = [each for workload in here for each in _inference(stack, workload)]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
-        "platform.yaml": _platform(stack, resolved.releases),
+        "platform.yaml": _platform(resolved),
         **({"inference.yaml": models} if models else {}),
     }
 
@@ -110,13 +110,14 @@ def _entry(stack: Stack, cluster: str) -> Object:
     return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
 
 
-def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
+def _platform(resolved: Resolved) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
+    stack = resolved.stack
     objects: list[Object] = []
     before: list[str] = []
-    for layer in PLATFORM:
+    for layer in resolved.layers:
         name = stack.named(tree.PLATFORM, layer)
-        inside = [release for release in releases if release.layer is layer]
+        inside = [release for release in resolved.releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
             name,
