@@ -153,16 +153,16 @@ def test_a_layer_waits_for_the_one_before_and_models_for_all(kustomizations: Map
     after = {name: [each["name"] for each in spec.get("dependsOn", [])] for name, spec in kustomizations.items()}
     assert after == {
         "demo": [],
-        "platform-crds": [],
-        "platform-controllers": ["platform-crds"],
-        "platform-configs": ["platform-controllers"],
-        "inference-chat-weights": ["platform-configs"],
-        "inference-chat": ["platform-configs", "inference-chat-weights"],
+        "demo-platform-crds": [],
+        "demo-platform-controllers": ["demo-platform-crds"],
+        "demo-platform-configs": ["demo-platform-controllers"],
+        "demo-inference-chat-weights": ["demo-platform-configs"],
+        "demo-inference-chat": ["demo-platform-configs", "demo-inference-chat-weights"],
     }
 
 
 def test_definitions_are_never_pruned(kustomizations: Mapping[str, Object]) -> None:
-    assert {name for name, spec in kustomizations.items() if not spec["prune"]} == {"platform-crds"}
+    assert {name for name, spec in kustomizations.items() if not spec["prune"]} == {"demo-platform-crds"}
 
 
 def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Object]) -> None:
@@ -170,13 +170,13 @@ def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Obje
     waits = {name: "all" if spec.get("wait") else "named" for name, spec in kustomizations.items()}
     assert waits == {
         "demo": "named",
-        "platform-crds": "all",
-        "platform-controllers": "named",
-        "platform-configs": "all",
-        "inference-chat-weights": "all",
-        "inference-chat": "all",
+        "demo-platform-crds": "all",
+        "demo-platform-controllers": "named",
+        "demo-platform-configs": "all",
+        "demo-inference-chat-weights": "all",
+        "demo-inference-chat": "all",
     }
-    checks = kustomizations["platform-controllers"]["healthChecks"]
+    checks = kustomizations["demo-platform-controllers"]["healthChecks"]
     assert [(each["kind"], each["name"]) for each in checks] == [
         ("HelmRelease", "keda"),
         ("HelmRelease", "kube-prometheus-stack"),
@@ -188,9 +188,9 @@ def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Obje
 def test_a_model_is_waited_for_as_long_as_its_start_may_take(kustomizations: Mapping[str, Object]) -> None:
     """With one second less Flux would call a rollout failed that may still end well."""
     (placement,) = resolved(SPEC).placements
-    assert kustomizations["inference-chat"]["timeout"] == f"{placement.workload.sync_timeout}s"
-    assert kustomizations["inference-chat"]["path"] == f"./overlays/{placement.workload.shape.name}/chat"
-    assert kustomizations["inference-chat"]["targetNamespace"] == "inference"
+    assert kustomizations["demo-inference-chat"]["timeout"] == f"{placement.workload.sync_timeout}s"
+    assert kustomizations["demo-inference-chat"]["path"] == f"./overlays/{placement.workload.shape.name}/chat"
+    assert kustomizations["demo-inference-chat"]["targetNamespace"] == "inference"
 
 
 CEL = re.compile(
@@ -233,8 +233,8 @@ def test_health_is_a_condition(
 ) -> None:
     """A ScaledObject that isn't Ready has failed; an API that isn't Available yet comes with KEDA's pods."""
     for name, condition, kind, expected in (
-        ("inference-chat", "Ready", ("keda.sh/v1alpha1", "ScaledObject"), scaled),
-        ("platform-controllers", "Available", ("apiregistration.k8s.io/v1", "APIService"), served),
+        ("demo-inference-chat", "Ready", ("keda.sh/v1alpha1", "ScaledObject"), scaled),
+        ("demo-platform-controllers", "Available", ("apiregistration.k8s.io/v1", "APIService"), served),
     ):
         (expressions,) = kustomizations[name]["healthCheckExprs"]
         assert (expressions["apiVersion"], expressions["kind"]) == kind

@@ -142,8 +142,8 @@ WRONG: dict[str, tuple[str, str]] = {
         "already; give it another name",
     ),
     "an object of the stack": (
-        "  values: {extraObjects: [{apiVersion: v1, kind: ResourceQuota, metadata: {name: gpus}}]}\n",
-        "6:82: spec.values.extraObjects[0].metadata.name: ResourceQuota/gpus is an object of the stack "
+        "  values: {extraObjects: [{apiVersion: v1, kind: ResourceQuota, metadata: {name: demo-gpus}}]}\n",
+        "6:82: spec.values.extraObjects[0].metadata.name: ResourceQuota/demo-gpus is an object of the stack "
         "already; give it another name",
     ),
     "an object elsewhere": (

@@ -169,7 +169,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
     (synced,) = (
         each
         for each in yamlio.parse_manifests(tree[PurePosixPath("clusters/phx/inference.yaml")])
-        if each["metadata"]["name"] == "inference-top"
+        if each["metadata"]["name"] == "demo-inference-top"
     )
     assert (synced["spec"]["path"], synced["spec"]["timeout"]) == ("./overlays/a10/top", "600s")
     readme = tree[PurePosixPath("README.md")]

@@ -15,6 +15,7 @@ from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_lock, write_lock
 from gpuyard.commit.plan import Place, Plan, changes
+from gpuyard.commit.renamed import check_names
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
@@ -82,6 +83,7 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
 
 def plan(compiled: Compiled, place: Place, *, overwrite: bool = False) -> Plan:
     """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited."""
+    check_names(compiled.project, compiled.tree, place)
     before = _lock(place)
     after = lock_of(compiled.tree, compiled.digest, compiled.placements)
     tree = {**compiled.tree, LOCK: write_lock(after)}

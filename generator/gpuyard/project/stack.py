@@ -18,6 +18,7 @@ __all__ = [
     "Gateway",
     "Images",
     "Ingress",
+    "Names",
     "Network",
     "Platform",
     "Policy",
@@ -46,6 +47,15 @@ class Engine(StrEnum):
         member = str.__new__(cls, value)
         member._value_, member.product, member.namespace = value, product, namespace
         return member
+
+
+class Names(StrEnum):
+    """What the names of a stack's objects in an engine's namespace begin with."""
+
+    STACK = "stack"
+    """The stack's own, so that several share a cluster."""
+    PLAIN = "plain"
+    """Nothing, as before version 0.3: with another name all that such an object holds would be deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +206,7 @@ class Stack:
     engine: Engine
     version: str
     namespace: str
+    names: Names
     repository: Repository
     vllm: Vllm
     images: Images
@@ -209,6 +220,10 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+
+    def named(self, *parts: str) -> str:
+        """What an object of the stack is called where other stacks have theirs, too."""
+        return "-".join(part for part in (self.name if self.names is Names.STACK else "", *parts) if part)
 
 
 def stack_from(value: Mapping[str, Any], file: str) -> Stack:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.platform import PLATFORM, Layer
+from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors, prometheusrule, scripts
 from gpuyard.render.engines import ENGINES
@@ -40,7 +40,7 @@ def files(resolved: Resolved, charts: Charts) -> Tree:
 def content(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
-    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in resolved.layers}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
     made = set()
     for release in resolved.releases:
@@ -68,10 +68,11 @@ def _namespace(name: str, level: str) -> Object:
 
 def _quota(resolved: Resolved) -> Object:
     """The stack's limit, held by the cluster too, whatever the shapes call their GPUs."""
-    most = str(resolved.stack.policy.max_gpus)
+    stack = resolved.stack
+    most = str(stack.policy.max_gpus)
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "gpus", "namespace": resolved.stack.namespace},
+        "metadata": {"name": stack.named("gpus"), "namespace": stack.namespace},
         "spec": {"hard": {f"requests.{name}": most for name in resolved.gpu_resources}},
     }

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from gpuyard.catalogue.platform import Layer
 from gpuyard.render import prerequisites
 from gpuyard.resolve import Placement, Resolved, prometheus
 from gpuyard.resolve.workload import Reach
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["files"]
 
+_LAYERS = {
+    Layer.CRDS: "the CRDs (`platform/crds`)",
+    Layer.CONTROLLERS: "the controllers (`platform/controllers`)",
+    Layer.CONFIGS: "namespaces and limits (`platform/configs`)",
+}
 _NONE = "–"  # noqa: RUF001 - the dash that stands for nothing in every table
 
 
@@ -29,6 +35,7 @@ def files(resolved: Resolved) -> Tree:
         .render(
             stack=resolved.stack,
             placements=[_row(placement) for placement in resolved.placements],
+            layers=[_LAYERS[layer] for layer in resolved.layers],
             measured=prometheus.installed(resolved.stack.platform) is not None,
             refusals=resolved.refusals,
             described=[each for each in workloads.values() if each.description],

@@ -7,7 +7,7 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, releases, stackrules, variants
+from gpuyard.resolve import names, placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -28,14 +28,15 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     platform = releases.releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
-    names = frozenset(blueprint.name for blueprint in project.blueprints)
-    site = Site(stack, _available(stack, shapes), project.digests, names)
+    blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
+    site = Site(stack, _available(stack, shapes), project.digests, blueprints)
     results = [
         result
         for blueprint in project.blueprints
         for result in KINDS[blueprint.kind].workloads(blueprint, site, problems)
     ]
     workloads = tuple(result for result in results if isinstance(result, Workload))
+    names.check(stack, workloads, problems)
     refused = tuple(result for result in results if isinstance(result, Refusal))
     placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
-from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.project.stack import Cluster, Stack
 
@@ -202,6 +202,12 @@ class Resolved:
         for own in self.own.values():
             found += [release for release in own.releases if release not in found]
         return tuple(found)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The platform's layers that have something in them; the last always has."""
+        charts = {release.layer for release in self.releases}
+        return tuple(layer for layer in PLATFORM if layer in charts or layer is Layer.CONFIGS)
 
     @property
     def images(self) -> tuple[Image, ...]:

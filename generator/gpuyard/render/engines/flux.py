@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
-from gpuyard.catalogue.platform import PLATFORM, Layer, Release
+from gpuyard.catalogue.platform import Layer, Release
 from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.resolve import Resolved, Workload
 
@@ -53,7 +53,7 @@ def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Map
     models = [each for workload in here for each in _inference(stack, workload, folders)]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
-        "platform.yaml": _platform(stack, resolved.releases, folders),
+        "platform.yaml": _platform(resolved, folders),
         **({"inference.yaml": models} if models else {}),
     }
 
@@ -115,15 +115,17 @@ def _entry(stack: Stack, cluster: str) -> Object:
     return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
 
 
-def _platform(stack: Stack, releases: Iterable[Release], folders: Folders) -> list[Object]:
+def _platform(resolved: Resolved, folders: Folders) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
+    stack = resolved.stack
     objects: list[Object] = []
     before: list[str] = []
-    for layer in PLATFORM:
-        inside = [release for release in releases if release.layer is layer]
+    for layer in resolved.layers:
+        name = stack.named(tree.PLATFORM, layer)
+        inside = [release for release in resolved.releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
-            f"platform-{layer}",
+            name,
             f"./{folders.get(common := tree.platform(layer), common)}",
             after=before,
             timeout=_LAYER_TIMEOUT,
@@ -139,7 +141,7 @@ def _platform(stack: Stack, releases: Iterable[Release], folders: Folders) -> li
             ]
             kustomization["spec"]["healthCheckExprs"] = _expressions(health)
         objects.append(kustomization)
-        before = [f"platform-{layer}"]
+        before = [name]
     return objects
 
 
@@ -186,9 +188,9 @@ def _inference(stack: Stack, workload: Workload, folders: Folders) -> Iterator[O
 
     Flux waits for a Job until it is complete, and applies what depends on it only at the same commit.
     """
-    name, after = f"{tree.SERVERS}-{workload.name}", [f"platform-{Layer.CONFIGS}"]
+    name, after = stack.named(tree.SERVERS, workload.name), [stack.named(tree.PLATFORM, Layer.CONFIGS)]
     if workload.first:
-        first = f"{name}-{tree.WEIGHTS}"
+        first = stack.named(tree.SERVERS, workload.name, tree.WEIGHTS)
         folder = tree.overlay(workload.shape.name, workload.name, tree.WEIGHTS)
         timeout = workload.first.sync_timeout
         yield _part(stack, first, folders.get(folder, folder), after=after, timeout=timeout)
