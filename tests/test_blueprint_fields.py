@@ -61,6 +61,8 @@ class Case:
     blueprint: Spec = field(default_factory=dict)
     """Of a stack's case: the blueprint around it."""
     refused: str | None = None
+    example: Spec | None = None
+    """For docs/keys.md, where what is refused would be a poor one."""
 
 
 def h100(**override: Any) -> dict[str, Any]:
@@ -95,6 +97,7 @@ BLUEPRINT_KEYS: dict[str, Case] = {
         {"serving": {"unsafe": []}},
         {"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},
         refused="add trust-remote-code to serving.unsafe",
+        example={"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},
     ),
     "spec.shapes.*.nodes": Case(
         {"shapes": {"a10": {"nodes": ["BM.GPU.A10.4"]}}}, {"shapes": {"a10": {"nodes": ["VM.GPU.A10.2"]}}}
@@ -167,6 +170,7 @@ STACK_KEYS: dict[str, Case] = {
         {"repository": {"insecure": False}},
         {"repository": {"url": "http://git.example.com/demo", "insecure": True}},
         refused="plain http can be read and changed in transit",
+        example={"repository": {"url": "http://git.example.com/demo", "insecure": True}},
     ),
     "spec.vllm.version": Case({"vllm": {"version": "0.33.0"}}),
     "spec.vllm.image": Case({"vllm": {"image": "docker.io/acme/vllm"}}),
@@ -175,7 +179,11 @@ STACK_KEYS: dict[str, Case] = {
     "spec.images.pullSecrets[]": Case({"images": {"pullSecrets": ["ocir"]}}),
     "spec.clusters[].name": Case({"clusters": [{**CLUSTER, "name": "iad"}]}),
     "spec.clusters[].region": Case({"clusters": [{**CLUSTER, "region": "us-ashburn-1"}]}, blueprint={"model": BUCKET}),
-    "spec.clusters[].kubernetes": Case({"clusters": [{**CLUSTER, "kubernetes": "1.29"}]}, refused="1.29 is too old"),
+    "spec.clusters[].kubernetes": Case(
+        {"clusters": [{**CLUSTER, "kubernetes": "1.29"}]},
+        refused="1.29 is too old",
+        example={"clusters": [{**CLUSTER, "kubernetes": "1.35"}]},
+    ),
     "spec.clusters[].shapes.*": Case({"clusters": [{**CLUSTER, "shapes": {"a10": "BM.GPU.A10.4"}}]}),
     "spec.clusters[].blueprints.*": Case(
         {"clusters": [{**CLUSTER, "blueprints": {"chat": "a10"}}]},
@@ -215,7 +223,11 @@ STACK_KEYS: dict[str, Case] = {
     "spec.ingress.namespace": Case({"ingress": {"namespace": "other"}}, INGRESS, blueprint=EXPOSED),
     "spec.ingress.tlsSecret": Case({"ingress": {"tlsSecret": "wildcard"}}, INGRESS, blueprint=EXPOSED),
     "spec.ingress.plainHttp": Case(
-        {"ingress": {"plainHttp": False}}, INGRESS, blueprint=EXPOSED, refused="chat.example.com needs a certificate"
+        {"ingress": {"plainHttp": False}},
+        INGRESS,
+        blueprint=EXPOSED,
+        refused="chat.example.com needs a certificate",
+        example=INGRESS,
     ),
     "spec.ingress.annotations.*": Case(
         {"ingress": {"annotations": {"example.com/owner": "search"}}}, INGRESS, blueprint=EXPOSED
@@ -248,9 +260,15 @@ STACK_KEYS: dict[str, Case] = {
     "spec.alerts.thresholds.errorShare": Case({"alerts": {"thresholds": {"errorShare": 0.1}}}),
     "spec.alerts.runbookUrl": Case({"alerts": {"runbookUrl": "https://wiki.example.com"}}),
     "spec.policy.maxGpus": Case({"policy": {"maxGpus": 32}}),
-    "spec.policy.maxReplicas": Case({"policy": {"maxReplicas": 3}}, refused="spec.policy.maxReplicas of the stack, 3"),
+    "spec.policy.maxReplicas": Case(
+        {"policy": {"maxReplicas": 3}},
+        refused="spec.policy.maxReplicas of the stack, 3",
+        example={"policy": {"maxReplicas": 16}},
+    ),
     "spec.policy.registries": Case(
-        {"policy": {"registries": ["ghcr.io"]}}, refused="that is not in spec.policy.registries (ghcr.io)"
+        {"policy": {"registries": ["ghcr.io"]}},
+        refused="that is not in spec.policy.registries (ghcr.io)",
+        example={"policy": {"registries": ["docker.io/vllm", "quay.io"]}},
     ),
 }
 
@@ -336,6 +354,21 @@ def test_stack(key: str) -> None:
     case = STACK_KEYS[key]
     blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
     check((blueprint, before), (blueprint, changed(before, case.after)), case.refused)
+
+
+@pytest.mark.parametrize("key", [key for key, case in BLUEPRINT_KEYS.items() if case.refused])
+def test_the_documented_example_of_a_blueprint_compiles(key: str) -> None:
+    """Those that are not refused compile above."""
+    case = BLUEPRINT_KEYS[key]
+    assert case.example
+    assert tree(changed(BLUEPRINT, case.example), changed(STACK, case.stack))
+
+
+@pytest.mark.parametrize("key", [key for key, case in STACK_KEYS.items() if case.refused])
+def test_the_documented_example_of_a_stack_compiles(key: str) -> None:
+    case = STACK_KEYS[key]
+    assert case.example
+    assert tree(changed(BLUEPRINT, case.blueprint), changed(STACK, case.example))
 
 
 @pytest.mark.parametrize(("most", "expected"), [(8192, 8192), (16384, 16384), (40960, 16384)])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gpuyard.cli.main import cli
 from gpuyard.project.formats import schema
 from tests.conftest import ROOT
+from tools import key_docs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = cli.list_commands(click.Context(cli))
@@ -103,3 +104,8 @@ def test_shapes_command_says_what_a_pod_needs_there_and_what_several_nodes_share
     assert (h100["rdma"]["ports"], h100["rdma"]["gbps"], h100["rdma"]["virtual_functions"]) == (16, 3200, 16)
     assert h100["rdma"]["nccl"]["NCCL_IB_GID_INDEX"] == "3"
     assert h100["rdma"]["host_network_hca"].startswith("=mlx5_0,")
+
+
+def test_the_page_of_all_keys_is_that_of_the_schemas() -> None:
+    """Each has an example, which test_blueprint_fields compiles."""
+    assert key_docs.PAGE.read_text(encoding="utf-8") == key_docs.page(), "run python -m tools.key_docs"

@@ -105,6 +105,27 @@ def test_storage_that_is_used_and_no_other() -> None:
     assert all(f"the volume claim `{name}` in `inference`" in claims for name in ("weights", "kernels"))
 
 
+def test_node_pools_have_room_a_driver_and_a_tag() -> None:
+    """Left as OKE makes them, their pods stay Pending, and nothing tells why."""
+    text = needs({})
+    assert "node pools of `VM.GPU.A10.2`: a boot volume of at least 200 GB, grown by" in text
+    assert "node pools of `BM.GPU.A10.4`: a boot volume of at least 512 GB, grown by" in text
+    assert "add-on `NvidiaGpuPlugin`) and a driver of branch 580 or newer, for CUDA 13.0" in text
+    assert "tag `cluster-autoscaler/node-ephemeral-storage`" in text
+    assert "H100" not in text  # the model runs on the first shape of its cluster
+    shared = needs({"values": {"gpu": {"resource": "amd.com/gpu"}}})
+    assert "boot volume" in shared
+    assert "NVIDIA" not in shared
+
+
+def test_the_pools_of_a_stack_are_a_note() -> None:
+    notes = [each for each in resolved({}).notes if "oci-growfs" in each or "node pools" in each]
+    (note,) = notes
+    assert note.startswith("stack.yaml:")
+    assert "VM.GPU.A10.2 200 GB" in note
+    assert "BM.GPU.H100.8" in note
+
+
 def test_what_others_install() -> None:
     listener = {"gateway": {**GATEWAY["gateway"], "listener": "https"}}
     assert "Gateway `gateway/public`, whose listener `https` takes routes from the namespace `inference`" in needs(

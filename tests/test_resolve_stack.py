@@ -26,8 +26,9 @@ INGRESS = {"ingress": {"className": "nginx", "namespace": "ingress-nginx", "tlsS
 
 
 def notes(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
-    """Beside those that say which images aren't pinned; somebody may call the model, if nothing else is said."""
-    return [note for note in resolved({**CALLED, **spec}, stack).notes if "pinned" not in note]
+    """Beside those that hold everywhere: images that aren't pinned, and node pools; somebody may call the model."""
+    found = resolved({**CALLED, **spec}, stack).notes
+    return [note for note in found if "pinned" not in note and "node pools need" not in note]
 
 
 # --- limits --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
-from gpuyard.resolve import Resolved, Workload, prometheus
+from gpuyard.resolve import Resolved, Workload, nodes, prometheus
 
 __all__ = ["Key", "commands", "keys", "needs"]
 
@@ -70,7 +70,12 @@ def needs(resolved: Resolved) -> Iterator[str]:
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
     yield from ENGINES[stack.engine].needs()
-    yield "a CNI that enforces NetworkPolicy (on OKE: Calico); without one, every pod can call every model"
+    yield (
+        "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
+        "mounts are encrypted in transit, with `IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every "
+        "pod can call every model"
+    )
+    yield from nodes.needs(workloads)
     yield from _storage(stack, workloads)
     for kind, names in (
         ("PriorityClass", [workload.needs.priority_class for workload in workloads]),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import exposure, releases
+from gpuyard.resolve import exposure, nodes, releases
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Resolved
@@ -59,10 +59,12 @@ def _only(name: str, resolved: Resolved, own: Own) -> Collection[str] | None:
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:
-    """What to know about an OCI shape, where the stack names it first."""
+    """What to know about OCI shapes: of each, where the stack names it first, and of their pools."""
     stack = project.stack
-    for shape, nodes in available.values():
-        for node in nodes:
+    for shape, found in available.values():
+        for node in found:
             having = (i for i, cluster in enumerate(stack.clusters) if node.name in cluster.shapes.get(shape.name, ()))
             where = project.at(stack.file, "spec", "clusters", next(having), "shapes", shape.name)
             yield from (f"{where}: {node.name}: {warning}" for warning in node.warnings)
+    if every := [node for _, found in available.values() for node in found]:
+        yield f"{project.at(stack.file, 'spec', 'clusters')}: {nodes.brief(every)}"
