@@ -11,6 +11,7 @@ from gpuyard.doors.helm import Helm
 from gpuyard.render import layers
 from gpuyard.render.changes import Changes, between
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.labels import common_labels, without
 from gpuyard.render.overlays import by_file, kustomization
 from gpuyard.resolve import Placement, Resolved, Workload
 from gpuyard.tree import HEADER, SERVERS, WEIGHTS, Tree, cluster, overlay, own, own_platform, platform
@@ -19,6 +20,7 @@ __all__ = ["files"]
 
 Object = Mapping[str, Any]
 _KUSTOMIZATION = "kustomization.yaml"
+_NONE: Mapping[str, str] = {}
 
 
 def files(resolved: Resolved, charts: layers.Charts, helm: Helm, cache: Cache) -> Tree:
@@ -100,9 +102,18 @@ def _parts(resolved: Resolved, placement: Placement, common: Workload, helm: Hel
     for part in ("", WEIGHTS):
         before, after = (_part(each, objects, part) for each, objects in zip(both, rendered, strict=True))
         below = overlay(common.shape.name, common.name, part) if before else None
-        if after and (changes := between(before, after)):
-            found[part] = _level(own(placement.cluster, common.name, part), below, changes, header)
+        pairs = _relabelled(before, after)
+        before, after = ([without(obj, pairs) for obj in objects] for objects in (before, after))
+        changes = between(before, after)
+        if after and (pairs or changes):
+            found[part] = _level(own(placement.cluster, common.name, part), below, changes, header, pairs)
     return found
+
+
+def _relabelled(before: Sequence[Object], after: Sequence[Object]) -> dict[str, str]:
+    """Labels that all objects have, and that a cluster has otherwise, such as the version."""
+    known = common_labels(before)
+    return {name: text for name, text in common_labels(after).items() if known.get(name, text) != text}
 
 
 def _part(workload: Workload, objects: Sequence[Object], part: str) -> list[Object]:
@@ -110,7 +121,9 @@ def _part(workload: Workload, objects: Sequence[Object], part: str) -> list[Obje
     return [obj for obj in objects if bool(first and first.holds(obj)) == (part == WEIGHTS)]
 
 
-def _level(folder: PurePosixPath, below: PurePosixPath | None, changes: Changes, header: str) -> Tree:
+def _level(
+    folder: PurePosixPath, below: PurePosixPath | None, changes: Changes, header: str, labels: Mapping[str, str] = _NONE
+) -> Tree:
     """A folder of what changes on top of another, or of new objects alone."""
     steps = {id(obj): each for obj, each in changes.changed}
     named = by_file([*changes.added, *(obj for obj, _ in changes.changed)])
@@ -125,7 +138,7 @@ def _level(folder: PurePosixPath, below: PurePosixPath | None, changes: Changes,
         tree[folder / f"without-{file}"] = header + yamlio.dump({**_identity(obj), "$patch": "delete"})
         patches.append({"path": f"without-{file}"})
     up = ["/".join([".."] * len(folder.parts)) + f"/{below}"] if below else []
-    tree[folder / _KUSTOMIZATION] = header + kustomization([*up, *added], patches)
+    tree[folder / _KUSTOMIZATION] = header + kustomization([*up, *added], patches, labels)
     return tree
 
 
