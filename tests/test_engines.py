@@ -57,7 +57,7 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("toy-url", "toy-key") if repository.url.startswith("ssh") else ("toy-url",)
 
 
-def commands(stack: Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
+def commands(stack: Stack, cluster: str) -> Iterator[str]:
     yield f"--namespace toy-system label secret {stack.repository.secret} toy=repository"
     yield f"create -f clusters/{cluster}/toys.yaml"
 

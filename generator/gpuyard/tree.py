@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 __all__ = [
     "HEADER",
     "PLATFORM",
+    "SERVER",
     "SERVERS",
     "WEIGHTS",
     "Tree",
@@ -37,6 +38,8 @@ SERVERS = "inference"
 """The chart of all workloads, the release that it makes, and what an engine's names of them begin with."""
 PLATFORM = "platform"
 """The folder of the platform's layers, and what an engine's names of them begin with."""
+SERVER = "server"
+"""The folder of what a cluster changes of the rest of a workload."""
 WEIGHTS = "weights"
 """The part of a workload that comes before the rest of it: a folder in its own, and a suffix of its name."""
 
@@ -67,8 +70,8 @@ def cluster(name: str) -> PurePosixPath:
 
 
 def own(cluster: str, blueprint: str, part: str = "") -> PurePosixPath:
-    """Folder of what a cluster changes of a blueprint, where it differs from the overlay of its shape."""
-    return PurePosixPath("clusters", cluster, blueprint, part)
+    """Folder of what a cluster changes of a part of a blueprint, where it differs from the overlay of its shape."""
+    return PurePosixPath("clusters", cluster, blueprint, part or SERVER)
 
 
 def own_platform(cluster: str, layer: str) -> PurePosixPath:

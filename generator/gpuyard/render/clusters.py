@@ -40,11 +40,7 @@ def _entry(resolved: Resolved, name: str, folders: Mapping[PurePosixPath, PurePo
     """What the engine reads; `folders` are the cluster's own, by those that they stand for."""
     header, stack = HEADER.format(source="stack.yaml"), resolved.stack
     content = ENGINES[stack.engine].cluster(resolved.at(name), name, folders)
-    tree = {cluster(name) / file: header + yamlio.dump(*objects) for file, objects in content.items()}
-    if name in resolved.own:
-        # An engine that finds none builds all that is below the folder, which is the models' and the platform's own.
-        tree[cluster(name) / _KUSTOMIZATION] = header + kustomization(sorted(content))
-    return tree
+    return {cluster(name) / file: header + yamlio.dump(*objects) for file, objects in content.items()}
 
 
 def _platform(resolved: Resolved, name: str, charts: layers.Charts) -> dict[PurePosixPath, Tree]:

@@ -61,7 +61,7 @@ def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
             found.setdefault((each.namespace, each.name), []).append(each.key)
         for (namespace, name), names in found.items():
             yield f"{kubectl} --namespace {namespace} create {create(name, names)}"
-    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster, kustomized=cluster in resolved.own):
+    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
         yield f"{kubectl} {line}"
 
 

@@ -18,6 +18,7 @@ from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Own, Placement, Refusal, Workload
+from gpuyard.tree import PLATFORM
 
 __all__ = ["Variants", "resolve"]
 
@@ -51,6 +52,9 @@ def resolve(
             problems.add(project.stack.file, ("spec", "clusters", index, "name"), f"{message} name")
         for at, placement in enumerate(placed):
             if placement.cluster == cluster.name:
+                if placement.workload.name == PLATFORM:
+                    message = f"{cluster.name} differs, and has a folder of that name; give the blueprint another"
+                    problems.add(placement.workload.file, ("metadata", "name"), message)
                 found[at], notes[cluster.name, placement.workload.name] = run.placement(placement)
         run.check_hosts()
         runs.append(run.problems)

@@ -24,9 +24,10 @@ class Engine(Protocol):
     def cluster(
         self, resolved: Resolved, cluster: str, folders: Mapping[PurePosixPath, PurePosixPath]
     ) -> Mapping[str, list[dict[str, Any]]]:
-        """The entry point of a cluster: the objects of clusters/<cluster>, by file name.
+        """The entry point of a cluster: objects by their path in clusters/<cluster>.
 
         `resolved` is as this cluster has it, and so is each folder that stands in `folders` by that of all clusters.
+        Those are in clusters/<cluster>, too: what reads all of it must pass them by.
         """
 
     def needs(self) -> Iterator[str]:
@@ -35,11 +36,8 @@ class Engine(Protocol):
     def git_secret(self, repository: stack.Repository) -> tuple[str, ...]:
         """The keys of the Secret by which it reads the repository, in its own namespace."""
 
-    def commands(self, stack: stack.Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
-        """The arguments of kubectl that let a cluster follow the repository, in order.
-
-        `kustomized`: clusters/<cluster> has a kustomization.yaml that says what of it is the entry point.
-        """
+    def commands(self, stack: stack.Stack, cluster: str) -> Iterator[str]:
+        """The arguments of kubectl that let a cluster follow the repository, in order."""
 
 
 ENGINES: Mapping[stack.Engine, Engine] = {stack.Engine.FLUX: flux}

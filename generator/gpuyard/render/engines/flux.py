@@ -15,6 +15,7 @@ __all__ = ["cluster", "commands", "git_secret", "needs", "release"]
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
 
+_SYNC = "sync.yaml"
 _COMMON: Folders = {}
 """A cluster that has no folders of its own."""
 
@@ -49,13 +50,28 @@ def release(release: Release) -> list[Object]:
 def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
-    models = [each for workload in here for each in _inference(stack, workload, folders)]
-    return {
-        "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
-        "platform.yaml": _platform(resolved, folders),
-        **({"inference.yaml": models} if models else {}),
-    }
+    found = {_SYNC: [_git_repository(stack), _entry(stack, cluster)]}
+    own = any(tree.platform(layer) in folders for layer in resolved.layers)
+    found |= _file(tree.PLATFORM, _platform(resolved, folders), nested=own)
+    models: list[Object] = []
+    for workload in (each.workload for each in resolved.placements if each.cluster == cluster):
+        objects = list(_inference(stack, workload, folders))
+        if any(tree.overlay(workload.shape.name, workload.name, part) in folders for part in ("", tree.WEIGHTS)):
+            found |= _file(workload.name, objects, nested=True)
+        else:
+            models += objects
+    return found | (_file(tree.SERVERS, models) if models else {})
+
+
+def _file(name: str, objects: list[Object], *, nested: bool = False) -> Mapping[str, list[Object]]:
+    """One file, or one in a folder with others that aren't part of the entry point.
+
+    Flux builds all YAML files below a path, but of a folder with a kustomization.yaml only what that names.
+    """
+    if not nested:
+        return {f"{name}.yaml": objects}
+    kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [_SYNC]}
+    return {f"{name}/kustomization.yaml": [kustomization], f"{name}/{_SYNC}": objects}
 
 
 def needs() -> Iterator[str]:
@@ -72,9 +88,9 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
 
 
-def commands(_stack: Stack, cluster: str, *, kustomized: bool) -> Iterator[str]:
+def commands(_stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply {'-k' if kustomized else '-f'} {tree.cluster(cluster)}"
+    yield f"apply -f {tree.cluster(cluster)}"
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
