@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from gpuyard.catalogue.shippedchart import shipped_charts
@@ -15,7 +16,7 @@ from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.pipeline import placements_of
 from gpuyard.render import render
 from gpuyard.tree import Tree
-from tests.conftest import write_tree
+from tests.conftest import ROOT, write_tree
 from tests.differing import FRA, HELM, PHX, compiled, run, stack, synced
 from tests.projects import BLUEPRINT, merged, sources
 
@@ -169,6 +170,20 @@ def test_images_are_those_of_all_clusters() -> None:
     }
     assert any(name.startswith("ghcr.io/kedacore/keda:") for name in names)
     assert any(name.startswith("registry.example.com/ghcr/kedacore/keda:") for name in names)
+
+
+def test_the_example_of_the_readme_compiles() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Clusters differ")[2]
+    spec = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["spec"]
+    found, tree = compiled(INSIDE, spec)
+    told = {each.cluster: each.workload.facts["replicas"].value for each in found.placements}
+    assert told == {"production": {"min": 2, "max": 4}, "staging": {"min": 1, "max": 1}}
+    assert {each.workload.reach and each.workload.reach.outside for each in found.placements} == {
+        "https://chat.example.com/v1",
+        "https://chat.staging.example.com/v1",
+    }
+    named = {path.parts[:3] for path in tree if path.parts[0] == "clusters" and len(path.parts) > 3}
+    assert named == {(*("clusters", cluster), "chat") for cluster in told} | {("clusters", "staging", "platform")}
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ def _add_site(schema: Schema) -> None:
     settings, cluster = schema["properties"]["spec"]["properties"], schema["$defs"]["cluster"]
     for key in SITE:
         own = _partial(settings[key], schema)
-        own["description"] = f"What differs in this cluster of the stack's `{key}`; empty: it has none of it."
+        text = f"Merged over the stack's `{key}`, only in this cluster; an empty value (null) removes the stack's."
+        own["description"] = text
         schema["$defs"][f"own-{key}"] = own
         cluster["properties"][key] = {"$ref": f"#/$defs/own-{key}"}
     vllm = settings["vllm"]["properties"].items()

@@ -55,7 +55,8 @@ class ClusterProblems(Problems):
 
     def _place(self, file: str, path: Path, own: Collection[str]) -> Path:
         """The key that causes it, as far as that is known: of the placement, the only setting, or the whole cluster."""
-        if (name := self._blueprints.get(file)) in self._cluster.placed:
+        name = self._blueprints.get(file)
+        if name is not None and name in self._cluster.placed:
             where = (*self._path, "blueprints", name)
             written = self._value["blueprints"][name]
             named = next((each for each in path if each in written), None)

@@ -29,7 +29,7 @@ def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterato
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
-    common = set()
+    common: set[str] = set()
     for blueprint in project.blueprints:
         lines = (*KINDS[blueprint.kind].notes(blueprint, site), *found.get(blueprint.name, ()))
         common.update(lines)
@@ -37,8 +37,8 @@ def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterato
         yield from (line for line in lines if only is None or line in only)
     for cluster in resolved.own:
         yield from (f"{cluster}: {line}" for line in _of_stack(resolved.at(cluster)) if line not in of_stack)
-    for (cluster, _), lines in own.items():
-        yield from (f"{cluster}: {line}" for line in lines if line not in common)
+    for (cluster, _), said in own.items():
+        yield from (f"{cluster}: {line}" for line in said if line not in common)
 
 
 def _of_stack(resolved: Resolved) -> Iterator[str]:

@@ -40,8 +40,8 @@ def files(resolved: Resolved, values: Values) -> Tree:
         folder / "values.yaml": header + yamlio.dump({SERVERS: {"enabled": True}, **off}),
     }
     for name, content in values.sets.items():
-        platform = _platform(resolved, name) if name in resolved.own else {}
-        tree[folder / f"values-{name}.yaml"] = header + yamlio.dump({SERVERS: content, **platform})
+        changed = _platform(resolved, name) if name in resolved.own else {}
+        tree[folder / f"values-{name}.yaml"] = header + yamlio.dump({SERVERS: content, **changed})
     return tree
 
 

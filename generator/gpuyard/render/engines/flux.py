@@ -63,7 +63,7 @@ def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Map
     return found | (_file(tree.SERVERS, models) if models else {})
 
 
-def _file(name: str, objects: list[Object], *, nested: bool = False) -> Mapping[str, list[Object]]:
+def _file(name: str, objects: list[Object], *, nested: bool = False) -> dict[str, list[Object]]:
     """One file, or one in a folder with others that aren't part of the entry point.
 
     Flux builds all YAML files below a path, but of a folder with a kustomization.yaml only what that names.
