@@ -19,10 +19,13 @@ def command(directory: Path, as_json: bool) -> None:
     Nothing is written.
     """
     from gpuyard.cli.report import as_data, as_lines
+    from gpuyard.commit.place import check_place
     from gpuyard.project.load import load
     from gpuyard.resolve import resolve
 
-    resolved = resolve(load(directory))
+    project = load(directory)
+    resolved = resolve(project)
+    check_place(project, directory)
     if as_json:
         emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
         return

@@ -1,6 +1,7 @@
 """What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard import tree
@@ -107,7 +108,7 @@ def _git_repository(stack: Stack) -> Object:
 
 def _entry(stack: Stack, cluster: str) -> Object:
     """The Kustomization that keeps this very folder in step."""
-    return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
+    return _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
 
 
 def _platform(resolved: Resolved) -> list[Object]:
@@ -121,7 +122,7 @@ def _platform(resolved: Resolved) -> list[Object]:
         kustomization = _kustomization(
             stack,
             name,
-            f"./{tree.platform(layer)}",
+            tree.platform(layer),
             after=before,
             timeout=_LAYER_TIMEOUT,
             # Custom resources go with their definitions: those are never pruned.
@@ -195,7 +196,7 @@ def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
 
 
 def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after: Iterable[str], timeout: int) -> Object:
-    path = f"./{tree.overlay(workload.shape.name, workload.name, part)}"
+    path = tree.overlay(workload.shape.name, workload.name, part)
     kustomization = _kustomization(stack, name, path, after=after, timeout=f"{timeout}s")
     kustomization["spec"]["targetNamespace"] = stack.namespace
     return kustomization
@@ -204,7 +205,7 @@ def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after:
 def _kustomization(
     stack: Stack,
     name: str,
-    path: str,
+    path: PurePosixPath,
     *,
     timeout: str,
     after: Iterable[str] = (),
@@ -217,7 +218,7 @@ def _kustomization(
         "interval": "10m",
         "retryInterval": "30s",
         "timeout": timeout,
-        "path": path,
+        "path": f"./{stack.folder / path}",
         "prune": prune,
         "sourceRef": {"kind": "GitRepository", "name": stack.name},
         **({"wait": True} if wait else {}),
