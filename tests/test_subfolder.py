@@ -306,4 +306,4 @@ def test_no_stack_in_another(outer: str, inner: str, tmp_path: Path) -> None:
     (top / inner / ".gpuyard.lock").write_text((top / outer / ".gpuyard.lock").read_text())
     save(top)
     result = run("compile", top / outer)
-    assert (result.exit_code, "move one of them to a folder beside the other" in result.output) == (73, True)
+    assert (result.exit_code, "to a folder that is not inside the other" in result.output) == (73, True)

@@ -30,7 +30,7 @@ def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
     if other := next((each for each in sorted(locks) if nested(each, folder)), None):
         raise OutputError(
             f"{_named(folder)} and {_named(other)} of the repository are stacks, one inside the other, and could take "
-            f"each other's files for their own; move one of them to a folder beside the other"
+            f"each other's files for their own; move one of them to a folder that is not inside the other"
         )
 
 

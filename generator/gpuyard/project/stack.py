@@ -62,7 +62,11 @@ class Repository:
     path: str = ""
     """Folder of the stack in it; empty: its top."""
     secret: str | None = None
+    source: str | None = None
+    """What the engine reads it by already; None: something of the stack's own."""
     insecure: bool
+    charts: bool
+    """Whether it holds Helm charts, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,16 +19,19 @@ def command(directory: Path, as_json: bool) -> None:
     Nothing is written.
     """
     from gpuyard.cli.report import as_data, as_lines
+    from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_place
+    from gpuyard.pipeline import beside
     from gpuyard.project.load import load
     from gpuyard.resolve import resolve
 
     project = load(directory)
     resolved = resolve(project)
     check_place(project, directory)
+    notes = [*resolved.notes, *beside(resolved, Directory(directory))]
     if as_json:
-        emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
+        emit_json({"ok": True, **as_data(resolved), "notes": notes})
         return
     for line in as_lines(resolved):
         click.echo(line)
-    emit_notes(resolved.notes)
+    emit_notes(notes)

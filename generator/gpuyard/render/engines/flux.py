@@ -7,10 +7,12 @@ from typing import Any
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import Layer, Release
+from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
+__all__ = ["beside", "cluster", "commands", "git_secret", "needs", "release", "way_in"]
 
 Object = dict[str, Any]
 
@@ -48,7 +50,7 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
     models = [each for workload in here for each in _inference(stack, workload)]
     return {
-        "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
+        **({} if stack.repository.source else {"sync.yaml": [_git_repository(stack), _entry(stack, cluster)]}),
         "platform.yaml": _platform(resolved),
         **({"inference.yaml": models} if models else {}),
     }
@@ -68,9 +70,35 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
 
 
-def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+def commands(stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply -f {tree.cluster(cluster)}"
+    if not stack.repository.source:
+        yield f"apply -f {tree.cluster(cluster)}"
+
+
+def way_in(stack: Stack) -> str:
+    """How a cluster comes to follow the stack, and the other way, in Markdown."""
+    source, folder = stack.repository.source, tree.cluster("<cluster>")
+    if not source:
+        return (
+            f"The last command makes the GitRepository and the Kustomization `{stack.name}`, which from then on keep\n"
+            f"`{folder}` in step, themselves included. If Flux reads this repository already (`flux bootstrap`),\n"
+            "set `spec.repository.source` in `stack.yaml` to the name of its GitRepository before the first sync:\n"
+            "then one Kustomization of yours points to that folder. Two that apply it take its objects from each\n"
+            "other, and when one of them is deleted, so is what it has taken."
+        )
+    spec = {
+        "interval": "10m",
+        "path": f"./{stack.folder / folder}",
+        "prune": True,
+        "sourceRef": {"kind": "GitRepository", "name": source},
+    }
+    entry = _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
+    return (
+        f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
+        "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
+        f"```yaml\n{yamlio.dump(entry)}```"
+    )
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -220,7 +248,7 @@ def _kustomization(
         "timeout": timeout,
         "path": f"./{stack.folder / path}",
         "prune": prune,
-        "sourceRef": {"kind": "GitRepository", "name": stack.name},
+        "sourceRef": {"kind": "GitRepository", "name": stack.repository.source or stack.name},
         **({"wait": True} if wait else {}),
     }
     return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
