@@ -66,7 +66,8 @@ def write_tree(root: Path, tree: Tree) -> None:
 def demo_sources() -> dict[str, bytes]:
     """stack.yaml as `gpuyard init` writes it, and every shipped blueprint."""
     blueprints = {file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "blueprints").glob("*.yaml"))}
-    tree = starter("demo", "https://git.example.com/demo/gitops", catalogue().values(), blueprints)
+    repository = {"url": "https://git.example.com/demo/gitops", "branch": "main"}
+    tree = starter("demo", repository, catalogue().values(), blueprints)
     wanted = ("stack.yaml", "blueprints/")
     return {str(path): text.encode() for path, text in tree.items() if str(path).startswith(wanted)}
 

@@ -4,7 +4,7 @@ What Flux's own module writes is checked by meaning here: order, pruning, time a
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -62,6 +62,14 @@ def commands(stack: Stack, cluster: str) -> Iterator[str]:
     yield f"create -f clusters/{cluster}/toys.yaml"
 
 
+def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
+    yield from ()
+
+
+def way_in(stack: Stack) -> str:
+    return f"Toys play {stack.name}."
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All that a second engine takes: the functions above, a member, a line."""
@@ -76,7 +84,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    module = SimpleNamespace(release=release, cluster=cluster, needs=needs, git_secret=git_secret, commands=commands)
+    functions = (release, cluster, needs, git_secret, commands, beside, way_in)
+    module = SimpleNamespace(**{each.__name__: each for each in functions})
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()
     yield
@@ -110,6 +119,7 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
     for words in (
         "- Toy 1 or newer\n",
         "Toy takes over the existing\nnamespace.",
+        "Toys play demo.\n",
         "Toy then installs, in this order",
         "| toy-system | git | toy-url | reading this repository |",
         "kubectl --context phx --namespace toy-system create secret generic git "
@@ -258,4 +268,4 @@ def test_no_kind_is_judged_that_is_not_asked_for() -> None:
     [("ssh://git@host/x", ("identity", "known_hosts")), ("https://host/x", ("username", "password"))],
 )
 def test_the_keys_of_the_repository_s_secret(url: str, keys: tuple[str, ...]) -> None:
-    assert flux.git_secret(Repository(url=url, branch="main", insecure=False)) == keys
+    assert flux.git_secret(Repository(url=url, branch="main", insecure=False, charts=True)) == keys

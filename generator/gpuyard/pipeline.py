@@ -8,37 +8,30 @@
 `is_current(project, place)` says by the lock that is there whether all but the first can be left out.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
+from gpuyard.commit.entries import check_entries
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_lock, write_lock
 from gpuyard.commit.plan import Place, Plan, changes
-from gpuyard.commit.renamed import check_names
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
+from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import NOTHING_RUNS, Resolved, Workload, resolve
 from gpuyard.review.claims import refusals
 from gpuyard.review.departures import departures
 from gpuyard.review.placed import Claim, Placed, Placements, Running
-from gpuyard.tree import Tree
+from gpuyard.tree import Tree, cluster
 
-__all__ = [
-    "Compiled",
-    "Plan",
-    "compile",
-    "execute",
-    "is_current",
-    "load",
-    "placements_of",
-    "plan",
-    "remembered",
-    "running",
-]
+__all__ = ["Compiled", "Plan", "beside", "compile", "execute", "is_current", "load"]
+__all__ += ["placements_of", "plan", "remembered", "running"]
 
 _DIGEST = "Input-Digest"
 """The trailer by which a generated commit is known: it can be made again from its parent."""
@@ -83,7 +76,7 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
 
 def plan(compiled: Compiled, place: Place, *, overwrite: bool = False) -> Plan:
     """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited."""
-    check_names(compiled.project, compiled.tree, place)
+    check_entries(compiled.project, compiled.tree, place)
     before = _lock(place)
     after = lock_of(compiled.tree, compiled.digest, compiled.placements)
     tree = {**compiled.tree, LOCK: write_lock(after)}
@@ -97,9 +90,24 @@ def plan(compiled: Compiled, place: Place, *, overwrite: bool = False) -> Plan:
             *departures(before.placements, after.placements),
             *refusals(before.placements, after.placements),
         ),
-        notes=compiled.resolved.notes,
+        notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
         message=_message(compiled),
     )
+
+
+def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:
+    """What files of others do to the sync of each cluster; `tree` has ours, if they are known."""
+    engine, lock = ENGINES[resolved.stack.engine], _lock(place).files
+    known, paths = {str(path) for path in lock}, tuple(tree or lock)
+    for name in (each.name for each in resolved.stack.clusters):
+        folder = cluster(name)
+        ours = {path.relative_to(folder).parts[0] for path in paths if path.is_relative_to(folder)}
+        if name not in resolved.own:
+            ours = set(engine.cluster(resolved, name, {}))
+        foreign = [PurePosixPath(path) for path in place.below(folder) if path not in known]
+        texts = place.read(*foreign)
+        theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in foreign}
+        yield from engine.beside(resolved.stack, name, ours, theirs)
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:

@@ -22,6 +22,9 @@ class Place(Protocol):
     def read(self, *paths: PurePosixPath) -> Mapping[PurePosixPath, str]:
         """The texts of those paths that are plain files."""
 
+    def below(self, path: PurePosixPath) -> Iterable[str]:
+        """The paths of all files below that one."""
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has there."""
 

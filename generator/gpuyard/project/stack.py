@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
@@ -64,8 +65,14 @@ class Repository:
 
     url: str
     branch: str
+    path: str = ""
+    """Folder of the stack in it; empty: its top."""
     secret: str | None = None
+    source: str | None = None
+    """What the engine reads it by already; None: something of the stack's own."""
     insecure: bool
+    charts: bool
+    """Whether it holds Helm charts, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +227,11 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """Of its repository, where it lives."""
+        return PurePosixPath(self.repository.path)
 
     def named(self, *parts: str) -> str:
         """What an object of the stack is called where other stacks have theirs, too."""

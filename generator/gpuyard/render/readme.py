@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gpuyard.catalogue.platform import Layer
 from gpuyard.render import prerequisites
+from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Placement, Resolved, prometheus
 from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree
@@ -35,6 +36,7 @@ def files(resolved: Resolved) -> Tree:
         .render(
             stack=resolved.stack,
             placements=[_row(placement) for placement in resolved.placements],
+            way_in=ENGINES[resolved.stack.engine].way_in(resolved.stack),
             layers=[_LAYERS[layer] for layer in resolved.layers],
             measured=prometheus.installed(resolved.stack.platform) is not None,
             refusals=resolved.refusals,

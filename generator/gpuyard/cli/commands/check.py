@@ -20,13 +20,17 @@ def command(directory: Path, as_json: bool) -> None:
     """
     from gpuyard.cli.report import as_data, as_lines
     from gpuyard.commit.directory import Directory
-    from gpuyard.pipeline import load, running
+    from gpuyard.commit.place import check_place
+    from gpuyard.pipeline import beside, load, running
     from gpuyard.resolve import resolve
 
-    resolved = resolve(load(directory), running(Directory(directory)))
+    project, place = load(directory), Directory(directory)
+    resolved = resolve(project, running(place))
+    check_place(project, directory)
+    notes = [*resolved.notes, *beside(resolved, place)]
     if as_json:
-        emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
+        emit_json({"ok": True, **as_data(resolved), "notes": notes})
         return
     for line in as_lines(resolved):
         click.echo(line)
-    emit_notes(resolved.notes)
+    emit_notes(notes)

@@ -7,10 +7,12 @@ from typing import Any
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import Layer, Release
+from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
+__all__ = ["beside", "cluster", "commands", "git_secret", "needs", "release", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -50,7 +52,7 @@ def release(release: Release) -> list[Object]:
 def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    found = {_SYNC: [_git_repository(stack), _entry(stack, cluster)]}
+    found = {} if stack.repository.source else {_SYNC: [_git_repository(stack), _entry(stack, cluster)]}
     own = any(tree.platform(layer) in folders for layer in resolved.layers)
     found |= _file(tree.PLATFORM, _platform(resolved, folders), nested=own)
     models: list[Object] = []
@@ -88,9 +90,35 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
 
 
-def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+def commands(stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply -f {tree.cluster(cluster)}"
+    if not stack.repository.source:
+        yield f"apply -f {tree.cluster(cluster)}"
+
+
+def way_in(stack: Stack) -> str:
+    """How a cluster comes to follow the stack, and the other way, in Markdown."""
+    source, folder = stack.repository.source, tree.cluster("<cluster>")
+    if not source:
+        return (
+            f"The last command makes the GitRepository and the Kustomization `{stack.name}`, which from then on keep\n"
+            f"`{folder}` in step, themselves included. If Flux reads this repository already (`flux bootstrap`),\n"
+            "set `spec.repository.source` in `stack.yaml` to the name of its GitRepository before the first sync:\n"
+            "then one Kustomization of yours points to that folder. Two that apply it take its objects from each\n"
+            "other, and when one of them is deleted, so is what it has taken."
+        )
+    spec = {
+        "interval": "10m",
+        "path": f"./{stack.folder / folder}",
+        "prune": True,
+        "sourceRef": {"kind": "GitRepository", "name": source},
+    }
+    entry = _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
+    return (
+        f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
+        "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
+        f"```yaml\n{yamlio.dump(entry)}```"
+    )
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -128,7 +156,7 @@ def _git_repository(stack: Stack) -> Object:
 
 def _entry(stack: Stack, cluster: str) -> Object:
     """The Kustomization that keeps this very folder in step."""
-    return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
+    return _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
 
 
 def _platform(resolved: Resolved, folders: Folders) -> list[Object]:
@@ -142,7 +170,7 @@ def _platform(resolved: Resolved, folders: Folders) -> list[Object]:
         kustomization = _kustomization(
             stack,
             name,
-            f"./{folders.get(common := tree.platform(layer), common)}",
+            folders.get(common := tree.platform(layer), common),
             after=before,
             timeout=_LAYER_TIMEOUT,
             # Custom resources go with their definitions: those are never pruned.
@@ -219,7 +247,7 @@ def _inference(stack: Stack, workload: Workload, folders: Folders) -> Iterator[O
 
 
 def _part(stack: Stack, name: str, folder: PurePosixPath, *, after: Iterable[str], timeout: int) -> Object:
-    kustomization = _kustomization(stack, name, f"./{folder}", after=after, timeout=f"{timeout}s")
+    kustomization = _kustomization(stack, name, folder, after=after, timeout=f"{timeout}s")
     kustomization["spec"]["targetNamespace"] = stack.namespace
     return kustomization
 
@@ -227,7 +255,7 @@ def _part(stack: Stack, name: str, folder: PurePosixPath, *, after: Iterable[str
 def _kustomization(
     stack: Stack,
     name: str,
-    path: str,
+    path: PurePosixPath,
     *,
     timeout: str,
     after: Iterable[str] = (),
@@ -240,9 +268,9 @@ def _kustomization(
         "interval": "10m",
         "retryInterval": "30s",
         "timeout": timeout,
-        "path": path,
+        "path": f"./{stack.folder / path}",
         "prune": prune,
-        "sourceRef": {"kind": "GitRepository", "name": stack.name},
+        "sourceRef": {"kind": "GitRepository", "name": stack.repository.source or stack.name},
         **({"wait": True} if wait else {}),
     }
     return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
