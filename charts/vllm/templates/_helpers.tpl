@@ -76,40 +76,60 @@ annotations:
 {{- ternary .Values.cache.claim (printf "%s-cache" (include "vllm.fullname" .)) (eq .Values.cache.kind "claim") }}
 {{- end }}
 
-{{- define "vllm.claimSpec" -}}
-accessModes: [{{ ternary "ReadWriteMany" "ReadWriteOnce" (eq .Values.cache.kind "fss") }}]
-{{- with .Values.cache.storageClassName }}
-storageClassName: {{ . | quote }}
+{{- /* preStop, then vLLM's own shutdown-timeout, then time to exit. */}}
+{{- define "vllm.graceSeconds" -}}
+{{- with .Values.drain }}
+{{- add .preStopSeconds .shutdownSeconds .marginSeconds }}
 {{- end }}
-resources:
-  requests:
-    storage: {{ .Values.cache.size | quote }}
 {{- end }}
 
-{{- /* A file from a Secret, readable by the pod's group: 288 is 0440. */}}
-{{- define "vllm.secretVolume" -}}
-- name: {{ .name }}
-  secret:
-    secretName: {{ .from.secret | quote }}
-    defaultMode: 288
-    items:
-      - key: {{ .from.key | quote }}
-        path: {{ .file }}
+{{- /* From a pod's creation to its readiness, when the weights are there. */}}
+{{- define "vllm.arrivalSeconds" -}}
+{{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
 {{- end }}
 
-{{- /* Of containers that see no GPU: nvidia-cdi-hook, which a read-only root can stop, isn't called for them. */}}
-{{- define "vllm.readOnlyContext" -}}
-{{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
+{{- /* The old pod's end, a node, the image, the weights where they may come later, the start. */}}
+{{- define "vllm.progressSeconds" -}}
+{{- $download := ternary .Values.download.timeoutSeconds 0 (and .Values.download.enabled (not .Values.download.first)) }}
+{{- add (include "vllm.graceSeconds" .) (include "vllm.arrivalSeconds" .) $download }}
 {{- end }}
 
-{{- /* What holds for every pod. */}}
-{{- define "vllm.podSpec" -}}
-automountServiceAccountToken: false
-enableServiceLinks: false
-securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
+{{- /* Probes that fit into the start budget. */}}
+{{- define "vllm.startFailures" -}}
+{{- $period := .Values.startupProbe.periodSeconds | default 10 | int64 }}
+{{- div (add .Values.budget.startSeconds $period -1) $period }}
+{{- end }}
+
+{{- /* DNS, port 443 of public addresses, and the networks and ports that are listed. Never the link-local addresses: the
+       instance's metadata service, and with it the node's identity, is there. Takes root and internet (true or false). */}}
+{{- define "vllm.egress" -}}
+{{- $policy := .root.Values.networkPolicy }}
+{{- if not (or .internet $policy.egress $policy.extraEgress) -}}
+egress: []
+{{- else -}}
+egress:
+  - to:
+      - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+      {{- range $policy.dnsCidrs }}
+      - ipBlock: {cidr: {{ . | quote }}}
+      {{- end }}
+    ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  {{- if .internet }}
+  - to:
+      - ipBlock:
+          cidr: 0.0.0.0/0
+          except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+      - ipBlock:
+          cidr: ::/0
+          except: [fc00::/7, fe80::/10]
+    ports: [{port: 443}]
+  {{- end }}
+  {{- range $policy.egress }}
+  - to: [{ipBlock: {cidr: {{ .cidr | quote }}}}]
+    ports: [{port: {{ .port | default 443 | int64 }}}]
+  {{- end }}
+  {{- with $policy.extraEgress }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}

@@ -1,6 +1,6 @@
 """Values of the vllm chart for one server: what was decided, in the chart's words."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gpuyard.catalogue.shapes import Shape
@@ -163,16 +163,23 @@ def _scaling(server: Server, site: Site) -> Values:
 def _placement(server: Server, site: Site) -> Values:
     shape, scheduling = server.shape, site.stack.scheduling
     priority = server.spec.priority_class or scheduling.priority_class
-    types = {"key": shape.instance_type_label, "operator": "In", "values": list(server.nodes)}
-    zones = [{"key": _ZONE, "operator": "In", "values": list(site.zones)}] if site.zones else []
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [types, *zones]}]}
+    labels = {shape.instance_type_label: server.nodes, **({_ZONE: site.zones} if site.zones else {})}
     return {
         "tolerations": [{"key": shape.taint.key, "operator": "Exists"}],
-        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+        **_nodes(labels),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
         **({"securityContext": {"readOnlyRootFilesystem": True}} if shape.read_only_root_filesystem else {}),
     }
+
+
+def _nodes(labels: Mapping[str, Sequence[str]]) -> Values:
+    """Labels say which nodes they are where each has one value; of several it takes an affinity."""
+    if all(len(names) == 1 for names in labels.values()):
+        return {"nodeSelector": {label: names[0] for label, names in labels.items()}}
+    wanted = [{"key": label, "operator": "In", "values": list(names)} for label, names in labels.items()]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": wanted}]}}
+    return {"affinity": {"nodeAffinity": required}}
 
 
 def _monitoring(server: Server, site: Site) -> Values:
