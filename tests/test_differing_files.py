@@ -237,3 +237,31 @@ def test_check_lists_what_a_cluster_has_otherwise(directory: Path) -> None:
     own = {each["cluster"]: each["own"] for each in data["placements"]}
     assert own["phx"] is None
     assert own["fra"]["replicas"] == {"min": 2, "max": 3}
+
+
+def test_the_page_says_which_cluster_needs_what_and_how_it_is_reached() -> None:
+    own = {
+        "ingress": INGRESS,
+        "images": {"pullSecrets": ["ocir"]},
+        "storage": {"fss": "fast"},
+        "blueprints": {"chat": {"shape": "a10", "max": 2, "host": "chat.fra.example.com"}},
+    }
+    _, tree = compiled({**INSIDE, "expose": {"host": "chat.example.com"}}, stack(own, GATEWAY))
+    text = tree[PurePosixPath("README.md")]
+    for line in (
+        "- in fra: IngressClass `nginx`, whose controller's pods are in `ingress`\n",
+        "- in phx: the Gateway API and the Gateway `gateways/public`, whose listener `https` takes routes from",
+        "- in fra: StorageClass `fast`: ",
+        "- in phx: StorageClass `oci-fss`: ",
+        "| inference | ocir | .dockerconfigjson | pulling images |",
+        "| inference | wildcard | tls.crt | certificate of chat.fra.example.com |",
+        "`https://chat.fra.example.com/v1`",
+        "| chat in phx | ",
+        "| fra | [chat](blueprints/chat.yaml) | llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
+    ):
+        assert line in text
+    commands = {
+        name: text.partition(f"\n{name}:\n")[2].partition("```\n")[2].partition("```")[0] for name in ("phx", "fra")
+    }
+    assert ("ocir" in commands["phx"], "ocir" in commands["fra"]) == (False, True)
+    assert text.count("- Flux ") == 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
-from gpuyard.resolve import Resolved, Workload, nodes, prometheus
+from gpuyard.resolve import Placement, Resolved, Workload, nodes, prometheus
 
 __all__ = ["Key", "commands", "keys", "needs"]
 
@@ -66,9 +66,21 @@ def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
 
 
 def needs(resolved: Resolved) -> Iterator[str]:
-    """One sentence each, in Markdown, of what the clusters must offer."""
+    """One sentence each, in Markdown, of what the clusters must offer; where they differ, it names those that must."""
+    if not resolved.own:
+        yield from _needs(resolved, resolved.placements)
+        return
+    found: dict[str, list[str]] = {}
+    names = [cluster.name for cluster in resolved.stack.clusters]
+    for name in names:
+        for need in _needs(resolved.at(name), [each for each in resolved.placements if each.cluster == name]):
+            found.setdefault(need, []).append(name)
+    yield from (need if having == names else f"in {', '.join(having)}: {need}" for need, having in found.items())
+
+
+def _needs(resolved: Resolved, placements: Sequence[Placement]) -> Iterator[str]:
     stack = resolved.stack
-    workloads = [placement.workload for placement in resolved.placements]
+    workloads = [placement.workload for placement in placements]
     yield from ENGINES[stack.engine].needs()
     yield (
         "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
@@ -119,16 +131,17 @@ def _once(names: Iterable[str | None]) -> list[str]:
 
 def _named(resolved: Resolved, cluster: str | None) -> Iterator[Key]:
     """In the order in which they are needed."""
-    stack = resolved.stack
-    if stack.repository.secret:
-        for key in ENGINES[stack.engine].git_secret(stack.repository):
-            yield Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret")
-    for name in stack.images.pull_secrets:
-        yield Key(stack.namespace, name, _PULL, "pulling images", "Secret")
-    for placement in resolved.placements:
-        if cluster in (None, placement.cluster):
-            for use in placement.workload.needs.keys:
-                yield Key(stack.namespace, use.name, use.key, use.purpose, use.kind)
+    for place in (each.name for each in resolved.stack.clusters if cluster in (None, each.name)):
+        stack = resolved.at(place).stack
+        if stack.repository.secret:
+            for key in ENGINES[stack.engine].git_secret(stack.repository):
+                yield Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret")
+        for name in stack.images.pull_secrets:
+            yield Key(stack.namespace, name, _PULL, "pulling images", "Secret")
+        for placement in resolved.placements:
+            if placement.cluster == place:
+                for use in placement.workload.needs.keys:
+                    yield Key(stack.namespace, use.name, use.key, use.purpose, use.kind)
 
 
 def _secret(name: str, keys: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ _NONE = "–"  # noqa: RUF001 - the dash that stands for nothing in every table
 def files(resolved: Resolved) -> Tree:
     """README.md."""
     workloads = {workload.name: workload for workload in resolved.workloads}
-    placed = {placement.workload.name: placement.workload for placement in resolved.placements}
+    reaches = _reaches(resolved)
     text = (
         _environment()
         .get_template("README.md.j2")
@@ -39,11 +39,12 @@ def files(resolved: Resolved) -> Tree:
             way_in=ENGINES[resolved.stack.engine].way_in(resolved.stack),
             layers=[_LAYERS[layer] for layer in resolved.layers],
             measured=prometheus.installed(resolved.stack.platform) is not None,
+            own=list(resolved.own),
             refusals=resolved.refusals,
             described=[each for each in workloads.values() if each.description],
-            calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],
-            port=next((each.reach.port for each in placed.values() if each.reach), None),
-            closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
+            calls=[_call(name, reach) for name, reach in reaches.items()],
+            port=next((reach.port for reach in reaches.values()), None),
+            closed=[name for name, reach in reaches.items() if reach.closed],
             needs=list(prerequisites.needs(resolved)),
             secrets=prerequisites.keys(resolved, "Secret"),
             config_maps=prerequisites.keys(resolved, "ConfigMap"),
@@ -71,6 +72,19 @@ def _row(placement: Placement) -> dict[str, object]:
         "replicas": f"{replicas['min']}{_NONE}{replicas['max']}" if replicas else _NONE,
         **{name: told.get(name, _NONE) for name in ("model", "context", "fit")},
     }
+
+
+def _reaches(resolved: Resolved) -> dict[str, Reach]:
+    """How clients reach each model, under its name; under those of its clusters, too, where these differ in it."""
+    found: dict[str, dict[str, Reach]] = {}
+    for placement in resolved.placements:
+        if placement.workload.reach:
+            found.setdefault(placement.workload.name, {})[placement.cluster] = placement.workload.reach
+    named = {}
+    for name, by_cluster in found.items():
+        same = all(reach == next(iter(by_cluster.values())) for reach in by_cluster.values())
+        named |= {name if same else f"{name} in {cluster}": reach for cluster, reach in by_cluster.items()}
+    return named
 
 
 def _call(name: str, reach: Reach) -> dict[str, str]:
