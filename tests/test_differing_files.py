@@ -13,9 +13,11 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.doors.cache import NOTHING, Cache
+from gpuyard.errors import InputError
 from gpuyard.pipeline import placements_of
 from gpuyard.render import render
 from gpuyard.tree import Tree
+from tests.chart.payloads import HOSTILE
 from tests.conftest import ROOT, write_tree
 from tests.differing import FRA, HELM, PHX, compiled, run, stack, synced
 from tests.projects import BLUEPRINT, merged, sources
@@ -67,6 +69,24 @@ def test_a_version_changes_its_labels_once_and_the_images() -> None:
     assert labels == [{"pairs": {"app.kubernetes.io/version": "v0.33.0"}, "includeTemplates": True}]
     patch = yamlio.load_data(server["deployment.yaml"])
     assert {step["path"].rpartition("/")[2] for step in patch} == {"image"}
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_a_text_of_a_cluster_stays_a_text(number: int) -> None:
+    payload, name = HOSTILE[number], "example.com/note"
+    exposed, common = {**INSIDE, "expose": {"host": "chat.example.com"}}, {"ingress": INGRESS}
+    own = {"ingress": {"annotations": {name: payload}}, "platform": {"keda": {"values": {"note": payload}}}}
+    try:
+        _, tree = compiled(exposed, stack(own, common))
+    except InputError as error:
+        assert all(problem.message.isprintable() for problem in error.problems)
+        return
+    steps = yamlio.load_data(folder(tree, "chat", "server")["ingress.yaml"])
+    assert steps == [{"op": "add", "path": "/metadata/annotations/example.com~1note", "value": payload}]
+    (step,) = yamlio.load_data(folder(tree, "platform", "controllers")["helmrelease.yaml"])
+    assert (step["path"], step["value"]) == ("/spec/values/note", payload)
+    values = yamlio.load_data(tree[PurePosixPath("charts/demo/values-fra.yaml")])
+    assert values["keda"] == {"note": payload}
 
 
 def test_another_way_in_takes_the_first_one_away() -> None:
@@ -234,7 +254,7 @@ def test_check_lists_what_a_cluster_has_otherwise(directory: Path) -> None:
     assert [line for line in lines if "in fra" in line] == [lines[-1]]
     assert "replicas 2-3" in lines[-1]
     data = json.loads(CliRunner().invoke(cli, ["check", str(directory), "-o", "json"]).stdout)
-    own = {each["cluster"]: each["own"] for each in data["placements"]}
+    own = {each["cluster"]: each.get("own") for each in data["placements"]}
     assert own["phx"] is None
     assert own["fra"]["replicas"] == {"min": 2, "max": 3}
 
@@ -257,7 +277,7 @@ def test_the_page_says_which_cluster_needs_what_and_how_it_is_reached() -> None:
         "| inference | wildcard | tls.crt | certificate of chat.fra.example.com |",
         "`https://chat.fra.example.com/v1`",
         "| chat in phx | ",
-        "| fra | [chat](blueprints/chat.yaml) | llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
+        "llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
     ):
         assert line in text
     commands = {

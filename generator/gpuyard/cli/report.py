@@ -50,7 +50,7 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
                 "cluster": placement.cluster,
                 "blueprint": placement.workload.name,
                 "shape": placement.workload.shape.name,
-                "own": _workload(placement.workload) if placement.own else None,
+                **({"own": _workload(placement.workload)} if placement.own else {}),
             }
             for placement in resolved.placements
         ],
