@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256
-from gpuyard.commit.lockfile import write_lock
+from gpuyard.commit.lock import Lock, sha256
+from gpuyard.commit.lockfile import write_locks
 from gpuyard.doors import git
 from gpuyard.doors.git import Snapshot
 from gpuyard.errors import InputError, Location, OutputError, Problem
@@ -28,7 +28,7 @@ def create(directory: Path, name: str | None, url: str | None, blueprints: Path 
     url = url or f"https://git.example.com/{name}/gitops"
     tree = starter(name, url, catalogue().values(), _blueprints(blueprints))
     # The first compile replaces this README, so it is gpuyard's from the start.
-    tree[LOCK] = write_lock(Lock(files={README: sha256(tree[README])}))
+    tree.update(write_locks(Lock(files={README: sha256(tree[README])})))
     _check(tree, directory)
     git.create_repository(directory)
     with git.read_tree(directory, "main") as snapshot:

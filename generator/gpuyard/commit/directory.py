@@ -27,6 +27,14 @@ class Directory:
         found = {path: self._bytes(path) for path in paths if not (self.root / path).is_symlink()}
         return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
 
+    def below(self, folder: PurePosixPath, name: str) -> list[PurePosixPath]:
+        """The paths of files of a name in folders that are directly in one; links lead nowhere."""
+        where = self.root / folder
+        if where.is_symlink() or not where.is_dir():
+            return []
+        inside = [PurePosixPath(folder, each.name) for each in os.scandir(where) if each.is_dir(follow_symlinks=False)]
+        return sorted(each / name for each in inside if (self.root / each / name).is_file())
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""
         return blob_id(data)

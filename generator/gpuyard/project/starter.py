@@ -31,6 +31,7 @@ def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[st
         PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, url, shapes)),
         PurePosixPath(".github/workflows/gpuyard.yaml"): workflow,
         README: readme,
+        PurePosixPath(".gitattributes"): (templates / "starter-gitattributes").read_text(encoding="utf-8"),
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
     }
 

@@ -17,10 +17,9 @@ Files = Mapping[PurePosixPath, str]
 
 def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: Cache = NOTHING) -> Tree:
     """The tree of a stack; `charts` are ours, by name, which `helm` renders, where `cache` doesn't know."""
-    values = servers.values_of(resolved)
     return {
-        **servers.files(resolved, charts, values),
-        **umbrella.files(resolved, values),
+        **servers.files(resolved, charts),
+        **umbrella.files(resolved),
         **kustomize.files(resolved, helm, cache),
         **layers.files(resolved),
         **readme.files(resolved),

@@ -60,13 +60,13 @@ def command(
     progress(f"reading {place}")
     with git.read_tree(place, branch) as snapshot:
         check_parent(snapshot, project.sources, directory, named=named)
-        if pipeline.is_current(project, snapshot):
+        if pipeline.is_current(project, snapshot, cache):
             pipeline.execute(pipeline.Plan(), snapshot, push=push)
             _unchanged(snapshot, as_json)
             return
         progress("rendering")
         compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
-        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
+        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, cache=cache)
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
     if commit is None:

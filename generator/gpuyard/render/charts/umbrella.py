@@ -6,7 +6,7 @@ kind before it creates anything. Clusters get the platform in layers; this chart
 
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
-from gpuyard.render.charts.servers import Values
+from gpuyard.render.charts.servers import shapes
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
@@ -18,7 +18,7 @@ then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine
 """
 
 
-def files(resolved: Resolved, values: Values) -> Tree:
+def files(resolved: Resolved) -> Tree:
     """The chart; `helm dependency build` fetches what it names."""
     stack, folder = resolved.stack, chart(resolved.stack.name)
     platform = [
@@ -36,6 +36,6 @@ def files(resolved: Resolved, values: Values) -> Tree:
         folder / "templates" / "NOTES.txt": _NOTES,
         folder / "values.yaml": header + yamlio.dump({SERVERS: {"enabled": True}, **off}),
     }
-    for shape, content in values.shapes.items():
-        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({SERVERS: content})
+    for shape in shapes(stack):
+        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({SERVERS: {"shape": shape}})
     return tree

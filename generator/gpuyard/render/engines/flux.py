@@ -45,11 +45,10 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
     here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
-    models = [each for workload in here for each in _inference(stack, workload)]
     return {
         "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
         "platform.yaml": _platform(stack, resolved.releases),
-        **({"inference.yaml": models} if models else {}),
+        **{f"{tree.SERVERS}-{workload.name}.yaml": list(_inference(stack, workload)) for workload in here},
     }
 
 
