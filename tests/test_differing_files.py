@@ -47,15 +47,15 @@ def test_only_what_differs_is_there() -> None:
         "sync.yaml",
         "platform.yaml",
         "chat/kustomization.yaml",
-        "chat/sync.yaml",
+        "chat/inference-chat.yaml",
         "chat/weights/kustomization.yaml",
         "chat/weights/networkpolicy.yaml",
     }
     _, tree = compiled(INSIDE, stack({"policy": {"maxGpus": 32}}))
-    assert {name.partition("/")[0] for name in folder(tree)} == {"sync.yaml", "platform", "inference.yaml"}
+    assert {name.partition("/")[0] for name in folder(tree)} == {"sync.yaml", "platform", "inference-chat.yaml"}
     assert set(folder(tree, "platform")) == {
         "kustomization.yaml",
-        "sync.yaml",
+        "platform.yaml",
         "configs/kustomization.yaml",
         "configs/resourcequota.yaml",
     }
@@ -259,7 +259,7 @@ def test_check_lists_what_a_cluster_has_otherwise(directory: Path) -> None:
     assert own["fra"]["replicas"] == {"min": 2, "max": 3}
 
 
-def test_the_page_says_which_cluster_needs_what_and_how_it_is_reached() -> None:
+def test_the_pages_say_which_cluster_needs_what_and_how_it_is_reached() -> None:
     own = {
         "ingress": INGRESS,
         "images": {"pullSecrets": ["ocir"]},
@@ -271,17 +271,19 @@ def test_the_page_says_which_cluster_needs_what_and_how_it_is_reached() -> None:
     for line in (
         "- in fra: IngressClass `nginx`, whose controller's pods are in `ingress`\n",
         "- in phx: the Gateway API and the Gateway `gateways/public`, whose listener `https` takes routes from",
-        "- in fra: StorageClass `fast`: ",
-        "- in phx: StorageClass `oci-fss`: ",
         "| inference | ocir | .dockerconfigjson | pulling images |",
-        "| inference | wildcard | tls.crt | certificate of chat.fra.example.com |",
-        "`https://chat.fra.example.com/v1`",
-        "| chat in phx | ",
-        "llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
     ):
         assert line in text
-    commands = {
-        name: text.partition(f"\n{name}:\n")[2].partition("```\n")[2].partition("```")[0] for name in ("phx", "fra")
-    }
+    commands = {each: text.partition(f"\n{each}:\n\n```\n")[2].partition("```")[0] for each in ("phx", "fra")}
     assert ("ocir" in commands["phx"], "ocir" in commands["fra"]) == (False, True)
     assert text.count("- Flux ") == 1
+    page = tree[PurePosixPath("base/chat/README.md")]
+    for line in (
+        "- in fra: StorageClass `fast`: ",
+        "- in phx: StorageClass `oci-fss`: ",
+        "| inference | Secret | wildcard | tls.crt | certificate of chat.fra.example.com |",
+        "| fra | `chat` | `http://chat.inference.svc:8000/v1` | `apps` | `https://chat.fra.example.com/v1` | ",
+        "| phx | `chat` | `http://chat.inference.svc:8000/v1` | `apps` | `https://chat.example.com/v1` | ",
+        "| fra | llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
+    ):
+        assert line in page

@@ -97,7 +97,7 @@ def test_another_engine_changes_its_own_files_and_no_other(toy: None) -> None:
     differ = {str(path) for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)}
     charts = {release.chart: release for release in resolved(SPEC).releases}
     assert differ == {
-        *(f"clusters/phx/{name}.yaml" for name in ("sync", "platform", "inference", "toys")),
+        *(f"clusters/phx/{name}.yaml" for name in ("sync", "platform", "inference-chat", "toys")),
         *(f"platform/{each.layer}/{name}.yaml" for name, each in charts.items()),
         "README.md",
     }
@@ -150,7 +150,7 @@ def test_without_it_there_is_one_engine() -> None:
 @pytest.fixture(scope="module")
 def kustomizations() -> Mapping[str, Object]:
     files = flux.cluster(resolved(SPEC), "phx")
-    assert set(files) == {"sync.yaml", "platform.yaml", "inference.yaml"}
+    assert set(files) == {"sync.yaml", "platform.yaml", "inference-chat.yaml"}
     return {
         each["metadata"]["name"]: each["spec"]
         for objects in files.values()

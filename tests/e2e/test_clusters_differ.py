@@ -133,5 +133,5 @@ def test_each_cluster_has_its_own(cluster: Cluster, fleet: Fleet) -> None:
     labels = cluster.get(f"service/chat {HERE}")["metadata"]["labels"]
     assert labels["app.kubernetes.io/version"] == "v0.33.0"
     entry = yaml.safe_load((fleet.repo.directory / "clusters/staging/chat/kustomization.yaml").read_text())
-    assert entry["resources"] == ["sync.yaml"]
+    assert entry["resources"] == ["inference-chat.yaml"]
     assert cluster.get(f"kustomization/demo-inference-chat {FLUX}")["spec"]["path"] == "./clusters/staging/chat/server"

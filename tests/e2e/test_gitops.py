@@ -87,7 +87,8 @@ def everything(gitops: Gitops) -> list[str]:
 
 
 def entry(gitops: Gitops) -> str:
-    return gitops.read(f"clusters/{CLUSTER}/inference.yaml")
+    """The objects of all models."""
+    return "---\n".join(file.read_text(encoding="utf-8") for file in sorted(gitops.entry.glob("inference-*.yaml")))
 
 
 def deployment(cluster: Cluster, name: str) -> Object:
@@ -360,13 +361,11 @@ def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster,
     claim = cluster.get(f"persistentvolumeclaim/chat-cache {HERE}")["metadata"]["uid"]
     release = load("0.2.1")["a10"]
     chat = [each for each in release if each["metadata"]["labels"]["app.kubernetes.io/name"].startswith("chat")]
-    name = "demo-inference-chat"
-    kept = [each for each in yaml.safe_load_all(entry(gitops)) if each["metadata"]["name"] != f"{name}-weights"]
-    for each in kept:
-        if each["metadata"]["name"] == name:
-            each["spec"]["dependsOn"] = [{"name": "demo-platform-configs"}]
+    models, name = f"clusters/{CLUSTER}/inference-chat.yaml", "demo-inference-chat"
+    [kept] = [each for each in yaml.safe_load_all(gitops.read(models)) if each["metadata"]["name"] == name]
+    kept["spec"]["dependsOn"] = [{"name": "demo-platform-configs"}]
     content = {
-        f"clusters/{CLUSTER}/inference.yaml": yaml.safe_dump_all(kept),
+        models: yaml.safe_dump(kept),
         "overlays/a10/chat/kustomization.yaml": yaml.safe_dump({"resources": ["chat.yaml"]}),
         "overlays/a10/chat/chat.yaml": yaml.safe_dump_all(chat),
     }

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256
-from gpuyard.commit.lockfile import write_lock
+from gpuyard.commit.lock import Lock, sha256
+from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.place import check_alone
 from gpuyard.doors import git
 from gpuyard.doors.git import Snapshot
@@ -93,7 +93,7 @@ def _shown(directory: Path, place: Located, path: PurePosixPath) -> Path:
 def _started(name: str, repository: dict[str, str], blueprints: dict[str, str]) -> Tree:
     tree = starter(name, repository, catalogue().values(), blueprints)
     # The first compile replaces this README, so it is gpuyard's from the start.
-    tree[LOCK] = write_lock(Lock(files={README: sha256(tree[README])}))
+    tree.update(write_locks(Lock(files={README: sha256(tree[README])})))
     return tree
 
 

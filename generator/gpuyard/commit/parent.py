@@ -46,7 +46,7 @@ def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
     for name, data in sources.items():
         if name not in committed:
             yield f"{name} (not in the commit)"
-        elif committed[name].blob != snapshot.blob_id(data):
+        elif committed[name].blob not in map(snapshot.blob_id, (data, data.replace(b"\r\n", b"\n"))):
             yield f"{name} (differs)"
     for name in committed.keys() - sources.keys():
         yield f"{name if name.isprintable() else ascii(name)} (not here)"

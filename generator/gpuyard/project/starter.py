@@ -27,6 +27,7 @@ def starter(name: str, repository: Mapping[str, str], shapes: Iterable[Shape], b
     return {
         PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, repository, shapes)),
         README: _template("starter-README.md"),
+        PurePosixPath(".gitattributes"): _template("starter-gitattributes"),
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
     }
 

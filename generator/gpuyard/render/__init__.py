@@ -17,11 +17,10 @@ Files = Mapping[PurePosixPath, str]
 
 def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: Cache = NOTHING) -> Tree:
     """The tree of a stack; `charts` are ours, by name, which `helm` renders, where `cache` doesn't know."""
-    values = servers.values_of(resolved)
     whole = resolved.stack.repository.charts
     return {
-        **(servers.files(resolved, charts, values) if whole else {}),
-        **(umbrella.files(resolved, values) if whole else {}),
+        **(servers.files(resolved, charts) if whole else {}),
+        **(umbrella.files(resolved) if whole else {}),
         **kustomize.files(resolved, helm, cache),
         **layers.files(resolved, charts),
         **clusters.files(resolved, charts, helm, cache),

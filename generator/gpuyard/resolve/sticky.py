@@ -37,9 +37,10 @@ class Ran:
     def explain(self, cluster: Cluster, name: str, shape: str, problems: Problems) -> None:
         """What is wrong, for a blueprint that ran there and can't any more; where that is said already, nothing."""
         refusal = self._refusals.get((name, shape))
+        path: tuple[str, ...] = ("spec", "model")
         if workload := self._found[name].get(shape):
             fits, has = ", ".join(workload.nodes), ", ".join(cluster.shapes[shape])
-            reason, path = f"it fits on {fits}, and the cluster has {has}", ("spec", "model")
+            reason = f"it fits on {fits}, and the cluster has {has}"
         elif refusal and self._named[name] is None and self._found[name]:
             reason, path = refusal.reason, refusal.path
         else:

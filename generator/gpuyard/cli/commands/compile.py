@@ -66,13 +66,13 @@ def command(
     with git.read_tree(place, branch, project.stack.folder) as snapshot:
         check_alone(snapshot.folder, snapshot.files)
         check_parent(snapshot, project.sources, directory, named=named)
-        if pipeline.is_current(project, snapshot):
+        if pipeline.is_current(project, snapshot, cache):
             pipeline.execute(pipeline.Plan(), snapshot, push=push)
             _unchanged(snapshot, as_json)
             return
         progress("rendering")
         compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
-        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
+        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, cache=cache)
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
     if commit is None:

@@ -12,17 +12,18 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import SystemRandom
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gpuyard.doors.git import fastimport
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
 from gpuyard.doors.git.remote import is_url, parse_url
+from gpuyard.doors.git.target import Target
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "read_tree"]
@@ -42,46 +43,6 @@ class Entry(NamedTuple):
 
     mode: str
     blob: str
-
-
-class Target(Protocol):
-    """A repository that a commit can land in, on disk or behind a URL."""
-
-    @property
-    def label(self) -> str:
-        """What messages call it."""
-
-    @property
-    def root(self) -> Path | None:
-        """Where it is on disk; None behind a URL."""
-
-    @property
-    def head(self) -> str | None:
-        """The branch that is checked out there; None for none."""
-
-    def store(self, directory: Path) -> Store:
-        """A store that has or can read its objects."""
-
-    def config_directory(self, store: Store) -> Path:
-        """The git directory whose config is the user's."""
-
-    def tip(self, store: Store, ref: str) -> str | None:
-        """The commit that the branch is at; None in an empty repository."""
-
-    def hold(self, store: Store) -> AbstractContextManager[int | None]:
-        """Keep other runs on this machine out; yields the descriptor of the lock."""
-
-    def calm(self, store: Store) -> AbstractContextManager[object]:
-        """Keep other git commands from committing here, if that can be done."""
-
-    def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
-        """Move the branch to the commit if it is still at `old`; False if it isn't."""
-
-    def remote(self, ref: str) -> str | None:
-        """What the branch is still to be pushed to; None: nothing."""
-
-    def publish(self, store: Store, ref: str, mark: str) -> None:
-        """Bring what landed to where others see it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
-from gpuyard.render.charts.servers import Values
+from gpuyard.render.charts.servers import selected
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
@@ -21,7 +21,7 @@ then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine
 """
 
 
-def files(resolved: Resolved, values: Values) -> Tree:
+def files(resolved: Resolved) -> Tree:
     """The chart; `helm dependency build` fetches what it names."""
     stack, folder = resolved.stack, chart(resolved.stack.name)
     platform = [
@@ -39,9 +39,9 @@ def files(resolved: Resolved, values: Values) -> Tree:
         folder / "templates" / "NOTES.txt": _NOTES,
         folder / "values.yaml": header + yamlio.dump({SERVERS: {"enabled": True}, **off}),
     }
-    for name, content in values.sets.items():
+    for name in selected(resolved):
         changed = _platform(resolved, name) if name in resolved.own else {}
-        tree[folder / f"values-{name}.yaml"] = header + yamlio.dump({SERVERS: content, **changed})
+        tree[folder / f"values-{name}.yaml"] = header + yamlio.dump({SERVERS: {"shape": name}, **changed})
     return tree
 
 

@@ -17,7 +17,6 @@ __all__ = ["beside", "cluster", "commands", "git_secret", "needs", "release", "w
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
 
-_SYNC = "sync.yaml"
 _COMMON: Folders = {}
 """A cluster that has no folders of its own."""
 
@@ -52,28 +51,27 @@ def release(release: Release) -> list[Object]:
 def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    found = {} if stack.repository.source else {_SYNC: [_git_repository(stack), _entry(stack, cluster)]}
+    found = {} if stack.repository.source else {"sync.yaml": [_git_repository(stack), _entry(stack, cluster)]}
     own = any(tree.platform(layer) in folders for layer in resolved.layers)
-    found |= _file(tree.PLATFORM, _platform(resolved, folders), nested=own)
-    models: list[Object] = []
+    found |= _file(tree.PLATFORM, _platform(resolved, folders), tree.PLATFORM if own else "")
     for workload in (each.workload for each in resolved.placements if each.cluster == cluster):
-        objects = list(_inference(stack, workload, folders))
-        if any(tree.overlay(workload.shape.name, workload.name, part) in folders for part in ("", tree.WEIGHTS)):
-            found |= _file(workload.name, objects, nested=True)
-        else:
-            models += objects
-    return found | (_file(tree.SERVERS, models) if models else {})
+        parts = (tree.overlay(workload.shape.name, workload.name, part) for part in ("", tree.WEIGHTS))
+        own = any(part in folders for part in parts)
+        models = list(_inference(stack, workload, folders))
+        found |= _file(f"{tree.SERVERS}-{workload.name}", models, workload.name if own else "")
+    return found
 
 
-def _file(name: str, objects: list[Object], *, nested: bool = False) -> dict[str, list[Object]]:
-    """One file, or one in a folder with others that aren't part of the entry point.
+def _file(name: str, objects: list[Object], folder: str = "") -> dict[str, list[Object]]:
+    """One file; in a folder with others that aren't part of the entry point, with what tells Flux so.
 
-    Flux builds all YAML files below a path, but of a folder with a kustomization.yaml only what that names.
+    It builds all YAML files below a path, but of a folder with a kustomization.yaml only what that names.
     """
-    if not nested:
-        return {f"{name}.yaml": objects}
-    kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [_SYNC]}
-    return {f"{name}/kustomization.yaml": [kustomization], f"{name}/{_SYNC}": objects}
+    file = f"{name}.yaml"
+    if not folder:
+        return {file: objects}
+    kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [file]}
+    return {f"{folder}/kustomization.yaml": [kustomization], f"{folder}/{file}": objects}
 
 
 def needs() -> Iterator[str]:
