@@ -63,10 +63,21 @@ def write_tree(root: Path, tree: Tree) -> None:
         (root / path).write_text(text, encoding="utf-8")
 
 
+def gathered(root: Path, shape: str) -> Path:
+    """A kustomization of everything that runs on a shape."""
+    folders = sorted(file.parent for file in (root / "overlays" / shape).rglob("kustomization.yaml"))
+    where = root / f"all-{shape}"
+    where.mkdir(exist_ok=True)
+    lines = [f"- ../{folder.relative_to(root)}\n" for folder in folders]
+    (where / "kustomization.yaml").write_text("".join(["resources:\n", *lines]), encoding="utf-8")
+    return where
+
+
 def demo_sources() -> dict[str, bytes]:
     """stack.yaml as `gpuyard init` writes it, and every shipped blueprint."""
     blueprints = {file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "blueprints").glob("*.yaml"))}
-    tree = starter("demo", "https://git.example.com/demo/gitops", catalogue().values(), blueprints)
+    repository = {"url": "https://git.example.com/demo/gitops", "branch": "main"}
+    tree = starter("demo", repository, catalogue().values(), blueprints)
     wanted = ("stack.yaml", "blueprints/")
     return {str(path): text.encode() for path, text in tree.items() if str(path).startswith(wanted)}
 

@@ -13,7 +13,7 @@ from gpuyard.project.imageslock import write_images_lock
 from gpuyard.project.load import parse
 from gpuyard.project.stack import Component, Platform
 from gpuyard.render import layers as platform
-from gpuyard.render.charts import servers, umbrella
+from gpuyard.render.charts import umbrella
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.resolve.releases import releases
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
@@ -61,7 +61,7 @@ def written(found: Resolved) -> dict[str, Any]:
             for each in yamlio.parse_manifests(text):
                 if each["kind"] == "HelmRelease":
                     values[each["metadata"]["name"]] = each["spec"]["values"]
-    whole = yamlio.load_data(umbrella.files(found, servers.values_of(found))[PurePosixPath("charts/demo/values.yaml")])
+    whole = yamlio.load_data(umbrella.files(found)[PurePosixPath("charts/demo/values.yaml")])
     assert {chart: {**each, "enabled": False} for chart, each in values.items()} == {
         chart: each for chart, each in whole.items() if chart != "inference"
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -52,6 +53,7 @@ def repository(tmp_path: Path) -> Path:
 def test_init_gives_what_a_repository_needs(repository: Path) -> None:
     files = git(repository, "ls-files").splitlines()
     assert files == [
+        ".gitattributes",
         ".github/workflows/gpuyard.yaml",
         ".gpuyard.lock",
         "README.md",
@@ -85,6 +87,7 @@ def test_init_refuses_a_directory_with_something_in_it(tmp_path: Path) -> None:
 def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
     result = run("init", tmp_path / "gitops", "--url", "git@host:repo")
     assert (result.exit_code, "must be https://host/path" in result.output) == (65, True), result.output
+    assert "git@host:path is ssh://git@host/path" in result.output
     assert not (tmp_path / "gitops").exists()
 
 
@@ -139,6 +142,17 @@ def test_init_in_a_clone_without_commits(tmp_path: Path) -> None:
     assert "already has commits" in run("init", tmp_path / "main").output
 
 
+def test_init_says_what_is_left_to_do(tmp_path: Path) -> None:
+    """In words that a shell takes."""
+    place = tmp_path / "My Repo"
+    said = run("init", place, "--url", "https://git.example.com/x").stdout
+    assert f"Next: set the clusters in {place / 'stack.yaml'}" in said
+    (command,) = (line.removeprefix("then: ") for line in said.splitlines() if line.startswith("then: "))
+    assert shlex.split(command) == ["gpuyard", "compile", str(place)]
+    assert run(*shlex.split(command)[1:]).exit_code == 0
+    assert "set the repository's url and the clusters" in run("init", tmp_path / "b").stdout
+
+
 def test_second_compile_is_up_to_date(repository: Path) -> None:
     first = run("compile", repository)
     assert first.exit_code == 0, first.output
@@ -150,12 +164,19 @@ def test_second_compile_is_up_to_date(repository: Path) -> None:
     assert git(repository, "status", "--porcelain") == ""
 
 
-def test_up_to_date_is_said_without_rendering(repository: Path) -> None:
-    """It is what most runs find."""
-    helmless = {"GPUYARD_HELM": "/nowhere"}
-    assert (run("compile", repository, env=helmless).exit_code, run("compile", repository).exit_code) == (69, 0)
+def test_up_to_date_is_said_without_rendering(repository: Path, tmp_path: Path) -> None:
+    """It is what most runs find; where the cache doesn't know, nothing but a compile tells."""
+    cache = {"GPUYARD_COMPILE_CACHE": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    helmless = {**cache, "GPUYARD_HELM": "/nowhere"}
+    assert run("compile", repository, env=helmless).exit_code == 69
+    assert run("compile", repository, env=cache).exit_code == 0
     assert run("compile", repository, env=helmless).output.startswith("up to date")
     assert run("compile", repository, "--check", env=helmless).exit_code == 69
+    assert run("compile", repository, env={**helmless, "GPUYARD_COMPILE_CACHE": "off"}).exit_code == 69
+    service = repository / "base" / "chat" / "service.yaml"
+    service.write_text(service.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    save(repository, "an edit")
+    assert run("compile", repository, env=helmless).exit_code == 69
 
 
 def test_what_is_wrong_with_the_files_is_said_before_they_are_committed(repository: Path) -> None:
@@ -286,7 +307,9 @@ def test_removing_a_blueprint_removes_its_files_and_no_others(repository: Path) 
     assert run("compile", repository).exit_code == 0
     left = [name for name in git(repository, "ls-files").splitlines() if "/docs/" in name]
     assert left == ["base/docs/mine.md"]
-    assert "docs" not in (repository / "clusters" / "phx" / "inference.yaml").read_text(encoding="utf-8")
+    assert sorted(path.name for path in (repository / "clusters" / "phx").iterdir()) == [
+        *("inference-assistant.yaml", "inference-chat.yaml", "platform.yaml", "sync.yaml")
+    ]
 
 
 def test_what_isnt_committed_isnt_compiled(repository: Path) -> None:
@@ -479,8 +502,8 @@ def test_a_folder_of_a_repository(repository: Path) -> None:
     git(repository, "mv", "stack.yaml", "blueprints", "team")
     save(repository, "moved")
     result = run("compile", repository / "team")
-    assert result.exit_code == 73
-    assert f"is not the top of the repository {repository}, where its files must be" in result.output
+    assert result.exit_code == 65
+    assert f"{repository / 'team'} is the folder team of the repository {repository}; write path: team" in result.output
 
 
 def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
@@ -556,7 +579,7 @@ def test_check_says_what_isnt_up_to_date(repository: Path) -> None:
     stale = run("compile", repository, "--check")
     assert stale.exit_code == 79
     assert "base/chat/scaledobject.yaml" in stale.output
-    assert "charts/inference/values.yaml" in stale.output
+    assert "charts/inference/servers/vllm/a10/chat.yaml" in stale.output
     assert "docs" not in stale.output
     assert (head, git(repository, "status", "--porcelain")) == (
         git(repository, "rev-parse", "HEAD"),
@@ -597,11 +620,23 @@ def test_check_goes_alone(repository: Path, option: str) -> None:
     assert (result.exit_code, "takes no other option" in result.output) == (2, True)
 
 
-def test_the_workflow_runs_what_its_comment_says(repository: Path) -> None:
+def test_the_workflow_runs_what_its_comment_says(repository: Path, tmp_path: Path) -> None:
     text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
     (job,) = yaml.safe_load(text)["jobs"].values()
-    commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert commands == [f"pip install 'gpuyard=={__version__}'", "gpuyard check", "gpuyard compile --check"]
+    install, *commands = [step for step in job["steps"] if "run" in step]
+    assert [step["run"] for step in commands] == ["gpuyard check", "gpuyard compile --check"]
+    assert install["env"] == {"INDEX": "${{ vars.GPUYARD_INDEX }}", "PACKAGE": "${{ vars.GPUYARD_PACKAGE }}"}
+    (tmp_path / "pip").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    (tmp_path / "pip").chmod(0o755)
+
+    def asked(index: str, package: str) -> list[str]:
+        """Of pip; a variable that isn't set is empty."""
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "INDEX": index, "PACKAGE": package}
+        return subprocess.check_output(["bash", "-e", "-c", install["run"]], text=True, env=env).splitlines()
+
+    assert asked("", "") == ["install", f"gpuyard=={__version__}"]
+    assert asked("https://x/simple", "") == ["install", "--index-url", "https://x/simple", f"gpuyard=={__version__}"]
+    assert asked("", "gpuyard @ git+https://x@v1") == ["install", "gpuyard @ git+https://x@v1"]
 
 
 def test_not_a_repository(project: Path) -> None:

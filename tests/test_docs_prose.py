@@ -124,7 +124,7 @@ def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
 
 
 def test_the_blueprint_is_one_that_is_shipped() -> None:
-    block, more = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    block, more, _ = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
     assert yaml.safe_load(block) == yaml.safe_load((ROOT / "blueprints/chat.yaml").read_text(encoding="utf-8"))
     assert problems(yaml.safe_load(more)) == []
 

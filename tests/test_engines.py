@@ -4,7 +4,7 @@ What Flux's own module writes is checked by meaning here: order, pruning, time a
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -42,7 +42,9 @@ def release(release: Release) -> list[Object]:
     return [{"kind": "ToyChart", "name": release.chart, "namespace": release.namespace, "version": release.version}]
 
 
-def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+def cluster(
+    resolved: Resolved, cluster: str, _folders: Mapping[PurePosixPath, PurePosixPath]
+) -> Mapping[str, list[Object]]:
     names = [each.workload.name for each in resolved.placements if each.cluster == cluster]
     return {"toys.yaml": [{"kind": "ToySync", "name": resolved.stack.name, "models": names}]}
 
@@ -60,6 +62,14 @@ def commands(stack: Stack, cluster: str) -> Iterator[str]:
     yield f"create -f clusters/{cluster}/toys.yaml"
 
 
+def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
+    yield from ()
+
+
+def way_in(stack: Stack) -> str:
+    return f"Toys play {stack.name}."
+
+
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """All that a second engine takes: the functions above, a member, a line."""
@@ -74,7 +84,8 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    module = SimpleNamespace(release=release, cluster=cluster, needs=needs, git_secret=git_secret, commands=commands)
+    functions = (release, cluster, needs, git_secret, commands, beside, way_in)
+    module = SimpleNamespace(**{each.__name__: each for each in functions})
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()
     yield
@@ -86,7 +97,7 @@ def test_another_engine_changes_its_own_files_and_no_other(toy: None) -> None:
     differ = {str(path) for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path)}
     charts = {release.chart: release for release in resolved(SPEC).releases}
     assert differ == {
-        *(f"clusters/phx/{name}.yaml" for name in ("sync", "platform", "inference", "toys")),
+        *(f"clusters/phx/{name}.yaml" for name in ("sync", "platform", "inference-chat", "toys")),
         *(f"platform/{each.layer}/{name}.yaml" for name, each in charts.items()),
         "README.md",
     }
@@ -108,6 +119,7 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
     for words in (
         "- Toy 1 or newer\n",
         "Toy takes over the existing\nnamespace.",
+        "Toys play demo.\n",
         "Toy then installs, in this order",
         "| toy-system | git | toy-url | reading this repository |",
         "kubectl --context phx --namespace toy-system create secret generic git "
@@ -138,7 +150,7 @@ def test_without_it_there_is_one_engine() -> None:
 @pytest.fixture(scope="module")
 def kustomizations() -> Mapping[str, Object]:
     files = flux.cluster(resolved(SPEC), "phx")
-    assert set(files) == {"sync.yaml", "platform.yaml", "inference.yaml"}
+    assert set(files) == {"sync.yaml", "platform.yaml", "inference-chat.yaml"}
     return {
         each["metadata"]["name"]: each["spec"]
         for objects in files.values()
@@ -151,16 +163,16 @@ def test_a_layer_waits_for_the_one_before_and_models_for_all(kustomizations: Map
     after = {name: [each["name"] for each in spec.get("dependsOn", [])] for name, spec in kustomizations.items()}
     assert after == {
         "demo": [],
-        "platform-crds": [],
-        "platform-controllers": ["platform-crds"],
-        "platform-configs": ["platform-controllers"],
-        "inference-chat-weights": ["platform-configs"],
-        "inference-chat": ["platform-configs", "inference-chat-weights"],
+        "demo-platform-crds": [],
+        "demo-platform-controllers": ["demo-platform-crds"],
+        "demo-platform-configs": ["demo-platform-controllers"],
+        "demo-inference-chat-weights": ["demo-platform-configs"],
+        "demo-inference-chat": ["demo-platform-configs", "demo-inference-chat-weights"],
     }
 
 
 def test_definitions_are_never_pruned(kustomizations: Mapping[str, Object]) -> None:
-    assert {name for name, spec in kustomizations.items() if not spec["prune"]} == {"platform-crds"}
+    assert {name for name, spec in kustomizations.items() if not spec["prune"]} == {"demo-platform-crds"}
 
 
 def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Object]) -> None:
@@ -168,13 +180,13 @@ def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Obje
     waits = {name: "all" if spec.get("wait") else "named" for name, spec in kustomizations.items()}
     assert waits == {
         "demo": "named",
-        "platform-crds": "all",
-        "platform-controllers": "named",
-        "platform-configs": "all",
-        "inference-chat-weights": "all",
-        "inference-chat": "all",
+        "demo-platform-crds": "all",
+        "demo-platform-controllers": "named",
+        "demo-platform-configs": "all",
+        "demo-inference-chat-weights": "all",
+        "demo-inference-chat": "all",
     }
-    checks = kustomizations["platform-controllers"]["healthChecks"]
+    checks = kustomizations["demo-platform-controllers"]["healthChecks"]
     assert [(each["kind"], each["name"]) for each in checks] == [
         ("HelmRelease", "keda"),
         ("HelmRelease", "kube-prometheus-stack"),
@@ -186,9 +198,9 @@ def test_a_layer_is_ready_when_its_objects_are(kustomizations: Mapping[str, Obje
 def test_a_model_is_waited_for_as_long_as_its_start_may_take(kustomizations: Mapping[str, Object]) -> None:
     """With one second less Flux would call a rollout failed that may still end well."""
     (placement,) = resolved(SPEC).placements
-    assert kustomizations["inference-chat"]["timeout"] == f"{placement.workload.sync_timeout}s"
-    assert kustomizations["inference-chat"]["path"] == f"./overlays/{placement.workload.shape.name}/chat"
-    assert kustomizations["inference-chat"]["targetNamespace"] == "inference"
+    assert kustomizations["demo-inference-chat"]["timeout"] == f"{placement.workload.sync_timeout}s"
+    assert kustomizations["demo-inference-chat"]["path"] == f"./overlays/{placement.workload.shape.name}/chat"
+    assert kustomizations["demo-inference-chat"]["targetNamespace"] == "inference"
 
 
 CEL = re.compile(
@@ -231,8 +243,8 @@ def test_health_is_a_condition(
 ) -> None:
     """A ScaledObject that isn't Ready has failed; an API that isn't Available yet comes with KEDA's pods."""
     for name, condition, kind, expected in (
-        ("inference-chat", "Ready", ("keda.sh/v1alpha1", "ScaledObject"), scaled),
-        ("platform-controllers", "Available", ("apiregistration.k8s.io/v1", "APIService"), served),
+        ("demo-inference-chat", "Ready", ("keda.sh/v1alpha1", "ScaledObject"), scaled),
+        ("demo-platform-controllers", "Available", ("apiregistration.k8s.io/v1", "APIService"), served),
     ):
         (expressions,) = kustomizations[name]["healthCheckExprs"]
         assert (expressions["apiVersion"], expressions["kind"]) == kind
@@ -256,4 +268,4 @@ def test_no_kind_is_judged_that_is_not_asked_for() -> None:
     [("ssh://git@host/x", ("identity", "known_hosts")), ("https://host/x", ("username", "password"))],
 )
 def test_the_keys_of_the_repository_s_secret(url: str, keys: tuple[str, ...]) -> None:
-    assert flux.git_secret(Repository(url=url, branch="main", insecure=False)) == keys
+    assert flux.git_secret(Repository(url=url, branch="main", insecure=False, charts=True)) == keys

@@ -15,7 +15,7 @@ from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
-from tests.conftest import demo_sources, write_tree
+from tests.conftest import demo_sources, gathered, write_tree
 
 SHAPES = sorted(catalogue())
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -45,7 +45,7 @@ def test_chart_equals_overlay(shape: str, demo_path: Path, demo: Resolved, helm_
     chart = demo_path / "charts" / "inference"
     values = chart / f"values-{shape}.yaml"
     from_chart = run(helm_binary, "template", "inference", chart, "-f", values, "-n", demo.stack.namespace)
-    from_overlay = run(kubectl, "kustomize", demo_path / "overlays" / shape)
+    from_overlay = run(kubectl, "kustomize", gathered(demo_path, shape))
     assert by_name([*from_overlay, *scripts(demo_path)]) == by_name(from_chart)
     assert {workload.name for workload in demo.workloads if workload.shape.name == shape} == {
         name for kind, name in by_name(from_overlay) if kind == "Deployment"

@@ -17,9 +17,9 @@ from tests.projects import resolved
 
 Spec = dict[str, Any]
 
-MODELS = ("inference-assistant", "inference-chat", "inference-docs")
+MODELS = ("demo-inference-assistant", "demo-inference-chat", "demo-inference-docs")
 WEIGHTS = tuple(f"{name}-weights" for name in MODELS)
-LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
+LAYERS = ("demo-platform-crds", "demo-platform-controllers", "demo-platform-configs")
 
 
 def rendered(stack: Spec) -> Tree:
@@ -70,8 +70,8 @@ def test_a_layer_waits_for_the_one_before(demo_tree: Tree) -> None:
     specs = kustomizations(demo_tree)
     assert [before(specs, name) for name in LAYERS] == [
         [],
-        ["platform-crds"],
-        ["platform-controllers", "platform-crds"],
+        ["demo-platform-crds"],
+        ["demo-platform-controllers", "demo-platform-crds"],
     ]
 
 
@@ -91,7 +91,7 @@ def test_what_is_defined_comes_after_its_definition(demo_tree: Tree) -> None:
     crds = "prometheus-operator-crds"
     definitions = {name for name in LAYERS if crds in found(demo_tree, folder(specs[name]), "HelmRelease")}
     users = [name for name in LAYERS if found(demo_tree, folder(specs[name]), "PodMonitor")]
-    assert definitions == {"platform-crds"}
+    assert definitions == {"demo-platform-crds"}
     assert users
     assert all(definitions <= set(before(specs, name)) for name in (*users, *MODELS))
 
@@ -104,14 +104,14 @@ def test_the_weights_are_in_the_cache_before_a_server_changes(name: str, demo_tr
     assert weights["wait"] is True
     assert weights["sourceRef"] == specs[name]["sourceRef"]
     assert weights["targetNamespace"] == specs[name]["targetNamespace"]
-    assert found(demo_tree, f"base/{name.removeprefix('inference-')}/weights", "Job")
+    assert found(demo_tree, f"base/{name.removeprefix('demo-inference-')}/weights", "Job")
 
 
 def test_nothing_comes_first_where_nothing_is_downloaded() -> None:
     whole = resolved({"storage": {"download": False}})
     tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
-    assert "inference-chat-weights" not in kustomizations(tree)
-    assert before(kustomizations(tree), "inference-chat") == list(reversed(LAYERS))
+    assert "demo-inference-chat-weights" not in kustomizations(tree)
+    assert before(kustomizations(tree), "demo-inference-chat") == list(reversed(LAYERS))
     assert not [path for path in tree if "weights" in path.parts]
 
 
@@ -120,7 +120,7 @@ def test_nothing_comes_first_where_nothing_is_downloaded() -> None:
 
 def test_what_leaves_is_deleted_but_for_definitions(demo_tree: Tree) -> None:
     """With a definition every object of its kind would go."""
-    assert {name for name, spec in kustomizations(demo_tree).items() if not spec["prune"]} == {"platform-crds"}
+    assert {name for name, spec in kustomizations(demo_tree).items() if not spec["prune"]} == {"demo-platform-crds"}
 
 
 def test_a_release_takes_nothing_that_is_anothers(demo_tree: Tree) -> None:
@@ -153,8 +153,8 @@ def test_a_download_may_take_its_time_and_a_model_every_replica_s_start(demo: Re
         download = workload.values["download"]["timeoutSeconds"]
         schedule = workload.values["budget"]["scheduleSeconds"]
         assert download >= 1800
-        assert seconds(specs[f"inference-{workload.name}"]["timeout"]) == rollout(workload.values)
-        assert seconds(specs[f"inference-{workload.name}-weights"]["timeout"]) == schedule + download + 60
+        assert seconds(specs[f"demo-inference-{workload.name}"]["timeout"]) == rollout(workload.values)
+        assert seconds(specs[f"demo-inference-{workload.name}-weights"]["timeout"]) == schedule + download + 60
 
 
 def test_a_layer_may_take_as_long_as_its_releases(demo_tree: Tree) -> None:
@@ -187,7 +187,7 @@ def test_a_model_is_ready_when_its_objects_are(demo_tree: Tree) -> None:
 def test_a_fixed_number_of_replicas_asks_nothing_of_keda() -> None:
     whole = resolved({"scaling": {"min": 2, "max": 2}})
     tree = render(whole, shipped_charts(), Embedded(shipped_charts()))
-    assert "healthCheckExprs" not in kustomizations(tree)["inference-chat"]
+    assert "healthCheckExprs" not in kustomizations(tree)["demo-inference-chat"]
     assert PurePosixPath("base/chat/scaledobject.yaml") not in tree
 
 
@@ -200,7 +200,7 @@ def test_a_layer_is_ready_when_its_releases_are(demo_tree: Tree) -> None:
         # With both, Flux passes over the checks.
         assert not (checks and specs[name].get("wait"))
     keda = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "name": "v1beta1.external.metrics.k8s.io"}
-    assert keda in specs["platform-controllers"]["healthChecks"]
+    assert keda in specs["demo-platform-controllers"]["healthChecks"]
 
 
 def test_the_entry_waits_for_nothing(demo_tree: Tree) -> None:
@@ -246,7 +246,7 @@ OTHER = condition("Active", "True")
 )
 def test_what_counts_as_healthy(kind: str, conditions: list[Spec] | None, expected: str, demo_tree: Tree) -> None:
     """What has no status isn't healthy: its operator isn't there. No two of the expressions are true."""
-    name = {"ScaledObject": "inference-chat", "APIService": "platform-controllers"}[kind]
+    name = {"ScaledObject": "demo-inference-chat", "APIService": "demo-platform-controllers"}[kind]
     (rule,) = (each for each in kustomizations(demo_tree)[name]["healthCheckExprs"] if each["kind"] == kind)
     status = {} if conditions is None else {"conditions": conditions}
     words = ("current", "failed", "inProgress")
@@ -267,7 +267,7 @@ def test_everything_comes_from_the_stack_s_branch(repository: dict[str, str]) ->
     assert source["spec"].get("secretRef") == ({"name": repository["secret"]} if "secret" in repository else None)
     specs = kustomizations(tree)
     assert all(spec["sourceRef"] == {"kind": "GitRepository", "name": name} for spec in specs.values())
-    assert specs["inference-chat"]["targetNamespace"] == "models"
+    assert specs["demo-inference-chat"]["targetNamespace"] == "models"
 
 
 def test_a_cluster_is_told_of_its_own_models() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gpuyard.tree import Tree
+from gpuyard.tree import Tree, owner
 from tests.conftest import ROOT
 
 BLUEPRINTS = sorted(file.stem for file in (ROOT / "blueprints").glob("*.yaml"))
@@ -12,7 +12,7 @@ BLUEPRINTS = sorted(file.stem for file in (ROOT / "blueprints").glob("*.yaml"))
 
 @pytest.mark.parametrize("name", BLUEPRINTS)
 def test_blueprint(name: str, demo_tree: Tree, assert_golden: Callable[[str, Tree], None]) -> None:
-    assert_golden(name, {path: text for path, text in demo_tree.items() if name in path.parts})
+    assert_golden(name, {path: text for path, text in demo_tree.items() if owner(path) == name})
 
 
 def test_stack(demo_tree: Tree, assert_golden: Callable[[str, Tree], None]) -> None:
@@ -20,6 +20,6 @@ def test_stack(demo_tree: Tree, assert_golden: Callable[[str, Tree], None]) -> N
     rest = {
         path: text
         for path, text in demo_tree.items()
-        if not set(BLUEPRINTS) & set(path.parts) and path.parts[:3] != ("charts", "inference", "charts")
+        if not owner(path) and path.parts[:3] != ("charts", "inference", "charts")
     }
     assert_golden("stack", rest)

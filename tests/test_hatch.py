@@ -18,7 +18,7 @@ from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved, resolve
-from tests.conftest import write_tree
+from tests.conftest import gathered, write_tree
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -536,7 +536,7 @@ def run(*argv: str | Path) -> Objects:
 
 @pytest.fixture(scope="module")
 def built(place: Path, kubectl: Path) -> Mapping[str, Objects]:
-    return {shape: run(kubectl, "kustomize", place / "overlays" / shape) for shape in ("a10", "h100")}
+    return {shape: run(kubectl, "kustomize", gathered(place, shape)) for shape in ("a10", "h100")}
 
 
 @pytest.fixture(scope="module")

@@ -142,8 +142,8 @@ WRONG: dict[str, tuple[str, str]] = {
         "already; give it another name",
     ),
     "an object of the stack": (
-        "  values: {extraObjects: [{apiVersion: v1, kind: ResourceQuota, metadata: {name: gpus}}]}\n",
-        "6:82: spec.values.extraObjects[0].metadata.name: ResourceQuota/gpus is an object of the stack "
+        "  values: {extraObjects: [{apiVersion: v1, kind: ResourceQuota, metadata: {name: demo-gpus}}]}\n",
+        "6:82: spec.values.extraObjects[0].metadata.name: ResourceQuota/demo-gpus is an object of the stack "
         "already; give it another name",
     ),
     "an object elsewhere": (
@@ -338,19 +338,19 @@ def test_what_must_be_there_is_in_the_readme() -> None:
     }
     serving = {"env": {"C": {"secret": "h", "key": "k"}, "D": {"configMap": "i", "key": "k"}}}
     whole = resolved({"values": values, "serving": serving})
-    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("README.md")]
+    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("base/chat/README.md")]
     rows = [line for line in text.splitlines() if line.startswith("| inference |") and "hf-token" not in line]
     assert sorted(rows) == [
-        "| inference | a | k | chat: environment, A |",
-        "| inference | b | all | chat: environment |",
-        "| inference | c | tls.crt | chat: volume x |",
-        "| inference | d | all | chat: volume y |",
-        "| inference | f | k | chat: environment, B |",
-        "| inference | g | ca | chat: asking Prometheus |",
-        "| inference | g | password | chat: asking Prometheus |",
-        "| inference | g | username | chat: asking Prometheus |",
-        "| inference | h | k | chat: environment, C |",
-        "| inference | i | k | chat: environment, D |",
+        "| inference | ConfigMap | b | all | chat: environment |",
+        "| inference | ConfigMap | d | all | chat: volume y |",
+        "| inference | ConfigMap | f | k | chat: environment, B |",
+        "| inference | ConfigMap | i | k | chat: environment, D |",
+        "| inference | Secret | a | k | chat: environment, A |",
+        "| inference | Secret | c | tls.crt | chat: volume x |",
+        "| inference | Secret | g | ca | chat: asking Prometheus |",
+        "| inference | Secret | g | password | chat: asking Prometheus |",
+        "| inference | Secret | g | username | chat: asking Prometheus |",
+        "| inference | Secret | h | k | chat: environment, C |",
     ]
     assert "the volume claim `e` in `inference`" in text
     assert "create configmap b --from-file=FOLDER" in text

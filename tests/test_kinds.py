@@ -22,12 +22,13 @@ from gpuyard.project import formats
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.load import parse
 from gpuyard.project.parts import Unique
+from gpuyard.project.placing import Placing
 from gpuyard.render import render
 from gpuyard.resolve import kinds, resolve
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Fact, KeyUse, Needs, Refusal, Workload
-from gpuyard.tree import Tree
+from gpuyard.tree import Tree, owner
 from tests.projects import Values, sources
 
 # --- project/kinds/toy.py and its schema ----------------------------------------------------------------------
@@ -55,6 +56,9 @@ class Toy:
 
     def unique(self) -> Iterator[Unique]:
         yield Unique("command", self.command, ("spec", "command"), "{other} runs it already")
+
+    def placed(self, own: Placing) -> "Toy":
+        return self
 
 
 # --- resolve/toy/ ---------------------------------------------------------------------------------------------
@@ -149,11 +153,14 @@ def test_it_has_objects_and_everything_around_them() -> None:
     tree = compiled(both({"command": "spin"}))
     only = {path: text for path, text in tree.items() if "top" in path.parts or "toy" in path.parts}
     assert sorted(map(str, only)) == [
+        "base/top/README.md",
         "base/top/job.yaml",
         "base/top/kustomization.yaml",
         "charts/inference/charts/toy/Chart.yaml",
-        "charts/inference/charts/toy/templates/job.yaml",
+        "charts/inference/charts/toy/templates/_job.yaml",
         "charts/inference/charts/toy/values.yaml",
+        "charts/inference/servers/toy/a10/top.yaml",
+        "charts/inference/servers/toy/h100/top.yaml",
         "overlays/a10/top/job.yaml",
         "overlays/a10/top/kustomization.yaml",
         "overlays/h100/top/job.yaml",
@@ -164,44 +171,29 @@ def test_it_has_objects_and_everything_around_them() -> None:
     assert (base["spec"], patch["metadata"]["labels"]) == ({"command": "spin"}, {"shape": "a10"})
     (synced,) = (
         each
-        for each in yamlio.parse_manifests(tree[PurePosixPath("clusters/phx/inference.yaml")])
-        if each["metadata"]["name"] == "inference-top"
+        for each in yamlio.parse_manifests(tree[PurePosixPath("clusters/phx/inference-top.yaml")])
+        if each["metadata"]["name"] == "demo-inference-top"
     )
     assert (synced["spec"]["path"], synced["spec"]["timeout"]) == ("./overlays/a10/top", "600s")
-    readme = tree[PurePosixPath("README.md")]
-    assert "| phx | [top](blueprints/top.yaml) | – | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | – | – | – |" in readme  # noqa: RUF001 - the dash of the tables
-    assert "| inference | toy-token | token | top: playing |" in readme
-    assert "- **top**: Spins." in readme
+    readme = tree[PurePosixPath("base/top/README.md")]
+    assert "| phx | – | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | – | – | – |" in readme  # noqa: RUF001 - the dash of the tables
+    assert "| inference | Secret | toy-token | token | top: playing |" in readme
+    assert "\nSpins.\n" in readme
 
 
 def test_the_charts_are_one_umbrella() -> None:
     tree = compiled(both({"command": "spin"}))
     metadata = yaml.safe_load(tree[PurePosixPath("charts/inference/Chart.yaml")])
-    found = {each["alias"]: (each["name"], each["version"]) for each in metadata["dependencies"]}
-    assert found["top"] == ("toy", "1.2.3")
-    values = yaml.safe_load(tree[PurePosixPath("charts/inference/values-h100.yaml")])
-    assert values["top"] == {"enabled": True, "label": "h100"}
+    assert {"name": "toy", "version": "1.2.3", "repository": ""} in metadata["dependencies"]
+    assert yaml.safe_load(tree[PurePosixPath("charts/inference/servers/toy/h100/top.yaml")])["label"] == "h100"
 
 
 def test_everything_else_is_as_without_it() -> None:
+    """So that branches with different blueprints never change one file."""
     files = both({"command": "spin"})
     tree = compiled(files)
     without = compiled({name: data for name, data in files.items() if name != "blueprints/top.yaml"})
-    changed = {str(path) for path, text in without.items() if tree[path] != text}
-    assert changed == {
-        "README.md",
-        "charts/inference/Chart.lock",
-        "charts/inference/Chart.yaml",
-        "charts/inference/values-a10.yaml",
-        "charts/inference/values-h100.yaml",
-        "charts/inference/values.schema.json",
-        "charts/inference/values.yaml",
-        "charts/demo/values-a10.yaml",
-        "charts/demo/values-h100.yaml",
-        "clusters/phx/inference.yaml",
-        "overlays/a10/kustomization.yaml",
-        "overlays/h100/kustomization.yaml",
-    }
+    assert {path: text for path, text in tree.items() if owner(path) != "top"} == without
 
 
 @pytest.mark.parametrize(

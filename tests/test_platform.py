@@ -142,7 +142,8 @@ def test_the_tree_has_it_where_it_belongs_and_nowhere_else(folder: Path) -> None
 
 def test_what_shows_that_it_works_is_waited_for(toy: Path) -> None:
     text = tree(ON)[PurePosixPath("clusters/phx/platform.yaml")]
-    (layer,) = (each for each in yamlio.parse_manifests(text) if each["metadata"]["name"] == "platform-controllers")
+    layers = {each["metadata"]["name"]: each for each in yamlio.parse_manifests(text)}
+    layer = layers["demo-platform-controllers"]
     checked = [(each["kind"], each.get("namespace"), each["name"]) for each in layer["spec"]["healthChecks"]]
     assert ("HelmRelease", "toys", "toy-operator") in checked
     assert ("Toy", "toys", "main") in checked

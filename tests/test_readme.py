@@ -1,40 +1,56 @@
 """README.md of the generated repository: what must be there before, how to call a model, every Secret and its use."""
 
-from pathlib import PurePosixPath
+import subprocess
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gpuyard.project.load import parse
 from gpuyard.render import readme
-from tests.projects import STACK, resolved
+from gpuyard.resolve import resolve
+from tests.conftest import write_tree
+from tests.projects import STACK, resolved, sources
 
 NONE = "\N{EN DASH}"
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateway"}}
 
 
-def page(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
+def whole(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
     return readme.files(resolved(spec, stack))[PurePosixPath("README.md")]
 
 
+def page(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
+    return readme.files(resolved(spec, stack))[PurePosixPath("base/chat/README.md")]
+
+
 def secrets(spec: dict[str, Any]) -> list[str]:
-    text = page(spec, GATEWAY)
-    table = text.partition("## Secrets")[2].partition("##")[0]
-    return [line for line in table.splitlines() if line.startswith("| ") and "namespace" not in line]
+    table = page(spec, GATEWAY).partition("| namespace | kind |")[2].partition("```")[0]
+    return [line for line in table.splitlines() if line.startswith("| inference")]
+
+
+def test_the_readme_names_no_blueprint() -> None:
+    """So that branches which add some never change it."""
+    alone = readme.files(resolve(parse({"stack.yaml": sources({})["stack.yaml"]})))
+    assert alone == {PurePosixPath("README.md"): whole({})}
 
 
 def test_a_key_for_two_purposes_is_one_row_with_both() -> None:
     key = {"secret": "chat", "key": "all"}
     spec = {"model": {"credentials": key}, "expose": {"host": "chat.example.com", "apiKey": key}}
-    assert secrets(spec) == ["| inference | chat | all | chat: download of the weights; chat: API key of the clients |"]
+    assert secrets(spec) == [
+        "| inference | Secret | chat | all | chat: download of the weights; chat: API key of the clients |"
+    ]
 
 
 def test_two_keys_of_a_secret_are_two_rows() -> None:
     first, second = {"secret": "chat", "key": "token"}, {"secret": "chat", "key": "api-key"}
     spec = {"model": {"credentials": first}, "expose": {"host": "chat.example.com", "apiKey": second}}
-    assert [row.split(" | ")[2] for row in secrets(spec)] == ["token", "api-key"]
+    assert [row.split(" | ")[3] for row in secrets(spec)] == ["token", "api-key"]
 
 
 def test_without_any() -> None:
-    [row] = secrets({"model": {"name": "qwen3-8b"}})
-    assert row.endswith("| none is needed |")
+    assert secrets({"model": {"name": "qwen3-8b"}}) == []
+    ephemeral = {"model": {"name": "qwen3-8b"}, "storage": {"cache": {"kind": "ephemeral"}}}
+    assert "Nothing more than what the [README](../../README.md) lists." in page(ephemeral)
 
 
 # --- a new cluster -------------------------------------------------------------------------------------------
@@ -48,21 +64,38 @@ TWO = {
 
 
 def blocks(text: str) -> list[list[str]]:
-    """The commands of every block under the heading."""
+    """The commands of every block under a heading."""
     parts = text.partition("### Commands")[2].partition("## What is here")[0].split("```")
+    return [part.strip().splitlines() for part in parts[1::2]]
+
+
+def created(text: str) -> list[list[str]]:
+    """The commands of every block for a blueprint."""
+    parts = text.partition("## Before its first sync")[2].split("```")
     return [part.strip().splitlines() for part in parts[1::2]]
 
 
 def test_every_cluster_has_commands_of_its_own() -> None:
     """One block for all would give the second cluster's objects to the first."""
     key = {"secret": "hf-token", "key": "token"}
-    first, second = blocks(page({"model": {"credentials": key}}, TWO))
-    assert first == [
-        "kubectl --context phx create namespace inference",
-        "kubectl --context phx --namespace inference create secret generic hf-token --from-file=token=FILE",
-        "kubectl --context phx apply -f clusters/phx",
-    ]
-    assert second == ["kubectl --context iad create namespace inference", "kubectl --context iad apply -f clusters/iad"]
+    first, second = blocks(whole({"model": {"credentials": key}}, TWO))
+    for cluster, lines in (("phx", first), ("iad", second)):
+        assert lines == [
+            f"kubectl --context {cluster} create namespace inference",
+            f"grep -h '^kubectl --context {cluster} .* create' base/*/README.md | sort -u",
+            f"kubectl --context {cluster} apply -f clusters/{cluster}",
+        ]
+    create = "kubectl --context phx --namespace inference create secret generic hf-token --from-file=token=FILE"
+    assert created(page({"model": {"credentials": key}}, TWO)) == [[create]]
+
+
+def test_the_readme_finds_the_commands_of_the_pages(tmp_path: Path) -> None:
+    """As a shell does it."""
+    text = page({"model": {"credentials": {"secret": "hf-token", "key": "token"}}})
+    write_tree(tmp_path, {PurePosixPath(f"base/{name}/README.md"): text for name in ("chat", "docs")})
+    [lines] = blocks(whole({}))
+    done = subprocess.run(["sh", "-c", lines[1]], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == created(text)[0]
 
 
 def test_secrets_of_every_kind() -> None:
@@ -73,19 +106,25 @@ def test_secrets_of_every_kind() -> None:
     }
     key = {"secret": "chat", "key": "api"}
     spec = {"model": {"credentials": {**key, "key": "hf"}}, "expose": {"host": "chat.example.com", "apiKey": key}}
-    (lines,) = blocks(page(spec, stack))
     create = "kubectl --context phx --namespace"
-    assert lines[1:-1] == [
+    (lines,) = blocks(whole(spec, stack))
+    assert lines[1:-2] == [
         f"{create} flux-system create secret generic git --from-file=identity=FILE --from-file=known_hosts=FILE",
         f"{create} inference create secret generic ocir --type=kubernetes.io/dockerconfigjson "
         "--from-file=.dockerconfigjson=FILE",
-        f"{create} inference create secret generic chat --from-file=hf=FILE --from-file=api=FILE",
-        f"{create} inference create secret tls wildcard --cert=FILE --key=FILE",
+    ]
+    assert created(page(spec, stack)) == [
+        [
+            f"{create} inference create secret generic chat --from-file=hf=FILE --from-file=api=FILE",
+            f"{create} inference create secret tls wildcard --cert=FILE --key=FILE",
+        ]
     ]
 
 
 def needs(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
-    return page(spec, stack).partition("Before its first sync it needs:")[2].partition("###")[0]
+    """Of a cluster, and of one that runs the blueprint."""
+    first = whole(spec, stack).partition("Before its first sync it needs:")[2].partition("###")[0]
+    return first + page(spec, stack).partition("## Before its first sync")[2].partition("```")[0]
 
 
 def test_file_storage_must_be_writable() -> None:
@@ -101,7 +140,7 @@ def test_storage_that_is_used_and_no_other() -> None:
     assert "StorageClass `oci-bv`: ReadWriteOnce" in needs(block)
     assert "File Storage" not in needs(block)
     claims = needs({"model": {"source": "pvc://weights/chat"}, "storage": {"cache": {"claim": "kernels"}}})
-    assert "StorageClass" not in claims
+    assert "StorageClass `" not in claims
     assert all(f"the volume claim `{name}` in `inference`" in claims for name in ("weights", "kernels"))
 
 
@@ -160,13 +199,13 @@ def test_what_others_install() -> None:
 
 
 def row(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
-    (found,) = (line for line in page(spec, stack).splitlines() if line.startswith("| chat | `"))
+    (found,) = (line for line in page(spec, stack).splitlines() if line.startswith("| `") and "`model`" not in line)
     return found
 
 
 def test_how_a_model_is_called() -> None:
     key = {"secret": "chat", "key": "api"}
-    inside = "| chat | `chat` | `http://chat.inference.svc:8000/v1` |"
+    inside = "| `chat` | `http://chat.inference.svc:8000/v1` |"
     assert (
         row({"clientNamespaces": ["apps"], "expose": {"apiKey": key}})
         == f"{inside} `apps` | {NONE} | `api` of `chat` |"
@@ -179,11 +218,11 @@ def test_how_a_model_is_called() -> None:
 
 
 def test_a_model_that_nobody_may_call() -> None:
-    assert "No requests are accepted yet by chat" in page({})
+    assert "No requests are accepted yet: set `clientNamespaces`" in page({})
     assert "No requests are accepted yet" not in page({"clientNamespaces": ["apps"]})
 
 
 def test_clusters_follow_what_is_pushed() -> None:
-    text = page({}, {"repository": {"url": STACK["spec"]["repository"]["url"], "branch": "prod"}})
+    text = whole({}, {"repository": {"url": STACK["spec"]["repository"]["url"], "branch": "prod"}})
     assert "`gpuyard compile --push` does the same on `prod`" in text
     assert "Clusters only see what is pushed" in text

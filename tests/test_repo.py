@@ -9,8 +9,9 @@ import pytest
 
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import remote
+from gpuyard.doors.git.host import create_repository, ignores
 from gpuyard.doors.git.process import Result, explain, redact
-from gpuyard.doors.git.repository import commit, create_repository, read_tree
+from gpuyard.doors.git.repository import commit, read_tree
 from gpuyard.errors import (
     ConflictError,
     GpuyardError,
@@ -950,14 +951,35 @@ def test_create_repository_leaves_other_directories_alone(tmp_path: Path) -> Non
         create_repository(tmp_path / "x/file")
 
 
-def test_create_repository_inside_another_one_only_where_that_ignores_it(tree: Path) -> None:
-    with pytest.raises(OutputError, match=f"is inside the repository {tree}; choose another place"):
-        create_repository(tree / "demo/gitops")
-    assert not (tree / "demo").exists()
+def test_create_repository_inside_another_one_that_ignores_it(tree: Path) -> None:
+    assert not ignores(tree, tree / "demo/gitops")
     (tree / ".gitignore").write_text("/demo/\n")
+    assert ignores(tree, tree / "demo/gitops")
+    assert ignores(tree, tree / "demo")
     create_repository(tree / "demo/gitops")
     assert put(tree / "demo/gitops", FIRST)
     assert not [line for line in status(tree) if "demo" in line]
+
+
+def test_a_folder_is_all_that_a_snapshot_is_about(tree: Path) -> None:
+    """Paths are below it, and nothing of the same name elsewhere is read or written."""
+    inside = PurePosixPath("deploy/gpu")
+    user_commit(tree, {"a.txt": "top\n", "deploy/gpu/a.txt": "old\n", "deploy/gpu-other/b.txt": "beside\n"})
+    with read_tree(tree, "main", inside) as found:
+        assert found.read(PurePosixPath("a.txt"), PurePosixPath("b.txt")) == {PurePosixPath("a.txt"): "old\n"}
+        assert set(found.ids([PurePosixPath("a.txt"), PurePosixPath("deploy/gpu/a.txt")])) == {PurePosixPath("a.txt")}
+        assert set(found.below()) == {"a.txt"}
+        made = commit(found, {PurePosixPath("a.txt"): "new\n", PurePosixPath("x/c.txt"): "c\n"}, message="Compile")
+        assert commit(found, {PurePosixPath("a.txt"): "new\n"}, message="Compile") is None
+    assert made
+    assert [str(path) for path in made.written] == ["deploy/gpu/a.txt", "deploy/gpu/x/c.txt"]
+    assert files_of(tree)["a.txt"] == "top"
+    assert (tree / "deploy/gpu/a.txt").read_text() == "new\n"
+    assert status(tree) == []
+    with read_tree(tree, "main", inside) as found:
+        assert set(found.below(PurePosixPath("x"))) == {"x/c.txt"}
+        with pytest.raises(OutputError, match="is not a path that a commit can have"):
+            commit(found, {PurePosixPath("../a.txt"): "gone\n"}, message="Compile")
 
 
 def test_dates_are_fixed_in_these_tests() -> None:

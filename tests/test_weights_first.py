@@ -12,7 +12,7 @@ from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
-from tests.conftest import write_tree
+from tests.conftest import gathered, write_tree
 from tests.projects import resolved
 from tests.test_equivalence import by_name
 from tests.test_new_shape import CLUSTERS, overlays  # noqa: F401 - a fixture
@@ -43,7 +43,7 @@ def assert_gathered(found: Resolved, tree: Tree, where: Path, kubectl: Path) -> 
     write_tree(where, tree)
     for each in found.workloads:
         wanted = by_name(objects(found, each, Embedded(shipped_charts())))
-        assert by_name(build(kubectl, where / "overlays" / each.shape.name)) == wanted
+        assert by_name(build(kubectl, gathered(where, each.shape.name))) == wanted
 
 
 def test_one_job_for_all_shapes(tmp_path: Path, kubectl: Path) -> None:

@@ -75,7 +75,8 @@ def _steps(key: str) -> Iterator[str]:
 def _followed(whole: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
     while "$ref" in node and "properties" not in node:
         node = whole["$defs"][node["$ref"].rpartition("/")[2]]
-    return node
+    # The longer form has the keys.
+    return _followed(whole, node["then"]) if "then" in node else node
 
 
 def _default(node: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from gpuyard.pipeline import compile
 from gpuyard.project.load import load, parse
 from gpuyard.render import kustomize, render
 from gpuyard.resolve import resolve
+from gpuyard.review.placed import Running
 from gpuyard.tree import SERVERS
 from tests.conftest import demo_sources
 
@@ -172,7 +173,7 @@ def profiled(root: Path) -> None:
     place = {"release": SERVERS, "namespace": resolved.stack.namespace}
     timed("  Helm, with that and parsing", lambda: [helm.render_all("vllm", batch, **place) for batch in batches])
     tree = timed("render: Helm, patches, writing", lambda: render(resolved, charts, open_helm(charts)))
-    timed("plan: digests of all files", lambda: lock_of(tree, "", {}))
+    timed("plan: digests of all files", lambda: lock_of(tree, Running()))
     whole = sum(seconds for name, seconds in spent.items() if not name.startswith(" "))
     print(f"{len(resolved.workloads)} workloads, {len(tree)} files, {whole:.2f} s of CPU")
     for name, seconds in spent.items():

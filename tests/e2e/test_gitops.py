@@ -26,7 +26,7 @@ from tests.releases.stored import load
 
 Record = Callable[[str, object], None]
 BLUEPRINTS = {"chat": "a10", "docs": "a100", "assistant": "h100"}
-LAYERS = ("platform-crds", "platform-controllers", "platform-configs")
+LAYERS = ("demo-platform-crds", "demo-platform-controllers", "demo-platform-configs")
 KINDS = (
     *("deployment", "horizontalpodautoscaler", "job", "networkpolicy", "persistentvolumeclaim"),
     *("poddisruptionbudget", "podmonitor", "prometheusrule", "scaledobject", "service", "serviceaccount"),
@@ -87,7 +87,8 @@ def everything(gitops: Gitops) -> list[str]:
 
 
 def entry(gitops: Gitops) -> str:
-    return gitops.read(f"clusters/{CLUSTER}/inference.yaml")
+    """The objects of all models."""
+    return "---\n".join(file.read_text(encoding="utf-8") for file in sorted(gitops.entry.glob("inference-*.yaml")))
 
 
 def deployment(cluster: Cluster, name: str) -> Object:
@@ -215,7 +216,7 @@ def test_a_field_changed_by_hand_is_put_back_but_replicas_are_the_scalers(cluste
     cluster.kubectl("patch", "deployment", "docs", "-n", "inference", "--type=strategic", patch)
     cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=2")
     for name in ("docs", "chat"):
-        cluster.reconcile(f"kustomization/inference-{name} {FLUX}", within=120)
+        cluster.reconcile(f"kustomization/demo-inference-{name} {FLUX}", within=120)
     assert deployment(cluster, "docs")["spec"]["template"]["spec"]["containers"][0]["image"] == image
     assert deployment(cluster, "chat")["spec"]["replicas"] == 2
     cluster.kubectl("scale", "deployment", "chat", "-n", "inference", "--replicas=1")
@@ -228,7 +229,7 @@ def test_removing_a_blueprint_keeps_its_cache_and_adding_it_back_adopts_it(clust
     gitops.repo.commit({"stack.yaml": stack.replace("      docs: a100\n", "")}, "No docs")
     gitops.write("blueprints/docs.yaml", None)
     fetch(cluster)
-    cluster.wait(f"kustomization/inference-docs {FLUX}", "deleted", within=60)
+    cluster.wait(f"kustomization/demo-inference-docs {FLUX}", "deleted", within=60)
     for kind in set(KINDS) - {"persistentvolumeclaim"}:
         cluster.wait(f"{kind}/docs {HERE}", "deleted", within=30)
     kept = cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")
@@ -255,7 +256,7 @@ def test_a_model_that_loads_slowly_but_within_its_budget_never_fails(cluster: Cl
     try:
         revision = gitops.change("blueprints/chat.yaml", "contextLength: 16384", "contextLength: 12288")
         fetch(cluster)
-        cluster.wait(f"kustomization/inference-chat {FLUX}", watched, within=150)
+        cluster.wait(f"kustomization/demo-inference-chat {FLUX}", watched, within=150)
         [slow] = pods(cluster, "chat")
     finally:
         cluster.pods.ready_after("chat", 0)
@@ -314,15 +315,15 @@ def test_a_download_that_fails_leaves_the_old_server_until_it_is_mended(cluster:
     def waits(item: Object | None) -> bool:
         """Waiting for its weights."""
         found = condition(item or {}, "Ready")
-        return found.get("reason") == "DependencyNotReady" and "inference-chat-weights" in found["message"]
+        return found.get("reason") == "DependencyNotReady" and "demo-inference-chat-weights" in found["message"]
 
     cluster.pods.ready_after("chat-download", "never")
     try:
         with watched(cluster, "chat") as seen:
             revision = gitops.change("blueprints/chat.yaml", revised("1"), revised("2"))
             fetch(cluster)
-            cluster.wait(f"kustomization/inference-chat {FLUX}", waits, within=60)
-            others = [name for name in everything(gitops) if not name.startswith("inference-chat")]
+            cluster.wait(f"kustomization/demo-inference-chat {FLUX}", waits, within=60)
+            others = [name for name in everything(gitops) if not name.startswith("demo-inference-chat")]
             arrive(cluster, revision, *others)
             time.sleep(10)
         assert all(each == old for each in seen)
@@ -360,22 +361,21 @@ def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster,
     claim = cluster.get(f"persistentvolumeclaim/chat-cache {HERE}")["metadata"]["uid"]
     release = load("0.2.1")["a10"]
     chat = [each for each in release if each["metadata"]["labels"]["app.kubernetes.io/name"].startswith("chat")]
-    kept = [each for each in yaml.safe_load_all(entry(gitops)) if each["metadata"]["name"] != "inference-chat-weights"]
-    for each in kept:
-        if each["metadata"]["name"] == "inference-chat":
-            each["spec"]["dependsOn"] = [{"name": "platform-configs"}]
+    models, name = f"clusters/{CLUSTER}/inference-chat.yaml", "demo-inference-chat"
+    [kept] = [each for each in yaml.safe_load_all(gitops.read(models)) if each["metadata"]["name"] == name]
+    kept["spec"]["dependsOn"] = [{"name": "demo-platform-configs"}]
     content = {
-        f"clusters/{CLUSTER}/inference.yaml": yaml.safe_dump_all(kept),
+        models: yaml.safe_dump(kept),
         "overlays/a10/chat/kustomization.yaml": yaml.safe_dump({"resources": ["chat.yaml"]}),
         "overlays/a10/chat/chat.yaml": yaml.safe_dump_all(chat),
     }
     gitops.repo.commit(content, "As 0.2 made it")
     fetch(cluster)
-    cluster.wait(f"kustomization/inference-chat-weights {FLUX}", "deleted", within=60)
-    arrive(cluster, gitops.repo.revision, "inference-chat")
-    cluster.reconcile(f"kustomization/inference-chat {FLUX}", within=120)  # what went with the other
-    assert owner(cluster, "networkpolicy/chat-download") == owner(cluster, "job/" + old_job(chat)) == "inference-chat"
-    assert owner(cluster, "persistentvolumeclaim/chat-cache") == "inference-chat"
+    cluster.wait(f"kustomization/demo-inference-chat-weights {FLUX}", "deleted", within=60)
+    arrive(cluster, gitops.repo.revision, name)
+    cluster.reconcile(f"kustomization/{name} {FLUX}", within=120)  # what went with the other
+    assert owner(cluster, "networkpolicy/chat-download") == owner(cluster, "job/" + old_job(chat)) == name
+    assert owner(cluster, "persistentvolumeclaim/chat-cache") == name
 
     seen: set[str] = set()
 
@@ -388,7 +388,7 @@ def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster,
     gitops.repo.revert()
     revision = gitops.repo.revision
     fetch(cluster)
-    cluster.wait(f"kustomization/inference-chat {FLUX}", upgraded, within=120)
+    cluster.wait(f"kustomization/{name} {FLUX}", upgraded, within=120)
     arrive(cluster, revision, *everything(gitops), within=120)
     assert not {each for each in seen if each.startswith("False") and "Dependency" not in each}, seen
     cache = cluster.get(f"persistentvolumeclaim/chat-cache {HERE}")["metadata"]
@@ -397,8 +397,8 @@ def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster,
     job = download(cluster, "chat")["metadata"]["name"]
     first = ("persistentvolumeclaim/chat-cache", "networkpolicy/chat-download", "prometheusrule/chat")
     for named in (*first, f"job/{job}"):
-        assert owner(cluster, named) == "inference-chat-weights"
-    assert owner(cluster, "deployment/chat") == "inference-chat"
+        assert owner(cluster, named) == f"{name}-weights"
+    assert owner(cluster, "deployment/chat") == name
     assert job != old_job(chat)
 
 
@@ -428,7 +428,7 @@ def test_a_broken_branch_changes_nothing_and_says_so(cluster: Cluster, gitops: G
     try:
         cluster.patch(f"gitrepository/demo {FLUX}", {"spec": {"ref": {"branch": "broken"}}})
         fetch(cluster)
-        failed = cluster.wait(f"kustomization/inference-chat {FLUX}", refused, within=60)
+        failed = cluster.wait(f"kustomization/demo-inference-chat {FLUX}", refused, within=60)
         assert "nowhere.yaml" in condition(failed, "Ready")["message"]
         assert state_of(cluster) == before
     finally:
@@ -461,9 +461,9 @@ def test_a_blueprint_that_asks_for_more_than_the_fleet_has_blocks_no_other(clust
     assert "Insufficient nvidia.com/gpu" in condition(waiting, "PodScheduled")["message"]
     revision = gitops.change("blueprints/docs.yaml", "concurrency: 16", "concurrency: 12")
     fetch(cluster)
-    arrive(cluster, revision, "inference-docs")
+    arrive(cluster, revision, "demo-inference-docs")
     assert cluster.get(f"scaledobject/docs {HERE}")["spec"]["triggers"][0]["metadata"]["threshold"] == "12"
-    assert condition(cluster.get(f"kustomization/inference-assistant {FLUX}"), "Ready")["status"] != "True"
+    assert condition(cluster.get(f"kustomization/demo-inference-assistant {FLUX}"), "Ready")["status"] != "True"
     cluster.kubectl("scale", "deployment", "assistant", "-n", "inference", "--replicas=1")
     revision = gitops.change("blueprints/assistant.yaml", big, old)
     fetch(cluster)
@@ -490,7 +490,7 @@ def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(
         fetch(cluster)
         rolling = cluster.wait(f"deployment/docs {HERE}", rolls_out, within=60)
         began, deadline = time.monotonic(), rolling["spec"]["progressDeadlineSeconds"]
-        item = cluster.wait(f"kustomization/inference-docs {FLUX}", failed, within=deadline + 90)
+        item = cluster.wait(f"kustomization/demo-inference-docs {FLUX}", failed, within=deadline + 90)
         waited = time.monotonic() - began
     finally:
         cluster.pods.ready_after("docs", 0)
@@ -500,7 +500,7 @@ def test_a_model_that_never_becomes_ready_fails_in_the_time_its_budget_says(
     assert waited >= deadline - 5
     record_property("a model that is never ready failed", f"after {waited:.0f} s; its deadline is {deadline} s")
     for other in ("chat", "assistant"):
-        cluster.wait(f"kustomization/inference-{other} {FLUX}", within=60)
+        cluster.wait(f"kustomization/demo-inference-{other} {FLUX}", within=60)
     gitops.repo.revert()
     gitops.repo.revert("HEAD~2")
     fetch(cluster)

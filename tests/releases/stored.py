@@ -1,6 +1,6 @@
 """A release on disk: its stack, blueprints and values as written, and what it made of them, per shape.
 
-0.1.0/sources/stack.yaml, 0.1.0/sources/blueprints/*.yaml
+0.1.0/sources/stack.yaml, 0.1.0/sources/blueprints/*.yaml; where today's gpuyard asks for a line, with it
 0.1.0/sources/values/*.yaml: the chart's test values, for those who install the chart alone; where a later chart refuses
     one, as who upgrades has to write it
 0.1.0/a10.json: one object a line, in the order of blueprint, kind and name

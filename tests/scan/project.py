@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.catalogue.shippedchart import shipped_charts
@@ -119,9 +118,10 @@ def _helm() -> Embedded:
 
 
 def made(resolved: Resolved) -> Tree:
-    """Render, without the copy of our own chart, which is the same in every tree."""
+    """Render, without our own templates, which are the same in every tree."""
     tree = render(resolved, shipped_charts(), _helm())
-    return {path: text for path, text in tree.items() if path.parts[:3] != ("charts", "inference", "charts")}
+    ours = {("charts", "inference", folder) for folder in ("charts", "templates")}
+    return {path: text for path, text in tree.items() if path.parts[:3] not in ours}
 
 
 @cache
@@ -179,7 +179,7 @@ def readable(tree: Tree) -> dict[str, Any]:
             found[str(path)] = json.loads(text)
         elif path.suffix == ".yaml":
             found[str(path)] = [opened(obj) for obj in yamlio.parse_manifests(text)]
-        elif path != PurePosixPath("README.md"):
+        elif path.suffix != ".md":
             found[str(path)] = text
     return found
 

@@ -1,40 +1,104 @@
-"""What `gpuyard init` makes: a first commit that compiles, where there was nothing."""
+"""What `gpuyard init` makes: a first commit that compiles, in a repository of its own or in a folder of another."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shapes import catalogue
 from gpuyard.catalogue.shipped import shipped
-from gpuyard.commit.lock import LOCK, Lock, sha256
-from gpuyard.commit.lockfile import write_lock
+from gpuyard.commit.lock import Lock, sha256
+from gpuyard.commit.lockfile import write_locks
+from gpuyard.commit.place import check_alone
 from gpuyard.doors import git
 from gpuyard.doors.git import Snapshot
 from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.project.formats import schema
 from gpuyard.project.load import parse
-from gpuyard.project.starter import README, starter
+from gpuyard.project.located import Located, located
+from gpuyard.project.starter import README, WORKFLOW, starter, workflow
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 from gpuyard.tree import Tree
 
-__all__ = ["create"]
+__all__ = ["Created", "create"]
 
-_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url"}
+_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url", "spec.repository.path ": "DIR"}
 _PARSED = (STACK_FILE, BLUEPRINTS)
 
 
-def create(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> list[PurePosixPath]:
-    """Make a Git repository with one commit; returns its files."""
-    name = name or _slug(directory)
-    url = url or f"https://git.example.com/{name}/gitops"
-    tree = starter(name, url, catalogue().values(), _blueprints(blueprints))
-    # The first compile replaces this README, so it is gpuyard's from the start.
-    tree[LOCK] = write_lock(Lock(files={README: sha256(tree[README])}))
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What there is now, and what is left for its owner to do."""
+
+    files: tuple[Path, ...]
+    addressed: bool
+    """Whether the stack knows where clusters read it."""
+    branch: str
+    """To compile to, where it isn't the stack's own; else empty."""
+    missing: tuple[str, ...] = ()
+    """Commands that belong into the repository's own workflow."""
+
+
+def create(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> Created:
+    """Make a stack and commit it: in a new repository, or in a new folder of the one that is there."""
+    place = located(directory)
+    if place is None or not place.folder.parts or git.ignores(place.top, directory):
+        return _alone(directory, name or _slug(directory), url, _blueprints(blueprints))
+    return _joined(directory, place, name or _slug(directory), url, _blueprints(blueprints))
+
+
+def _alone(directory: Path, name: str, url: str | None, blueprints: dict[str, str]) -> Created:
+    repository = {"url": url or _example(name), "branch": "main"}
+    tree = {**_started(name, repository, blueprints), WORKFLOW: workflow(PurePosixPath())}
     _check(tree, directory)
     git.create_repository(directory)
     with git.read_tree(directory, "main") as snapshot:
         _check_new(snapshot, directory)
         git.commit(snapshot, dict(tree), message="Start with gpuyard")
-    return sorted(tree)
+    return Created(tuple(directory / path for path in sorted(tree)), url is not None, "")
+
+
+def _joined(directory: Path, place: Located, name: str, url: str | None, blueprints: dict[str, str]) -> Created:
+    """Nothing else of the repository is touched, and nothing that is staged or changed is part of the commit."""
+    if directory.is_symlink():
+        raise OutputError(f"{directory}: is a link; give the folder that it leads to")
+    top, folder = place
+    host = git.host(top)
+    address = url or host.url
+    repository = {"url": address or _example(name), "branch": host.default, "path": str(folder)}
+    tree = _started(name, repository, blueprints)
+    _check(tree, directory)
+    with git.read_tree(top, host.branch) as snapshot:
+        check_alone(folder, snapshot.files)
+        if any(file.startswith(f"{folder}/") for file in snapshot.files):
+            raise OutputError(f"{directory}: {host.branch} has files there; give a new folder")
+        files = {folder / path: text for path, text in tree.items()}
+        taken = str(WORKFLOW) in snapshot.files or (top / WORKFLOW).exists()
+        if not taken:
+            files[WORKFLOW] = workflow(folder)
+        git.commit(snapshot, files, message=f"Start the stack {name} in {folder}")
+    return Created(
+        tuple(_shown(directory, place, path) for path in sorted(files)),
+        address is not None,
+        host.branch if host.branch != host.default else "",
+        (f"gpuyard check {folder}", f"gpuyard compile --check {folder}") if taken else (),
+    )
+
+
+def _shown(directory: Path, place: Located, path: PurePosixPath) -> Path:
+    """A file by the path that the user gave, as far as it is there."""
+    inside = path.is_relative_to(place.folder)
+    return directory / path.relative_to(place.folder) if inside else place.top / path
+
+
+def _started(name: str, repository: dict[str, str], blueprints: dict[str, str]) -> Tree:
+    tree = starter(name, repository, catalogue().values(), blueprints)
+    # The first compile replaces this README, so it is gpuyard's from the start.
+    tree.update(write_locks(Lock(files={README: sha256(tree[README])})))
+    return tree
+
+
+def _example(name: str) -> str:
+    return f"https://git.example.com/{name}/gitops"
 
 
 def _blueprints(folder: Path | None) -> dict[str, str]:
@@ -77,7 +141,8 @@ def _check(tree: Tree, directory: Path) -> None:
     inside = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
     # A clone of a repository without commits is as good as nothing.
     if directory.exists() and (not directory.is_dir() or inside - {".git"}):
-        raise OutputError(f"{directory}: already exists and is not empty; give a new or an empty directory")
+        way = f", or a folder of this repository, such as {directory / 'gpu'}" if ".git" in inside else ""
+        raise OutputError(f"{directory}: already exists and is not empty; give a new or an empty directory{way}")
 
 
 def _of_option(problem: Problem) -> Problem:

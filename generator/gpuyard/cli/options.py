@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["directory", "given", "output", "workload"]
+__all__ = ["directory", "given", "output", "placed", "workload"]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
@@ -39,11 +39,27 @@ output = click.option(
 )
 
 
-def workload(resolved: "Resolved", project: "Project", name: str, shape: str) -> "Workload":
-    """The workload of a blueprint on a shape; says why there is none."""
+def placed(resolved: "Resolved", project: "Project", name: str, cluster: str) -> "Workload":
+    """The workload of a blueprint in a cluster; says why there is none."""
+    _check_name(project, name)
+    clusters = [each.name for each in project.stack.clusters]
+    if cluster not in clusters:
+        raise MissingError(f"no cluster is called {cluster}; {nearest(cluster, clusters)}")
+    found = {each.workload.name: each.workload for each in resolved.placements if each.cluster == cluster}
+    if name not in found:
+        raise MissingError(f"{name} does not run in {cluster}; {nearest(name, found)}")
+    return found[name]
+
+
+def _check_name(project: "Project", name: str) -> None:
     names = sorted(blueprint.name for blueprint in project.blueprints)
     if name not in names:
         raise MissingError(f"no blueprint is called {name}; {nearest(name, names)}")
+
+
+def workload(resolved: "Resolved", project: "Project", name: str, shape: str) -> "Workload":
+    """The workload of a blueprint on a shape; says why there is none."""
+    _check_name(project, name)
     found = {item.shape.name: item for item in resolved.workloads if item.name == name}
     if shape in found:
         return found[shape]

@@ -10,19 +10,22 @@ __all__ = ["as_data", "as_lines", "folders"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
-    """One line per blueprint and shape, the refused ones with their reason."""
-    rows = [
-        (
-            workload.name,
-            workload.shape.name,
-            "/".join(workload.nodes),
-            f"{workload.gpus} GPU{'s' if workload.gpus > 1 else ''}",
-            *(fact.text for fact in workload.facts.values() if fact.text),
-        )
-        for workload in resolved.workloads
-    ]
+    """One line per blueprint and shape, one for each cluster that has it otherwise; the refused with their reason."""
+    rows = [_row(workload) for workload in resolved.workloads]
+    rows += [_row(each.workload, f"in {each.cluster}") for each in resolved.placements if each.own]
     refused = [f"{refusal.blueprint} on {refusal.shape}: {refusal.reason}" for refusal in resolved.refusals]
     return [*table(rows), *refused]
+
+
+def _row(workload: Workload, where: str = "") -> tuple[str, ...]:
+    return (
+        workload.name,
+        workload.shape.name,
+        "/".join(workload.nodes),
+        f"{workload.gpus} GPU{'s' if workload.gpus > 1 else ''}",
+        *(fact.text for fact in workload.facts.values() if fact.text),
+        *([where] if where else []),
+    )
 
 
 def folders(tree: Tree) -> list[str]:
@@ -47,6 +50,7 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
                 "cluster": placement.cluster,
                 "blueprint": placement.workload.name,
                 "shape": placement.workload.shape.name,
+                **({"own": _workload(placement.workload)} if placement.own else {}),
             }
             for placement in resolved.placements
         ],

@@ -27,6 +27,13 @@ class Directory:
         found = {path: self._bytes(path) for path in paths if not (self.root / path).is_symlink()}
         return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
 
+    def below(self, path: PurePosixPath) -> list[str]:
+        """The paths of all files below that one, whether or not a commit has them."""
+        if os.path.realpath(self.root / path) != str(self.root.resolve() / path):
+            return []
+        found = (Path(folder) / file for folder, _, files in os.walk(self.root / path) for file in files)
+        return sorted(file.relative_to(self.root).as_posix() for file in found)
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""
         return blob_id(data)

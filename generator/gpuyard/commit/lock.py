@@ -1,7 +1,9 @@
-""".gpuyard.lock: what was generated from what and what runs where, so that nobody else's file is ever touched.
+""".gpuyard.lock: what was generated and what runs where, so that nobody else's file is ever touched.
 
-It comes with commits that others write, so it is evidence and never authority: `lockfile` takes nothing from it that
-gpuyard couldn't have written; what it says is compared with the files or told, and decides nothing by itself.
+The stack has one at the top, and each blueprint its own beside its base, so that branches that change different
+blueprints change different locks; none holds a digest over all. They come with commits that others write, so they are
+evidence and never authority: `lockfile` takes nothing from them that gpuyard couldn't have written; what they say is
+compared with the files or told.
 """
 
 import hashlib
@@ -9,38 +11,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from gpuyard.review.placed import Placements
-from gpuyard.tree import Tree
+from gpuyard.review.placed import Placements, Running
+from gpuyard.tree import Tree, base
 
-__all__ = ["LOCK", "Lock", "blob_id", "listing_digest", "lock_of", "sha256"]
+__all__ = ["LOCK", "Lock", "blob_id", "is_lock", "listing_digest", "lock_of", "lock_path", "sha256"]
 
 LOCK = PurePosixPath(".gpuyard.lock")
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """`input`: digest of all that the tree follows from; `listing`: of its files' Git ids; `files`: sha256 by path."""
+    """All locks of a place together; `files`: sha256 by path."""
 
-    input: str = ""
-    listing: str = ""
+    stack: str = ""
+    """Its name; empty where an older lock doesn't say, or nothing is compiled yet."""
+    namespace: str = ""
     placements: Placements = field(default_factory=dict)
     files: Mapping[PurePosixPath, str] = field(default_factory=dict)
+    paths: frozenset[PurePosixPath] = frozenset()
+    """Where the locks are."""
+
+    @property
+    def running(self) -> Running:
+        """What the clusters have."""
+        return Running(self.stack, self.namespace, self.placements)
 
 
-def lock_of(tree: Tree, source: str, placements: Placements) -> Lock:
+def lock_of(tree: Tree, running: Running) -> Lock:
     """The lock of a tree."""
-    ids = ((path, blob_id(text.encode())) for path, text in tree.items())
-    return Lock(source, listing_digest(ids), placements, {path: sha256(text) for path, text in tree.items()})
+    files = {path: sha256(text) for path, text in tree.items()}
+    return Lock(running.stack, running.namespace, running.placements, files)
+
+
+def lock_path(blueprint: str) -> PurePosixPath:
+    """Where a blueprint's lock is."""
+    return base(blueprint) / LOCK
+
+
+def is_lock(path: PurePosixPath) -> bool:
+    """Whether a file of this name is a lock."""
+    return path.name == LOCK.name
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:
     """One digest for the paths of files and their Git ids: `git ls-tree` is enough to show that nothing was edited."""
-    lines = "".join(f"{path} {identity}\n" for path, identity in sorted(ids, key=_place))
+    lines = "".join(sorted(f"{path} {identity}\n" for path, identity in ids))
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _place(entry: tuple[PurePosixPath, str]) -> tuple[str, ...]:
-    return entry[0].parts
 
 
 def blob_id(data: bytes) -> str:

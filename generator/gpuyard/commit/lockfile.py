@@ -1,68 +1,85 @@
-"""The file of a lock: JSON with a line for each file, written in one order and read with suspicion."""
+"""The files of the locks: JSON with a line for each file, written in one order and read with suspicion."""
 
 import json
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
 
-from gpuyard.commit.lock import LOCK, Lock
+from gpuyard.commit import suspicion
+from gpuyard.commit.lock import LOCK, Lock, is_lock, lock_path
+from gpuyard.commit.suspicion import (
+    NAME,
+    NAME_OR_NONE,
+    SHA256,
+    SHA256_OR_NONE,
+    DamagedError,
+    inside,
+    mapping,
+    shown,
+    text,
+)
 from gpuyard.errors import GpuyardError
 from gpuyard.review.placed import Claim, Placed, Placements
-from gpuyard.tree import is_generated
+from gpuyard.tree import Tree, is_generated, owner
 
-__all__ = ["read_lock", "write_lock"]
+__all__ = ["read_locks", "write_locks"]
 
-_FORMAT = 2
+_FORMAT = 3
+_ONE_FOR_ALL = 2
+"""The last format with the blueprints' files in the stack's lock."""
 _WITHOUT_PLACEMENTS = 1
-_RESTORE = f"`git checkout $(git log -1 --skip=1 --format=%H -- {LOCK}) -- {LOCK}`, `git commit -m 'Restore {LOCK}'`"
-_SHOWN = 80
-"""Characters of something unexpected."""
-
-# What stands in messages and in commands that people paste has no other characters than these.
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_KIND = re.compile(r"[a-z]{1,40}")
-_SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_SHA256_OR_NONE = re.compile(r"([0-9a-f]{64})?")
 
 
-class _DamagedError(Exception):
-    """Why a lock isn't one that gpuyard wrote."""
+def read_locks(texts: Mapping[PurePosixPath, str]) -> Lock:
+    """What the locks of a place say, by their paths; older formats have one for all, and format 1 no placements."""
+    whole = _read(LOCK, texts[LOCK]) if LOCK in texts else Lock()
+    placements = {cluster: dict(found) for cluster, found in whole.placements.items()}
+    files = dict(whole.files)
+    for path, content in sorted(texts.items()):
+        if path != LOCK:
+            lock = _read(path, content)
+            files.update(lock.files)
+            for cluster, found in lock.placements.items():
+                placements.setdefault(cluster, {}).update(found)
+    return Lock(whole.stack, whole.namespace, placements, files, frozenset(texts))
 
 
-@lru_cache(maxsize=1)
-def read_lock(text: str | None) -> Lock:
-    """A lock from its file; an empty one where there is none. One of format 1 has no placements."""
-    if text is None:
-        return Lock()
-    place = str(LOCK)
+@lru_cache(maxsize=1024)
+def _read(path: PurePosixPath, content: str) -> Lock:
+    place = str(path)
     try:
-        return _lock(json.loads(text))
+        data = json.loads(content)
+        return _stack(data, _format(path, data)) if path == LOCK else _blueprint(path, data, _format(path, data))
     except json.JSONDecodeError as error:
-        place, reason = f"{LOCK}:{error.lineno}:{error.colno}", f"not JSON: {error.msg}"
+        place, reason = f"{path}:{error.lineno}:{error.colno}", f"not JSON: {error.msg}"
     except (ValueError, RecursionError):  # a number of 5000 digits, 100 kB of brackets
         reason = "more than any lock has"
-    except _DamagedError as error:
+    except DamagedError as error:
         reason = str(error)
-    raise GpuyardError(f"{place}: damaged ({reason}); restore its previous version and commit it: {_RESTORE}")
+    raise GpuyardError(f"{place}: damaged ({reason}); restore its previous version and commit it: {_restore(path)}")
 
 
-def write_lock(lock: Lock) -> str:
-    """The file of a lock."""
-    data = {
-        "format": _FORMAT,
-        "input": lock.input,
-        "listing": lock.listing,
-        "placements": {
-            cluster: {name: _written(placed) for name, placed in sorted(found.items())}
-            for cluster, found in sorted(lock.placements.items())
-        },
-        "files": {str(path): digest for path, digest in sorted(lock.files.items(), key=lambda file: file[0].parts)},
-    }
-    return json.dumps(data, indent=1) + "\n"
+def _restore(path: PurePosixPath) -> str:
+    last = f"$(git log -1 --skip=1 --format=%H -- {path})"
+    return f"`git checkout {last} -- {path}`, `git commit -m 'Restore {path}'`"
+
+
+def write_locks(lock: Lock) -> Tree:
+    """The files of the locks."""
+    files: dict[str, dict[str, str]] = {"": {}}
+    for path, digest in sorted(lock.files.items(), key=lambda file: file[0].parts):
+        files.setdefault(owner(path), {})[str(path)] = digest
+    stack = {"stack": lock.stack, "namespace": lock.namespace, "clusters": sorted(lock.placements)}
+    tree = {LOCK: _text({**stack, "files": files.pop("")})}
+    for name, listed in files.items():
+        placed = {cluster: found[name] for cluster, found in sorted(lock.placements.items()) if name in found}
+        placements = {cluster: _written(each) for cluster, each in placed.items()}
+        tree[lock_path(name)] = _text({"blueprint": name, "placements": placements, "files": listed})
+    return tree
+
+
+def _text(data: Mapping[str, object]) -> str:
+    return json.dumps({"format": _FORMAT, **data}, indent=1) + "\n"
 
 
 def _written(placed: Placed) -> Mapping[str, object]:
@@ -71,76 +88,81 @@ def _written(placed: Placed) -> Mapping[str, object]:
         "shape": placed.shape,
         "namespace": placed.namespace,
         "claim": claim and {"kind": claim.kind, "storageClassName": claim.storage_class, "size": f"{claim.gib}Gi"},
+        "pod": placed.pod,
+        "weights": placed.weights,
+        "secrets": list(placed.secrets),
+        "away": placed.away,
     }
 
 
-def _lock(data: object) -> Lock:
+def _format(path: PurePosixPath, data: object) -> int:
     number = data.get("format") if isinstance(data, dict) else None
     if type(number) is not int or number < _WITHOUT_PLACEMENTS:
         raise GpuyardError(
-            f"{LOCK}: not written by gpuyard (it has no format); move it, or restore gpuyard's: {_RESTORE}"
+            f"{path}: not written by gpuyard (it has no format); move it, or restore gpuyard's: {_restore(path)}"
         )
     if number > _FORMAT:
-        raise GpuyardError(f"{LOCK}: written by a newer gpuyard (format {number}); upgrade gpuyard")
-    whole = _mapping(data, "it")
-    return Lock(
-        _text(whole, "input", _SHA256_OR_NONE),
-        _text(whole, "listing", _SHA256_OR_NONE),
-        {} if number == _WITHOUT_PLACEMENTS else _placements(_inside(whole, "placements")),
-        _files(_inside(whole, "files")),
-    )
+        raise GpuyardError(f"{path}: written by a newer gpuyard (format {number}); upgrade gpuyard")
+    return number
 
 
-def _files(found: Mapping[str, object]) -> Mapping[PurePosixPath, str]:
-    """Only paths of generated files: what gpuyard deletes and overwrites is decided by them."""
-    for path in found:
-        if not is_generated(path):
-            raise _DamagedError(f"{_shown(path)} is not a file that gpuyard generates")
-    return {PurePosixPath(path): _text(found, path, _SHA256) for path in found}
+def _stack(data: object, number: int) -> Lock:
+    whole = mapping(data, "it")
+    if number <= _ONE_FOR_ALL:
+        for key in ("input", "listing"):
+            text(whole, key, SHA256_OR_NONE)
+        placements = _of_all(inside(whole, "placements")) if number > _WITHOUT_PLACEMENTS else {}
+        return Lock(placements=placements, files=_files(inside(whole, "files"), None))
+    clusters: Placements = {name: {} for name in suspicion.names(whole, "clusters", NAME)}
+    stack, namespace = (text(whole, key, NAME_OR_NONE) for key in ("stack", "namespace"))
+    return Lock(stack, namespace, clusters, _files(inside(whole, "files"), ""))
 
 
-def _placements(found: Mapping[str, object]) -> Placements:
+def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:
+    whole, name = mapping(data, "it"), path.parent.name
+    if number <= _ONE_FOR_ALL or whole.get("blueprint") != name:
+        raise DamagedError(f"it is not that of {name}")
+    found = inside(whole, "placements")
+    placements = {suspicion.name(cluster): {name: _placed(inside(found, cluster))} for cluster in found}
+    return Lock(placements=placements, files=_files(inside(whole, "files"), name))
+
+
+def _files(found: Mapping[str, object], blueprint: str | None) -> Mapping[PurePosixPath, str]:
+    """Only paths of generated files: they decide what gpuyard deletes and overwrites. None: of all blueprints."""
+    files = {}
+    for name in found:
+        path = PurePosixPath(name)
+        if not is_generated(name) or is_lock(path):
+            raise DamagedError(f"{shown(name)} is not a file that gpuyard generates")
+        if blueprint is not None and owner(path) != blueprint:
+            whose = f"of {blueprint}" if blueprint else "that only depends on the stack"
+            raise DamagedError(f"{shown(name)} is not a file {whose}")
+        files[path] = text(found, name, SHA256)
+    return files
+
+
+def _of_all(found: Mapping[str, object]) -> Placements:
     return {
-        _name(cluster): {_name(name): _placed(_inside(models, name)) for name in models}
+        suspicion.name(cluster): {suspicion.name(name): _placed(inside(models, name)) for name in models}
         for cluster in found
-        for models in [_inside(found, cluster)]
+        for models in [inside(found, cluster)]
     }
 
 
 def _placed(found: Mapping[str, object]) -> Placed:
-    claim = _claim(_inside(found, "claim")) if found.get("claim") is not None else None
-    return Placed(_text(found, "shape", _NAME), _text(found, "namespace", _NAME), claim)
+    claim = _claim(inside(found, "claim")) if found.get("claim") is not None else None
+    given: dict[str, object] = {"pod": "", "weights": "", "secrets": [], "away": 0, **found}  # format 2 doesn't say
+    return Placed(
+        text(found, "shape", NAME),
+        text(found, "namespace", NAME),
+        claim,
+        text(given, "pod", SHA256_OR_NONE),
+        text(given, "weights", NAME_OR_NONE),
+        suspicion.names(given, "secrets", suspicion.CLASS),
+        suspicion.number(given, "away"),
+    )
 
 
 def _claim(found: Mapping[str, object]) -> Claim:
-    size = _text(found, "size", _SIZE).removesuffix("Gi")
-    return Claim(_text(found, "kind", _KIND), _text(found, "storageClassName", _CLASS), int(size))
-
-
-def _name(name: str) -> str:
-    return _checked(name, "a name", _NAME)
-
-
-def _text(found: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
-    return _checked(found.get(key), key, pattern)
-
-
-def _checked(value: object, what: str, pattern: re.Pattern[str]) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _DamagedError(f"{what} cannot be {_shown(value)}")
-    return value
-
-
-def _inside(found: Mapping[str, object], key: str) -> Mapping[str, Any]:
-    return _mapping(found.get(key), _shown(key))
-
-
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _DamagedError(f"{what} is not a mapping")
-    return value
-
-
-def _shown(value: object) -> str:
-    """Nothing that a terminal would obey."""
-    return ascii(value)[:_SHOWN] if isinstance(value, str) else f"of type {type(value).__name__}"
+    size = text(found, "size", suspicion.SIZE).removesuffix("Gi")
+    return Claim(text(found, "kind", suspicion.KIND), text(found, "storageClassName", suspicion.CLASS), int(size))

@@ -26,7 +26,7 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
     A repository or branch that holds what is generated alone, without a stack, can be told nothing about its files.
     """
     branch, head, root = snapshot.branch, snapshot.target.head, snapshot.target.root
-    here = root is not None and root == directory.resolve()
+    here = root is not None and root / snapshot.folder == directory.resolve()
     checked_out = here and head == branch
     if here and not checked_out and not named:
         found = f"branch {head}" if head else "no branch"
@@ -35,18 +35,18 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
             f"{directory} has {found} checked out, but gpuyard commits to {branch}, the stack's branch; "
             f"`git switch {branch}` first, or commit to another with `--branch {other}`"
         )
-    if not checked_out and STACK_FILE not in snapshot.files:
+    if not checked_out and STACK_FILE not in snapshot.below():
         return
     if lines := sorted(_differences(snapshot, sources)):
         raise OutputError("\n  ".join([f"{_reason(snapshot)}:", *lines]) + f"\n{_advice(branch, here, checked_out)}")
 
 
 def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
-    committed = {name: entry for name, entry in snapshot.files.items() if is_source(name)}
+    committed = {name: entry for name, entry in snapshot.below().items() if is_source(name)}
     for name, data in sources.items():
         if name not in committed:
             yield f"{name} (not in the commit)"
-        elif committed[name].blob != snapshot.blob_id(data):
+        elif committed[name].blob not in map(snapshot.blob_id, (data, data.replace(b"\r\n", b"\n"))):
             yield f"{name} (differs)"
     for name in committed.keys() - sources.keys():
         yield f"{name if name.isprintable() else ascii(name)} (not here)"

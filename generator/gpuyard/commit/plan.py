@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from gpuyard.commit.lock import LOCK, Lock, sha256
+from gpuyard.commit.lock import Lock, is_lock, sha256
 from gpuyard.errors import OwnershipError
 from gpuyard.review.placed import Consequence, Placements
 from gpuyard.tree import Tree
@@ -22,6 +22,9 @@ class Place(Protocol):
     def read(self, *paths: PurePosixPath) -> Mapping[PurePosixPath, str]:
         """The texts of those paths that are plain files."""
 
+    def below(self, path: PurePosixPath) -> Iterable[str]:
+        """The paths of all files below that one."""
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has there."""
 
@@ -31,7 +34,7 @@ class Plan:
     """What would change: what a preview shows, and what `pipeline.execute` commits."""
 
     written: Mapping[PurePosixPath, str] = field(default_factory=dict)
-    """New text by path, the lock's, too."""
+    """New text by path, the locks', too."""
     deleted: tuple[PurePosixPath, ...] = ()
     before: Placements = field(default_factory=dict)
     """What runs where, as the lock that is there has it."""
@@ -49,17 +52,21 @@ class Plan:
 
 
 def changes(
-    tree: Tree, lock: Lock, place: Place, *, overwrite: bool = False
+    tree: Tree, wanted: Mapping[PurePosixPath, str], lock: Lock, place: Place, *, overwrite: bool = False
 ) -> tuple[dict[PurePosixPath, str], tuple[PurePosixPath, ...]]:
     """What is written and what is deleted; OwnershipError names what is in the way.
 
-    `lock` is the one that is there; the tree has the new one among its files.
+    `lock` is the one that is there; the tree has the new ones among its files, and `wanted` the ids of all of them.
     """
-    ids = place.ids({*tree, *lock.files})
-    written = {path: text for path, text in tree.items() if ids.get(path) != place.blob_id(text.encode())}
-    deleted = tuple(sorted(path for path in lock.files if path not in tree and path in ids))
-    present = [path for path in (*written, *deleted) if path in ids and path != LOCK]
-    _check_owned(present, lock, place.read(*present), overwrite=overwrite)
+    known = {*lock.files, *lock.paths}
+    ids = place.ids({*tree, *known})
+    differing = [path for path, identity in wanted.items() if ids.get(path) != identity]
+    deleted = tuple(sorted(path for path in known if path not in tree and path in ids))
+    present = [path for path in (*differing, *deleted) if path in ids]
+    texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*present).items()}
+    # A Git for Windows may have changed the ends of lines, which is no difference.
+    written = {path: tree[path] for path in differing if texts.get(path) != tree[path]}
+    _check_owned([path for path in present if path in written or path in deleted], lock, texts, overwrite=overwrite)
     return written, deleted
 
 
@@ -69,6 +76,8 @@ def _check_owned(
     """Files that somebody edited may be lost where that is wanted; files that were never ours never."""
     foreign, edited = [], []
     for path in present:
+        if is_lock(path):
+            continue
         if path not in lock.files:
             foreign.append(path)
         elif not overwrite and (path not in texts or sha256(texts[path]) != lock.files[path]):

@@ -52,6 +52,12 @@ class Refusal:
         lines += [f"{name}: {_attempt(found)}" for name, found in self.fits.items()]
         return "; ".join([*lines, *self.instead])
 
+    @property
+    def widest(self) -> int:
+        """The largest context that fits, where a shorter one than the one asked for does; else 0."""
+        found = max(each.largest_context for each in self.fits.values())
+        return found if _LEAST_CONTEXT <= found < self.context else 0
+
 
 @dataclass(frozen=True, slots=True)
 class _Wish:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from gpuyard.project.kinds import inference
 from gpuyard.project.parts import Unique
+from gpuyard.project.placing import Placing
 
 __all__ = ["DEFAULT", "KINDS", "Blueprint", "Kind", "Spec", "blueprint_from"]
 
@@ -16,6 +17,9 @@ class Spec(Protocol):
 
     def unique(self) -> Iterable[Unique]:
         """What no other blueprint may have."""
+
+    def placed(self, own: Placing) -> Self:
+        """As it is in a cluster that has it differently."""
 
 
 class Kind(Protocol):

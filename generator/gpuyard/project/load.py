@@ -7,7 +7,7 @@ which reports them beside its own.
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.schema import validate, with_defaults
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Location, Problem
+from gpuyard.project import siteoverrides
 from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
 from gpuyard.project.formats import of_blueprint, schema
 from gpuyard.project.imageslock import IMAGES_LOCK
@@ -39,6 +40,8 @@ class Project:
     documents: Mapping[str, Document]
     problems: tuple[Problem, ...] = ()
     """What is wrong with other files, and between files; `resolve` goes on with those that are right."""
+    sites: Mapping[str, Stack] = field(default_factory=dict)
+    """By the name of each cluster that differs: the stack as it holds there."""
     broken: frozenset[str] = frozenset()
     """Blueprints that can't be asked about: names as far as they are known, and names of files."""
 
@@ -76,7 +79,8 @@ def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOT
     broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
     stack = stack_from(values[STACK_FILE], STACK_FILE)
     found += duplicates(stack, blueprints, right)
-    return Project(sources, stack, blueprints, digests, right, tuple(found), broken)
+    sites = siteoverrides.stacks(right[STACK_FILE], schema("stack"), stack)
+    return Project(sources, stack, blueprints, digests, right, tuple(found), sites, broken)
 
 
 def _kind(name: str) -> str:
@@ -127,7 +131,10 @@ def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
 
 
 def _breaches(name: str, document: Document) -> list[Problem]:
-    return [*validate(document, _schema(name, document)), *find_secrets(document)]
+    found = validate(document, _schema(name, document))
+    if not found and _kind(name) == "stack":
+        found = list(siteoverrides.breaches(document, schema("stack")))
+    return [*found, *find_secrets(document)]
 
 
 def _schema(name: str, document: Document) -> Mapping[str, Any]:

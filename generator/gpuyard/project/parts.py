@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["SecretKey", "Unique"]
+__all__ = ["SecretKey", "Unique", "Vllm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,21 @@ class SecretKey:
 
     secret: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vllm:
+    """The model server, where it isn't the stack's; None: as there."""
+
+    version: str | None = None
+    image: str | None = None
+    """Without a tag."""
+    tag: str | None = None
+
+    def under(self, above: "Vllm") -> "Vllm":
+        """This one, and over it another; a tag belongs to the version and image that are named with it."""
+        tag = above.tag or (None if above.version or above.image else self.tag)
+        return Vllm(above.version or self.version, above.image or self.image, tag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
+from gpuyard.project.placing import Placing, split
 
 __all__ = [
+    "SITE",
     "Alerts",
     "Cluster",
     "Component",
@@ -16,6 +19,7 @@ __all__ = [
     "Gateway",
     "Images",
     "Ingress",
+    "Names",
     "Network",
     "Platform",
     "Policy",
@@ -25,6 +29,10 @@ __all__ = [
     "Vllm",
     "stack_from",
 ]
+
+
+SITE = ("vllm", "images", "platform", "gateway", "ingress", "network", "scheduling", "storage", "alerts", "policy")
+"""Settings of the stack that a cluster may set differently, under the same names."""
 
 
 class Engine(StrEnum):
@@ -42,14 +50,29 @@ class Engine(StrEnum):
         return member
 
 
+class Names(StrEnum):
+    """What the names of a stack's objects in an engine's namespace begin with."""
+
+    STACK = "stack"
+    """The stack's own, so that several share a cluster."""
+    PLAIN = "plain"
+    """Nothing, as before version 0.3: with another name all that such an object holds would be deleted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     """The Git repository as the clusters reach it."""
 
     url: str
     branch: str
+    path: str = ""
+    """Folder of the stack in it; empty: its top."""
     secret: str | None = None
+    source: str | None = None
+    """What the engine reads it by already; None: something of the stack's own."""
     insecure: bool
+    charts: bool
+    """Whether it holds Helm charts, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +96,18 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape."""
+    """A cluster: the OCI shapes of its nodes by shape, and which blueprint runs on which shape.
+
+    What it sets differently of the stack's settings is in a Stack of its own (gpuyard.project.siteoverrides).
+    """
 
     name: str
     region: str | None = None
     kubernetes: str
     shapes: Mapping[str, tuple[str, ...]]
     blueprints: Mapping[str, str] | None = None
+    placed: Mapping[str, Placing] = field(default_factory=dict)
+    """Those of them that say more than their shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +213,7 @@ class Stack:
     engine: Engine
     version: str
     namespace: str
+    names: Names
     repository: Repository
     vllm: Vllm
     images: Images
@@ -199,6 +228,15 @@ class Stack:
     alerts: Alerts
     policy: Policy
 
+    @property
+    def folder(self) -> PurePosixPath:
+        """Of its repository, where it lives."""
+        return PurePosixPath(self.repository.path)
+
+    def named(self, *parts: str) -> str:
+        """What an object of the stack is called where other stacks have theirs, too."""
+        return "-".join(part for part in (self.name if self.names is Names.STACK else "", *parts) if part)
+
 
 def stack_from(value: Mapping[str, Any], file: str) -> Stack:
     """A Stack from a value that the schema has accepted and filled."""
@@ -206,5 +244,11 @@ def stack_from(value: Mapping[str, Any], file: str) -> Stack:
     # The components' names are keys beside the platform's own: which there are is the catalogue's affair.
     own = {key: part for key, part in spec["platform"].items() if not isinstance(part, Mapping)}
     components = {key: part for key, part in spec["platform"].items() if key not in own}
-    whole = {**spec, "platform": {**own, "components": components}}
+    clusters = [_cluster(each) for each in spec["clusters"]]
+    whole = {**spec, "platform": {**own, "components": components}, "clusters": clusters}
     return structured({"file": file, "name": value["metadata"]["name"], **whole}, Stack)
+
+
+def _cluster(value: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: part for key, part in value.items() if key not in SITE}
+    return {**own, **split(own.get("blueprints"))}

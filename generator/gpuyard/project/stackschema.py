@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue import alerts
 from gpuyard.catalogue.platform import Switch, catalogue
-from gpuyard.project.stack import Engine
+from gpuyard.project.stack import SITE, Engine
 
 __all__ = ["filled"]
 
@@ -24,7 +24,40 @@ def filled(written: Mapping[str, Any]) -> Schema:
             own = keys.get(release.component, {})
             keys[release.component] = _component(release.switch, release.version, template, own)
     _name_alerts(schema["properties"]["spec"]["properties"]["alerts"]["properties"])
+    _add_site(schema)
     return schema
+
+
+def _add_site(schema: Schema) -> None:
+    """The settings that a cluster may set differently: as the stack's, but each may be left out or be empty."""
+    settings, cluster = schema["properties"]["spec"]["properties"], schema["$defs"]["cluster"]
+    for key in SITE:
+        own = _partial(settings[key], schema)
+        text = f"Merged over the stack's `{key}`, only in this cluster; an empty value (null) removes the stack's."
+        own["description"] = text
+        schema["$defs"][f"own-{key}"] = own
+        cluster["properties"][key] = {"$ref": f"#/$defs/own-{key}"}
+    vllm = settings["vllm"]["properties"].items()
+    schema["$defs"]["placed"]["properties"]["vllm"]["properties"] = {
+        name: {key: value for key, value in part.items() if key != "default"} for name, part in vllm
+    }
+    others = (key for key in settings if key not in (*SITE, "clusters"))
+    cluster["x-elsewhere"] = {key: f"is one for all clusters; set it as spec.{key}" for key in others}
+
+
+def _partial(part: Schema, root: Schema) -> Schema:
+    """A schema without what must be there and what is there by itself; what is in a list is whole all the same."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        part = {**root["$defs"][name], **{key: value for key, value in part.items() if key != "$ref"}}
+    found = {key: value for key, value in part.items() if key not in ("default", "required")}
+    if isinstance(found.get("type"), str):
+        found["type"] = [found["type"], "null"]
+    if "properties" in found:
+        found["properties"] = {name: _partial(each, root) for name, each in found["properties"].items()}
+    if isinstance(found.get("additionalProperties"), Mapping):
+        found["additionalProperties"] = _partial(found["additionalProperties"], root)
+    return found
 
 
 def _name_alerts(keys: Schema) -> None:

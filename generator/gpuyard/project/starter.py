@@ -1,4 +1,4 @@
-"""What `gpuyard init` starts a repository with: a stack, blueprints, a workflow that checks pull requests."""
+"""What `gpuyard init` starts a stack with: its file, blueprints, a workflow that checks pull requests."""
 
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -11,31 +11,38 @@ from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine
 from gpuyard.tree import Tree
 
-__all__ = ["README", "starter"]
+__all__ = ["README", "WORKFLOW", "starter", "workflow"]
 
 README = PurePosixPath("README.md")
+WORKFLOW = PurePosixPath(".github/workflows/gpuyard.yaml")
+"""Below the top of the repository, wherever the stack is."""
 _HEADER = """\
 # The stack: this repository's engine, its clusters and the limits that hold for all of them.
 # Every key is described by `gpuyard schema stack`.
 """
 
 
-def starter(name: str, url: str, shapes: Iterable[Shape], blueprints: Mapping[str, str]) -> Tree:
-    """The first files of a repository; blueprints by file name."""
-    templates = resources.files("gpuyard") / "project" / "templates"
-    readme = (templates / "starter-README.md").read_text(encoding="utf-8")
-    workflow = (
-        (templates / "starter-workflow.yaml").read_text(encoding="utf-8").replace("==VERSION", f"=={__version__}")
-    )
+def starter(name: str, repository: Mapping[str, str], shapes: Iterable[Shape], blueprints: Mapping[str, str]) -> Tree:
+    """The first files of a stack's folder; blueprints by file name, `repository` as the stack has it."""
     return {
-        PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, url, shapes)),
-        PurePosixPath(".github/workflows/gpuyard.yaml"): workflow,
-        README: readme,
+        PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, repository, shapes)),
+        README: _template("starter-README.md"),
+        PurePosixPath(".gitattributes"): _template("starter-gitattributes"),
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
     }
 
 
-def _stack(name: str, url: str, shapes: Iterable[Shape]) -> dict[str, Any]:
+def workflow(folder: PurePosixPath) -> str:
+    """The workflow that checks the stack in a folder of its repository."""
+    text = _template("starter-workflow.yaml").replace("==VERSION", f"=={__version__}")
+    return text.replace("DIR\n", f" {folder}\n" if folder.parts else "\n")
+
+
+def _template(name: str) -> str:
+    return (resources.files("gpuyard") / "project" / "templates" / name).read_text(encoding="utf-8")
+
+
+def _stack(name: str, repository: Mapping[str, str], shapes: Iterable[Shape]) -> dict[str, Any]:
     """A stack with one cluster that has every shape; its owner deletes what isn't there."""
     return {
         "apiVersion": "gpuyard.dev/v1alpha1",
@@ -43,7 +50,7 @@ def _stack(name: str, url: str, shapes: Iterable[Shape]) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {
             "engine": Engine.FLUX.value,
-            "repository": {"url": url, "branch": "main"},
+            "repository": dict(repository),
             "clusters": [
                 {
                     "name": "phx",

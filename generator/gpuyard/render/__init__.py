@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.helm import Helm
-from gpuyard.render import kustomize, layers, readme
+from gpuyard.render import clusters, kustomize, layers, readme
 from gpuyard.render.charts import servers, umbrella
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
@@ -17,11 +17,12 @@ Files = Mapping[PurePosixPath, str]
 
 def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: Cache = NOTHING) -> Tree:
     """The tree of a stack; `charts` are ours, by name, which `helm` renders, where `cache` doesn't know."""
-    values = servers.values_of(resolved)
+    whole = resolved.stack.repository.charts
     return {
-        **servers.files(resolved, charts, values),
-        **umbrella.files(resolved, values),
+        **(servers.files(resolved, charts) if whole else {}),
+        **(umbrella.files(resolved) if whole else {}),
         **kustomize.files(resolved, helm, cache),
         **layers.files(resolved, charts),
+        **clusters.files(resolved, charts, helm, cache),
         **readme.files(resolved),
     }

@@ -9,9 +9,9 @@ from typing import Any
 
 from gpuyard.doors.cache import Cache
 from gpuyard.doors.helm import Helm
-from gpuyard.render.overlays import blueprint, kustomization
+from gpuyard.render.overlays import blueprint
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.tree import HEADER, SERVERS, WEIGHTS, Tree, overlay
+from gpuyard.tree import SERVERS, Tree
 
 __all__ = ["files", "objects"]
 
@@ -22,7 +22,7 @@ _BATCH = 8
 
 
 def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
-    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload, and a gathering file per shape."""
+    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload."""
     tree: Tree = {}
     blueprints = [list(group) for _, group in groupby(resolved.workloads, key=lambda workload: workload.name)]
     # Helm renders outside Python's lock, or in processes of its own: two cores, half the time.
@@ -35,11 +35,6 @@ def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
             cache.write({question: _written(each) for question, each in made.items()})
             for question in some:
                 tree.update(made[question] if question in made else _read(known[question]))
-    for shape in sorted({workload.shape.name for workload in resolved.workloads}):
-        on_shape = [workload.name for workload in resolved.workloads if workload.shape.name == shape]
-        folders = [PurePosixPath(name, part) for name in on_shape for part in ("", WEIGHTS)]
-        names = [str(folder) for folder in folders if overlay(shape) / folder / "kustomization.yaml" in tree]
-        tree[overlay(shape) / "kustomization.yaml"] = HEADER.format(source="stack.yaml") + kustomization(names)
     return tree
 
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.catalogue.platform import PLATFORM, Layer
+from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors, prometheusrule, scripts
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, Tree, cluster, platform
+from gpuyard.tree import HEADER, Tree, platform
 
-__all__ = ["files"]
+__all__ = ["Charts", "content", "files"]
 
 Object = dict[str, Any]
 Charts = Mapping[str, Mapping[PurePosixPath, str]]
@@ -27,24 +27,20 @@ _KEEP = {
 
 
 def files(resolved: Resolved, charts: Charts) -> Tree:
-    """platform/<layer>/ and clusters/<cluster>/; `charts` are ours, whose scripts the models' pods run."""
+    """platform/<layer>/; `charts` are ours, whose scripts the models' pods run."""
     tree: Tree = {}
-    engine = ENGINES[resolved.stack.engine]
     header = HEADER.format(source="stack.yaml")
-    for layer, content in _layers(resolved, charts).items():
-        for file, objects in content.items():
+    for layer, found in content(resolved, charts).items():
+        for file, objects in found.items():
             tree[platform(layer) / file] = header + yamlio.dump(*objects)
-        tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(content))
-    for name in (each.name for each in resolved.stack.clusters):
-        for file, objects in engine.cluster(resolved, name).items():
-            tree[cluster(name) / file] = header + yamlio.dump(*objects)
+        tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(found))
     return tree
 
 
-def _layers(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Object]]]:
+def content(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
-    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
+    layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in resolved.layers}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
     made = set()
     for release in resolved.releases:
@@ -72,10 +68,11 @@ def _namespace(name: str, level: str) -> Object:
 
 def _quota(resolved: Resolved) -> Object:
     """The stack's limit, held by the cluster too, whatever the shapes call their GPUs."""
-    most = str(resolved.stack.policy.max_gpus)
+    stack = resolved.stack
+    most = str(stack.policy.max_gpus)
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
-        "metadata": {"name": "gpus", "namespace": resolved.stack.namespace},
+        "metadata": {"name": stack.named("gpus"), "namespace": stack.namespace},
         "spec": {"hard": {f"requests.{name}": most for name in resolved.gpu_resources}},
     }

@@ -11,7 +11,7 @@ from gpuyard.render.patches import common, patch, patchable
 from gpuyard.resolve import Workload
 from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay
 
-__all__ = ["blueprint", "kustomization"]
+__all__ = ["blueprint", "by_file", "kustomization"]
 
 Object = Mapping[str, Any]
 Named = Mapping[str, Object]
@@ -45,7 +45,7 @@ def kustomization(
 
 def _part(workload: Workload, found: Sequence[Object], part: str) -> Named:
     first = workload.first
-    return _by_file([obj for obj in found if bool(first and first.holds(obj)) == (part == WEIGHTS)])
+    return by_file([obj for obj in found if bool(first and first.holds(obj)) == (part == WEIGHTS)])
 
 
 def _folders(part: str, having: Sequence[tuple[Workload, Named]]) -> Tree:
@@ -102,7 +102,7 @@ def _target(file: str, base: Object, change: Object) -> Object:
     }
 
 
-def _by_file(found: Sequence[Object]) -> Named:
+def by_file(found: Sequence[Object]) -> Named:
     """Each object under its kind; where a kind comes more than once, under its name too."""
     kinds = [obj["kind"] for obj in found]
     named = {}

@@ -1,16 +1,18 @@
 """What a cluster must have before its first sync: nothing here makes it, and everything waits for it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Resolved, Workload, nodes, prometheus
+from gpuyard.tree import base
 
-__all__ = ["Key", "commands", "keys", "needs"]
+__all__ = ["Key", "commands", "keys", "needs", "stack_commands", "stack_keys", "stack_needs", "told"]
 
 _PULL = ".dockerconfigjson"
+_KINDS = ("Secret", "ConfigMap")
 _TLS = ("tls.crt", "tls.key")
 _CLASSES = {
     "fss": (
@@ -40,48 +42,68 @@ class Key:
     kind: str
 
 
-def keys(resolved: Resolved, kind: str, cluster: str | None = None) -> list[Key]:
-    """Every one of a kind that a cluster needs, or all of them; one that serves several purposes comes once."""
-    purposes: dict[tuple[str, str, str], list[str]] = {}
-    for each in _named(resolved, cluster):
-        if each.kind == kind:
-            known = purposes.setdefault((each.namespace, each.name, each.key), [])
-            if each.purpose not in known:
-                known.append(each.purpose)
-    return [Key(*key, "; ".join(known), kind) for key, known in purposes.items()]
+def stack_keys(stack: Stack) -> list[Key]:
+    """Those that every cluster needs, whatever runs there."""
+    found = []
+    if stack.repository.secret:
+        for key in ENGINES[stack.engine].git_secret(stack.repository):
+            found.append(Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret"))
+    return found + [Key(stack.namespace, name, _PULL, "pulling images", "Secret") for name in stack.images.pull_secrets]
 
 
-def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
+def keys(stack: Stack, workloads: Sequence[Workload]) -> list[Key]:
+    """Those that a blueprint needs, of the kinds in order; one that serves several purposes comes once."""
+    purposes: dict[tuple[str, str, str, str], list[str]] = {}
+    for workload in workloads:
+        for use in sorted(workload.needs.keys, key=lambda use: _KINDS.index(use.kind)):
+            known = purposes.setdefault((use.kind, stack.namespace, use.name, use.key), [])
+            if use.purpose not in known:
+                known.append(use.purpose)
+    return [
+        Key(namespace, name, key, "; ".join(known), kind) for (kind, namespace, name, key), known in purposes.items()
+    ]
+
+
+def stack_commands(stack: Stack, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
     kubectl = f"kubectl --context {cluster}"
-    yield f"{kubectl} create namespace {resolved.stack.namespace}"
-    for kind, create in (("Secret", _secret), ("ConfigMap", _config_map)):
-        found: dict[tuple[str, str], list[str]] = {}
-        for each in keys(resolved, kind, cluster):
-            found.setdefault((each.namespace, each.name), []).append(each.key)
-        for (namespace, name), names in found.items():
-            yield f"{kubectl} --namespace {namespace} create {create(name, names)}"
-    for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
+    yield f"{kubectl} create namespace {stack.namespace}"
+    yield from commands(stack_keys(stack), cluster)
+    yield f"grep -h '^{kubectl} .* create' {base('*')}/README.md | sort -u"
+    for line in ENGINES[stack.engine].commands(stack, cluster):
         yield f"{kubectl} {line}"
 
 
-def needs(resolved: Resolved) -> Iterator[str]:
-    """One sentence each, in Markdown, of what the clusters must offer."""
-    stack = resolved.stack
-    workloads = [placement.workload for placement in resolved.placements]
+def commands(found: Sequence[Key], cluster: str) -> Iterator[str]:
+    """What creates them."""
+    named: dict[tuple[str, str, str], list[str]] = {}
+    for each in found:
+        named.setdefault((each.kind, each.namespace, each.name), []).append(each.key)
+    for (kind, namespace, name), names in named.items():
+        create = _secret(name, names) if kind == "Secret" else _config_map(name, names)
+        yield f"kubectl --context {cluster} --namespace {namespace} create {create}"
+
+
+def told(resolved: Resolved, clusters: Sequence[str], of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """The sentences of each cluster; one that isn't of all says whose it is."""
+    found: dict[str, list[str]] = {}
+    for name in clusters:
+        for sentence in of(name):
+            found.setdefault(sentence, []).append(name)
+    same = not resolved.own  # then, too, what only some need is meant for those that run it
+    yield from (
+        each if same or having == clusters else f"in {', '.join(having)}: {each}" for each, having in found.items()
+    )
+
+
+def stack_needs(stack: Stack) -> Iterator[str]:
+    """One sentence each, in Markdown, of what every cluster must offer."""
     yield from ENGINES[stack.engine].needs()
     yield (
         "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
         "mounts are encrypted in transit, with `IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every "
         "pod can call every model"
     )
-    yield from nodes.needs(workloads)
-    yield from _storage(stack, workloads)
-    for kind, names in (
-        ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
-        ("RuntimeClass", [workload.needs.runtime_class for workload in workloads]),
-    ):
-        yield from (f"{kind} `{name}`" for name in _once(names))
     if stack.gateway:
         gateway = stack.gateway
         listener = f", whose listener `{gateway.listener}`" if gateway.listener else ", which"
@@ -92,6 +114,17 @@ def needs(resolved: Resolved) -> Iterator[str]:
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
     yield from _components(stack.platform)
+
+
+def needs(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
+    """The same of a cluster that runs a blueprint."""
+    yield from nodes.needs(workloads)
+    yield from _storage(stack, workloads)
+    for kind, names in (
+        ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
+        ("RuntimeClass", [workload.needs.runtime_class for workload in workloads]),
+    ):
+        yield from (f"{kind} `{name}`" for name in _once(names))
 
 
 def _components(platform: Platform) -> Iterator[str]:
@@ -115,20 +148,6 @@ def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
 
 def _once(names: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
-
-
-def _named(resolved: Resolved, cluster: str | None) -> Iterator[Key]:
-    """In the order in which they are needed."""
-    stack = resolved.stack
-    if stack.repository.secret:
-        for key in ENGINES[stack.engine].git_secret(stack.repository):
-            yield Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret")
-    for name in stack.images.pull_secrets:
-        yield Key(stack.namespace, name, _PULL, "pulling images", "Secret")
-    for placement in resolved.placements:
-        if cluster in (None, placement.cluster):
-            for use in placement.workload.needs.keys:
-                yield Key(stack.namespace, use.name, use.key, use.purpose, use.kind)
 
 
 def _secret(name: str, keys: Sequence[str]) -> str:

@@ -1,50 +1,91 @@
-"""README.md of the generated repository: what runs where, how to call it and how to change it."""
+"""README.md of the generated repository, and a page for each blueprint: what runs where and how to call it."""
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from gpuyard.catalogue.platform import Layer
 from gpuyard.render import prerequisites
-from gpuyard.resolve import Placement, Resolved, prometheus
+from gpuyard.render.engines import ENGINES
+from gpuyard.resolve import Placement, Refusal, Resolved, Workload, prometheus
 from gpuyard.resolve.workload import Reach
-from gpuyard.tree import Tree
+from gpuyard.tree import Tree, base
 
 if TYPE_CHECKING:
     import jinja2
 
 __all__ = ["files"]
 
+_LAYERS = {
+    Layer.CRDS: "the CRDs (`platform/crds`)",
+    Layer.CONTROLLERS: "the controllers (`platform/controllers`)",
+    Layer.CONFIGS: "namespaces and limits (`platform/configs`)",
+}
 _NONE = "–"  # noqa: RUF001 - the dash that stands for nothing in every table
 
 
 def files(resolved: Resolved) -> Tree:
-    """README.md."""
-    workloads = {workload.name: workload for workload in resolved.workloads}
-    placed = {placement.workload.name: placement.workload for placement in resolved.placements}
-    text = (
-        _environment()
-        .get_template("README.md.j2")
-        .render(
-            stack=resolved.stack,
-            placements=[_row(placement) for placement in resolved.placements],
-            measured=prometheus.installed(resolved.stack.platform) is not None,
-            refusals=resolved.refusals,
-            described=[each for each in workloads.values() if each.description],
-            calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],
-            port=next((each.reach.port for each in placed.values() if each.reach), None),
-            closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
-            needs=list(prerequisites.needs(resolved)),
-            secrets=prerequisites.keys(resolved, "Secret"),
-            config_maps=prerequisites.keys(resolved, "ConfigMap"),
-            folders=any(
-                not each.key for kind in ("Secret", "ConfigMap") for each in prerequisites.keys(resolved, kind)
-            ),
-            commands={each.name: list(prerequisites.commands(resolved, each.name)) for each in resolved.stack.clusters},
-        )
+    """README.md, which names no blueprint, and the page of each."""
+    placed: dict[str, list[Placement]] = {}
+    for placement in resolved.placements:
+        placed.setdefault(placement.workload.name, []).append(placement)
+    refused: dict[str, list[Refusal]] = {}
+    for refusal in resolved.refusals:
+        refused.setdefault(refusal.blueprint, []).append(refusal)
+    pages = {
+        base(each.name) / "README.md": _page(resolved, each, placed.get(each.name, ()), refused.get(each.name, ()))
+        for each in {workload.name: workload for workload in resolved.workloads}.values()
+    }
+    return {PurePosixPath("README.md"): _readme(resolved), **pages}
+
+
+def _readme(resolved: Resolved) -> str:
+    stack, names = resolved.stack, [cluster.name for cluster in resolved.stack.clusters]
+    stacks = {name: resolved.at(name).stack for name in names}
+    secrets = dict.fromkeys(key for each in stacks.values() for key in prerequisites.stack_keys(each))
+    return _rendered(
+        "README.md.j2",
+        stack=stack,
+        own=list(resolved.own),
+        way_in=ENGINES[stack.engine].way_in(stack),
+        layers=[_LAYERS[layer] for layer in resolved.layers],
+        measured=prometheus.installed(stack.platform) is not None,
+        needs=list(prerequisites.told(resolved, names, lambda name: prerequisites.stack_needs(stacks[name]))),
+        secrets=list(secrets),
+        commands={name: list(prerequisites.stack_commands(each, name)) for name, each in stacks.items()},
     )
-    return {PurePosixPath("README.md"): text}
+
+
+def _page(resolved: Resolved, blueprint: Workload, placements: Sequence[Placement], refusals: Sequence[Refusal]) -> str:
+    stack, here = resolved.stack, {placement.cluster: placement.workload for placement in placements}
+    keys = prerequisites.keys(stack, list(here.values()))
+    reaches = {name: workload.reach for name, workload in here.items() if workload.reach}
+    return _rendered(
+        "blueprint.md.j2",
+        name=blueprint.name,
+        file=blueprint.file,
+        description=blueprint.description,
+        namespace=stack.namespace,
+        placements=[_row(placement) for placement in placements],
+        refusals=refusals,
+        calls=_calls(reaches),
+        port=next((reach.port for reach in reaches.values()), None),
+        closed=bool(reaches) and all(reach.closed for reach in reaches.values()),
+        needs=list(prerequisites.told(resolved, list(here), lambda name: _needs(resolved, name, here[name]))),
+        keys=keys,
+        config_maps=any(each.kind == "ConfigMap" for each in keys),
+        folders=any(not each.key for each in keys),
+        commands={
+            name: list(prerequisites.commands(prerequisites.keys(stack, [each]), name)) for name, each in here.items()
+        },
+    )
+
+
+def _needs(resolved: Resolved, cluster: str, workload: Workload) -> Iterator[str]:
+    return prerequisites.needs(resolved.at(cluster).stack, [workload])
 
 
 def _row(placement: Placement) -> dict[str, object]:
@@ -54,8 +95,6 @@ def _row(placement: Placement) -> dict[str, object]:
     replicas = told.get("replicas")
     return {
         "cluster": placement.cluster,
-        "name": workload.name,
-        "file": workload.file,
         "shape": workload.shape.name,
         "nodes": ", ".join(workload.nodes),
         "gpus": workload.gpus,
@@ -64,10 +103,18 @@ def _row(placement: Placement) -> dict[str, object]:
     }
 
 
-def _call(name: str, reach: Reach) -> dict[str, str]:
+def _calls(reaches: Mapping[str, Reach]) -> dict[str, dict[str, str]]:
+    """A row for each cluster, or one for all where they don't differ in it, under no name."""
+    found = {name: _call(reach) for name, reach in reaches.items()}
+    rows = list(found.values())
+    if any(row != rows[0] for row in rows):
+        return found
+    return {"": rows[0]} if rows else {}
+
+
+def _call(reach: Reach) -> dict[str, str]:
     """A row: how clients reach a model."""
     return {
-        "name": name,
         "model": reach.name,
         "inside": f"`{reach.inside}`",
         "namespaces": ", ".join(f"`{each}`" for each in reach.namespaces),
@@ -76,14 +123,19 @@ def _call(name: str, reach: Reach) -> dict[str, str]:
     }
 
 
+def _rendered(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(values)
+
+
 @cache
 def _environment() -> "jinja2.Environment":
     """For prose only: objects are built and serialised, never templated."""
     import jinja2  # slow, and a compile that finds nothing new needs no README
 
-    source = (resources.files("gpuyard") / "render" / "README.md.j2").read_text(encoding="utf-8")
+    names = ("README.md.j2", "blueprint.md.j2")
+    sources = {name: (resources.files("gpuyard") / "render" / name).read_text(encoding="utf-8") for name in names}
     environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
-        loader=jinja2.DictLoader({"README.md.j2": source}),
+        loader=jinja2.DictLoader(sources),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )

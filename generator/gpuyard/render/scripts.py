@@ -6,29 +6,9 @@ from typing import Any
 
 from gpuyard.resolve import Resolved
 
-__all__ = ["TEMPLATE", "objects"]
+__all__ = ["objects"]
 
 Object = dict[str, Any]
-
-TEMPLATE = """\
-{{- /* The scripts that Jobs and init containers run, once for all servers. */}}
-{{- $found := dict }}
-{{- range .Subcharts }}
-{{- if (.Values.scripts).configMap }}
-{{- $_ := set $found .Values.scripts.configMap .Files }}
-{{- end }}
-{{- end }}
-{{- range $name, $files := $found }}
----
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: {{ $name | quote }}
-data:
-  {{- ($files.Glob "files/*.py").AsConfig | nindent 2 }}
-{{- end }}
-"""
-"""The same in a chart of which ours are parts; it holds no text of anybody else."""
 
 
 def objects(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]]) -> list[Object]:

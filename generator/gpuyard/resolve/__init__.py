@@ -1,60 +1,66 @@
 """Stage 2, resolve: fills every default, chooses parallelism and placement, refuses what can't work. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, releases, stackrules
+from gpuyard.resolve import names, placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
+from gpuyard.review.placed import Running
 
-__all__ = ["Placement", "Refusal", "Resolved", "Workload", "resolve"]
+__all__ = ["NOTHING_RUNS", "Placement", "Refusal", "Resolved", "Workload", "resolve"]
+
+NOTHING_RUNS = Running()
 
 
-def resolve(project: Project) -> Resolved:
-    """Everything that follows from the user's files; InputError with every problem found."""
+def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
+    """Everything that follows from the user's files and what runs today; InputError with every problem found."""
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
     platform = releases.releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
-    names = frozenset(blueprint.name for blueprint in project.blueprints)
-    site = Site(stack, _available(stack, shapes), project.digests, names)
+    blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
+    site = Site(stack, _available(stack, shapes), project.digests, blueprints)
     results = [
         result
         for blueprint in project.blueprints
         for result in KINDS[blueprint.kind].workloads(blueprint, site, problems)
     ]
-    found: dict[str, dict[str, Workload]] = {blueprint.name: {} for blueprint in project.blueprints}
-    for result in results:
-        if isinstance(result, Workload):
-            found[result.name][result.shape.name] = result
     workloads = tuple(result for result in results if isinstance(result, Workload))
-    placed = placements.place(project, found, problems)
-    servers = tuple(dict.fromkeys(workload.image for workload in workloads))
+    names.check(stack, workloads, problems)
+    refused = tuple(result for result in results if isinstance(result, Refusal))
+    placed = placements.place(project, workloads, refused, running.placements, problems)
+    differing = variants.resolve(project, site, placed, shapes, problems)
+    placements.check_gpus(project, differing.placements, problems)
     if problems.found:
         raise InputError(problems.found)
-    return Resolved(
+    whole = Resolved(
         stack=stack,
         workloads=workloads,
-        refusals=tuple(result for result in results if isinstance(result, Refusal)),
-        placements=placed,
+        refusals=refused,
+        placements=differing.placements,
         releases=platform,
         gpu_resources=tuple(
             sorted({shape.resource for shape, _ in site.available.values()} | {each.gpu_resource for each in workloads})
         ),
-        notes=(
-            *pulls.notes(project.digests, servers, platform),
-            *releases.notes(stack, platform),
-            *notes(project, site, workloads),
-        ),
+        notes=(),
+        own=differing.own,
     )
+    servers = tuple(dict.fromkeys(workload.image for workload in whole.every_workload))
+    told = (
+        *pulls.notes(project.digests, servers, whole.every_release),
+        *notes(project, site, whole, differing.notes),
+    )
+    return replace(whole, notes=told)
 
 
 def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:

@@ -1,34 +1,61 @@
 """What is allowed and still worth saying."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import exposure, nodes
+from gpuyard.resolve import exposure, nodes, releases
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
-from gpuyard.resolve.workload import Workload
+from gpuyard.resolve.workload import Resolved
 
 __all__ = ["notes"]
 
 
-def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterator[str]:
-    """One line each: of the stack, then of each blueprint, on each of its shapes, too."""
-    stack = project.stack
-    yield from (f"{stack.file}: {each}" for each in assumptions(stack.vllm.version))
+Own = Mapping[tuple[str, str], Collection[str]]
+"""What there is to say of a blueprint, by cluster and blueprint, in the clusters that differ."""
+
+
+def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterator[str]:
+    """One line each: of the stack, then of each blueprint, on each of its shapes, too; then what a cluster adds."""
+    workloads = resolved.workloads
+    of_stack = list(_of_stack(resolved))
+    yield from of_stack
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so only the platform is deployed; add one as {example}"
     yield from _of_nodes(project, site.available)
-    if any(workload.reach and workload.reach.outside for workload in workloads):
-        yield from exposure.stack_notes(stack)
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
+    common: set[str] = set()
     for blueprint in project.blueprints:
-        yield from KINDS[blueprint.kind].notes(blueprint, site)
-        yield from found.get(blueprint.name, ())
+        lines = (*KINDS[blueprint.kind].notes(blueprint, site), *found.get(blueprint.name, ()))
+        common.update(lines)
+        only = _only(blueprint.name, resolved, own)
+        yield from (line for line in lines if only is None or line in only)
+    for cluster in resolved.own:
+        yield from (f"{cluster}: {line}" for line in _of_stack(resolved.at(cluster)) if line not in of_stack)
+    for (cluster, _), said in own.items():
+        yield from (f"{cluster}: {line}" for line in said if line not in common)
+
+
+def _of_stack(resolved: Resolved) -> Iterator[str]:
+    """Whatever runs there."""
+    stack = resolved.stack
+    yield from (f"{stack.file}: {each}" for each in assumptions(stack.vllm.version))
+    if any(workload.reach and workload.reach.outside for workload in resolved.workloads):
+        yield from exposure.stack_notes(stack)
+    yield from releases.notes(stack, resolved.releases)
+
+
+def _only(name: str, resolved: Resolved, own: Own) -> Collection[str] | None:
+    """What can be said of a blueprint at all, where each of its clusters differs; None: anything."""
+    clusters = [each.cluster for each in resolved.placements if each.workload.name == name]
+    if not clusters or any((cluster, name) not in own for cluster in clusters):
+        return None
+    return {line for cluster in clusters for line in own[cluster, name]}
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:

@@ -1,38 +1,54 @@
-"""Which workload runs on which cluster: one shape per blueprint and cluster."""
+"""Which workload runs on which cluster: one shape per blueprint and cluster.
 
-from collections.abc import Mapping
+What runs stays where it runs until its author moves it: a merge must not take a model away, or start it anew elsewhere.
+"""
+
+from collections.abc import Iterable, Mapping
 
 from gpuyard.errors import nearest
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Cluster
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.workload import Placement, Workload
+from gpuyard.resolve.sticky import Ran
+from gpuyard.resolve.workload import Placement, Refusal, Workload
+from gpuyard.review.placed import Placements
 
-__all__ = ["place"]
+__all__ = ["check_gpus", "place"]
 
 Found = Mapping[str, Mapping[str, Workload]]
 """Workloads by blueprint and shape; shapes in the order of the author's preference."""
 
 
-def place(project: Project, found: Found, problems: Problems) -> tuple[Placement, ...]:
-    """The placements of every cluster, within the stack's limit of GPUs."""
+def place(
+    project: Project,
+    workloads: Iterable[Workload],
+    refusals: Iterable[Refusal],
+    running: Placements,
+    problems: Problems,
+) -> tuple[Placement, ...]:
+    """The placements of every cluster."""
+    found: dict[str, dict[str, Workload]] = {blueprint.name: {} for blueprint in project.blueprints}
+    for each in workloads:
+        found[each.name][each.shape.name] = each
     placements: list[Placement] = []
+    ran = Ran(project, found, refusals, running)
     for index, cluster in enumerate(project.stack.clusters):
         chosen = _named(project, index, cluster, found, problems)
         if cluster.blueprints is None:
-            chosen = [workload for shapes in found.values() if (workload := _first(cluster, shapes))]
-        _check_gpus(project, index, chosen, problems)
+            chosen = [workload for name in found if (workload := _undecided(cluster, name, found, ran, problems))]
         placements += [Placement(cluster.name, workload) for workload in chosen]
     return tuple(placements)
 
 
-def _first(cluster: Cluster, shapes: Mapping[str, Workload]) -> Workload | None:
-    """The first of a blueprint's shapes that the cluster has, with a node that it fits on."""
-    return next((workload for workload in shapes.values() if _runs(cluster, workload)), None)
-
-
-def _runs(cluster: Cluster, workload: Workload) -> bool:
-    return bool(set(cluster.shapes.get(workload.shape.name, ())) & set(workload.nodes))
+def _undecided(cluster: Cluster, name: str, found: Found, ran: Ran, problems: Problems) -> Workload | None:
+    """Where nobody decided: what runs already, or else the first shape that the cluster has, with a node it fits on."""
+    if (shape := ran.shape(cluster, name)) is None:
+        return next((workload for workload in found[name].values() if workload.runs_on(cluster)), None)
+    workload = found[name].get(shape)
+    if workload and workload.runs_on(cluster):
+        return workload
+    ran.explain(cluster, name, shape, problems)
+    return None
 
 
 def _named(project: Project, index: int, cluster: Cluster, found: Found, problems: Problems) -> list[Workload]:
@@ -47,12 +63,21 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
         elif shape not in cluster.shapes:
             message = f"the cluster has no shape {shape}; {nearest(shape, cluster.shapes)}"
             problems.add(project.stack.file, path, message)
-        elif shape not in found[name] or not _runs(cluster, found[name][shape]):
+        elif shape not in found[name] or not found[name][shape].runs_on(cluster):
             message = f"{name} does not run on {shape} here; {nearest(shape, found[name])}"
             problems.add(project.stack.file, path, message)
         else:
             chosen.append(found[name][shape])
     return chosen
+
+
+def check_gpus(project: Project, placed: Iterable[Placement], problems: Problems) -> None:
+    """Every cluster within its limit of GPUs."""
+    found: dict[str, list[Workload]] = {cluster.name: [] for cluster in project.stack.clusters}
+    for each in placed:
+        found[each.cluster].append(each.workload)
+    for index, cluster in enumerate(project.stack.clusters):
+        _check_gpus(project, index, found[cluster.name], problems)
 
 
 def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: Problems) -> None:
@@ -61,7 +86,8 @@ def _check_gpus(project: Project, index: int, chosen: list[Workload], problems: 
     A pull request must not buy a data centre, and the quota of this limit must not stop a rollout for ever.
     """
     most = {workload.name: (workload.max_replicas + workload.surge) * workload.gpus for workload in chosen}
-    limit = project.stack.policy.max_gpus
+    site = project.sites.get(project.stack.clusters[index].name, project.stack)
+    limit = site.policy.max_gpus
     if sum(most.values()) > limit:
         parts = ", ".join(f"{name} {gpus}" for name, gpus in most.items())
         problems.add(

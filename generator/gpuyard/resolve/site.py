@@ -23,6 +23,8 @@ class Site:
     """Of images, by name and tag, as the stack's lock has them."""
     blueprints: frozenset[str]
     """Names of all."""
+    zones: tuple[str, ...] = ()
+    """Of a cluster, that a workload must run in; empty: any."""
 
     def image(self, repository: str, tag: str) -> Image:
         """An image as the stack's clusters pull it."""

@@ -18,19 +18,7 @@ _ARGO_CD = "argocd"
 
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
     """Everything that a stack may get wrong by itself."""
-    if stack.repository.url.startswith("http://") and not stack.repository.insecure:
-        problems.add(
-            stack.file,
-            ("spec", "repository", "url"),
-            "plain http can be read and changed in transit; use https:// or ssh://, "
-            "or set spec.repository.insecure: true for a server inside the cluster's network",
-        )
-    if stack.repository.url.startswith("ssh://") and stack.repository.secret is None:
-        problems.add(
-            stack.file,
-            ("spec", "repository", "url"),
-            "ssh needs a key; name its Secret in spec.repository.secret",
-        )
+    _check_repository(stack, problems)
     if owner := _owner(stack.namespace):
         message = (
             f"{stack.namespace} belongs to {owner}, whose pods would get the models' quota and security level; "
@@ -42,6 +30,21 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
     network.check(stack, problems)
     for index, cluster in enumerate(stack.clusters):
         _check_cluster(stack.file, index, cluster, shapes, problems)
+
+
+def _check_repository(stack: Stack, problems: Problems) -> None:
+    repository, path = stack.repository, ("spec", "repository")
+    if repository.url.startswith("http://") and not repository.insecure:
+        message = (
+            "plain http can be read and changed in transit; use https:// or ssh://, "
+            "or set spec.repository.insecure: true for a server inside the cluster's network"
+        )
+        problems.add(stack.file, (*path, "url"), message)
+    if repository.source and repository.secret:
+        message = f"only applies without source: {repository.source} has its own; remove it"
+        problems.add(stack.file, (*path, "secret"), message, key=True)
+    elif repository.url.startswith("ssh://") and not (repository.secret or repository.source):
+        problems.add(stack.file, (*path, "url"), "ssh needs a key; name its Secret in spec.repository.secret")
 
 
 def _owner(namespace: str) -> str | None:

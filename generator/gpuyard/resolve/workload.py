@@ -1,16 +1,16 @@
 """What resolve decides: a blueprint on a shape, whatever its kind, and where it runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
-from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Cluster, Stack
 
-__all__ = ["Fact", "First", "KeyUse", "Needs", "Placement", "Reach", "Refusal", "Resolved", "Volume", "Workload"]
+__all__ = ["Fact", "First", "KeyUse", "Needs", "Own", "Placement", "Reach", "Refusal", "Resolved", "Volume", "Workload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,10 @@ class Workload:
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
 
+    def runs_on(self, cluster: Cluster) -> bool:
+        """Whether a cluster has a node that it fits on."""
+        return bool(set(cluster.shapes.get(self.shape.name, ())) & set(self.nodes))
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -139,6 +143,8 @@ class Refusal:
     blueprint: str
     shape: str
     reason: str
+    path: tuple[str, ...] = ("spec", "model")
+    """Of what decided it in the blueprint, as far as that is one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,16 @@ class Placement:
 
     cluster: str
     workload: Workload
+    own: bool = False
+    """Whether it isn't the stack's, but what the cluster's settings or its placement make of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a cluster that differs has instead of the stack's."""
+
+    stack: Stack
+    releases: tuple[Release, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +178,40 @@ class Resolved:
     """What the stack's shapes call their GPUs."""
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
+    own: Mapping[str, Own] = field(default_factory=dict)
+    """By the name of each cluster that differs."""
+
+    def at(self, cluster: str) -> "Resolved":
+        """As a cluster has it: its own settings, and its own workloads in the place of the stack's."""
+        if cluster not in self.own:
+            return self
+        here = [each.workload for each in self.placements if each.cluster == cluster and each.own]
+        own = {(each.name, each.shape.name): each for each in here}
+        workloads = tuple(own.get((each.name, each.shape.name), each) for each in self.workloads)
+        return replace(self, stack=self.own[cluster].stack, releases=self.own[cluster].releases, workloads=workloads)
+
+    @property
+    def every_workload(self) -> tuple[Workload, ...]:
+        """The stack's, and those that are a cluster's own."""
+        return (*self.workloads, *(placement.workload for placement in self.placements if placement.own))
+
+    @property
+    def every_release(self) -> tuple[Release, ...]:
+        """The stack's, and those that are a cluster's own."""
+        found = list(self.releases)
+        for own in self.own.values():
+            found += [release for release in own.releases if release not in found]
+        return tuple(found)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The platform's layers that have something in them; the last always has."""
+        charts = {release.layer for release in self.releases}
+        return tuple(layer for layer in PLATFORM if layer in charts or layer is Layer.CONFIGS)
 
     @property
     def images(self) -> tuple[Image, ...]:
         """Every image that clusters pull, as far as known, once; those of workloads first."""
-        platform = (image for release in self.releases for image in release.images or ())
-        return (*dict.fromkeys(workload.image for workload in self.workloads), *platform)
+        servers = (workload.image for workload in self.every_workload)
+        platform = (image for release in self.every_release for image in release.images or ())
+        return tuple(dict.fromkeys((*servers, *platform)))

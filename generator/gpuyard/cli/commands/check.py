@@ -19,13 +19,18 @@ def command(directory: Path, as_json: bool) -> None:
     Nothing is written.
     """
     from gpuyard.cli.report import as_data, as_lines
-    from gpuyard.project.load import load
+    from gpuyard.commit.directory import Directory
+    from gpuyard.commit.place import check_place
+    from gpuyard.pipeline import beside, load, running
     from gpuyard.resolve import resolve
 
-    resolved = resolve(load(directory))
+    project, place = load(directory), Directory(directory)
+    resolved = resolve(project, running(place))
+    check_place(project, directory)
+    notes = [*resolved.notes, *beside(resolved, place)]
     if as_json:
-        emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
+        emit_json({"ok": True, **as_data(resolved), "notes": notes})
         return
     for line in as_lines(resolved):
         click.echo(line)
-    emit_notes(resolved.notes)
+    emit_notes(notes)

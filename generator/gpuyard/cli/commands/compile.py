@@ -47,26 +47,32 @@ def command(
         return
     from gpuyard import pipeline
     from gpuyard.commit.parent import check_parent
+    from gpuyard.commit.place import check_alone, check_place
     from gpuyard.doors import git
+    from gpuyard.project.located import located
 
     on_error(_result(branch or ""))
     cache = pipeline.remembered()
     project = pipeline.load(directory, cache)
     if project.problems:
         pipeline.compile(project)  # raises, with whatever else is wrong: nobody needs to commit it first
-    place, named = target or str(directory), branch is not None
+    if target is None:
+        check_place(project, directory)
+    found, named = located(directory), branch is not None
+    place = target or str(found.top if found else directory)
     branch = branch or project.stack.repository.branch
     on_error(_result(branch))
     progress(f"reading {place}")
-    with git.read_tree(place, branch) as snapshot:
+    with git.read_tree(place, branch, project.stack.folder) as snapshot:
+        check_alone(snapshot.folder, snapshot.files)
         check_parent(snapshot, project.sources, directory, named=named)
-        if pipeline.is_current(project, snapshot):
+        if pipeline.is_current(project, snapshot, cache):
             pipeline.execute(pipeline.Plan(), snapshot, push=push)
             _unchanged(snapshot, as_json)
             return
         progress("rendering")
-        compiled = pipeline.compile(project, cache)
-        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
+        compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
+        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, cache=cache)
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
     if commit is None:
@@ -126,12 +132,15 @@ def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
     from gpuyard import pipeline
     from gpuyard.cli.report import as_data
     from gpuyard.commit.directory import Directory
+    from gpuyard.commit.place import check_place
     from gpuyard.commit.stale import check_current
 
     project = pipeline.load(directory)
+    check_place(project, directory)
     progress("rendering")
-    compiled = pipeline.compile(project)
-    plan = pipeline.plan(compiled, Directory(directory))
+    place = Directory(directory)
+    compiled = pipeline.compile(project, pipeline.running(place))
+    plan = pipeline.plan(compiled, place)
     check_current(plan)
     if as_json:
         branch = project.stack.repository.branch

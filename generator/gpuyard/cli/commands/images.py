@@ -52,8 +52,8 @@ def command(directory: Path, lock: bool, plain: tuple[str, ...], as_json: bool) 
 def _listing(resolved: "Resolved") -> list[str]:
     rows = [(each.upstream, each.digest or "none", _mirror(each) or "none", of) for each, of in _users(resolved)]
     lines = table([("IMAGE", "DIGEST", "MIRROR", "OF"), *rows])
-    if resolved.releases:
-        charts = [(each.chart, each.version, each.repository) for each in resolved.releases]
+    if resolved.every_release:
+        charts = list(dict.fromkeys((each.chart, each.version, each.repository) for each in resolved.every_release))
         lines += ["", *table([("CHART", "VERSION", "FROM"), *charts])]
     return lines
 
@@ -62,15 +62,16 @@ def _users(resolved: "Resolved") -> Iterator[tuple["Image", str]]:
     """Each image, and what uses it."""
     for image, blueprints in _servers(resolved).items():
         yield image, f"model servers, their init containers and download Jobs: {', '.join(blueprints)}"
-    for release in resolved.releases:
-        for image in release.images or ():
-            yield image, f"{release.chart} {release.version}"
+    platform = (
+        (image, f"{each.chart} {each.version}") for each in resolved.every_release for image in each.images or ()
+    )
+    yield from dict.fromkeys(platform)
 
 
 def _servers(resolved: "Resolved") -> dict["Image", list[str]]:
     """The blueprints of each image of theirs."""
     found: dict[Image, list[str]] = {}
-    for workload in resolved.workloads:
+    for workload in resolved.every_workload:
         names = found.setdefault(workload.image, [])
         if workload.name not in names:
             names.append(workload.name)
@@ -86,7 +87,7 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
     ours = [{**_image(image), "blueprints": names, "chart": None} for image, names in _servers(resolved).items()]
     platform = [
         {**_image(image), "blueprints": [], "chart": release.chart}
-        for release in resolved.releases
+        for release in resolved.every_release
         for image in release.images or ()
     ]
     charts = [
@@ -96,9 +97,14 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
             "repository": each.repository,
             "images": None if each.images is None else [image.upstream for image in each.images],
         }
-        for each in resolved.releases
+        for each in resolved.every_release
     ]
-    return {"images": [*ours, *platform], "charts": charts, "notes": list(resolved.notes)}
+    return {"images": [*ours, *_once(platform)], "charts": _once(charts), "notes": list(resolved.notes)}
+
+
+def _once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Releases of clusters that differ may differ in values alone."""
+    return [row for index, row in enumerate(rows) if row not in rows[:index]]
 
 
 def _image(image: "Image") -> dict[str, Any]:

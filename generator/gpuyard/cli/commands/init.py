@@ -1,5 +1,6 @@
-"""`gpuyard init`: a new GitOps repository."""
+"""`gpuyard init`: a new stack, in a repository of its own or in a folder of one that is there."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -10,18 +11,31 @@ __all__ = ["command"]
 @click.command("init", epilog="Example: gpuyard init gitops --url https://git.example.com/acme/gitops")
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--name", help="Name of the stack. Default: from DIR.")
-@click.option("--url", help="Address of the repository, as the clusters will reach it.")
+@click.option(
+    "--url",
+    help="Address of the repository, as the clusters will reach it. Default: that of origin, in a repository with one.",
+)
 @click.option(
     "--blueprints",
     type=click.Path(path_type=Path),
     help="Folder of blueprints to start with. Default: one blueprint, chat.",
 )
 def command(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> None:
-    """Create a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests."""
+    """Create a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests.
+
+    If DIR is a new folder in a repository that has other things, the stack is committed to that folder, on the
+    branch that is checked out, and nothing else is touched.
+    """
     from gpuyard.cli.newrepository import create
 
-    for path in create(directory, name, url, blueprints):
-        click.echo(f"{directory / path}")
-    click.echo(f"Next: set the repository's url and the clusters in {directory / 'stack.yaml'} and commit it,")
-    click.echo(f"then: gpuyard compile {directory}")
-    click.echo(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile --push {directory}")
+    made, place = create(directory, name, url, blueprints), shlex.quote(str(directory))
+    for path in made.files:
+        click.echo(f"{path}")
+    if made.missing:
+        click.echo("The repository's workflow .github/workflows/gpuyard.yaml stays as it is; add to its steps:")
+        click.echo("\n".join(f"      - run: {line}" for line in made.missing))
+    branch = f" --branch {shlex.quote(made.branch)}" if made.branch else ""
+    what = "the clusters" if made.addressed else "the repository's url and the clusters"
+    click.echo(f"Next: set {what} in {directory / 'stack.yaml'} and commit it,")
+    click.echo(f"then: gpuyard compile{branch} {place}")
+    click.echo(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile{branch} --push {place}")

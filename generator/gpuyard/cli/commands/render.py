@@ -1,4 +1,4 @@
-"""`gpuyard render`: the final objects of one blueprint on one shape, for review."""
+"""`gpuyard render`: the final objects of one blueprint on one shape or in one cluster, for review."""
 
 from pathlib import Path
 
@@ -10,13 +10,16 @@ from gpuyard.cli.output import emit_json
 __all__ = ["command"]
 
 
-@click.command("render", epilog="Example: gpuyard render chat --shape a10 gitops")
+@click.command("render", epilog="Example: gpuyard render chat --shape a10 gitops; gpuyard render chat -c phx gitops")
 @click.argument("blueprint")
 @options.directory
-@click.option("--shape", "-s", required=True, help="GPU shape, such as a10.")
+@click.option("--shape", "-s", callback=options.given, help="GPU shape, such as a10.")
+@click.option("--cluster", "-c", callback=options.given, help="Cluster: on its shape, and with all that differs there.")
 @options.output
-def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
-    """Print the objects of BLUEPRINT on one GPU shape, as the cluster will get them."""
+def command(blueprint: str, directory: Path, shape: str | None, cluster: str | None, as_json: bool) -> None:
+    """Print the objects of BLUEPRINT on one GPU shape, or in one cluster, as they will be there."""
+    if (shape is None) == (cluster is None):
+        raise click.UsageError("give one of --shape and --cluster")
     from gpuyard.catalogue.shippedchart import shipped_charts
     from gpuyard.doors import yamlio
     from gpuyard.doors.helm import open_helm
@@ -26,7 +29,10 @@ def command(blueprint: str, directory: Path, shape: str, as_json: bool) -> None:
 
     project = load(directory)
     resolved = resolve(project)
-    workload = options.workload(resolved, project, blueprint, shape)
+    if cluster:
+        workload = options.placed(resolved, project, blueprint, cluster)
+    else:
+        workload = options.workload(resolved, project, blueprint, shape or "")
     found = objects(resolved, workload, open_helm(shipped_charts()))
     if as_json:
         emit_json(found)

@@ -12,22 +12,24 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import SystemRandom
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gpuyard.doors.git import fastimport
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
-from gpuyard.doors.git.process import Store, checked, read_config, run
+from gpuyard.doors.git.process import Store, checked, read_config
 from gpuyard.doors.git.remote import is_url, parse_url
+from gpuyard.doors.git.target import Target
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 
-__all__ = ["Commit", "Entry", "Snapshot", "commit", "create_repository", "read_tree"]
+__all__ = ["Commit", "Entry", "Snapshot", "commit", "read_tree"]
 
 _TRIES = 20
+_TOP = PurePosixPath()
 _REGULAR = ("100644", "100755")
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _BAD_BRANCH = re.compile(r"^[-/]|^(@|HEAD)$|(^|/)\.|\.\.|//|@\{|[\x00-\x20~^:?*\[\\\x7f]|\.lock(/|$)|[./]$|^$")
@@ -43,65 +45,39 @@ class Entry(NamedTuple):
     blob: str
 
 
-class Target(Protocol):
-    """A repository that a commit can land in, on disk or behind a URL."""
-
-    @property
-    def label(self) -> str:
-        """What messages call it."""
-
-    @property
-    def root(self) -> Path | None:
-        """Where it is on disk; None behind a URL."""
-
-    @property
-    def head(self) -> str | None:
-        """The branch that is checked out there; None for none."""
-
-    def store(self, directory: Path) -> Store:
-        """A store that has or can read its objects."""
-
-    def config_directory(self, store: Store) -> Path:
-        """The git directory whose config is the user's."""
-
-    def tip(self, store: Store, ref: str) -> str | None:
-        """The commit that the branch is at; None in an empty repository."""
-
-    def hold(self, store: Store) -> AbstractContextManager[int | None]:
-        """Keep other runs on this machine out; yields the descriptor of the lock."""
-
-    def calm(self, store: Store) -> AbstractContextManager[object]:
-        """Keep other git commands from committing here, if that can be done."""
-
-    def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
-        """Move the branch to the commit if it is still at `old`; False if it isn't."""
-
-    def remote(self, ref: str) -> str | None:
-        """What the branch is still to be pushed to; None: nothing."""
-
-    def publish(self, store: Store, ref: str, mark: str) -> None:
-        """Bring what landed to where others see it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A branch at one commit (None: an empty repository), and the files of that commit by their path."""
+    """A branch at one commit (None: an empty repository), and all files of that commit by their path.
+
+    All else is about one folder of it: paths that are read or written are paths below that.
+    """
 
     branch: str
     commit: str | None
     files: Mapping[str, Entry]
     target: Target = field(repr=False)
     store: Store = field(repr=False)
+    folder: PurePosixPath = _TOP
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: blob for path, blob in self.ids(paths).items() if self.files[str(path)].mode in _REGULAR}
-        blobs = self.store.blobs(found.values())
-        return {path: blobs[blob].decode("utf-8", "replace") for path, blob in found.items()}
+        found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
+        plain = {path: entry.blob for path, entry in found.items() if entry.mode in _REGULAR}
+        blobs = self.store.blobs(plain.values())
+        return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that the commit has: of links and submodules, too."""
-        return {path: self.files[str(path)].blob for path in paths if str(path) in self.files}
+        named = {path: str(self.folder / path) for path in paths}
+        return {path: self.files[name].blob for path, name in named.items() if name in self.files}
+
+    def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
+        """The files below a path, by their path in the folder."""
+        whole = self.folder.parts + path.parts
+        start, first = f"{PurePosixPath(*whole)}/" if whole else "", len(self.folder.parts)
+        return {
+            "/".join(name.split("/")[first:]): entry for name, entry in self.files.items() if name.startswith(start)
+        }
 
     @property
     def remote(self) -> str | None:
@@ -124,7 +100,7 @@ class Commit:
 
 
 @contextmanager
-def read_tree(target: str | Path, branch: str) -> Iterator[Snapshot]:
+def read_tree(target: str | Path, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
     """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
     if _BAD_BRANCH.search(branch):
         raise InputError([Problem(Location(branch), "not a valid branch name")])
@@ -132,7 +108,7 @@ def read_tree(target: str | Path, branch: str) -> Iterator[Snapshot]:
     with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
         store = place.store(Path(scratch) / "git")
         with _plain_errors(place), place.hold(store):
-            snapshot = _look(place, store, branch)
+            snapshot = _look(place, store, branch, folder)
         yield snapshot
 
 
@@ -145,13 +121,13 @@ def commit(
     push: bool = False,
     mark: str = "",
 ) -> Commit | None:
-    """Commit texts (None deletes the file) on top of the snapshot; None if its files are like that already.
+    """Commit texts (None deletes the file) below its folder, on top of the snapshot; None if they are so already.
 
     Behind a URL the commit is pushed in any case; on disk `push` brings the branch to the remote it follows.
     `mark` is the trailer of commits that can be made anew, which what a refused push advises leaves behind.
     """
     target, store = snapshot.target, snapshot.store
-    wanted = {_name(path): text for path, text in changes.items()}
+    wanted = {_name(snapshot.folder / path): text for path, text in changes.items()}
     with _plain_errors(target):
         with target.hold(store) as holding:
             landed = _land(snapshot, wanted, message, author, holding)
@@ -164,28 +140,6 @@ def commit(
                     _log.warning("%s is committed to %s, and not pushed", landed.id, target.label)
                 raise
     return landed
-
-
-def create_repository(path: Path) -> None:
-    """Make a directory a repository with the branch main; one that is a repository already stays as it is."""
-    root = path.resolve()
-    if root.exists() and not root.is_dir():
-        raise OutputError(f"{path} is a file")
-    inside = {entry.name for entry in root.iterdir()} if root.is_dir() else set()
-    if (root / ".git/HEAD").exists():
-        return
-    if inside - {".git"}:  # a .git without HEAD: a `git init` that was killed
-        raise OutputError(
-            f"{path} is not empty and is not a Git repository; run `git init -b main {path}` to make it one"
-        )
-    above = next(parent for parent in root.parents if parent.is_dir())
-    outer = run("rev-parse", "--show-toplevel", cwd=above, user_config=True)
-    if outer.status == 0 and run("check-ignore", "--quiet", "--end-of-options", str(root), cwd=above).status != 0:
-        top = os.fsdecode(outer.out).strip()
-        raise OutputError(
-            f"{path} is inside the repository {top}; choose another place, or list it in {top}/.gitignore"
-        )
-    checked(run("init", "--quiet", "--template=", "-b", "main", "--end-of-options", str(root)), f"creating {path}")
 
 
 @contextmanager
@@ -207,7 +161,7 @@ def _name(path: PurePosixPath) -> str:
     return name
 
 
-def _look(target: Target, store: Store, branch: str) -> Snapshot:
+def _look(target: Target, store: Store, branch: str, folder: PurePosixPath) -> Snapshot:
     tip = target.tip(store, _ref(branch))
     files: dict[str, Entry] = {}
     if tip:
@@ -216,7 +170,7 @@ def _look(target: Target, store: Store, branch: str) -> Snapshot:
             meta, _, path = line.partition("\t")
             mode, _, blob = meta.split(" ")
             files[path] = Entry(mode, blob)
-    return Snapshot(branch, tip, files, target, store)
+    return Snapshot(branch, tip, files, target, store, folder)
 
 
 def _land(
@@ -231,7 +185,7 @@ def _land(
         # The first try disturbs nobody.
         with target.calm(store) if attempt else nullcontext():
             if attempt:
-                latest = _look(target, store, snapshot.branch)
+                latest = _look(target, store, snapshot.branch, snapshot.folder)
                 _refuse_conflict(snapshot, latest, wanted)
             edits = _edits(latest, wanted)
             if not edits:

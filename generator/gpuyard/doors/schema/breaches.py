@@ -1,6 +1,7 @@
 """JSON Schema (2020-12) as users meet it: every error in plain words, at its place in the file.
 
-A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not.
+A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not; `x-elsewhere` says it of
+keys that belong somewhere else.
 """
 
 import re
@@ -57,9 +58,10 @@ def _breaches(violation: Violation) -> Iterator[Breach]:
 
 def _surplus(violation: Violation) -> Iterator[tuple[str, str]]:
     known, patterns = violation.rule.get("properties", {}), violation.rule.get("patternProperties", {})
+    elsewhere = violation.rule.get("x-elsewhere", {})
     for key in violation.value:
         if key not in known and not _matches(key, patterns):
-            yield key, unknown(key, known)
+            yield key, elsewhere.get(key) or unknown(key, known)
 
 
 def _missing(violation: Violation) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from gpuyard.doors.schema import read_schema, structured
 from gpuyard.project import objects
-from gpuyard.project.parts import SecretKey, Unique
+from gpuyard.project.parts import SecretKey, Unique, Vllm
+from gpuyard.project.placing import Placing
 
 __all__ = [
     "SCHEMA",
@@ -26,23 +27,12 @@ __all__ = [
     "Storage",
     "Upstream",
     "Variable",
-    "Vllm",
     "default_context",
     "parse",
 ]
 
 SCHEMA = resources.files("gpuyard") / "project" / "kinds" / "inference.schema.json"
 """Of `spec`; every default stands there and nowhere else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vllm:
-    """The model server, where it isn't the stack's; None: as there."""
-
-    version: str | None = None
-    image: str | None = None
-    """Without a tag."""
-    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +214,7 @@ class Inference:
     type: str
     model: Served
     serving: Serving
-    vllm: Vllm = Vllm()
+    vllm: Vllm = field(default_factory=Vllm)
     shapes: Mapping[str, ShapeOverride] | None = None
     scaling: Scaling
     storage: Storage
@@ -254,6 +244,25 @@ class Inference:
             for index, each in objects.own(values):
                 message = f"{{other}} has {each} already; give it another name"
                 yield Unique("object", each, (*path, "extraObjects", index), message)
+
+    def placed(self, own: Placing) -> "Inference":
+        """As it is in a cluster, which has it on one shape."""
+        whole, shapes = self.scaling, self.shapes
+        low = whole.min if own.min is None else own.min
+        high = own.max or whole.max
+        if shapes and own.shape in shapes:
+            here = shapes[own.shape]
+            bounds = Bounds(here.scaling.min if own.min is None else own.min, own.max or here.scaling.max)
+            here = replace(here, scaling=bounds, nodes=() if own.nodes else here.nodes)
+            shapes = {**shapes, own.shape: here}
+        host = self.expose.host if own.host is None else own.host or None
+        return replace(
+            self,
+            vllm=self.vllm.under(own.vllm),
+            shapes=shapes,
+            scaling=replace(whole, min=low, max=high),
+            expose=replace(self.expose, host=host, tls_secret=self.expose.tls_secret if host else None),
+        )
 
     def _values(self) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
         """The author's own values, and where they are."""

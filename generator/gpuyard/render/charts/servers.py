@@ -1,81 +1,148 @@
-"""charts/inference: the umbrella of the model servers, the vllm chart aliased once per blueprint."""
+"""charts/inference: all model servers in one chart, which names none of them, so that branches add theirs side by side.
+
+Each server has a file of values per shape in servers/. The chart renders the templates of the charts in charts/ with
+each of those files; as templates that begin with an underscore, they give nothing by themselves.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
-from gpuyard.render.patches import added, shared
-from gpuyard.render.scripts import TEMPLATE
 from gpuyard.resolve import Resolved
-from gpuyard.tree import HEADER, SERVERS, Tree, chart
+from gpuyard.tree import HEADER, SERVERS, Tree, chart, server
 
-__all__ = ["Values", "files", "values_of"]
+__all__ = ["files", "selected"]
+
+Files = Mapping[PurePosixPath, str]
 
 _FOLDER = chart(SERVERS)
 _NOTES = """\
-Model servers are enabled per GPU shape: add `-f values-<shape>.yaml`.
+Model servers are selected by GPU shape: add `-f values-<shape>.yaml`, or `-f values-<cluster>.yaml` where there is one.
 What they need (KEDA, Prometheus, namespaces, Secrets) is listed in the README of the repository.
 """
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_LEFT_OUT = frozenset({"NOTES.txt", "values.schema.json", "README.md", "icon.svg"})
+"""What a chart needs only by itself; its schema asks of its defaults what each server brings."""
+
+_MERGE = """\
+{{- /* Helm's own rule, on the first of two mappings: key by key, null takes away, all else is replaced. */}}
+{{- define "inference.merge" -}}
+{{- $into := index . 0 }}
+{{- range $key, $value := index . 1 }}
+{{- if kindIs "invalid" $value }}
+{{- $_ := unset $into $key }}
+{{- else if and (kindIs "map" $value) (kindIs "map" (get $into $key)) }}
+{{- include "inference.merge" (list (get $into $key) $value) }}
+{{- else }}
+{{- $_ := set $into $key $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+"""
+_RENDER = """\
+{{- $chart := get .Subcharts "CHART" }}
+{{- $scripts := dict }}
+{{- range $path, $_ := .Files.Glob (printf "servers/CHART/%s/*.yaml" .Values.shape) }}
+{{- $name := base $path | trimSuffix ".yaml" }}
+{{- $values := deepCopy (get $.Values "CHART") }}
+{{- include "inference.merge" (list $values ($.Files.Get $path | fromYaml)) }}
+{{- include "inference.merge" (list $values (get $.Values.servers $name | default dict)) }}
+{{- if ne false (get $values "enabled") }}
+{{- with ($values.scripts).configMap }}
+{{- $_ := set $scripts . $chart.Files }}
+{{- end }}
+{{- $own := dict "Name" $name "Version" $chart.Chart.Version "AppVersion" $chart.Chart.AppVersion }}
+{{- $scope := dict "Values" $values "Chart" $own "Files" $chart.Files "Template" $.Template }}
+{{- $_ := merge $scope (dict "Release" $.Release "Capabilities" $.Capabilities "Subcharts" dict) }}
+{{- range $template := list TEMPLATES }}
+---
+{{ include (printf "%s/charts/CHART/templates/%s" (dir $.Template.BasePath) $template) $scope }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $name, $files := $scripts }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ $name | quote }}
+data:
+  {{- ($files.Glob "files/*.py").AsConfig | nindent 2 }}
+{{- end }}
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """By blueprint: what holds on every shape, and what each shape adds; without a shape nothing is enabled."""
-
-    base: Mapping[str, Any]
-    shapes: Mapping[str, Mapping[str, Any]]
-
-
-def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]], values: Values) -> Tree:
+def files(resolved: Resolved, charts: Mapping[str, Files]) -> Tree:
     """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
-    used = {workload.name: workload.chart for workload in resolved.workloads}
-    names, known = sorted(used), {name: Chart.of(charts[name]) for name in set(used.values())}
-    dependencies = [
-        Dependency(known[used[name]].name, known[used[name]].version, "", f"{name}.enabled", name) for name in names
-    ]
-    header = HEADER.format(source="stack.yaml and blueprints/")
+    known = {name: Chart.of(charts[name]) for name in sorted(charts)}
+    dependencies = [Dependency(each.name, each.version, "", "") for each in known.values()]
+    header = HEADER.format(source="stack.yaml")
     metadata = chart_yaml(SERVERS, resolved.stack.version, "The stack's model servers.", dependencies)
     tree = {
         _FOLDER / "Chart.yaml": header + yamlio.dump(metadata),
         _FOLDER / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
-        _FOLDER / "values.schema.json": _schema(names),
+        _FOLDER / "values.schema.json": _schema(selected(resolved), known),
+        _FOLDER / "values.yaml": header + yamlio.dump({"shape": "", "servers": {}}),
         _FOLDER / "templates" / "NOTES.txt": _NOTES,
-        _FOLDER / "templates" / "scripts.yaml": TEMPLATE,
+        _FOLDER / "templates" / "_merge.tpl": _MERGE,
     }
-    tree[_FOLDER / "values.yaml"] = header + yamlio.dump(values.base)
-    for shape, content in values.shapes.items():
-        tree[_FOLDER / f"values-{shape}.yaml"] = header + yamlio.dump(content)
-    for name in sorted(known):
-        tree.update({_FOLDER / "charts" / name / path: text for path, text in charts[name].items()})
+    for name in selected(resolved):
+        tree[_FOLDER / f"values-{name}.yaml"] = header + yamlio.dump({"shape": name})
+    for name in known:
+        tree.update({_FOLDER / "charts" / name / path: text for path, text in _library(charts[name])})
+        tree[_FOLDER / "templates" / f"{name}.yaml"] = _render(name, charts[name])
+    every = [(workload.shape.name, workload) for workload in resolved.workloads]
+    every += [(each.cluster, each.workload) for each in resolved.placements if each.cluster in resolved.own]
+    for name, workload in every:
+        text = HEADER.format(source=workload.file) + yamlio.dump(workload.values)
+        tree[server(workload.chart, name, workload.name)] = text
     return tree
 
 
-def values_of(resolved: Resolved) -> Values:
-    """Those of all workloads."""
-    base: dict[str, Any] = {}
-    shapes: dict[str, dict[str, Any]] = {}
-    for name, group in groupby(resolved.workloads, key=lambda workload: workload.name):
-        each = {workload.shape.name: {"enabled": True, **workload.values} for workload in group}
-        base[name] = {**shared(list(each.values())), "enabled": False}
-        for shape, full in each.items():
-            shapes.setdefault(shape, {})[name] = added(base[name], full)
-    return Values(base, dict(sorted(shapes.items())))
+def selected(resolved: Resolved) -> list[str]:
+    """What a file of values selects: a shape that the clusters have, or a cluster that differs, with all that it runs.
+
+    No cluster that differs is called like a shape.
+    """
+    return [*sorted({shape for cluster in resolved.stack.clusters for shape in cluster.shapes}), *resolved.own]
 
 
-def _schema(names: Sequence[str]) -> str:
-    """Closed at the top; what stands under a name is checked by the vllm chart's own schema."""
-    under = {"type": "object", "description": "Values of the vllm chart."}
+def _library(files: Files) -> Iterator[tuple[PurePosixPath, str]]:
+    """A chart whose templates give something only where they are included."""
+    for path, text in files.items():
+        if path.name not in _LEFT_OUT:
+            yield (_partial(path) if path.parts[0] == "templates" else path), text
+
+
+def _partial(path: PurePosixPath) -> PurePosixPath:
+    return path if path.name.startswith("_") else path.with_name(f"_{path.name}")
+
+
+def _render(name: str, files: Files) -> str:
+    """The template that renders every server of a chart."""
+    templates = [path for path in sorted(files) if path.parts[0] == "templates" and path.suffix == ".yaml"]
+    names = " ".join(json.dumps(str(_partial(path).relative_to("templates"))) for path in templates)
+    return _RENDER.replace("CHART", name).replace("TEMPLATES", names)
+
+
+def _schema(selected: Sequence[str], charts: Mapping[str, Chart]) -> str:
+    """Closed at the top."""
     schema = {
         "$schema": _DRAFT,
         "title": "Values of the inference chart",
         "type": "object",
         "additionalProperties": False,
-        "properties": {"global": {"type": "object"}, **dict.fromkeys(names, under)},
+        "properties": {
+            "shape": {"description": "GPU shape, or cluster, whose servers are rendered.", "enum": ["", *selected]},
+            "servers": {
+                "type": "object",
+                "description": "Values for one server by the name of its blueprint, over those of its file.",
+                "additionalProperties": {"type": "object"},
+            },
+            "global": {"type": "object"},
+            **{name: {"type": "object", "description": "Values for all servers of the chart."} for name in charts},
+        },
     }
     return json.dumps(schema, indent=2) + "\n"

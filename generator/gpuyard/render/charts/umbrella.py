@@ -4,9 +4,12 @@ One release with KEDA and a ScaledObject can't be installed on an empty cluster,
 kind before it creates anything. Clusters get the platform in layers; this chart records its versions.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Dependency, chart_lock, chart_yaml
-from gpuyard.render.charts.servers import Values
+from gpuyard.render.charts.servers import selected
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
@@ -18,7 +21,7 @@ then with `inference.enabled=true` and `-f values-<shape>.yaml`. A GitOps engine
 """
 
 
-def files(resolved: Resolved, values: Values) -> Tree:
+def files(resolved: Resolved) -> Tree:
     """The chart; `helm dependency build` fetches what it names."""
     stack, folder = resolved.stack, chart(resolved.stack.name)
     platform = [
@@ -36,6 +39,31 @@ def files(resolved: Resolved, values: Values) -> Tree:
         folder / "templates" / "NOTES.txt": _NOTES,
         folder / "values.yaml": header + yamlio.dump({SERVERS: {"enabled": True}, **off}),
     }
-    for shape, content in values.shapes.items():
-        tree[folder / f"values-{shape}.yaml"] = header + yamlio.dump({SERVERS: content})
+    for name in selected(resolved):
+        changed = _platform(resolved, name) if name in resolved.own else {}
+        tree[folder / f"values-{name}.yaml"] = header + yamlio.dump({SERVERS: {"shape": name}, **changed})
     return tree
+
+
+def _platform(resolved: Resolved, cluster: str) -> dict[str, Any]:
+    """What a cluster that differs changes of the platform's values; another version of a chart isn't in this one."""
+    common = {(release.chart, release.version): release.values for release in resolved.releases}
+    return {
+        release.chart: change
+        for release in resolved.own[cluster].releases
+        if (release.chart, release.version) in common
+        and (change := _change(common[release.chart, release.version], release.values))
+    }
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What Helm merges over some values to get others; null takes a key away."""
+    found: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            if inner := _change(old, value):
+                found[key] = inner
+        elif key not in before or old != value:
+            found[key] = value
+    return found

@@ -3,7 +3,8 @@
 Another engine is its module, its line here and its member of stack.Engine.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, Protocol
 
 from gpuyard.catalogue.platform import Release
@@ -20,8 +21,17 @@ class Engine(Protocol):
     def release(self, release: Release) -> list[dict[str, Any]]:
         """The objects by which it installs a chart of the platform."""
 
-    def cluster(self, resolved: Resolved, cluster: str) -> Mapping[str, list[dict[str, Any]]]:
-        """The entry point of a cluster: the objects of clusters/<cluster>, by file name."""
+    def cluster(
+        self, resolved: Resolved, cluster: str, folders: Mapping[PurePosixPath, PurePosixPath]
+    ) -> Mapping[str, list[dict[str, Any]]]:
+        """The entry point of a cluster: objects by their path in clusters/<cluster>.
+
+        `resolved` is as this cluster has it, and so is each folder that stands in `folders` by that of all clusters.
+        Those are in clusters/<cluster>, too: what reads all of it must pass them by.
+        """
+
+    def beside(self, stack: stack.Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
+        """What it makes of files in a cluster's folder that are not ours; one sentence each."""
 
     def needs(self) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""
@@ -30,7 +40,10 @@ class Engine(Protocol):
         """The keys of the Secret by which it reads the repository, in its own namespace."""
 
     def commands(self, stack: stack.Stack, cluster: str) -> Iterator[str]:
-        """The arguments of kubectl that let a cluster follow the repository, in order."""
+        """The arguments of kubectl that let a cluster follow the repository, in order; none where others do."""
+
+    def way_in(self, stack: stack.Stack) -> str:
+        """How a cluster comes to follow the repository, in Markdown."""
 
 
 ENGINES: Mapping[stack.Engine, Engine] = {stack.Engine.FLUX: flux}

@@ -1,17 +1,24 @@
 """What Flux reads: sources, releases of the platform's charts, and one Kustomization per blueprint and cluster."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
-from gpuyard.catalogue.platform import PLATFORM, Layer, Release
+from gpuyard.catalogue.platform import Layer, Release
+from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
+__all__ = ["beside", "cluster", "commands", "git_secret", "needs", "release", "way_in"]
 
 Object = dict[str, Any]
+Folders = Mapping[PurePosixPath, PurePosixPath]
+
+_COMMON: Folders = {}
+"""A cluster that has no folders of its own."""
 
 _NAMESPACE = Engine.FLUX.namespace
 _VERSION = "2.8"
@@ -41,16 +48,30 @@ def release(release: Release) -> list[Object]:
     ]
 
 
-def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
+def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
-    models = [each for workload in here for each in _inference(stack, workload)]
-    return {
-        "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
-        "platform.yaml": _platform(stack, resolved.releases),
-        **({"inference.yaml": models} if models else {}),
-    }
+    found = {} if stack.repository.source else {"sync.yaml": [_git_repository(stack), _entry(stack, cluster)]}
+    own = any(tree.platform(layer) in folders for layer in resolved.layers)
+    found |= _file(tree.PLATFORM, _platform(resolved, folders), tree.PLATFORM if own else "")
+    for workload in (each.workload for each in resolved.placements if each.cluster == cluster):
+        parts = (tree.overlay(workload.shape.name, workload.name, part) for part in ("", tree.WEIGHTS))
+        own = any(part in folders for part in parts)
+        models = list(_inference(stack, workload, folders))
+        found |= _file(f"{tree.SERVERS}-{workload.name}", models, workload.name if own else "")
+    return found
+
+
+def _file(name: str, objects: list[Object], folder: str = "") -> dict[str, list[Object]]:
+    """One file; in a folder with others that aren't part of the entry point, with what tells Flux so.
+
+    It builds all YAML files below a path, but of a folder with a kustomization.yaml only what that names.
+    """
+    file = f"{name}.yaml"
+    if not folder:
+        return {file: objects}
+    kustomization = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [file]}
+    return {f"{folder}/kustomization.yaml": [kustomization], f"{folder}/{file}": objects}
 
 
 def needs() -> Iterator[str]:
@@ -67,9 +88,35 @@ def git_secret(repository: Repository) -> tuple[str, ...]:
     return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
 
 
-def commands(_stack: Stack, cluster: str) -> Iterator[str]:
+def commands(stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
-    yield f"apply -f {tree.cluster(cluster)}"
+    if not stack.repository.source:
+        yield f"apply -f {tree.cluster(cluster)}"
+
+
+def way_in(stack: Stack) -> str:
+    """How a cluster comes to follow the stack, and the other way, in Markdown."""
+    source, folder = stack.repository.source, tree.cluster("<cluster>")
+    if not source:
+        return (
+            f"The last command makes the GitRepository and the Kustomization `{stack.name}`, which from then on keep\n"
+            f"`{folder}` in step, themselves included. If Flux reads this repository already (`flux bootstrap`),\n"
+            "set `spec.repository.source` in `stack.yaml` to the name of its GitRepository before the first sync:\n"
+            "then one Kustomization of yours points to that folder. Two that apply it take its objects from each\n"
+            "other, and when one of them is deleted, so is what it has taken."
+        )
+    spec = {
+        "interval": "10m",
+        "path": f"./{stack.folder / folder}",
+        "prune": True,
+        "sourceRef": {"kind": "GitRepository", "name": source},
+    }
+    entry = _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
+    return (
+        f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
+        "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
+        f"```yaml\n{yamlio.dump(entry)}```"
+    )
 
 
 def _chart_source(release: Release) -> tuple[Object, Object]:
@@ -107,19 +154,21 @@ def _git_repository(stack: Stack) -> Object:
 
 def _entry(stack: Stack, cluster: str) -> Object:
     """The Kustomization that keeps this very folder in step."""
-    return _kustomization(stack, stack.name, f"./{tree.cluster(cluster)}", wait=False, timeout=_LAYER_TIMEOUT)
+    return _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
 
 
-def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
+def _platform(resolved: Resolved, folders: Folders) -> list[Object]:
     """A Kustomization per layer, each after the one before."""
+    stack = resolved.stack
     objects: list[Object] = []
     before: list[str] = []
-    for layer in PLATFORM:
-        inside = [release for release in releases if release.layer is layer]
+    for layer in resolved.layers:
+        name = stack.named(tree.PLATFORM, layer)
+        inside = [release for release in resolved.releases if release.layer is layer]
         kustomization = _kustomization(
             stack,
-            f"platform-{layer}",
-            f"./{tree.platform(layer)}",
+            name,
+            folders.get(common := tree.platform(layer), common),
             after=before,
             timeout=_LAYER_TIMEOUT,
             # Custom resources go with their definitions: those are never pruned.
@@ -134,7 +183,7 @@ def _platform(stack: Stack, releases: Iterable[Release]) -> list[Object]:
             ]
             kustomization["spec"]["healthCheckExprs"] = _expressions(health)
         objects.append(kustomization)
-        before = [f"platform-{layer}"]
+        before = [name]
     return objects
 
 
@@ -176,25 +225,27 @@ def _any(health: Health, status: str) -> str:
     return f"status.conditions.exists(c, c.type == '{health.condition}' && c.status {status})"
 
 
-def _inference(stack: Stack, workload: Workload) -> Iterator[Object]:
+def _inference(stack: Stack, workload: Workload, folders: Folders) -> Iterator[Object]:
     """A blueprint of its own, so that one bad model blocks nothing else; before it, what comes first of it.
 
     Flux waits for a Job until it is complete, and applies what depends on it only at the same commit.
     """
-    name, after = f"{tree.SERVERS}-{workload.name}", [f"platform-{Layer.CONFIGS}"]
+    name, after = stack.named(tree.SERVERS, workload.name), [stack.named(tree.PLATFORM, Layer.CONFIGS)]
     if workload.first:
-        first = f"{name}-{tree.WEIGHTS}"
-        yield _part(stack, workload, first, tree.WEIGHTS, after=after, timeout=workload.first.sync_timeout)
+        first = stack.named(tree.SERVERS, workload.name, tree.WEIGHTS)
+        folder = tree.overlay(workload.shape.name, workload.name, tree.WEIGHTS)
+        timeout = workload.first.sync_timeout
+        yield _part(stack, first, folders.get(folder, folder), after=after, timeout=timeout)
         after = [*after, first]
-    kustomization = _part(stack, workload, name, after=after, timeout=workload.sync_timeout)
+    folder = tree.overlay(workload.shape.name, workload.name)
+    kustomization = _part(stack, name, folders.get(folder, folder), after=after, timeout=workload.sync_timeout)
     if workload.health:
         kustomization["spec"]["healthCheckExprs"] = _expressions(workload.health)
     yield kustomization
 
 
-def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after: Iterable[str], timeout: int) -> Object:
-    path = f"./{tree.overlay(workload.shape.name, workload.name, part)}"
-    kustomization = _kustomization(stack, name, path, after=after, timeout=f"{timeout}s")
+def _part(stack: Stack, name: str, folder: PurePosixPath, *, after: Iterable[str], timeout: int) -> Object:
+    kustomization = _kustomization(stack, name, folder, after=after, timeout=f"{timeout}s")
     kustomization["spec"]["targetNamespace"] = stack.namespace
     return kustomization
 
@@ -202,7 +253,7 @@ def _part(stack: Stack, workload: Workload, name: str, part: str = "", *, after:
 def _kustomization(
     stack: Stack,
     name: str,
-    path: str,
+    path: PurePosixPath,
     *,
     timeout: str,
     after: Iterable[str] = (),
@@ -215,9 +266,9 @@ def _kustomization(
         "interval": "10m",
         "retryInterval": "30s",
         "timeout": timeout,
-        "path": path,
+        "path": f"./{stack.folder / path}",
         "prune": prune,
-        "sourceRef": {"kind": "GitRepository", "name": stack.name},
+        "sourceRef": {"kind": "GitRepository", "name": stack.repository.source or stack.name},
         **({"wait": True} if wait else {}),
     }
     return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)

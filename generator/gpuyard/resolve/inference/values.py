@@ -1,6 +1,6 @@
 """Values of the vllm chart for one server: what was decided, in the chart's words."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gpuyard.catalogue.shapes import Shape
@@ -16,6 +16,7 @@ from gpuyard.resolve.site import Site
 __all__ = ["CHART", "values"]
 
 CHART = "vllm"
+_ZONE = "topology.kubernetes.io/zone"
 _PART_OF, _MANAGED_BY = "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"
 
 Values = dict[str, Any]
@@ -162,21 +163,22 @@ def _scaling(server: Server, site: Site) -> Values:
 def _placement(server: Server, site: Site) -> Values:
     shape, scheduling = server.shape, site.stack.scheduling
     priority = server.spec.priority_class or scheduling.priority_class
+    labels = {shape.instance_type_label: server.nodes, **({_ZONE: site.zones} if site.zones else {})}
     return {
         "tolerations": [{"key": shape.taint.key, "operator": "Exists"}],
-        **_nodes(shape.instance_type_label, server.nodes),
+        **_nodes(labels),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
         **({"securityContext": {"readOnlyRootFilesystem": True}} if shape.read_only_root_filesystem else {}),
     }
 
 
-def _nodes(label: str, names: Sequence[str]) -> Values:
-    """A label says which nodes of one kind they are; of several kinds it takes an affinity."""
-    if len(names) == 1:
-        return {"nodeSelector": {label: names[0]}}
-    terms = [{"matchExpressions": [{"key": label, "operator": "In", "values": list(names)}]}]
-    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+def _nodes(labels: Mapping[str, Sequence[str]]) -> Values:
+    """Labels say which nodes they are where each has one value; of several it takes an affinity."""
+    if all(len(names) == 1 for names in labels.values()):
+        return {"nodeSelector": {label: names[0] for label, names in labels.items()}}
+    wanted = [{"key": label, "operator": "In", "values": list(names)} for label, names in labels.items()]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": wanted}]}}
     return {"affinity": {"nodeAffinity": required}}
 
 

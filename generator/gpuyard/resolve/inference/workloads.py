@@ -152,10 +152,10 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
     cache_gib = pod.cache_gib(blueprint, model, target.source)
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
-        return Refusal(blueprint.name, target.shape.name, candidates)
+        return Refusal(blueprint.name, target.shape.name, candidates, ("spec", "storage", "cache"))
     choice = _choice(blueprint, runs, target, candidates, context, concurrency)
     if isinstance(choice, fit.Refusal):
-        return Refusal(blueprint.name, target.shape.name, choice.reason)
+        return Refusal(blueprint.name, target.shape.name, choice.reason, _decided(blueprint, target, choice))
     replicas = override.scaling.max or blueprint.spec.scaling.max
     args = {**pod.args(choice, context, target.options, target.source), **adapters.flags(blueprint, target.source)}
     candidates = tuple(node for node in candidates if node.name in choice.nodes)
@@ -185,6 +185,15 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
         download_seconds=storage.download_seconds(blueprint, model, target.source),
         copied_adapters=tuple(adapters.copied(blueprint)),
     )
+
+
+def _decided(blueprint: Blueprint[Inference], target: _Target, refusal: fit.Refusal) -> tuple[str, ...]:
+    """The key without which a model would fit, where that is only one."""
+    if refusal.widest:
+        return ("spec", "serving", "contextLength") if blueprint.spec.serving.context_length else ("spec", "model")
+    dtype = target.options.args.get("kv-cache-dtype", "auto")
+    fp8 = str(dtype).startswith("fp8") and not any(node.gpu.fp8 for node in target.nodes)
+    return ("spec", "serving", "args", "kv-cache-dtype") if fp8 else ("spec", "model")
 
 
 def _pod(

@@ -1,0 +1,45 @@
+"""Is a stack where it says that it is, and alone there? Clusters look for its files by that path."""
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from gpuyard.commit.lock import LOCK
+from gpuyard.errors import InputError, OutputError, Problem
+from gpuyard.project.load import Project
+from gpuyard.project.located import located
+from gpuyard.tree import owner
+
+__all__ = ["check_alone", "check_place", "nested"]
+
+
+def check_place(project: Project, directory: Path) -> None:
+    """InputError with the right path for a directory that is elsewhere in its repository than its stack says."""
+    found, stack = located(directory), project.stack
+    if found is None or found.folder == stack.folder:
+        return
+    if found.folder.parts:
+        message = f"{directory} is the folder {found.folder} of the repository {found.top}; write path: {found.folder}"
+    else:
+        message = f"{directory} is the top of its repository; remove path, or give the folder {stack.folder} of it"
+    problem = Problem(project.at(stack.file, "spec", "repository", "path"), f"spec.repository.path: {message}")
+    raise InputError([problem])
+
+
+def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
+    """OutputError for a stack above or below a folder; `files` are those of its repository."""
+    found = (PurePosixPath(file) for file in files if file.rpartition("/")[2] == LOCK.name)
+    locks = (path.parent for path in found if not owner(PurePosixPath(*path.parts[-3:])))  # those of blueprints
+    if other := next((each for each in sorted(locks) if nested(each, folder)), None):
+        raise OutputError(
+            f"{_named(folder)} and {_named(other)} of the repository are stacks, one inside the other, and could take "
+            f"each other's files for their own; move one of them to a folder that is not inside the other"
+        )
+
+
+def nested(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """Whether one of two folders is inside the other."""
+    return one != other and (one in other.parents or other in one.parents)
+
+
+def _named(folder: PurePosixPath) -> str:
+    return str(folder) if folder.parts else "the top"

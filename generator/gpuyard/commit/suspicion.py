@@ -1,0 +1,91 @@
+"""Reading JSON that others may have written: what gpuyard couldn't have written is damage, and is shown harmlessly.
+
+What stands in messages and in commands that people paste has no other characters than these.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "CLASS",
+    "KIND",
+    "NAME",
+    "NAME_OR_NONE",
+    "SHA256",
+    "SHA256_OR_NONE",
+    "SIZE",
+    "DamagedError",
+    "inside",
+    "mapping",
+    "name",
+    "names",
+    "number",
+    "shown",
+    "text",
+]
+
+_SHOWN = 80
+"""Characters of something unexpected."""
+_LONGEST = 10**7
+"""Seconds."""
+NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+NAME_OR_NONE = re.compile(r"([a-z]([-a-z0-9]{0,61}[a-z0-9])?)?")
+CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+KIND = re.compile(r"[a-z]{1,40}")
+SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SHA256_OR_NONE = re.compile(r"([0-9a-f]{64})?")
+
+
+class DamagedError(Exception):
+    """Why something isn't what gpuyard wrote."""
+
+
+def name(value: object) -> str:
+    """One of an object in a cluster."""
+    return _checked(value, "a name", NAME)
+
+
+def names(found: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """A list of names, each all of a pattern."""
+    listed = found.get(key)
+    if not isinstance(listed, list):
+        raise DamagedError(f"{shown(key)} is not a list")
+    return tuple(_checked(each, "a name", pattern) for each in listed)
+
+
+def number(found: Mapping[str, object], key: str) -> int:
+    """A number of seconds."""
+    value = found.get(key)
+    if type(value) is not int or not 0 <= value <= _LONGEST:
+        raise DamagedError(f"{key} cannot be {shown(value)}")
+    return value
+
+
+def text(found: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
+    """A text that is all of a pattern."""
+    return _checked(found.get(key), key, pattern)
+
+
+def inside(found: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    """The mapping under a key."""
+    return mapping(found.get(key), shown(key))
+
+
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """A value that is a mapping."""
+    if not isinstance(value, dict):
+        raise DamagedError(f"{what} is not a mapping")
+    return value
+
+
+def shown(value: object) -> str:
+    """Nothing that a terminal would obey."""
+    return ascii(value)[:_SHOWN] if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
+def _checked(value: object, what: str, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise DamagedError(f"{what} cannot be {shown(value)}")
+    return value

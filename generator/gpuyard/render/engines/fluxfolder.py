@@ -1,0 +1,50 @@
+"""What Flux makes of files in a cluster's folder that are not ours: it applies the folder as it finds it.
+
+Read in fluxcd/pkg/kustomize v1.35.6, kustomize_generator.go, and tried in tests/e2e.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from gpuyard.project.stack import Stack
+from gpuyard.tree import cluster
+
+__all__ = ["beside"]
+
+_LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_BOOTSTRAP = "flux-system/"
+_NAMED = 3
+"""Files that a note names."""
+
+
+def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
+    """Notes on the files of a cluster's folder; theirs with their texts."""
+    folder = cluster(name)
+    if file := next((each for each in _LISTS if each in theirs), None):
+        if missing := [each for each in sorted(ours) if not _lists(theirs[file], each)]:
+            lines = ", ".join(f"`- {each}`" for each in missing)
+            yield (
+                f"{folder / file} is not from gpuyard, and Flux applies only what it lists: add {lines} to its "
+                f"resources, and use `kubectl apply -k {folder}` instead of -f"
+            )
+        return
+    if stack.repository.source:  # whose folder it is, is its author's affair
+        return
+    if any(each.startswith(_BOOTSTRAP) for each in theirs):
+        yield (
+            f"{folder / _BOOTSTRAP} is from `flux bootstrap`, whose Kustomization applies {folder}, too: it and "
+            f"{stack.name} would take all objects from each other, and Flux itself could be deleted; set "
+            f"spec.repository.source: flux-system, or keep one of them out of this folder"
+        )
+    others = sorted(each for each in theirs if each.endswith((".yaml", ".yml")) and not each.startswith(_BOOTSTRAP))
+    if others:
+        shown = ", ".join(each if each.isprintable() else ascii(each) for each in others[:_NAMED])
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        yield (
+            f"{folder} has files that are not from gpuyard ({shown}{more}): Flux applies them with "
+            f"the stack, deletes what leaves them, and stops at one that is no Kubernetes object"
+        )
+
+
+def _lists(text: str, file: str) -> bool:
+    return bool(re.search(rf"^\s*-\s+[\"']?(\./)?{re.escape(file)}[\"']?\s*(#.*)?$", text, re.MULTILINE))
