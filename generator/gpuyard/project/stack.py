@@ -16,6 +16,7 @@ __all__ = [
     "Gateway",
     "Images",
     "Ingress",
+    "Moved",
     "Network",
     "Platform",
     "Policy",
@@ -168,6 +169,14 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What the clusters have the stack as, where it has another name or namespace by now."""
+
+    name: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Limits that a blueprint can't pass."""
 
@@ -198,6 +207,7 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+    moved: Moved | None = None
 
 
 def stack_from(value: Mapping[str, Any], file: str) -> Stack:

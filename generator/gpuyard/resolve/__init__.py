@@ -6,7 +6,7 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import placements, pulls, releases, stackrules
+from gpuyard.resolve import moved, placements, pulls, releases, stackrules
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -52,6 +52,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
         notes=(
             *pulls.notes(project.digests, servers, platform),
             *releases.notes(stack, platform),
+            *moved.notes(stack, running),
             *notes(project, site, workloads),
         ),
     )

@@ -21,9 +21,11 @@ def command(directory: Path, as_json: bool) -> None:
     from gpuyard.cli.report import as_data, as_lines
     from gpuyard.commit.directory import Directory
     from gpuyard.pipeline import load, running
+    from gpuyard.render.moves import with_refusals
     from gpuyard.resolve import resolve
 
-    resolved = resolve(load(directory), running(Directory(directory)))
+    found = running(Directory(directory))
+    resolved = resolve(with_refusals(load(directory), found), found)
     if as_json:
         emit_json({"ok": True, **as_data(resolved), "notes": list(resolved.notes)})
         return
