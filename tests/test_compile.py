@@ -185,14 +185,15 @@ def test_what_is_wrong_with_the_files_is_said_before_they_are_committed(reposito
     assert (result.exit_code, result.output.startswith("blueprints/chat.yaml:1:")) == (65, True), result.output
 
 
-def test_an_edit_of_the_same_length_is_compiled(repository: Path) -> None:
-    run("compile", repository)
+def test_an_edit_of_the_same_length_is_compiled(repository: Path, tmp_path: Path) -> None:
+    cache = {"GPUYARD_COMPILE_CACHE": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run("compile", repository, env=cache)
     chat = repository / "blueprints" / "chat.yaml"
     text = chat.read_text(encoding="utf-8")
     chat.write_text(text.replace("max: 4", "max: 3"), encoding="utf-8")
     assert chat.read_text(encoding="utf-8") != text
     save(repository, "three")
-    assert run("compile", repository).output.count("files written") == 1
+    assert run("compile", repository, env=cache).output.count("files written") == 1
     assert "maxReplicaCount: 3" in (repository / "base/chat/scaledobject.yaml").read_text(encoding="utf-8")
 
 

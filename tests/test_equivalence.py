@@ -1,5 +1,7 @@
 """One truth: the chart, the overlays and both Helm backends give the same objects."""
 
+import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -99,3 +101,62 @@ def test_a_stack_without_blueprints_is_an_empty_chart(helm_binary: Path, tmp_pat
     files = {name: data for name, data in demo_sources().items() if not name.startswith("blueprints/")}
     write_tree(tmp_path, render(resolve(parse(files)), shipped_charts(), Embedded(shipped_charts())))
     assert run(helm_binary, "template", "inference", tmp_path / "charts" / "inference") == []
+
+
+def test_one_server_may_be_left_out_or_changed(demo_path: Path, helm_binary: Path) -> None:
+    chart = demo_path / "charts" / "inference"
+    template = (helm_binary, "template", "inference", chart, "-f", chart / "values-a10.yaml")
+    whole, without = (by_name(run(*template, *more)) for more in ((), ("--set", "servers.chat.enabled=false")))
+    assert without.items() <= whole.items()
+    assert {name for kind, name in whole.keys() - without.keys() if kind == "Deployment"} == {"chat"}
+    changed = by_name(
+        run(
+            *template,
+            "--set",
+            "servers.chat.replicas=3,servers.chat.commonLabels.team=a",
+            "--set-json",
+            "vllm.podLabels={}",
+        )
+    )
+    labels = changed["Service", "chat"]["metadata"]["labels"]
+    assert labels["team"] == "a"
+    assert "team" not in changed["Service", "docs"]["metadata"]["labels"]
+
+
+def test_null_takes_a_value_away(demo_path: Path, helm_binary: Path) -> None:
+    chart = demo_path / "charts" / "inference"
+    part_of = "app.kubernetes.io/part-of"
+    gone = json.dumps({"chat": {"commonLabels": {part_of: None}}})
+    found = by_name(
+        run(
+            helm_binary,
+            "template",
+            "inference",
+            chart,
+            "-f",
+            chart / "values-a10.yaml",
+            "--set-json",
+            f"servers={gone}",
+        )
+    )
+    assert part_of not in found["Service", "chat"]["metadata"]["labels"]
+    assert part_of in found["Service", "docs"]["metadata"]["labels"]
+
+
+def test_a_shape_that_the_stack_does_not_have_is_refused(demo_path: Path, helm_binary: Path) -> None:
+    chart = demo_path / "charts" / "inference"
+    argv = [str(helm_binary), "template", "inference", str(chart), "--set", "shape=b200"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "shape" in done.stderr
+
+
+def test_inside_another_chart_it_is_the_same(demo_path: Path, tmp_path: Path, helm_binary: Path) -> None:
+    """As in the umbrella of everything, where its templates have longer paths."""
+    outer = tmp_path / "outer"
+    shutil.copytree(demo_path / "charts" / "inference", outer / "charts" / "inference")
+    (outer / "Chart.yaml").write_text("apiVersion: v2\nname: outer\nversion: 0.1.0\n", encoding="utf-8")
+    inner = demo_path / "charts" / "inference"
+    nested = run(helm_binary, "template", "inference", outer, "--set", "inference.shape=h100")
+    assert by_name(nested) == by_name(run(helm_binary, "template", "inference", inner, "--set", "shape=h100"))
+    assert len(nested) > 20

@@ -34,7 +34,7 @@ GOOD_CHAT: dict[str, Any] = {
             "shape": "a10",
             "namespace": "inference",
             "claim": {"kind": "fss", "storageClassName": "oci-fss", "size": "100Gi"},
-            "pod": DIGEST,
+            "pod": DIGEST[:16],
             "weights": "chat-download-1",
             "secrets": ["hf-token", "0.dotted"],
             "away": 660,
@@ -43,10 +43,6 @@ GOOD_CHAT: dict[str, Any] = {
             "shape": "a10",
             "namespace": "inference",
             "claim": None,
-            "pod": "",
-            "weights": "",
-            "secrets": [],
-            "away": 0,
         },
     },
     "files": {"base/chat/service.yaml": DIGEST, "clusters/phx/inference-chat.yaml": DIGEST},
@@ -100,7 +96,7 @@ def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
     both = read_locks({LOCK: json.dumps(GOOD), CHAT: json.dumps(GOOD_CHAT)})
     assert {path: json.loads(text) for path, text in write_locks(both).items()} == {LOCK: GOOD, CHAT: GOOD_CHAT}
     placed = Placed(
-        "a10", "inference", Claim("fss", "oci-fss", 100), DIGEST, "chat-download-1", ("hf-token", "0.dotted"), 660
+        "a10", "inference", Claim("fss", "oci-fss", 100), DIGEST[:16], "chat-download-1", ("hf-token", "0.dotted"), 660
     )
     assert both.running.placements["phx"] == {"chat": placed}
 

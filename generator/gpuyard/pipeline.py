@@ -24,6 +24,7 @@ from gpuyard.doors.helm import open_helm
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Resolved, Workload, resolve
 from gpuyard.review.claims import refusals
 from gpuyard.review.departures import departures
@@ -73,7 +74,7 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(project, running)
+    resolved = resolve(with_refusals(project, running), running)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
 

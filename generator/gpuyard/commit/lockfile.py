@@ -88,10 +88,10 @@ def _written(placed: Placed) -> Mapping[str, object]:
         "shape": placed.shape,
         "namespace": placed.namespace,
         "claim": claim and {"kind": claim.kind, "storageClassName": claim.storage_class, "size": f"{claim.gib}Gi"},
-        "pod": placed.pod,
-        "weights": placed.weights,
-        "secrets": list(placed.secrets),
-        "away": placed.away,
+        **({"pod": placed.pod} if placed.pod else {}),
+        **({"weights": placed.weights} if placed.weights else {}),
+        **({"secrets": list(placed.secrets)} if placed.secrets else {}),
+        **({"away": placed.away} if placed.away else {}),
     }
 
 
@@ -151,13 +151,19 @@ def _of_all(found: Mapping[str, object]) -> Placements:
 
 def _placed(found: Mapping[str, object]) -> Placed:
     claim = _claim(inside(found, "claim")) if found.get("claim") is not None else None
-    given: dict[str, object] = {"pod": "", "weights": "", "secrets": [], "away": 0, **found}  # format 2 doesn't say
+    given: dict[str, object] = {
+        "pod": "",
+        "weights": "",
+        "secrets": [],
+        "away": 0,
+        **found,
+    }  # what isn't there isn't written
     return Placed(
         text(found, "shape", NAME),
         text(found, "namespace", NAME),
         claim,
-        text(given, "pod", SHA256_OR_NONE),
-        text(given, "weights", NAME_OR_NONE),
+        text(given, "pod", suspicion.DIGEST_OR_NONE),
+        text(given, "weights", suspicion.CLASS_OR_NONE),
         suspicion.names(given, "secrets", suspicion.CLASS),
         suspicion.number(given, "away"),
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = [
     "CLASS",
+    "CLASS_OR_NONE",
+    "DIGEST_OR_NONE",
     "KIND",
     "NAME",
     "NAME_OR_NONE",
@@ -31,6 +33,8 @@ _LONGEST = 10**7
 """Seconds."""
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 NAME_OR_NONE = re.compile(r"([a-z]([-a-z0-9]{0,61}[a-z0-9])?)?")
+CLASS_OR_NONE = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?")
+DIGEST_OR_NONE = re.compile(r"([0-9a-f]{16,64})?")
 CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 KIND = re.compile(r"[a-z]{1,40}")
 SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")

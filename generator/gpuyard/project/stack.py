@@ -19,6 +19,7 @@ __all__ = [
     "Gateway",
     "Images",
     "Ingress",
+    "Moved",
     "Names",
     "Network",
     "Platform",
@@ -196,6 +197,14 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """What the clusters have the stack as, where it has another name or namespace by now."""
+
+    name: str | None = None
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Limits that a blueprint can't pass."""
 
@@ -227,6 +236,7 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+    moved: Moved | None = None
 
     @property
     def folder(self) -> PurePosixPath:

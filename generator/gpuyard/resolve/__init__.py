@@ -7,7 +7,7 @@ from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import names, placements, pulls, releases, stackrules, variants
+from gpuyard.resolve import moved, names, placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -58,6 +58,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     servers = tuple(dict.fromkeys(workload.image for workload in whole.every_workload))
     told = (
         *pulls.notes(project.digests, servers, whole.every_release),
+        *moved.notes(stack, running),
         *notes(project, site, whole, differing.notes),
     )
     return replace(whole, notes=told)

@@ -22,10 +22,12 @@ def command(directory: Path, as_json: bool) -> None:
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_place
     from gpuyard.pipeline import beside, load, running
+    from gpuyard.render.moves import with_refusals
     from gpuyard.resolve import resolve
 
     project, place = load(directory), Directory(directory)
-    resolved = resolve(project, running(place))
+    found = running(place)
+    resolved = resolve(with_refusals(project, found), found)
     check_place(project, directory)
     notes = [*resolved.notes, *beside(resolved, place)]
     if as_json:

@@ -45,5 +45,14 @@ class Engine(Protocol):
     def way_in(self, stack: stack.Stack) -> str:
         """How a cluster comes to follow the repository, in Markdown."""
 
+    def suspend(self, old: str) -> Iterator[str]:
+        """The arguments of kubectl that keep a stack's old name from following the repository."""
+
+    def forget(self, old: str, cluster: str) -> Iterator[str]:
+        """Those that delete what had the old name, and nothing that it applied; after the entry of the new one."""
+
+    def rename_danger(self, old: str) -> str:
+        """What it does to a stack that simply gets another name; sentences."""
+
 
 ENGINES: Mapping[stack.Engine, Engine] = {stack.Engine.FLUX: flux}

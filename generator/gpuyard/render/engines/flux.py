@@ -12,7 +12,8 @@ from gpuyard.project.stack import Engine, Repository, Stack
 from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["beside", "cluster", "commands", "git_secret", "needs", "release", "way_in"]
+__all__ = ["beside", "cluster", "commands", "forget", "git_secret", "needs", "release", "rename_danger", "suspend"]
+__all__ += ["way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -119,6 +120,31 @@ def way_in(stack: Stack) -> str:
     )
 
 
+def suspend(old: str) -> Iterator[str]:
+    """The old entry must not see the new tree, in which it isn't: it would prune itself, and all that it applied."""
+    yield f"""--namespace {_NAMESPACE} patch kustomization {old} --type merge -p '{{"spec":{{"suspend":true}}}}'"""
+
+
+def forget(old: str, cluster: str) -> Iterator[str]:
+    """By the source that they read: what has kept its name reads the new one since the new entry was applied."""
+    theirs = f"""'{{.items[?(@.spec.sourceRef.name=="{old}")].metadata.name}}'"""
+    found = f"--namespace {_NAMESPACE} get kustomizations -o jsonpath={theirs}"
+    each = f"xargs -r kubectl --context {cluster} --namespace {_NAMESPACE}"
+    orphan = """'{"spec":{"suspend":true,"deletionPolicy":"Orphan"}}'"""
+    yield f"{found} | {each} patch --type merge -p {orphan} kustomization"
+    yield f"{found} | {each} delete kustomization"
+    yield f"--namespace {_NAMESPACE} delete gitrepository {old}"
+
+
+def rename_danger(old: str) -> str:
+    """Measured on Flux 2.9, before the entry was protected."""
+    return (
+        f"Flux deletes what is no longer in the repository: with its entry {old} it would delete all that the entry "
+        "has applied, every model, KEDA and Prometheus, within seconds. With the commands below all of it stays; only the "
+        "pods are replaced once, because a label of theirs has the stack's name, and downloads look at the cache again"
+    )
+
+
 def _chart_source(release: Release) -> tuple[Object, Object]:
     """The source of a chart and the release's reference to it."""
     if release.repository.startswith("oci://"):
@@ -149,12 +175,17 @@ def _git_repository(stack: Stack) -> Object:
         "ref": {"branch": repository.branch},
         **({"secretRef": {"name": repository.secret}} if repository.secret else {}),
     }
-    return _object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
+    return _kept(_object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec))
 
 
 def _entry(stack: Stack, cluster: str) -> Object:
     """The Kustomization that keeps this very folder in step."""
-    return _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
+    return _kept(_kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT))
+
+
+def _kept(obj: Object) -> Object:
+    """Never pruned, whatever the repository says: with the entry, all that it has applied would go."""
+    return {**obj, "metadata": {**obj["metadata"], "annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"}}}
 
 
 def _platform(resolved: Resolved, folders: Folders) -> list[Object]:

@@ -1,0 +1,81 @@
+"""Another name or namespace of a stack: for its engine a new stack, which takes the place of all that runs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gpuyard.errors import Problem
+from gpuyard.project.load import Project
+from gpuyard.render.engines import ENGINES
+from gpuyard.review.placed import Running
+
+__all__ = ["with_refusals"]
+
+_NAME = ("metadata", "name")
+_NAMESPACE = ("spec", "namespace")
+
+
+def with_refusals(project: Project, running: Running) -> Project:
+    """The project with a problem for each rename that its author hasn't confirmed, and with what to do first."""
+    stack = project.stack
+    found = [*project.problems]
+    if running.stack not in ("", stack.name):
+        found += _refusal(project, _NAME, running.stack, stack.name, _name_steps(project, running.stack))
+    if running.namespace not in ("", stack.namespace):
+        steps = _namespace_steps(running, stack.namespace)
+        found += _refusal(project, _NAMESPACE, running.namespace, stack.namespace, steps)
+    return replace(project, problems=tuple(found))
+
+
+def _refusal(project: Project, path: tuple[str, str], was: str, now: str, steps: Iterator[str]) -> Iterator[Problem]:
+    """One problem for each step: a single one would be cut where it is long."""
+    key, file, moved = path[-1], project.stack.file, project.stack.moved
+    said = getattr(moved, key) if moved else None
+    if said == was:
+        return
+    place, shown = project.at(file, *path, key=True), ".".join(path)
+    if said:
+        message = f"spec.moved.{key}: the clusters have this stack with the {key} {was}, not {said}"
+        yield Problem(project.at(file, "spec", "moved", key), message)
+    whole = [
+        f"the clusters have this stack with the {key} {was}; set it back from {now}, or do what follows and confirm it "
+        f"with `spec.moved: {{{key}: {was}}}`",
+        *steps,
+    ]
+    for number, step in enumerate(whole, 1):  # by which they are in order where problems are sorted
+        yield Problem(place, f"{shown} ({number:0{len(str(len(whole)))}}/{len(whole)}): {step}")
+
+
+def _name_steps(project: Project, old: str) -> Iterator[str]:
+    """What happens, and the commands of a move that keeps everything."""
+    stack = project.stack
+    engine = ENGINES[stack.engine]
+    yield engine.rename_danger(old)
+    for each in stack.clusters:
+        yield f"before the push, in {each.name}: {_commands(each.name, engine.suspend(old))}"
+    for each in stack.clusters:
+        lines = (*engine.commands(stack, each.name), *engine.forget(old, each.name))
+        yield f"after the push, in {each.name}, in this order: {_commands(each.name, iter(lines))}"
+
+
+def _commands(cluster: str, lines: Iterator[str]) -> str:
+    return ", ".join(f"`kubectl --context {cluster} {line}`" for line in lines)
+
+
+def _namespace_steps(running: Running, new: str) -> Iterator[str]:
+    """What happens, and what belongs before and after it."""
+    old = running.namespace
+    yield (
+        f"every model is deleted in {old} and started in {new}: nothing serves until it is ready again, its weights "
+        f"are downloaded again, its Secrets are not in {new}, and its volume claim stays in {old} and is still billed"
+    )
+    for cluster, found in sorted(running.placements.items()):
+        secrets = sorted({name for placed in found.values() for name in placed.secrets})
+        listed = f" ({', '.join(secrets)})" if secrets else ""
+        yield (
+            f"before the push, in {cluster}: `kubectl --context {cluster} create namespace {new}`, and its Secrets"
+            f"{listed} by the commands in the README and on the pages of the blueprints"
+        )
+        claims = " ".join(f"{name}-cache" for name, placed in sorted(found.items()) if placed.claim)
+        if claims:
+            delete = f"`kubectl --context {cluster} --namespace {old} delete pvc {claims}`"
+            yield f"after the push, in {cluster}, when all models serve again: {delete}"
