@@ -119,9 +119,10 @@ def _helm() -> Embedded:
 
 
 def made(resolved: Resolved) -> Tree:
-    """Render, without the copy of our own chart, which is the same in every tree."""
+    """Render, without our own templates, which are the same in every tree."""
     tree = render(resolved, shipped_charts(), _helm())
-    return {path: text for path, text in tree.items() if path.parts[:3] != ("charts", "inference", "charts")}
+    ours = {("charts", "inference", folder) for folder in ("charts", "templates")}
+    return {path: text for path, text in tree.items() if path.parts[:3] not in ours}
 
 
 @cache
