@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.imageslock import write_images_lock
