@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.imageslock import write_images_lock
@@ -56,7 +57,7 @@ def pinned(spec: Mapping[str, Any], digests: Mapping[str, str]) -> Resolved:
 def written(found: Resolved) -> dict[str, Any]:
     """Values by chart, as the HelmRelease has them; the umbrella's are the same."""
     values = {}
-    for path, text in platform.files(found).items():
+    for path, text in platform.files(found, shipped_charts()).items():
         if path.parts[0] == "platform":
             for each in yamlio.parse_manifests(text):
                 if each["kind"] == "HelmRelease":
