@@ -141,7 +141,7 @@ def rename_danger(old: str) -> str:
     return (
         f"Flux deletes what is no longer in the repository: with its entry {old} it would delete all that the entry "
         "has applied, every model, KEDA and Prometheus, within seconds. With the commands below all of it stays; only "
-        "pods are replaced once, because a label of theirs has the stack's name, and downloads look at the cache again"
+        "the pods are replaced once, since a label of theirs is the stack's name, and downloads look at the cache again"
     )
 
 
