@@ -7,7 +7,7 @@ from gpuyard.commit.lock import LOCK
 from gpuyard.errors import InputError, OutputError, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.located import located
-from gpuyard.tree import owner
+from gpuyard.tree import base
 
 __all__ = ["check_alone", "check_place", "nested"]
 
@@ -28,7 +28,7 @@ def check_place(project: Project, directory: Path) -> None:
 def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
     """OutputError for a stack above or below a folder; `files` are those of its repository."""
     found = (PurePosixPath(file) for file in files if file.rpartition("/")[2] == LOCK.name)
-    locks = (path.parent for path in found if not owner(PurePosixPath(*path.parts[-3:])))  # those of blueprints
+    locks = (path.parent for path in found if path.parent.parent.name != base("").name)  # those of blueprints
     if other := next((each for each in sorted(locks) if nested(each, folder)), None):
         raise OutputError(
             f"{_named(folder)} and {_named(other)} of the repository are stacks, one inside the other, and could take "
