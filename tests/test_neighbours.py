@@ -14,6 +14,7 @@ from gpuyard.errors import InputError
 from gpuyard.pipeline import Compiled, beside, compile, plan
 from gpuyard.project.load import parse
 from gpuyard.render import render
+from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
 from tests.conftest import write_tree
 from tests.projects import problems, resolved, sources
@@ -205,3 +206,14 @@ def test_charts_may_stay_out_of_the_repository() -> None:
     }
     assert any(path.parts[0] == "charts" for path in whole)
     assert "charts/" not in without[PurePosixPath("README.md")]
+
+
+def test_a_renamed_file_of_a_blueprint_changes_the_readme_alone() -> None:
+    """No object follows from the name of a file, so a reviewer needs not read them all."""
+    files = sources({})
+    renamed = {name.replace("chat", "support"): data for name, data in files.items()}
+    before, after = (
+        render(resolve(parse(each)), shipped_charts(), Embedded(shipped_charts())) for each in (files, renamed)
+    )
+    assert {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {"README.md"}
+    assert "[chat](blueprints/support.yaml)" in after[PurePosixPath("README.md")]

@@ -83,6 +83,7 @@ def test_init_writes_one_folder_and_the_workflow(host: Path) -> None:
     assert own <= set(changed(host))
     assert [name for name in changed(host) if not name.startswith("gpu/")] == [WORKFLOW]
     assert set(result.stdout.splitlines()) >= {str(host / name) for name in changed(host)}
+    assert f"Committed to the repository {host}, on its branch main\n" in result.stdout
     assert git(host, "status", "--porcelain").splitlines() == WORK
     made = yaml.safe_load((host / "gpu/stack.yaml").read_text())
     assert made["spec"]["repository"] == {"url": "https://git.example.com/fleet", "branch": "main", "path": "gpu"}
@@ -213,6 +214,13 @@ def test_compile_to_another_repository_goes_to_the_folder(folder: Path, host: Pa
     assert result.exit_code == 0, result.output
     assert all(name.startswith("gpu/") for name in changed(tmp_path / "other.git", "main"))
     assert git(host, "status", "--porcelain") == ""
+
+
+def test_the_folder_of_another_stack_is_not_compiled_to(folder: Path, host: Path, tmp_path: Path) -> None:
+    other = new(tmp_path / "other")
+    assert run("init", other / "gpu", "--name", "theirs").exit_code == 0
+    result = run("compile", folder, "--repo", other)
+    assert (result.exit_code, "\n  stack.yaml (differs)\n" in result.output) == (73, True), result.output
 
 
 def test_an_edited_file_and_one_in_the_way_are_named_by_their_place(folder: Path, host: Path) -> None:

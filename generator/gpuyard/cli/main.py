@@ -19,7 +19,7 @@ from gpuyard.errors import GpuyardError, InputError, nearest
 __all__ = ["cli", "main"]
 
 _COMMANDS = {
-    "init": "Create a Git repository with a stack and a first blueprint.",
+    "init": "Create a stack with a first blueprint, and its repository.",
     "check": "Validate the files, and that every model fits its GPUs.",
     "compile": "Generate all manifests and commit them.",
     "render": "Print the final objects of one blueprint on one GPU shape.",

@@ -32,8 +32,10 @@ class Created:
     files: tuple[Path, ...]
     addressed: bool
     """Whether the stack knows where clusters read it."""
-    branch: str
+    branch: str = ""
     """To compile to, where it isn't the stack's own; else empty."""
+    joined: str = ""
+    """The repository that was there already, and its branch."""
     missing: tuple[str, ...] = ()
     """Commands that belong into the repository's own workflow."""
 
@@ -54,7 +56,7 @@ def _alone(directory: Path, name: str, url: str | None, blueprints: dict[str, st
     with git.read_tree(directory, "main") as snapshot:
         _check_new(snapshot, directory)
         git.commit(snapshot, dict(tree), message="Start with gpuyard")
-    return Created(tuple(directory / path for path in sorted(tree)), url is not None, "")
+    return Created(tuple(directory / path for path in sorted(tree)), url is not None)
 
 
 def _joined(directory: Path, place: Located, name: str, url: str | None, blueprints: dict[str, str]) -> Created:
@@ -80,6 +82,7 @@ def _joined(directory: Path, place: Located, name: str, url: str | None, bluepri
         tuple(_shown(directory, place, path) for path in sorted(files)),
         address is not None,
         host.branch if host.branch != host.default else "",
+        f"{top}, on its branch {host.branch}",
         (f"gpuyard check {folder}", f"gpuyard compile --check {folder}") if taken else (),
     )
 

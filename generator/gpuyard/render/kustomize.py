@@ -42,7 +42,7 @@ def _question(resolved: Resolved, workloads: Sequence[Workload], helm: Helm) -> 
     """All that a blueprint's files follow from, beside our own code."""
     first = workloads[0]
     values = [(each.shape.name, each.values, sorted(each.first.components) if each.first else ()) for each in workloads]
-    facts = (first.name, first.file, resolved.stack.namespace, helm.identity(first.chart), values)
+    facts = (first.name, resolved.stack.namespace, helm.identity(first.chart), values)
     return b"blueprint " + json.dumps(facts, separators=(",", ":")).encode()
 
 

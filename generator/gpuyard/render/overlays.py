@@ -51,7 +51,8 @@ def _part(workload: Workload, found: Sequence[Object], part: str) -> Named:
 def _folders(part: str, having: Sequence[tuple[Workload, Named]]) -> Tree:
     """The base of a part and the overlays of the shapes that have it."""
     workloads, rendered = zip(*having, strict=True)
-    name, header = workloads[0].name, HEADER.format(source=workloads[0].file)
+    # Not its file, which may be renamed: the README leads to it.
+    name, header = workloads[0].name, HEADER.format(source=f"the blueprint {workloads[0].name}")
     everywhere = {}
     for file in rendered[0]:
         if all(file in objects for objects in rendered) and (found := _common([objects[file] for objects in rendered])):

@@ -31,6 +31,8 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
     made, place = create(directory, name, url, blueprints), shlex.quote(str(directory))
     for path in made.files:
         click.echo(f"{path}")
+    if made.joined:
+        click.echo(f"Committed to the repository {made.joined}")
     if made.missing:
         click.echo("The repository's workflow .github/workflows/gpuyard.yaml stays as it is; add to its steps:")
         click.echo("\n".join(f"      - run: {line}" for line in made.missing))
