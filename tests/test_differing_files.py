@@ -19,7 +19,7 @@ from gpuyard.render import render
 from gpuyard.tree import Tree
 from tests.chart.payloads import HOSTILE
 from tests.conftest import ROOT, write_tree
-from tests.differing import FRA, HELM, PHX, compiled, run, stack, synced
+from tests.differing import FRA, HELM, PHX, compiled, in_cluster, run, stack, synced
 from tests.projects import BLUEPRINT, merged, sources
 
 INSIDE = {"clientNamespaces": ["apps"]}
@@ -121,6 +121,43 @@ def test_flux_takes_only_its_own_objects_for_the_entry_point(tmp_path: Path, kub
     }
     for path in paths - {"./clusters/fra"}:
         assert run(kubectl, "kustomize", tmp_path / path)
+
+
+def helm_merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a file over those of another; null takes away."""
+    found = dict(below)
+    for key, value in above.items():
+        old = found.get(key)
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = helm_merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return found
+
+
+def test_the_umbrella_has_the_values_that_the_cluster_s_releases_have() -> None:
+    common = {"platform": {"keda": {"values": {"note": {"a": 1, "b": [1]}, "gone": True}}}}
+    own = {
+        "platform": {"keda": {"values": {"note": {"a": 2}, "gone": None, "new": {"x": 1}}}},
+        "images": {"mirrors": {"ghcr.io": "registry.example.com/ghcr"}},
+    }
+    found, tree = compiled(INSIDE, stack(own, common))
+    base, mine = (yamlio.load_data(tree[PurePosixPath(f"charts/demo/values{end}.yaml")]) for end in ("", "-fra"))
+    wanted = {each.chart: helm_merged({}, each.values) for each in found.own["fra"].releases}
+    assert mine["keda"]["note"] == {"a": 2}
+    for chart, values in wanted.items():
+        assert helm_merged(base[chart], mine.get(chart, {})) == {"enabled": False, **values}
+
+
+def test_a_layer_that_only_one_cluster_has_is_there_alone(tmp_path: Path, kubectl: Path) -> None:
+    there = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
+    off = {"platform": {"keda": {"enabled": False}, "prometheus": there}}
+    _, tree = compiled(INSIDE, stack({"platform": {"keda": {"enabled": True}}}, off))
+    assert not [path for path in tree if path.parts[:2] == ("platform", "controllers")]
+    models, platform = in_cluster(tree, "fra", tmp_path, kubectl)
+    assert models
+    assert ("HelmRelease", "keda", "keda") in platform
+    assert not [name for name in in_cluster(tree, "phx", tmp_path, kubectl)[1] if name[0] == "HelmRelease"]
 
 
 def test_what_a_cluster_has_is_remembered_and_the_same() -> None:

@@ -50,7 +50,7 @@ def test_two_keys_of_a_secret_are_two_rows() -> None:
 def test_without_any() -> None:
     assert secrets({"model": {"name": "qwen3-8b"}}) == []
     ephemeral = {"model": {"name": "qwen3-8b"}, "storage": {"cache": {"kind": "ephemeral"}}}
-    assert "Nothing more than what the [README](../../README.md) lists." in page(ephemeral)
+    assert "StorageClass" not in page(ephemeral)
 
 
 # --- a new cluster -------------------------------------------------------------------------------------------
