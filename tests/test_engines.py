@@ -4,7 +4,7 @@ What Flux's own module writes is checked by meaning here: order, pruning, time a
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from types import SimpleNamespace
@@ -18,10 +18,11 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project import formats
-from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES, flux
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.workload import KeyUse
 from gpuyard.tree import Tree
 from tests.projects import problems, resolved
 
@@ -51,8 +52,10 @@ def needs() -> Iterator[str]:
     yield "Toy 1 or newer"
 
 
-def git_secret(repository: Repository) -> tuple[str, ...]:
-    return ("toy-url", "toy-key") if repository.url.startswith("ssh") else ("toy-url",)
+def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+    assert [release.chart for release in releases]
+    for key in ("toy-url", "toy-key"):
+        yield "toy-system", KeyUse(str(stack.repository.secret), key, "reading this repository")
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
@@ -74,7 +77,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    module = SimpleNamespace(release=release, cluster=cluster, needs=needs, git_secret=git_secret, commands=commands)
+    module = SimpleNamespace(release=release, cluster=cluster, needs=needs, secrets=secrets, commands=commands)
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()
     yield
@@ -107,9 +110,9 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
     assert "flux-system" not in text
     for words in (
         "- Toy 1 or newer\n",
-        "Toy takes over the existing\nnamespace.",
+        "Toy takes over\nnamespaces that exist.",
         "Toy then installs, in this order",
-        "| toy-system | git | toy-url | reading this repository |",
+        "| toy-system | git | toy-url, toy-key | reading this repository | `kubectl --namespace toy-system create ",
         "kubectl --context phx --namespace toy-system create secret generic git "
         "--from-file=toy-url=FILE --from-file=toy-key=FILE\n",
     ):
@@ -256,4 +259,5 @@ def test_no_kind_is_judged_that_is_not_asked_for() -> None:
     [("ssh://git@host/x", ("identity", "known_hosts")), ("https://host/x", ("username", "password"))],
 )
 def test_the_keys_of_the_repository_s_secret(url: str, keys: tuple[str, ...]) -> None:
-    assert flux.git_secret(Repository(url=url, branch="main", insecure=False)) == keys
+    found = flux.secrets(resolved(SPEC, {"repository": {"url": url, "secret": "git"}}).stack, ())
+    assert list(found) == [("flux-system", KeyUse("git", key, "reading this repository")) for key in keys]

@@ -14,7 +14,7 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Layer", "Monitor", "Release", "Service", "Switch", "catalogue"]
+__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Release", "Service", "Switch", "catalogue"]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -62,6 +62,13 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Secrets by which an engine reaches a source, in the namespace of that source; None: it goes without."""
+
+    login: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One chart of the platform, in one namespace of a cluster."""
 
@@ -89,6 +96,12 @@ class Release:
     known: ChartImages
     images: tuple[Image, ...] | None
     """As clusters pull them; None: of this version of the chart they aren't known."""
+    pull_secrets_at: str | None
+    """Path of the value that takes the Secrets for all of its images, with dots."""
+    pull_secrets: tuple[str, ...] = ()
+    """Those Secrets, in the namespace of the release."""
+    access: Access = Access()
+    """To the repository of its chart."""
 
 
 @cache
@@ -130,6 +143,7 @@ def _release(data: Mapping[str, Any]) -> Release:
         fixed=data.get("fixed", {}),
         known=ChartImages.of(data["images"]),
         images=None,
+        pull_secrets_at=data.get("pullSecrets"),
     )
 
 

@@ -76,7 +76,7 @@ class _Config:
         """A mapping in it; empty where there is none."""
         found = self.data.get(key) or {}
         if not isinstance(found, Mapping):
-            raise ToolError(f"{self.name}: {key} is not a mapping; `docker login` writes it anew")
+            raise ToolError(f"{self.name}: {key} is not a mapping; `docker login` replaces it")
         return found
 
 
@@ -125,13 +125,13 @@ def _host(name: str) -> str:
 def _of_entry(config: _Config, entry: object, host: str) -> Login | None:
     """What stands in the file; an empty entry says that a helper has it."""
     if not isinstance(entry, Mapping):
-        raise ToolError(f"{config.name}: the login of {host} is not a mapping; `docker login {host}` writes it anew")
+        raise ToolError(f"{config.name}: the login of {host} is not a mapping; `docker login {host}` replaces it")
     user, password = entry.get("username"), entry.get("password")
     if auth := entry.get("auth"):
         try:
             user, _, password = base64.b64decode(str(auth), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            message = f"{config.name}: the login of {host} is not base64; `docker login {host}` writes it anew"
+            message = f"{config.name}: the login of {host} is not base64; `docker login {host}` replaces it"
             raise ToolError(message) from None
     if entry.get("identitytoken"):
         raise _exchanged(host, config.name)
@@ -164,7 +164,9 @@ def _of_helper(config: _Config, helper: object, server: str, host: str) -> Login
     except (ValueError, LookupError, TypeError):
         found = None
     if found is None:
-        raise ToolError(f"{source} answers with something that is no login of {host}; `docker login {host}` mends it")
+        raise ToolError(
+            f"{source} answers with something that is no login of {host}; `docker login {host}` replaces it"
+        )
     if found.user == _TOKEN_USER:
         raise _exchanged(host, source)
     return found

@@ -101,6 +101,7 @@ class Platform:
     """What is installed beside the models, and where its charts come from."""
 
     registry: str | None = None
+    registry_secret: str | None = None
     insecure: bool
     components: Mapping[str, Component]
 

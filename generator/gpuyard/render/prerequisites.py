@@ -1,17 +1,15 @@
 """What a cluster must have before its first sync: nothing here makes it, and everything waits for it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.required import required
 from gpuyard.resolve import Resolved, Workload, prometheus
 
-__all__ = ["Key", "commands", "keys", "needs"]
+__all__ = ["commands", "needs"]
 
-_PULL = ".dockerconfigjson"
-_TLS = ("tls.crt", "tls.key")
 _CLASSES = {
     "fss": (
         "ReadWriteMany on File Storage. OKE does not provide one: create it with the availability domain and the mount "
@@ -29,38 +27,15 @@ _GUIDE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of a Secret or ConfigMap that something refers to, and what for; an empty key stands for all."""
-
-    namespace: str
-    name: str
-    key: str
-    purpose: str
-    kind: str
-
-
-def keys(resolved: Resolved, kind: str, cluster: str | None = None) -> list[Key]:
-    """Every one of a kind that a cluster needs, or all of them; one that serves several purposes comes once."""
-    purposes: dict[tuple[str, str, str], list[str]] = {}
-    for each in _named(resolved, cluster):
-        if each.kind == kind:
-            known = purposes.setdefault((each.namespace, each.name, each.key), [])
-            if each.purpose not in known:
-                known.append(each.purpose)
-    return [Key(*key, "; ".join(known), kind) for key, known in purposes.items()]
-
-
 def commands(resolved: Resolved, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
     kubectl = f"kubectl --context {cluster}"
-    yield f"{kubectl} create namespace {resolved.stack.namespace}"
-    for kind, create in (("Secret", _secret), ("ConfigMap", _config_map)):
-        found: dict[tuple[str, str], list[str]] = {}
-        for each in keys(resolved, kind, cluster):
-            found.setdefault((each.namespace, each.name), []).append(each.key)
-        for (namespace, name), names in found.items():
-            yield f"{kubectl} --namespace {namespace} create {create(name, names)}"
+    needed = required(resolved, cluster)
+    there = resolved.stack.engine.namespace
+    for namespace in dict.fromkeys([resolved.stack.namespace, *(each.namespace for each in needed)]):
+        if namespace != there:
+            yield f"{kubectl} create namespace {namespace}"
+    yield from (f"{kubectl} {each.command}" for each in needed)
     for line in ENGINES[resolved.stack.engine].commands(resolved.stack, cluster):
         yield f"{kubectl} {line}"
 
@@ -110,34 +85,3 @@ def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
 
 def _once(names: Iterable[str | None]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
-
-
-def _named(resolved: Resolved, cluster: str | None) -> Iterator[Key]:
-    """In the order in which they are needed."""
-    stack = resolved.stack
-    if stack.repository.secret:
-        for key in ENGINES[stack.engine].git_secret(stack.repository):
-            yield Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret")
-    for name in stack.images.pull_secrets:
-        yield Key(stack.namespace, name, _PULL, "pulling images", "Secret")
-    for placement in resolved.placements:
-        if cluster in (None, placement.cluster):
-            for use in placement.workload.needs.keys:
-                yield Key(stack.namespace, use.name, use.key, use.purpose, use.kind)
-
-
-def _secret(name: str, keys: Sequence[str]) -> str:
-    """The rest of `kubectl create secret`; a name in capitals is what to put in."""
-    if tuple(keys) == _TLS:
-        return f"secret tls {name} --cert=FILE --key=FILE"
-    kind = " --type=kubernetes.io/dockerconfigjson" if keys == [_PULL] else ""
-    return f"secret generic {name}{kind} {_files(keys)}"
-
-
-def _config_map(name: str, keys: Sequence[str]) -> str:
-    return f"configmap {name} {_files(keys)}"
-
-
-def _files(keys: Sequence[str]) -> str:
-    """One for each key; where something reads all keys, which these are is the author's affair."""
-    return " ".join(f"--from-file={key}=FILE" if key else "--from-file=FOLDER" for key in keys)

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gpuyard.render import prerequisites
+from gpuyard.render.required import KINDS, required
 from gpuyard.resolve import Placement, Resolved, prometheus
 from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree
@@ -23,6 +24,7 @@ def files(resolved: Resolved) -> Tree:
     """README.md."""
     workloads = {workload.name: workload for workload in resolved.workloads}
     placed = {placement.workload.name: placement.workload for placement in resolved.placements}
+    needed = required(resolved)
     text = (
         _environment()
         .get_template("README.md.j2")
@@ -36,11 +38,8 @@ def files(resolved: Resolved) -> Tree:
             port=next((each.reach.port for each in placed.values() if each.reach), None),
             closed=[name for name, workload in placed.items() if workload.reach and workload.reach.closed],
             needs=list(prerequisites.needs(resolved)),
-            secrets=prerequisites.keys(resolved, "Secret"),
-            config_maps=prerequisites.keys(resolved, "ConfigMap"),
-            folders=any(
-                not each.key for kind in ("Secret", "ConfigMap") for each in prerequisites.keys(resolved, kind)
-            ),
+            required={kind: [each for each in needed if each.kind == kind] for kind in KINDS},
+            folders=any("" in each.keys for each in needed),
             commands={each.name: list(prerequisites.commands(resolved, each.name)) for each in resolved.stack.clusters},
         )
     )

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from gpuyard.catalogue.chartimages import with_images
+from gpuyard.catalogue.chartimages import with_images, with_pull_secrets
 from gpuyard.catalogue.images import image
-from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.stack import Platform, Stack
+from gpuyard.catalogue.platform import Access, Release, catalogue
+from gpuyard.project.stack import Images, Platform, Stack
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
@@ -15,7 +15,7 @@ __all__ = ["check", "notes", "releases"]
 _NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
-def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> tuple[Release, ...]:
+def releases(platform: Platform, images: Images, *, locked: Mapping[str, str]) -> tuple[Release, ...]:
     """The releases that a stack wants, in the order of their layers and names; their values pull its images."""
     wanted = []
     for release in catalogue():
@@ -26,8 +26,9 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
         if component.version and release.switch:
             release = replace(release, version=component.version)
         if platform.registry:
-            release = replace(release, repository=platform.registry, insecure=platform.insecure)
-        release = _with_images(release, mirrors, locked)
+            access = Access(login=platform.registry_secret)
+            release = replace(release, repository=platform.registry, insecure=platform.insecure, access=access)
+        release = _with_images(release, images, locked)
         if layer := _layer(release, platform):
             release = replace(release, values=merged(release.values, [layer]))
         wanted.append(release)
@@ -35,7 +36,10 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
 
 
 def check(stack: Stack, problems: Problems) -> None:
-    """Values of the stack's own that would be read by nobody, or that something else counts on."""
+    """A login for nothing, and values of the stack's own that nobody reads or that something else counts on."""
+    if stack.platform.registry_secret and not stack.platform.registry:
+        message = "only applies to charts from a mirror; add registry: oci://host/path, or remove it"
+        problems.add(stack.file, ("spec", "platform", "registrySecret"), message, key=True)
     for release in catalogue():
         if not (layer := _layer(release, stack.platform)):
             continue
@@ -77,11 +81,18 @@ def _fixed(release: Release) -> Mapping[str, str]:
     return {"enabled": switch, **named, **pulled, **release.fixed}
 
 
-def _with_images(release: Release, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Release:
-    """Mirrors hold for every version of a chart, digests for the one whose images are known."""
+def _with_images(release: Release, images: Images, locked: Mapping[str, str]) -> Release:
+    """Mirrors hold for every version of a chart, digests for the one whose images are known.
+
+    Where its project publishes, images are public: pull secrets are for mirrors.
+    """
     known = release.version == release.known.version
-    pulled = [image(each.repository, each.tag, mirrors=mirrors, locked=locked) for each in release.known.images]
+    pulled = [image(each.repository, each.tag, mirrors=images.mirrors, locked=locked) for each in release.known.images]
     if not known:
         pulled = [replace(each, digest=None) for each in pulled]
     values = with_images(release.values, zip(release.known.images, pulled, strict=True))
-    return replace(release, values=values, images=tuple(pulled) if known else None)
+    secrets: tuple[str, ...] = ()
+    if release.pull_secrets_at and images.pull_secrets and any(each.mirror for each in pulled):
+        secrets = images.pull_secrets
+        values = with_pull_secrets(values, release.pull_secrets_at, secrets)
+    return replace(release, values=values, images=tuple(pulled) if known else None, pull_secrets=secrets)

@@ -3,13 +3,14 @@
 Another engine is its module, its line here and its member of stack.Engine.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from gpuyard.catalogue.platform import Release
 from gpuyard.project import stack
 from gpuyard.render.engines import flux
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.workload import KeyUse
 
 __all__ = ["ENGINES", "Engine"]
 
@@ -26,8 +27,8 @@ class Engine(Protocol):
     def needs(self) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""
 
-    def git_secret(self, repository: stack.Repository) -> tuple[str, ...]:
-        """The keys of the Secret by which it reads the repository, in its own namespace."""
+    def secrets(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+        """The keys of the Secrets by which it reads the repository and the charts, each with its namespace."""
 
     def commands(self, stack: stack.Stack, cluster: str) -> Iterator[str]:
         """The arguments of kubectl that let a cluster follow the repository, in order."""

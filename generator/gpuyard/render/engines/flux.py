@@ -6,10 +6,11 @@ from typing import Any
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import PLATFORM, Layer, Release
-from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["cluster", "commands", "git_secret", "needs", "release"]
+__all__ = ["cluster", "commands", "needs", "release", "secrets"]
 
 Object = dict[str, Any]
 
@@ -62,9 +63,16 @@ def needs() -> Iterator[str]:
     )
 
 
-def git_secret(repository: Repository) -> tuple[str, ...]:
+def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
     """Keys as source-controller reads them."""
-    return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+    repository = stack.repository
+    if repository.secret:
+        keys = ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+        yield from ((_NAMESPACE, KeyUse(repository.secret, key, "reading this repository")) for key in keys)
+    for release in releases:
+        if login := release.access.login:
+            host = release.repository.partition("://")[2].partition("/")[0]
+            yield release.namespace, KeyUse(login, ".dockerconfigjson", f"pulling charts from {host}")
 
 
 def commands(_stack: Stack, cluster: str) -> Iterator[str]:
@@ -84,6 +92,7 @@ def _chart_source(release: Release) -> tuple[Object, Object]:
                 "operation": "copy",
             },
             **({"insecure": True} if release.insecure else {}),
+            **({"secretRef": {"name": release.access.login}} if release.access.login else {}),
         }
         kind = "OCIRepository"
         reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
