@@ -5,15 +5,20 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
+from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.render.prerequisites import commands
 from gpuyard.render.required import required
+from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
-from tests.projects import problems, resolved
+from tests.projects import STACK, problems, resolved, sources
 
 Object = dict[str, Any]
 
@@ -131,3 +136,33 @@ def test_a_secret_for_charts_and_images_is_made_once(kubectl: Path, tmp_path: Pa
     made = json.loads(done.stdout)
     assert (made["type"], list(made["data"])) == ("kubernetes.io/dockerconfigjson", [".dockerconfigjson"])
     assert made["metadata"]["namespace"] == "keda"
+
+
+# --- what a machine is told ----------------------------------------------------------------------------------
+
+
+def test_check_lists_what_each_cluster_must_have(tmp_path: Path) -> None:
+    more = {
+        "clusters": [*STACK["spec"]["clusters"], {"name": "iad", "shapes": {"h100": "BM.GPU.H100.8"}, "blueprints": {}}]
+    }
+    spec = {"serving": {"env": {"PROMPT": {"configMap": "site", "key": "prompt"}}}}
+    for name, text in sources(spec, {**WHOLE, **more}).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(text)
+    result = CliRunner().invoke(cli, ["check", "-o", "json", str(tmp_path)])
+    found = json.loads(result.output)["prerequisites"]
+    assert {
+        "cluster": "phx",
+        "namespace": "inference",
+        "kind": "ConfigMap",
+        "name": "site",
+        "keys": ["prompt"],
+        "purpose": "chat: environment, PROMPT",
+        "command": "kubectl --context phx --namespace inference create configmap site --from-file=prompt=FILE",
+    } in found
+    listed = {(each["cluster"], each["namespace"], each["name"]) for each in found}
+    assert ("phx", "inference", "hf-token") in listed
+    assert ("iad", "keda", "mirror") in listed
+    assert not any(cluster == "iad" and name in ("hf-token", "site") for cluster, _, name in listed)
+    whole = resolve(parse(sources(spec, {**WHOLE, **more})))
+    assert {each["command"] for each in found} <= {line for name in ("phx", "iad") for line in commands(whole, name)}
