@@ -2,9 +2,10 @@
 
 import json
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from gpuyard.catalogue.platform import catalogue
@@ -14,11 +15,12 @@ from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render import render
+from gpuyard.render.kustomize import objects as manifests
 from gpuyard.render.prerequisites import commands
 from gpuyard.render.required import required
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
-from tests.projects import STACK, problems, resolved, sources
+from tests.projects import STACK, chart_values, problems, resolved, sources
 
 Object = dict[str, Any]
 
@@ -136,6 +138,149 @@ def test_a_secret_for_charts_and_images_is_made_once(kubectl: Path, tmp_path: Pa
     made = json.loads(done.stdout)
     assert (made["type"], list(made["data"])) == ("kubernetes.io/dockerconfigjson", [".dockerconfigjson"])
     assert made["metadata"]["namespace"] == "keda"
+
+
+# --- a proxy -------------------------------------------------------------------------------------------------
+
+PROXY = {"https": "http://proxy.example.com:3128", "no": [".corp.example.com", "10.0.0.0/8"], "secret": "proxy"}
+WITHOUT = ".corp.example.com,10.0.0.0/8,localhost,127.0.0.1,.svc,.cluster.local,169.254.169.254,.inference"
+
+
+def proxied(**more: Any) -> dict[str, Any]:
+    return {"network": {"proxy": {**PROXY, **more}, "egress": [{"cidr": "10.0.7.9/32", "port": 3128}]}}
+
+
+def variables(spec: dict[str, Any], stack: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each.get("value") for each in chart_values(spec, stack)["extraEnv"]}
+
+
+def rendered(spec: dict[str, Any], stack: dict[str, Any]) -> list[Object]:
+    found = resolved(spec, stack)
+    return manifests(found, found.workloads[0], Embedded(shipped_charts()))
+
+
+def test_servers_and_downloads_know_the_proxy_in_both_spellings() -> None:
+    wanted = {"HTTPS_PROXY": PROXY["https"], "https_proxy": PROXY["https"], "NO_PROXY": WITHOUT, "no_proxy": WITHOUT}
+    assert variables({}, proxied()) == wanted
+    pods = [
+        each["spec"]["template"]["spec"] for each in rendered({}, proxied()) if each["kind"] in ("Job", "Deployment")
+    ]
+    assert len(pods) == 2
+    for pod in pods:
+        names = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+        assert wanted.items() <= names.items()
+    both = variables({}, proxied(http="http://10.0.7.9:3128"))
+    assert both["http_proxy"] == both["HTTP_PROXY"] == "http://10.0.7.9:3128"
+
+
+def test_a_blueprint_may_have_a_proxy_of_its_own() -> None:
+    """In whatever spelling: some programs would read the other one first."""
+    own = {"serving": {"env": {"https_proxy": "http://other.example.com:3128"}}}
+    found = variables(own, proxied())
+    assert found == {"https_proxy": "http://other.example.com:3128", "NO_PROXY": WITHOUT, "no_proxy": WITHOUT}
+    values = {"values": {"extraEnv": [{"name": "HTTPS_PROXY", "value": "http://third.example.com:3128"}]}}
+    assert problems(values, proxied()) == [
+        "spec.values.extraEnv[0].name: HTTPS_PROXY is a variable of spec.network.proxy of the stack already; keep one"
+    ]
+    more = {"values": {"extraEnv": [{"name": "TEAM", "value": "search"}]}}
+    assert variables(more, proxied())["TEAM"] == "search"
+
+
+def notes(spec: dict[str, Any], stack: dict[str, Any]) -> list[str]:
+    return [note for note in resolved(spec, stack).notes if "NetworkPolicy blocks" in note]
+
+
+def test_a_proxy_by_its_address_is_let_out() -> None:
+    rule = {"cidr": "10.0.7.9/32", "port": 3128}
+    for url, cidr in (("http://10.0.7.9:3128", "10.0.7.9/32"), ("http://[fd12::9]:3128", "fd12::9/128")):
+        stack = {"network": {"proxy": {"https": url, "http": url}}}
+        assert chart_values({}, stack)["networkPolicy"]["egress"] == [{"cidr": cidr, "port": 3128}]
+        assert notes({}, stack) == []
+    listed = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}, "egress": [rule]}}
+    assert chart_values({}, listed)["networkPolicy"]["egress"] == [rule]
+
+
+def test_a_proxy_by_its_name_is_let_out_by_the_stack_s_owner() -> None:
+    assert notes({}, proxied()) == []
+    (note,) = notes({}, {"network": {"proxy": PROXY}})
+    assert note == (
+        "stack.yaml: HTTPS_PROXY is proxy.example.com, port 3128, which the NetworkPolicy blocks; list its addresses "
+        "with port: 3128 in stack.yaml as spec.network.egress"
+    )
+
+
+def test_a_mirror_behind_the_proxy_needs_no_rule_of_its_own() -> None:
+    def told(url: str) -> list[str]:
+        spec = {"serving": {"env": {"HF_ENDPOINT": url}, "unsafe": ["HF_ENDPOINT"]}}
+        return notes(spec, proxied())
+
+    assert told("https://hf.example.org:8443") == []
+    assert len(told("https://hf.corp.example.com:8443")) == 1
+    assert len(told("http://hf.example.org:8080")) == 1  # the proxy is for https
+
+
+def test_flux_reaches_git_and_charts_through_it() -> None:
+    mirrored = {**proxied(), "platform": {"registry": "oci://registry.example.org/charts"}}
+    sources = objects(mirrored, "OCIRepository", "GitRepository")
+    assert len(sources) == 4
+    assert all(each["spec"]["proxySecretRef"] == {"name": "proxy"} for each in sources.values())
+    found = needed(mirrored)
+    assert {place: keys for place, keys in found.items() if place[2] == "proxy"} == {
+        (namespace, "Secret", "proxy"): ("address",) for namespace in ("flux-system", "monitoring", "keda")
+    }
+
+
+def test_what_is_inside_is_reached_without() -> None:
+    """And an ssh repository, for which an HTTP proxy is of no use."""
+    inside = {
+        "platform": {"registry": "oci://10.1.2.3:5000/charts"},
+        "repository": {"url": "https://git.corp.example.com/x"},
+    }
+    sources = objects({**proxied(), **inside}, "OCIRepository", "GitRepository")
+    assert not any("proxySecretRef" in each["spec"] for each in sources.values())
+    assert not any(name == "proxy" for *_, name in needed({**proxied(), **inside}))
+    ssh = {"repository": {"url": "ssh://git@git.example.org/x", "secret": "git"}}
+    assert "proxySecretRef" not in objects({**proxied(), **ssh}, "GitRepository")["GitRepository/demo"]["spec"]
+
+
+def readme(stack: dict[str, Any]) -> str:
+    return tree(stack)[PurePosixPath("README.md")]
+
+
+def test_what_flux_cannot_be_told_is_said() -> None:
+    """A HelmRepository has no proxySecretRef; without a Secret, no source has."""
+    words = (
+        "source-controller with `HTTPS_PROXY=http://proxy.example.com:3128` (and `NO_PROXY=.svc,.cluster.local`) in "
+        "its environment, by which it reaches "
+    )
+    assert f"{words}kedacore.github.io\n" in readme(proxied())
+    without = {"network": {"proxy": {"https": PROXY["https"]}}}
+    assert f"{words}git.example.com, ghcr.io, kedacore.github.io\n" in readme(without)
+    assert "HTTPS_PROXY" not in readme({})
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ({"https": "proxy.example.com:3128"}, "must be http://host:port, without a user and a password"),
+        ({"https": "http://user:word@proxy.example.com:3128"}, "a URL with a password"),
+        ({"https": "http://user@proxy.example.com:3128"}, "must be http://host:port, without a user and a password"),
+        ({"https": "socks5://proxy.example.com"}, "must be http://host:port"),
+        (
+            {"https": "http://proxy.example.com:99999"},
+            "spec.network.proxy.https: http://proxy.example.com:99999 has no",
+        ),
+        ({"https": "http://169.254.169.254:80"}, "spec.network.proxy.https: 169.254.169.254/32 holds addresses of"),
+        ({"no": [".x"]}, "spec.network.proxy"),
+        ({"https": PROXY["https"], "no": ["*"]}, "must be a host, a domain such as .example.com"),
+        ({"https": PROXY["https"], "no": ["a,b"]}, "must be a host, a domain such as .example.com"),
+        ({"https": PROXY["https"], "secret": "a/b"}, "must be the name of a Secret"),
+        ({"htps": PROXY["https"]}, "spec.network.proxy.htps is not known; did you mean https?"),
+    ],
+)
+def test_a_proxy_that_is_none(proxy: dict[str, Any], words: str) -> None:
+    found = problems({}, {"network": {"proxy": proxy}})
+    assert any(words in each for each in found), found
 
 
 # --- what a machine is told ----------------------------------------------------------------------------------

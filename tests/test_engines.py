@@ -48,7 +48,7 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     return {"toys.yaml": [{"kind": "ToySync", "name": resolved.stack.name, "models": names}]}
 
 
-def needs() -> Iterator[str]:
+def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
     yield "Toy 1 or newer"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.doors import yamlio
-from gpuyard.project.stack import Component, Images, Platform
+from gpuyard.project.stack import Component, Images, Network, Platform
 from gpuyard.resolve.releases import releases
 
 REFERENCE = re.compile(
@@ -26,6 +26,7 @@ REFERENCE = re.compile(
 )
 COMPONENTS = {release.component: Component(True) for release in catalogue()}
 EVERYTHING = Platform(insecure=False, components=COMPONENTS)
+NETWORK = Network((), (), ())
 SECRETS = ("first", "second")
 OWNERS = ("Prometheus", "Alertmanager", "ThanosRuler")
 """Kinds of which an operator makes pods, with the pods' fields in their spec."""
@@ -79,7 +80,7 @@ def without_secrets(objects: Iterable[dict[str, Any]]) -> list[str]:
 def compared(charts: Path, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> int:
     """How many charts differ from the catalogue; what differs is printed."""
     wrong = 0
-    for release in releases(EVERYTHING, Images(mirrors, SECRETS), locked=locked):
+    for release in releases(EVERYTHING, Images(mirrors, SECRETS), NETWORK, locked=locked):
         if not (charts / release.chart).is_dir():
             print(f"{release.chart} {release.version}: not in {charts}")
             continue
@@ -99,7 +100,11 @@ def compared(charts: Path, mirrors: Mapping[str, str], locked: Mapping[str, str]
 
 def main(charts: Path) -> int:
     """All four ways; the exit code."""
-    names = [image.upstream for each in releases(EVERYTHING, Images({}, ()), locked={}) for image in each.images or ()]
+    names = [
+        image.upstream
+        for each in releases(EVERYTHING, Images({}, ()), NETWORK, locked={})
+        for image in each.images or ()
+    ]
     digests = {name: f"sha256:{index:064x}" for index, name in enumerate(names, 1)}
     wrong = 0
     for title, mirrors, locked in (

@@ -66,6 +66,9 @@ class Access:
     """Secrets by which an engine reaches a source, in the namespace of that source; None: it goes without."""
 
     login: str | None = None
+    proxy: str | None = None
+    proxied: bool = False
+    """Whether the way leads through a proxy, in a Secret or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ __all__ = [
     "Network",
     "Platform",
     "Policy",
+    "Proxy",
     "Repository",
     "Scheduling",
     "Stack",
@@ -140,6 +141,17 @@ class Egress:
     port: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """By which pods reach what is outside, by the scheme of its address; `no` is reached without."""
+
+    http: str | None = None
+    https: str | None = None
+    no: tuple[str, ...]
+    secret: str | None = None
+    """With its address, for the engine; None: the engine has it in its own environment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """Where pods may connect to, beside public addresses, and who connects to them and is no pod."""
@@ -147,6 +159,7 @@ class Network:
     egress: tuple[Egress, ...]
     dns: tuple[str, ...]
     clients: tuple[str, ...]
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)

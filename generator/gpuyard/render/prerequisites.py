@@ -44,7 +44,7 @@ def needs(resolved: Resolved) -> Iterator[str]:
     """One sentence each, in Markdown, of what the clusters must offer."""
     stack = resolved.stack
     workloads = [placement.workload for placement in resolved.placements]
-    yield from ENGINES[stack.engine].needs()
+    yield from ENGINES[stack.engine].needs(stack, resolved.releases)
     yield "a CNI that enforces NetworkPolicy (on OKE: Calico); without one, every pod can call every model"
     yield from _storage(stack, workloads)
     for kind, names in (

@@ -21,7 +21,7 @@ def resolve(project: Project) -> Resolved:
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
-    platform = releases.releases(stack.platform, stack.images, locked=project.digests)
+    platform = releases.releases(stack.platform, stack.images, stack.network, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
     names = frozenset(blueprint.name for blueprint in project.blueprints)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import exposure
+from gpuyard.resolve import exposure, network
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Workload
@@ -20,6 +20,7 @@ def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterat
     if not project.blueprints:
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so only the platform is deployed; add one as {example}"
+    yield from network.stack_notes(stack)
     yield from _of_nodes(project, site.available)
     if any(workload.reach and workload.reach.outside for workload in workloads):
         yield from exposure.stack_notes(stack)

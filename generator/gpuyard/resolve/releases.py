@@ -6,7 +6,8 @@ from dataclasses import replace
 from gpuyard.catalogue.chartimages import with_images, with_pull_secrets
 from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Access, Release, catalogue
-from gpuyard.project.stack import Images, Platform, Stack
+from gpuyard.project.stack import Images, Network, Platform, Stack
+from gpuyard.resolve import proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
@@ -15,7 +16,7 @@ __all__ = ["check", "notes", "releases"]
 _NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
-def releases(platform: Platform, images: Images, *, locked: Mapping[str, str]) -> tuple[Release, ...]:
+def releases(platform: Platform, images: Images, network: Network, *, locked: Mapping[str, str]) -> tuple[Release, ...]:
     """The releases that a stack wants, in the order of their layers and names; their values pull its images."""
     wanted = []
     for release in catalogue():
@@ -26,8 +27,8 @@ def releases(platform: Platform, images: Images, *, locked: Mapping[str, str]) -
         if component.version and release.switch:
             release = replace(release, version=component.version)
         if platform.registry:
-            access = Access(login=platform.registry_secret)
-            release = replace(release, repository=platform.registry, insecure=platform.insecure, access=access)
+            release = replace(release, repository=platform.registry, insecure=platform.insecure)
+        release = replace(release, access=_access(release, platform, network))
         release = _with_images(release, images, locked)
         if layer := _layer(release, platform):
             release = replace(release, values=merged(release.values, [layer]))
@@ -79,6 +80,17 @@ def _fixed(release: Release) -> Mapping[str, str]:
     pulled = {path: where for each in release.known.images for path in each.values.values()}
     switch = f"set spec.platform.{release.component}.enabled instead"
     return {"enabled": switch, **named, **pulled, **release.fixed}
+
+
+def _access(release: Release, platform: Platform, network: Network) -> Access:
+    """By which Secrets the repository of its chart is reached."""
+    host = release.repository.partition("://")[2]
+    through = proxy.passes(network, f"http{'' if release.insecure else 's'}://{host}")
+    return Access(
+        login=platform.registry_secret if platform.registry else None,
+        proxy=network.proxy.secret if network.proxy and through else None,
+        proxied=through,
+    )
 
 
 def _with_images(release: Release, images: Images, locked: Mapping[str, str]) -> Release:

@@ -24,7 +24,7 @@ class Engine(Protocol):
     def cluster(self, resolved: Resolved, cluster: str) -> Mapping[str, list[dict[str, Any]]]:
         """The entry point of a cluster: the objects of clusters/<cluster>, by file name."""
 
-    def needs(self) -> Iterator[str]:
+    def needs(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""
 
     def secrets(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:

@@ -7,6 +7,7 @@ from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import PLATFORM, Layer, Release
 from gpuyard.project.stack import Engine, Stack
+from gpuyard.render import fluxsources
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
@@ -24,7 +25,7 @@ _CONDITIONS = "has(status.conditions)"
 
 def release(release: Release) -> list[Object]:
     """A chart of the platform: its source and its HelmRelease."""
-    source, reference = _chart_source(release)
+    source, reference = fluxsources.chart(release)
     retry = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}, "disableTakeOwnership": True}
     spec = {
         "interval": "1h",
@@ -38,7 +39,7 @@ def release(release: Release) -> list[Object]:
     }
     return [
         source,
-        _object("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.chart, release.namespace, spec),
+        fluxsources.flux_object("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.chart, release.namespace, spec),
     ]
 
 
@@ -48,70 +49,30 @@ def cluster(resolved: Resolved, cluster: str) -> Mapping[str, list[Object]]:
     here = [placement.workload for placement in resolved.placements if placement.cluster == cluster]
     models = [each for workload in here for each in _inference(stack, workload)]
     return {
-        "sync.yaml": [_git_repository(stack), _entry(stack, cluster)],
+        "sync.yaml": [fluxsources.git_repository(stack), _entry(stack, cluster)],
         "platform.yaml": _platform(stack, resolved.releases),
         **({"inference.yaml": models} if models else {}),
     }
 
 
-def needs() -> Iterator[str]:
-    """Flux itself, and what makes it follow a repair."""
+def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
+    """Flux itself, what makes it follow a repair, and the proxy of the sources that have none of their own."""
     yield (
         f"Flux {_VERSION} or newer; if kustomize-controller runs with "
         "`--feature-gates=CancelHealthCheckOnNewRevision=true`, a commit that repairs a download or a start is applied "
         "at once, otherwise when the time for the failed one is over"
     )
+    yield from fluxsources.needs(stack, releases)
 
 
 def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
-    """Keys as source-controller reads them."""
-    repository = stack.repository
-    if repository.secret:
-        keys = ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
-        yield from ((_NAMESPACE, KeyUse(repository.secret, key, "reading this repository")) for key in keys)
-    for release in releases:
-        if login := release.access.login:
-            host = release.repository.partition("://")[2].partition("/")[0]
-            yield release.namespace, KeyUse(login, ".dockerconfigjson", f"pulling charts from {host}")
+    """Those of its sources."""
+    yield from fluxsources.secrets(stack, releases)
 
 
 def commands(_stack: Stack, cluster: str) -> Iterator[str]:
     """The entry point keeps itself in step from then on."""
     yield f"apply -f {tree.cluster(cluster)}"
-
-
-def _chart_source(release: Release) -> tuple[Object, Object]:
-    """The source of a chart and the release's reference to it."""
-    if release.repository.startswith("oci://"):
-        spec = {
-            "interval": "1h",
-            "url": f"{release.repository}/{release.chart}",
-            "ref": {"tag": release.version},
-            "layerSelector": {
-                "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-                "operation": "copy",
-            },
-            **({"insecure": True} if release.insecure else {}),
-            **({"secretRef": {"name": release.access.login}} if release.access.login else {}),
-        }
-        kind = "OCIRepository"
-        reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
-    else:
-        spec, kind = {"interval": "1h", "url": release.repository}, "HelmRepository"
-        source = {"kind": kind, "name": release.chart}
-        reference = {"chart": {"spec": {"chart": release.chart, "version": release.version, "sourceRef": source}}}
-    return _object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
-
-
-def _git_repository(stack: Stack) -> Object:
-    repository = stack.repository
-    spec = {
-        "interval": "1m",
-        "url": repository.url,
-        "ref": {"branch": repository.branch},
-        **({"secretRef": {"name": repository.secret}} if repository.secret else {}),
-    }
-    return _object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
 
 
 def _entry(stack: Stack, cluster: str) -> Object:
@@ -229,13 +190,4 @@ def _kustomization(
         "sourceRef": {"kind": "GitRepository", "name": stack.name},
         **({"wait": True} if wait else {}),
     }
-    return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
-
-
-def _object(api_version: str, kind: str, name: str, namespace: str, spec: Object) -> Object:
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
+    return fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)

@@ -6,14 +6,14 @@ from typing import Any
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.project.kinds.inference import Variable
-from gpuyard.resolve import prometheus
+from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference import download
 from gpuyard.resolve.inference.flags import written
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
-__all__ = ["CHART", "values"]
+__all__ = ["CHART", "environment", "values"]
 
 CHART = "vllm"
 _PART_OF, _MANAGED_BY = "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"
@@ -37,7 +37,7 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         **({"imagePullSecrets": secrets} if secrets else {}),
         "model": _model(server),
         "args": list(written(server.args, server.version)),
-        **_environment(server),
+        **_environment(server, site),
         "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
@@ -58,8 +58,16 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
     }
 
 
-def _environment(server: Server) -> Values:
-    env = [{"name": name, **_content(each)} for name, each in server.options.env.items()]
+def environment(server: Server, site: Site) -> dict[str, Variable]:
+    """The author's variables, and the stack's where the author has none of that name in any spelling."""
+    own = server.options.env
+    named = {name.upper() for name in own}
+    common = {name: Variable(text) for name, text in proxy.variables(site.stack).items() if name.upper() not in named}
+    return {**own, **common}
+
+
+def _environment(server: Server, site: Site) -> Values:
+    env = [{"name": name, **_content(each)} for name, each in environment(server, site).items()]
     return {"extraEnv": env} if env else {}
 
 
@@ -190,7 +198,7 @@ def _network_policy(server: Server, site: Site) -> Values:
         clients = [stack.gateway.proxies, *clients]
     elif server.spec.expose.host and stack.ingress:
         clients = [stack.ingress.namespace, *clients]
-    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
+    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in proxy.egress(stack.network)]
     return {
         "prometheusNamespaces": [prometheus.namespace(stack.platform)],
         **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),

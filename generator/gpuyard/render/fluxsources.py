@@ -1,0 +1,112 @@
+"""Sources as Flux has them: the Git repository and the charts, and how it reaches each."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gpuyard.catalogue.platform import Release
+from gpuyard.project.stack import Engine, Stack
+from gpuyard.resolve import proxy
+from gpuyard.resolve.workload import KeyUse
+
+__all__ = ["chart", "flux_object", "git_repository", "needs", "secrets"]
+
+Object = dict[str, Any]
+
+_NAMESPACE = Engine.FLUX.namespace
+_PROXY_KEY = "address"
+
+
+def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+    """Keys as source-controller reads them."""
+    repository = stack.repository
+    if repository.secret:
+        keys = ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+        yield from ((_NAMESPACE, KeyUse(repository.secret, key, "reading this repository")) for key in keys)
+    if secret := _git_proxy(stack):
+        yield _NAMESPACE, KeyUse(secret, _PROXY_KEY, f"reaching {_host(repository.url)} through the proxy")
+    for release in releases:
+        host = _host(release.repository)
+        if login := release.access.login:
+            yield release.namespace, KeyUse(login, ".dockerconfigjson", f"pulling charts from {host}")
+        if secret := _chart_proxy(release):
+            yield release.namespace, KeyUse(secret, _PROXY_KEY, f"reaching {host} through the proxy")
+
+
+def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
+    """The proxy, for sources that have none in a Secret; Flux reads none for a HelmRepository."""
+    hosts = [_host(each.repository) for each in releases if each.access.proxied and not _chart_proxy(each)]
+    if proxy.passes(stack.network, stack.repository.url) and not _git_proxy(stack):
+        hosts.insert(0, _host(stack.repository.url))
+    if hosts:
+        given = " and ".join(f"`{name}={url}`" for name, url in proxy.urls(stack.network).items())
+        reached = ", ".join(dict.fromkeys(hosts))
+        yield (
+            f"Flux's source-controller with {given} (and `NO_PROXY=.svc,.cluster.local`) in its environment, by which "
+            f"it reaches {reached}"
+        )
+
+
+def chart(release: Release) -> tuple[Object, Object]:
+    """The source of a chart and the release's reference to it."""
+    if release.repository.startswith("oci://"):
+        spec = {
+            "interval": "1h",
+            "url": f"{release.repository}/{release.chart}",
+            "ref": {"tag": release.version},
+            "layerSelector": {
+                "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                "operation": "copy",
+            },
+            **({"insecure": True} if release.insecure else {}),
+            **_reference("secretRef", release.access.login),
+            **_reference("proxySecretRef", release.access.proxy),
+        }
+        kind = "OCIRepository"
+        reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
+    else:
+        spec, kind = {"interval": "1h", "url": release.repository}, "HelmRepository"
+        source = {"kind": kind, "name": release.chart}
+        reference = {"chart": {"spec": {"chart": release.chart, "version": release.version, "sourceRef": source}}}
+    return flux_object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
+
+
+def git_repository(stack: Stack) -> Object:
+    """The source of everything else."""
+    repository = stack.repository
+    spec = {
+        "interval": "1m",
+        "url": repository.url,
+        "ref": {"branch": repository.branch},
+        **_reference("secretRef", repository.secret),
+        **_reference("proxySecretRef", _git_proxy(stack)),
+    }
+    return flux_object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
+
+
+def _reference(key: str, secret: str | None) -> Object:
+    return {key: {"name": secret}} if secret else {}
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _git_proxy(stack: Stack) -> str | None:
+    """The Secret with the proxy by which the repository is reached; None: none, or it is not in a Secret."""
+    network = stack.network
+    return network.proxy.secret if network.proxy and proxy.passes(network, stack.repository.url) else None
+
+
+def _chart_proxy(release: Release) -> str | None:
+    """The same of a chart; Flux reads it for an OCIRepository, and not for a HelmRepository."""
+    return release.access.proxy if release.repository.startswith("oci://") else None
+
+
+def flux_object(api_version: str, kind: str, name: str, namespace: str, spec: Object) -> Object:
+    """An object of Flux's own kinds."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
