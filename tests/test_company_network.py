@@ -53,6 +53,10 @@ def needed(stack: dict[str, Any], spec: dict[str, Any] | None = None) -> dict[tu
     return {(each.namespace, each.kind, each.name): each.keys for each in required(resolved(spec or {}, stack))}
 
 
+def readme(stack: dict[str, Any]) -> str:
+    return tree(stack)[PurePosixPath("README.md")]
+
+
 def at(values: Any, path: str) -> Any:
     for key in path.split("."):
         values = values[key]
@@ -138,6 +142,92 @@ def test_a_secret_for_charts_and_images_is_made_once(kubectl: Path, tmp_path: Pa
     made = json.loads(done.stdout)
     assert (made["type"], list(made["data"])) == ("kubernetes.io/dockerconfigjson", [".dockerconfigjson"])
     assert made["metadata"]["namespace"] == "keda"
+
+
+# --- a certificate authority of the site's own ---------------------------------------------------------------
+
+CA = {"network": {"ca": {"configMap": "corp-ca"}}}
+HTTPS = {"platform": {"prometheus": {"enabled": False, "address": "https://prom.corp.example.com", "namespace": "obs"}}}
+
+
+def test_every_source_of_flux_trusts_it() -> None:
+    mirrored = {**CA, "platform": {"registry": MIRROR["registry"]}}
+    for stack in (CA, mirrored):
+        sources = objects(stack, "OCIRepository", "HelmRepository")
+        assert len(sources) == 3
+        assert all(each["spec"]["certSecretRef"] == {"name": "corp-ca"} for each in sources.values())
+        found = {place: keys for place, keys in needed(stack).items() if place[2] == "corp-ca" and place[1] == "Secret"}
+        assert found == {
+            (namespace, "Secret", "corp-ca"): ("ca.crt",) for namespace in ("flux-system", "monitoring", "keda")
+        }
+
+
+def test_flux_takes_login_and_authorities_of_git_from_one_secret() -> None:
+    def git(**repository: Any) -> tuple[Any, Any]:
+        stack = {**CA, "repository": {"url": "https://git.example.com/x", **repository}}
+        spec = objects(stack, "GitRepository")["GitRepository/demo"]["spec"]
+        name = spec.get("secretRef", {}).get("name")
+        return name, needed(stack).get(("flux-system", "Secret", str(name)))
+
+    assert git() == ("corp-ca", ("ca.crt",))
+    assert git(secret="git") == ("git", ("username", "password", "ca.crt"))  # noqa: S106 - a name
+    assert git(url="ssh://git@git.example.com/x", secret="git") == ("git", ("identity", "known_hosts"))  # noqa: S106
+    assert git(url="http://git.svc/x", insecure=True) == (None, None)
+
+
+def test_a_mirror_that_speaks_plainly_shows_no_certificate() -> None:
+    sources = objects({**CA, "platform": {"registry": MIRROR["registry"], "insecure": True}}, "OCIRepository")
+    assert not any("certSecretRef" in each["spec"] for each in sources.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "volume"),
+    [
+        ({"configMap": "corp-ca"}, {"configMap": {"name": "corp-ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}),
+        (
+            {"secret": "corp-ca", "key": "bundle.pem"},
+            {"secret": {"secretName": "corp-ca", "items": [{"key": "bundle.pem", "path": "ca.crt"}]}},
+        ),
+    ],
+)
+def test_keda_trusts_it_where_it_asks_by_https(given: dict[str, str], volume: Object) -> None:
+    stack = {**HTTPS, "network": {"ca": given}}
+    (keda,) = (each for each in resolved({}, stack).releases if each.chart == "keda")
+    assert keda.values["volumes"]["keda"] == {
+        "extraVolumes": [{"name": "site-ca", **volume}],
+        "extraVolumeMounts": [{"name": "site-ca", "mountPath": "/custom/ca", "readOnly": True}],
+    }
+    kind = "Secret" if "secret" in given else "ConfigMap"
+    assert given.get("key", "ca.crt") in needed(stack)["keda", kind, "corp-ca"]
+    plain = {**stack, "platform": {"prometheus": {**HTTPS["platform"]["prometheus"], "address": "http://prom.obs.svc"}}}
+    for other in (plain, CA):
+        (keda,) = (each for each in resolved({}, other).releases if each.chart == "keda")
+        assert "volumes" not in keda.values
+
+
+def test_a_keda_of_the_cluster_s_own_has_to_trust_it() -> None:
+    words = "- KEDA that trusts the authorities in ConfigMap `corp-ca`, because it asks Prometheus by https"
+    own = {"platform": {**HTTPS["platform"], "keda": {"enabled": False}}}
+    assert words in readme({**CA, **own})
+    assert words not in readme({**CA, **HTTPS})
+    assert words not in readme(own)
+
+
+@pytest.mark.parametrize(
+    ("ca", "words"),
+    [
+        ({"secret": "a", "configMap": "b"}, "spec.network.ca"),
+        ({"key": "ca.crt"}, "spec.network.ca"),
+        ({"secret": "A/B"}, 'spec.network.ca.secret is "A/B"; must be the name of a Secret'),
+        ({"configMap": "A/B"}, 'spec.network.ca.configMap is "A/B"; must be the name of a ConfigMap'),
+        ({"secret": "a", "key": "../x"}, "must be a key of a Secret or ConfigMap, such as ca.crt"),
+        ("./ca.pem", "spec.network.ca"),
+        ({"secret": "a", "file": "./ca.pem"}, "spec.network.ca.file is not known; known keys: secret, key"),
+    ],
+)
+def test_an_authority_that_is_none(ca: Any, words: str) -> None:
+    found = problems({}, {"network": {"ca": ca}})
+    assert any(words in each for each in found), found
 
 
 # --- a proxy -------------------------------------------------------------------------------------------------
@@ -241,10 +331,6 @@ def test_what_is_inside_is_reached_without() -> None:
     assert not any(name == "proxy" for *_, name in needed({**proxied(), **inside}))
     ssh = {"repository": {"url": "ssh://git@git.example.org/x", "secret": "git"}}
     assert "proxySecretRef" not in objects({**proxied(), **ssh}, "GitRepository")["GitRepository/demo"]["spec"]
-
-
-def readme(stack: dict[str, Any]) -> str:
-    return tree(stack)[PurePosixPath("README.md")]
 
 
 def test_what_flux_cannot_be_told_is_said() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from gpuyard.catalogue.images import Image
 
-__all__ = ["ChartImage", "ChartImages", "Part", "with_images", "with_pull_secrets"]
+__all__ = ["ChartImage", "ChartImages", "Part", "with_images", "with_value"]
 
 
 class Part(StrEnum):
@@ -59,10 +59,10 @@ def with_images(values: Mapping[str, Any], images: Iterable[tuple[ChartImage, Im
     return result
 
 
-def with_pull_secrets(values: Mapping[str, Any], path: str, secrets: Iterable[str]) -> Mapping[str, Any]:
-    """The chart's values, with the Secrets by which its pods pull their images."""
+def with_value(values: Mapping[str, Any], path: str, value: object) -> Mapping[str, Any]:
+    """The chart's values, with one more at a path with dots."""
     result = copy.deepcopy(dict(values))
-    _set(result, path, [{"name": name} for name in secrets])
+    _set(result, path, value)
     return result
 
 

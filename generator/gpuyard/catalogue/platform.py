@@ -14,7 +14,7 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Release", "Service", "Switch", "catalogue"]
+__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Release", "Service", "Switch", "Trust", "catalogue"]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -62,10 +62,20 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How the chart's pods are told of more certificate authorities: a folder, and the values that mount it."""
+
+    folder: str
+    volumes: str
+    mounts: str
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Secrets by which an engine reaches a source, in the namespace of that source; None: it goes without."""
 
     login: str | None = None
+    ca: str | None = None
     proxy: str | None = None
     proxied: bool = False
     """Whether the way leads through a proxy, in a Secret or not."""
@@ -103,6 +113,10 @@ class Release:
     """Path of the value that takes the Secrets for all of its images, with dots."""
     pull_secrets: tuple[str, ...] = ()
     """Those Secrets, in the namespace of the release."""
+    trust: Trust | None = None
+    """Of those that call something outside of the cluster."""
+    trusts: bool = False
+    """The site's own authorities, which are then in the namespace of the release."""
     access: Access = Access()
     """To the repository of its chart."""
 
@@ -147,6 +161,7 @@ def _release(data: Mapping[str, Any]) -> Release:
         known=ChartImages.of(data["images"]),
         images=None,
         pull_secrets_at=data.get("pullSecrets"),
+        trust=Trust(**data["trust"]) if "trust" in data else None,
     )
 
 

@@ -9,6 +9,7 @@ from gpuyard.doors.schema import structured
 
 __all__ = [
     "Alerts",
+    "CertificateAuthority",
     "Cluster",
     "Component",
     "Egress",
@@ -152,6 +153,25 @@ class Proxy:
     """With its address, for the engine; None: the engine has it in its own environment."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAuthority:
+    """A site's own, in a Secret or a ConfigMap of the models' namespace."""
+
+    secret: str | None = None
+    config_map: str | None = None
+    key: str
+
+    @property
+    def kind(self) -> str:
+        """Of the object that holds it."""
+        return "Secret" if self.secret else "ConfigMap"
+
+    @property
+    def name(self) -> str:
+        """Of that object."""
+        return self.secret or self.config_map or ""
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """Where pods may connect to, beside public addresses, and who connects to them and is no pod."""
@@ -160,6 +180,7 @@ class Network:
     dns: tuple[str, ...]
     clients: tuple[str, ...]
     proxy: Proxy | None = None
+    ca: CertificateAuthority | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,22 @@ __all__ = ["chart", "flux_object", "git_repository", "needs", "secrets"]
 Object = dict[str, Any]
 
 _NAMESPACE = Engine.FLUX.namespace
-_PROXY_KEY = "address"
+_PROXY_KEY, _CA_KEY = "address", "ca.crt"
 
 
 def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
     """Keys as source-controller reads them."""
     repository = stack.repository
-    if repository.secret:
-        keys = ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
-        yield from ((_NAMESPACE, KeyUse(repository.secret, key, "reading this repository")) for key in keys)
+    if secret := _git_secret(stack):
+        yield from ((_NAMESPACE, KeyUse(secret, key, "reading this repository")) for key in _git_keys(stack))
     if secret := _git_proxy(stack):
         yield _NAMESPACE, KeyUse(secret, _PROXY_KEY, f"reaching {_host(repository.url)} through the proxy")
     for release in releases:
         host = _host(release.repository)
         if login := release.access.login:
             yield release.namespace, KeyUse(login, ".dockerconfigjson", f"pulling charts from {host}")
+        if ca := release.access.ca:
+            yield release.namespace, KeyUse(ca, _CA_KEY, f"certificate authorities of {host}")
         if secret := _chart_proxy(release):
             yield release.namespace, KeyUse(secret, _PROXY_KEY, f"reaching {host} through the proxy")
 
@@ -59,12 +60,14 @@ def chart(release: Release) -> tuple[Object, Object]:
             },
             **({"insecure": True} if release.insecure else {}),
             **_reference("secretRef", release.access.login),
+            **_reference("certSecretRef", release.access.ca),
             **_reference("proxySecretRef", release.access.proxy),
         }
         kind = "OCIRepository"
         reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
     else:
-        spec, kind = {"interval": "1h", "url": release.repository}, "HelmRepository"
+        kind = "HelmRepository"
+        spec = {"interval": "1h", "url": release.repository, **_reference("certSecretRef", release.access.ca)}
         source = {"kind": kind, "name": release.chart}
         reference = {"chart": {"spec": {"chart": release.chart, "version": release.version, "sourceRef": source}}}
     return flux_object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
@@ -77,7 +80,7 @@ def git_repository(stack: Stack) -> Object:
         "interval": "1m",
         "url": repository.url,
         "ref": {"branch": repository.branch},
-        **_reference("secretRef", repository.secret),
+        **_reference("secretRef", _git_secret(stack)),
         **_reference("proxySecretRef", _git_proxy(stack)),
     }
     return flux_object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
@@ -89,6 +92,26 @@ def _reference(key: str, secret: str | None) -> Object:
 
 def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _git_ca(stack: Stack) -> str | None:
+    """The Secret with the authorities, of a repository that is read by https."""
+    return stack.network.ca.name if stack.network.ca and stack.repository.url.startswith("https") else None
+
+
+def _git_secret(stack: Stack) -> str | None:
+    """Flux takes authorities and login of a GitRepository from one Secret."""
+    return stack.repository.secret or _git_ca(stack)
+
+
+def _git_keys(stack: Stack) -> Iterator[str]:
+    if stack.repository.url.startswith("ssh"):
+        yield from ("identity", "known_hosts")
+        return
+    if stack.repository.secret:
+        yield from ("username", "password")
+    if _git_ca(stack):
+        yield _CA_KEY
 
 
 def _git_proxy(stack: Stack) -> str | None:

@@ -62,6 +62,12 @@ def needs(resolved: Resolved) -> Iterator[str]:
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
     yield from _components(stack.platform)
+    ca = stack.network.ca
+    if ca and prometheus.asked_by_https(stack.platform) and not any(each.trusts for each in resolved.releases):
+        yield (
+            f"KEDA that trusts the authorities in {ca.kind} `{ca.name}`, because it asks Prometheus by https "
+            "(`--ca-dir` of its operator)"
+        )
 
 
 def _components(platform: Platform) -> Iterator[str]:

@@ -71,6 +71,8 @@ def _uses(resolved: Resolved, cluster: str | None) -> Iterator[tuple[str, KeyUse
     yield from ENGINES[stack.engine].secrets(stack, resolved.releases)
     for release in resolved.releases:
         yield from ((release.namespace, use) for use in _pulls(release.pull_secrets))
+        if (ca := stack.network.ca) and release.trusts:
+            yield release.namespace, KeyUse(ca.name, ca.key, "certificate authorities of Prometheus", ca.kind)
     yield from ((stack.namespace, use) for use in _pulls(stack.images.pull_secrets))
     for placement in resolved.placements:
         if cluster in (None, placement.cluster):

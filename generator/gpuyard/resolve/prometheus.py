@@ -6,7 +6,7 @@ from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["address", "check", "installed", "namespace", "written"]
+__all__ = ["address", "asked_by_https", "check", "installed", "namespace", "written"]
 
 _PATH = ("spec", "platform", "prometheus")
 _SERVICES = (".svc", ".svc.cluster.local")
@@ -29,6 +29,11 @@ def address(platform: Platform) -> str | None:
     if (release := installed(platform)) and (service := release.service):
         return f"http://{service.name}.{release.namespace}.svc:{service.port}"
     return written(platform).address
+
+
+def asked_by_https(platform: Platform) -> bool:
+    """Whether who asks must trust its certificate."""
+    return (address(platform) or "").startswith("https://")
 
 
 def namespace(platform: Platform) -> str | None:

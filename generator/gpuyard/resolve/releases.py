@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from gpuyard.catalogue.chartimages import with_images, with_pull_secrets
+from gpuyard.catalogue.chartimages import with_images, with_value
 from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Access, Release, catalogue
-from gpuyard.project.stack import Images, Network, Platform, Stack
-from gpuyard.resolve import proxy
+from gpuyard.project.stack import CertificateAuthority, Images, Network, Platform, Stack
+from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "notes", "releases"]
 
+_VOLUME = "site-ca"
 _NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
@@ -30,6 +31,8 @@ def releases(platform: Platform, images: Images, network: Network, *, locked: Ma
             release = replace(release, repository=platform.registry, insecure=platform.insecure)
         release = replace(release, access=_access(release, platform, network))
         release = _with_images(release, images, locked)
+        if network.ca and prometheus.asked_by_https(platform):
+            release = _trusting(release, network.ca)
         if layer := _layer(release, platform):
             release = replace(release, values=merged(release.values, [layer]))
         wanted.append(release)
@@ -87,10 +90,22 @@ def _access(release: Release, platform: Platform, network: Network) -> Access:
     host = release.repository.partition("://")[2]
     through = proxy.passes(network, f"http{'' if release.insecure else 's'}://{host}")
     return Access(
+        ca=network.ca.name if network.ca and not release.insecure else None,
         login=platform.registry_secret if platform.registry else None,
         proxy=network.proxy.secret if network.proxy and through else None,
         proxied=through,
     )
+
+
+def _trusting(release: Release, ca: CertificateAuthority) -> Release:
+    """A chart whose pods ask Prometheus."""
+    if release.trust is None:
+        return release
+    held = {"secretName" if ca.secret else "name": ca.name, "items": [{"key": ca.key, "path": "ca.crt"}]}
+    volume = {"name": _VOLUME, "secret" if ca.secret else "configMap": held}
+    mount = {"name": _VOLUME, "mountPath": release.trust.folder, "readOnly": True}
+    values = with_value(release.values, release.trust.volumes, [volume])
+    return replace(release, values=with_value(values, release.trust.mounts, [mount]), trusts=True)
 
 
 def _with_images(release: Release, images: Images, locked: Mapping[str, str]) -> Release:
@@ -106,5 +121,5 @@ def _with_images(release: Release, images: Images, locked: Mapping[str, str]) ->
     secrets: tuple[str, ...] = ()
     if release.pull_secrets_at and images.pull_secrets and any(each.mirror for each in pulled):
         secrets = images.pull_secrets
-        values = with_pull_secrets(values, release.pull_secrets_at, secrets)
+        values = with_value(values, release.pull_secrets_at, [{"name": name} for name in secrets])
     return replace(release, values=values, images=tuple(pulled) if known else None, pull_secrets=secrets)
