@@ -1,7 +1,9 @@
 """Company networks: mirrors with a login, a private CA, a proxy, a Prometheus that asks who it is."""
 
 import json
+import re
 import subprocess
+from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +22,7 @@ from gpuyard.render.prerequisites import commands
 from gpuyard.render.required import required
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
+from tests.conftest import ROOT
 from tests.projects import STACK, chart_values, problems, resolved, sources
 
 Object = dict[str, Any]
@@ -369,6 +372,41 @@ def test_a_proxy_that_is_none(proxy: dict[str, Any], words: str) -> None:
     assert any(words in each for each in found), found
 
 
+# --- Prometheus ----------------------------------------------------------------------------------------------
+
+OWN = {"platform": {"prometheus": {"enabled": False, "address": "http://prom.obs.svc:9090"}}}
+
+
+def test_what_the_installed_prometheus_lacks_is_said_with_the_values_that_bring_it() -> None:
+    text = readme({"storage": {"block": "fast"}}).partition("## The installed Prometheus")[2].partition("\n## ")[0]
+    more = yamlio.load_data(text.partition("```yaml\n")[2].partition("```")[0])
+    assert "in\n`monitoring`" in text
+    (release,) = (each for each in resolved({}, more).releases if each.service)
+    spec = at(release.values, "prometheus.prometheusSpec")
+    assert at(spec, "storageSpec.volumeClaimTemplate.spec.storageClassName") == "fast"
+    assert spec["ruleSelectorNilUsesHelmValues"] is False
+    assert at(release.values, "grafana.enabled") is True
+    assert "## The installed Prometheus" not in readme(OWN)
+
+
+def test_what_the_alerts_need_of_another_prometheus_is_said() -> None:
+    words = readme(OWN).partition("Before its first sync it needs:")[2].partition("###")[0]
+    assert (
+        "kube-state-metrics that shows the conditions of ScaledObjects ([by this configuration](https://github.com/"
+        in words
+    )
+    assert "KEDA" not in words
+    own_keda = {"platform": {**OWN["platform"], "keda": {"enabled": False}}}
+    assert "KEDA 2.20 or newer, whose operator's metrics Prometheus scrapes" in readme(own_keda)
+    docs = (ROOT / "docs" / "company-networks.md").read_text(encoding="utf-8")
+    block = docs.partition("## A Prometheus of your own")[2].partition("```yaml\n")[2].partition("```")[0]
+    (ours,) = (release for release in catalogue() if release.service)
+    assert yamlio.load_data(block) == {"kube-state-metrics": ours.values["kube-state-metrics"]}
+    metrics = {"kube_customresource_scaledobject_status_condition", "keda_scaler_http_requests_total"}
+    expressions = (resources.files("gpuyard") / "catalogue" / "alerts.yaml").read_text(encoding="utf-8")
+    assert all(metrics <= set(re.findall(r"\w+", text)) for text in (expressions, docs))
+
+
 # --- what a machine is told ----------------------------------------------------------------------------------
 
 
@@ -397,3 +435,28 @@ def test_check_lists_what_each_cluster_must_have(tmp_path: Path) -> None:
     assert not any(cluster == "iad" and name in ("hf-token", "site") for cluster, _, name in listed)
     whole = resolve(parse(sources(spec, {**WHOLE, **more})))
     assert {each["command"] for each in found} <= {line for name in ("phx", "iad") for line in commands(whole, name)}
+
+
+# --- docs/company-networks.md --------------------------------------------------------------------------------
+
+DOCS = (ROOT / "docs" / "company-networks.md").read_text(encoding="utf-8")
+
+
+def test_the_page_s_stack_is_one() -> None:
+    """Whole, and with every key that the page is about; nothing of it is left to the internet."""
+    text = DOCS.partition("```yaml\n")[2].partition("```")[0]
+    found = resolve(parse({**sources({}), "stack.yaml": text.encode()}))
+    assert [note for note in found.notes if "pinned" not in note and "accepts no requests" not in note] == []
+    spec = yamlio.load_data(text)["spec"]
+    for row in DOCS.partition("| reaches |")[2].partition("\n\n")[0].splitlines()[2:]:
+        for key in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            assert at(spec, key), key
+    assert all(image.mirror for image in found.images)
+    rendered = render(found, shipped_charts(), Embedded(shipped_charts()))
+    outside = [
+        text
+        for path, text in rendered.items()
+        if path.parts[0] in ("platform", "clusters")
+        and re.search(r"^ *url: (?!\S*corp.example.com)", text, re.MULTILINE)
+    ]
+    assert outside == []

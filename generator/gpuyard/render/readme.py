@@ -31,7 +31,7 @@ def files(resolved: Resolved) -> Tree:
         .render(
             stack=resolved.stack,
             placements=[_row(placement) for placement in resolved.placements],
-            measured=prometheus.installed(resolved.stack.platform) is not None,
+            measured=ours.namespace if (ours := prometheus.installed(resolved.stack.platform)) else None,
             refusals=resolved.refusals,
             described=[each for each in workloads.values() if each.description],
             calls=[_call(name, workload.reach) for name, workload in placed.items() if workload.reach],
