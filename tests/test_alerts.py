@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import alerts, platform
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
@@ -185,7 +186,7 @@ def test_what_a_stack_gets_wrong(given: Spec, message: str) -> None:
 def test_it_is_where_prometheus_looks() -> None:
     """By the labels that a Prometheus of the cluster's own selects by; in the namespace of the models."""
     own = {"enabled": False, "address": "http://prom.observability.svc:9090", "labels": {"release": "kps"}}
-    tree = files(resolved({}, {"namespace": "models", "platform": {"prometheus": own}}))
+    tree = files(resolved({}, {"namespace": "models", "platform": {"prometheus": own}}), shipped_charts())
     (found,) = yamlio.parse_manifests(tree[PurePosixPath("platform/configs/alerts.yaml")])
     assert found["metadata"] == {"name": "demo-alerts", "namespace": "models", "labels": {"release": "kps"}}
     assert "labels" not in rule()["metadata"]

@@ -43,18 +43,17 @@ def test_a_start_takes_what_the_budget_says() -> None:
 def test_the_fact_about_the_download_is_there_before_the_model() -> None:
     """It goes where the Job goes; an alert about a first download could not be raised otherwise."""
     found = objects(case("shared-cache"))
-    job, rule = found["download-Job"], found["download-PrometheusRule"]
+    job, rule = found["download-Job"], found["PrometheusRule"]
     for label in ("app.kubernetes.io/component", "app.kubernetes.io/name", "app.kubernetes.io/instance"):
         assert rule["metadata"]["labels"][label] == job["metadata"]["labels"][label]
-    assert "download" not in str(found["PrometheusRule"]["spec"])
-    assert "download-PrometheusRule" not in objects(case("shared-cache", prometheusRule={"enabled": False}))
+    assert rule["metadata"]["name"] == found["Deployment"]["metadata"]["name"]
+    alone = objects(case("shared-cache", download={"enabled": False}))
+    assert "download" not in str(alone["PrometheusRule"])
+    assert "PrometheusRule" not in objects(case("shared-cache", prometheusRule={"enabled": False}))
 
 
-def test_prometheus_finds_both_by_the_same_labels() -> None:
-    found = objects(case("shared-cache"))
-    assert {found[kind]["metadata"]["labels"]["release"] for kind in ("PrometheusRule", "download-PrometheusRule")} == {
-        "kps"
-    }
+def test_prometheus_finds_it_by_its_labels() -> None:
+    assert objects(case("shared-cache"))["PrometheusRule"]["metadata"]["labels"]["release"] == "kps"
 
 
 @pytest.mark.parametrize(

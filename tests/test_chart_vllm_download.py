@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.rendering import case, objects, pod, server
+from tests.chart.rendering import CHART, case, objects, pod, server
 
 Spec = dict[str, Any]
 
@@ -387,6 +387,32 @@ def test_a_second_release_copies_for_the_first() -> None:
     assert copying["containers"][0]["args"] == template(**new)["containers"][0]["args"]
 
 
+# --- scripts that stand once for all --------------------------------------------------------------------------
+
+
+def test_scripts_may_come_from_a_config_map() -> None:
+    found = objects(case("shared-cache", scripts={"configMap": "site-scripts"}))
+    inside = [found[key]["spec"]["template"]["spec"] for key in ("Deployment", JOB)] + [found["test-Pod"]["spec"]]
+    ran = []
+    for each in inside:
+        assert {"name": "scripts", "configMap": {"name": "site-scripts"}} in each["volumes"]
+        for container in [*each.get("initContainers", ()), *each["containers"]]:
+            mounted = {"name": "scripts", "mountPath": "/scripts", "readOnly": True} in container["volumeMounts"]
+            assert mounted == (container["name"] != "vllm")
+            ran += container["command"][2:] if mounted else []
+    assert ran == [f"/scripts/{name}.py" for name in ("await", "apikey", "download", "test")]
+    assert {Path(each).name for each in ran} == {file.name for file in (CHART / "files").iterdir() if file.is_file()}
+    assert "scripts" not in str(objects(case("default", scripts={"configMap": "a"}))["Deployment"])
+    assert "/scripts" not in str(objects(case("shared-cache")))
+
+
+def test_a_script_does_the_same_from_a_config_map() -> None:
+    """Arguments are those of the text in the container."""
+    own, mounted = (template(scripts={"configMap": name})["containers"][0] for name in ("", "a"))
+    assert own["command"][:3] == ["python3", "-I", "-c"]
+    assert own["args"] == mounted["args"]
+
+
 # --- it needs nothing of the server's -------------------------------------------------------------------------
 
 
@@ -397,9 +423,8 @@ def test_the_job_needs_nothing_of_the_server() -> None:
     assert found[ACCOUNT]["automountServiceAccountToken"] is False
     selector = found[POLICY]["spec"]["podSelector"]["matchLabels"].items()
     assert selector <= found[JOB]["spec"]["template"]["metadata"]["labels"].items()
-    for key in (JOB, ACCOUNT, POLICY):
+    for key in (JOB, ACCOUNT, POLICY, "PersistentVolumeClaim"):
         assert found[key]["metadata"]["labels"]["app.kubernetes.io/component"] == "download"
-    assert found["PersistentVolumeClaim"]["metadata"]["labels"]["app.kubernetes.io/component"] == "cache"
 
 
 @pytest.mark.parametrize(("account", "used"), [("", "default"), ("mine", "mine")])

@@ -34,12 +34,7 @@ def blocks(spec: Spec) -> list[Spec]:
 
 
 def blocks_on(spec: Spec, port: int) -> list[Spec]:
-    return [
-        peer["ipBlock"]
-        for rule in spec["egress"]
-        if rule["ports"] == [{"port": port, "protocol": "TCP"}]
-        for peer in rule["to"]
-    ]
+    return [peer["ipBlock"] for rule in spec["egress"] if rule["ports"] == [{"port": port}] for peer in rule["to"]]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -54,21 +49,16 @@ def test_policies_cover_every_pod(name: str) -> None:
 
 def test_only_the_gateway_and_prometheus_come_in() -> None:
     (rule,) = policy("shared-cache", tests={"enabled": False})["ingress"]
-    (peer,) = rule["from"]
-    (expression,) = peer["namespaceSelector"]["matchExpressions"]
-    assert expression == {
-        "key": "kubernetes.io/metadata.name",
-        "operator": "In",
-        "values": ["gateway", "monitoring"],
-    }
-    assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
+    names = [{"kubernetes.io/metadata.name": name} for name in ("gateway", "monitoring")]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": each}} for each in names]
+    assert rule["ports"] == [{"port": "http"}]
 
 
 def test_clients_that_are_no_pods_come_in_by_their_addresses() -> None:
     changes = {"clientCidrs": ["10.0.8.0/24", "fd00:8::/64"], "prometheusNamespaces": [], "extraIngress": []}
     (rule,) = policy("volume", networkPolicy=changes)["ingress"]
     assert rule["from"] == [{"ipBlock": {"cidr": "10.0.8.0/24"}}, {"ipBlock": {"cidr": "fd00:8::/64"}}]
-    assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
+    assert rule["ports"] == [{"port": "http"}]
 
 
 def test_rules_of_ones_own_are_added_as_they_are() -> None:
@@ -116,7 +106,7 @@ def test_the_way_out_is_what_the_weights_need(name: str, internet: str, reachabl
         assert spec["egress"] == []
         return
     assert blocks(spec) == PUBLIC
-    assert [rule["ports"] for rule in spec["egress"]] == [DNS, [{"port": 443, "protocol": "TCP"}]]
+    assert [rule["ports"] for rule in spec["egress"]] == [DNS, [{"port": 443}]]
 
 
 def test_the_download_goes_out_instead_of_the_servers() -> None:
@@ -163,7 +153,7 @@ def test_policies_can_be_left_to_others() -> None:
 def test_the_service_finds_the_server_and_nothing_else() -> None:
     found = objects(case("shared-cache"))
     (port,) = found["Service"]["spec"]["ports"]
-    assert port == {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
+    assert port == {"name": "http", "port": 80, "targetPort": "http"}
     selector = found["Service"]["spec"]["selector"].items()
     assert selector <= found["Deployment"]["spec"]["template"]["metadata"]["labels"].items()
     assert not selector <= found["download-Job"]["spec"]["template"]["metadata"]["labels"].items()

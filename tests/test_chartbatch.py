@@ -66,7 +66,7 @@ def test_one_changes_nothing_of_the_next(helm: Embedded, alone: Embedded) -> Non
     ("bad", "complaint"),
     [
         ({"nonsense": 1}, r"^the chart refuses these values:\n\$: .*'nonsense' was unexpected"),
-        ({"model": {"source": "volume"}}, r"model.volume.claim: source volume needs the PVC"),
+        ({"model": {"source": "bucket"}}, r"model.bucket: source bucket needs uri"),
     ],
 )
 def test_what_is_refused_is_refused_in_the_same_words(bad: dict[str, Any], complaint: str, alone: Embedded) -> None:

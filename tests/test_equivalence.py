@@ -33,13 +33,20 @@ def run(*argv: str | Path) -> list[dict[str, Any]]:
     return yamlio.parse_manifests(done.stdout)
 
 
+def scripts(root: Path) -> list[dict[str, Any]]:
+    """What all models mount; an earlier layer has it, with its namespace."""
+    found = yamlio.parse_manifests((root / "platform/configs/scripts.yaml").read_text("utf-8"))
+    assert [obj["metadata"].pop("namespace") for obj in found] == ["inference"]
+    return found
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_chart_equals_overlay(shape: str, demo_path: Path, demo: Resolved, helm_binary: Path, kubectl: Path) -> None:
     chart = demo_path / "charts" / "inference"
     values = chart / f"values-{shape}.yaml"
     from_chart = run(helm_binary, "template", "inference", chart, "-f", values, "-n", demo.stack.namespace)
     from_overlay = run(kubectl, "kustomize", demo_path / "overlays" / shape)
-    assert by_name(from_overlay) == by_name(from_chart)
+    assert by_name([*from_overlay, *scripts(demo_path)]) == by_name(from_chart)
     assert {workload.name for workload in demo.workloads if workload.shape.name == shape} == {
         name for kind, name in by_name(from_overlay) if kind == "Deployment"
     }

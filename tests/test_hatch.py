@@ -93,7 +93,7 @@ EXPOSED = {"expose": {"host": "HOST.example.com"}}
 
 CASES: dict[str, Case] = {
     # where the pod runs
-    "node-selector": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", to={"pool": "gpu"}),
+    "node-selector": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", "pool", to="gpu"),
     "toleration": pod({"tolerations": [TEAM]}, "tolerations", to=[GPU, TEAM]),
     "affinity": pod({"affinity": AVOID}, "affinity", "podAntiAffinity", to=AVOID["podAntiAffinity"]),
     "spread": pod(
@@ -326,7 +326,7 @@ CASES: dict[str, Case] = {
         name="-rules",
     ),
     # on one shape
-    "shape-node": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", to={"pool": "gpu"}, elsewhere=GONE),
+    "shape-node": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", "pool", to="gpu", elsewhere=GONE),
     "shape-toleration": pod({"tolerations": [TEAM]}, "tolerations", to=[GPU, TEAM], elsewhere=[GPU]),
     "shape-memory": server(
         {"resources": {"limits": {"memory": "64Gi"}}}, "resources", "limits", "memory", to="64Gi", elsewhere="384Gi"
@@ -491,8 +491,9 @@ CASES: dict[str, Case] = {
     "shape-over-blueprint": pod(
         {"nodeSelector": {"pool": "h"}},
         "nodeSelector",
-        to={"pool": "h", "zone": "a"},
-        elsewhere={"pool": "a", "zone": "a"},
+        "pool",
+        to="h",
+        elsewhere="a",
         spec={"values": {"nodeSelector": {"pool": "a", "zone": "a"}}},
     ),
 }

@@ -31,9 +31,19 @@ def test_containers_are_joined_by_name_and_keep_their_order() -> None:
     assert change is not None
     assert change["metadata"] == {"name": "chat"}
     assert change["spec"]["template"]["spec"]["containers"] == [
-        {"name": "vllm", "resources": {"limits": {"nvidia.com/gpu": 2}}},
-        {"name": "side"},
+        {"name": "vllm", "resources": {"limits": {"nvidia.com/gpu": 2}}}
     ]
+
+
+def test_a_patch_names_what_comes_before_a_change_and_not_what_follows() -> None:
+    """Kustomize puts the elements of a patch first."""
+    one, two = (
+        deployment(1, [], env=[{"name": name, "value": value if name == "B" else name} for name in "ABC"])
+        for value in "12"
+    )
+    change = patch(common([one, two]), two)
+    assert change is not None
+    assert change["spec"]["template"]["spec"]["env"] == [{"name": "A"}, {"name": "B", "value": "2"}]
 
 
 def test_a_list_that_differs_leaves_the_base_whole() -> None:

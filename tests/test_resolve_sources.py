@@ -138,7 +138,7 @@ def test_one_job_downloads_into_the_shared_cache_before_servers_change() -> None
     }
     with_job, without = workload({}), workload({"storage": {"download": False}})
     assert with_job.sync_timeout == rollout(Origin.FSS)
-    assert with_job.first == First(frozenset({"download", "cache"}), 900 + 1800 + 60)
+    assert with_job.first == First(frozenset({"download"}), 900 + 1800 + 60)
     assert without.sync_timeout == rollout(Origin.HF)
     assert without.first is None
 
@@ -192,9 +192,18 @@ DRIVES = {"storage": {"nvme": "local-nvme"}}
 def test_nvme_on_bare_metal_alone() -> None:
     found = chart_values(NVME, DRIVES, shape="a10")
     assert (found["cache"]["kind"], found["cache"]["storageClassName"]) == ("nvme", "local-nvme")
-    (term,) = found["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert [each["values"] for each in term["matchExpressions"]] == [["BM.GPU.A10.4"]]
+    assert found["nodeSelector"] == {"node.kubernetes.io/instance-type": "BM.GPU.A10.4"}
+    assert "affinity" not in found
     assert "download" not in found
+
+
+def test_nodes_of_several_kinds_take_an_affinity() -> None:
+    found = chart_values({}, shape="a10")
+    (term,) = found["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (expression,) = term["matchExpressions"]
+    assert expression["key"] == "node.kubernetes.io/instance-type"
+    assert expression["values"] == ["VM.GPU.A10.2", "BM.GPU.A10.4"]
+    assert "nodeSelector" not in found
 
 
 def test_nvme_on_virtual_machines_is_refused_with_the_reason() -> None:

@@ -85,8 +85,6 @@ GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 UPSTREAM = {"signal": "upstream", "upstream": {"query": "sum(a) or vector(0)", "target": 8}}
 TTFT = {"scaling": {"signal": "ttft"}, "slo": {"ttft": "1s"}}
 GPU = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
-TAKEN = {"name": "cache", "emptyDir": {}}
-VOLUME = {"extraVolumes": [TAKEN]}
 SURGE = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
 SELDOM = {"podMonitor": {"intervalSeconds": 60}}
 BEARER = {"autoscaling": {"prometheus": {"auth": {"mode": "bearer", "secret": ""}}}}
@@ -103,16 +101,6 @@ RULES: dict[str, Rule] = {
         {"resources": {"limits": {"nvidia.com/gpu": 1}}},
         Refused('spec.values.resources.limits["nvidia.com/gpu"]', "tensorParallel instead", opened(GPU)),
         Refused('spec.shapes.h100.values.resources.limits["nvidia.com/gpu"]', "tensorParallel instead", opened_on(GPU)),
-    ),
-    "{{ $key }}: the": Rule(
-        {"extraVolumes": [TAKEN]},
-        Refused("spec.values.extraVolumes[0].name", "of the chart already; choose another", opened(VOLUME)),
-        Refused("spec.shapes.h100.values.extraVolumes[0].name", "already; choose another", opened_on(VOLUME)),
-    ),
-    "model.volume.claim: source volume": Rule(
-        {"model": {"source": "volume"}},
-        Refused("spec.model.source", "pvc://claim/folder", {"model": {"source": "pvc://"}}),
-        Refused("spec.shapes.h100.model.source", "pvc://claim/folder", h100(model={"source": "pvc://"})),
     ),
     "model.bucket:": Rule(
         {"model": {"source": "bucket"}},
@@ -169,10 +157,6 @@ RULES: dict[str, Rule] = {
             "a new pod would wait for the block volume",
             {"storage": BLOCK, "scaling": {"max": 1}, **opened_on(SURGE)},
         ),
-    ),
-    "cache.claim:": Rule(
-        {"cache": {"kind": "claim"}},
-        Refused("spec.storage.cache.kind", "must be one of", {"storage": {"cache": {"kind": "claim"}}}),
     ),
     "cache.storageClassName:": Rule(
         {"cache": {"kind": "nvme"}},

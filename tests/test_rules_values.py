@@ -154,6 +154,7 @@ COMPUTED: Mapping[str, str] = {
     "download.timeoutSeconds": "1800 to 86400, see storage.py",
     "download.adapters[].id": "in the table",
     "download.adapters[].revision": "40 hexadecimal digits: a copied adapter without a commit is refused",
+    "scripts.configMap": "the stack's name and -scripts, shorter than a ConfigMap's may be",
     "drain.preStopSeconds": "15",
     "drain.marginSeconds": "15",
     **dict.fromkeys(
@@ -165,6 +166,7 @@ COMPUTED: Mapping[str, str] = {
         ("download.tolerations[].key", "download.tolerations[].operator"), "the same, of all shapes of the blueprint"
     ),
     "download.nodeSelector.kubernetes.io/arch": "a constant: that of the server's image",
+    "nodeSelector.node.kubernetes.io/instance-type": "a label that the chart passes on",
     **dict.fromkeys((f"{TERMS}.key", f"{TERMS}.operator", f"{TERMS}.values[]"), "the chart looks at no term"),
     "autoscaling.ttft.seconds": "one of slo.ttft, 0.1 to 40",
     "prometheusRule.slo.ttftSeconds": "one of slo.ttft, 0.1 to 40",
@@ -191,6 +193,7 @@ def written(value: Any, path: str = "") -> Iterator[str]:
 
 def test_every_value_has_its_reason() -> None:
     found = {place for project in PROJECTS.values() for place in written(chart_values(*project))}
+    found |= set(written(chart_values({}, shape="a10")))  # of several kinds of nodes
     assert found | {"image.digest"} == COPIED.keys() | COMPUTED.keys()
 
 

@@ -58,7 +58,7 @@ def manifests(values: Values, *, name: str = "release", namespace: str = "infere
 
 
 def objects(values: Values, *, name: str = "release", namespace: str = "inference") -> Objects:
-    """Every object by its kind; with `download-`, `test-` or `extra-` before it, where it is not the server's."""
+    """Every object by its kind; with `download-`, `test-` or `extra-` before it, where the server has one, too."""
     found: Objects = {}
     for obj in yaml.load_all(text(values, name=name, namespace=namespace), Loader):
         if obj is not None:
@@ -70,7 +70,8 @@ def objects(values: Values, *, name: str = "release", namespace: str = "inferenc
 
 def _prefix(obj: Mapping[str, Any]) -> str:
     component = obj["metadata"].get("labels", {}).get("app.kubernetes.io/component", "extra")
-    return f"{component}-" if component in {"download", "test", "extra"} else ""
+    alone = obj["kind"] in {"PersistentVolumeClaim", "PrometheusRule"}
+    return f"{component}-" if component in {"download", "test", "extra"} and not alone else ""
 
 
 def pod(values: Values) -> dict[str, Any]:

@@ -1,15 +1,11 @@
-{{- /* What the schema can't say and Kubernetes doesn't refuse, or refuses too late: every problem at once. */}}
+{{- /* What breaks silently, or where nobody looks, and neither the schema nor Kubernetes refuses: every problem at once. */}}
 {{- define "vllm.check" -}}
-{{- $problems := list }}
-{{- range list "Names" "Weights" "Autoscaling" "Exposure" }}
-{{- $problems = concat $problems (include (printf "vllm.check%s" .) $ | trim | splitList "\n" | compact) }}
-{{- end }}
-{{- if $problems }}
-{{- fail (printf "\n%s" (join "\n" $problems)) }}
+{{- with include "vllm.problems" . | splitList "\n" | compact }}
+{{- fail (printf "\n%s" (join "\n" .)) }}
 {{- end }}
 {{- end }}
 
-{{- define "vllm.checkNames" }}
+{{- define "vllm.problems" }}
 {{- $name := include "vllm.fullname" . }}
 {{- if or (eq $name "vllm") (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
 fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case letters, digits and dashes, begin with a letter, and do not use vllm, whose Service variables vLLM takes for its own
@@ -25,35 +21,8 @@ args: {{ $flag }} is set by the chart; use {{ . }}
 {{- if and .Values.gpu.count (hasKey (merge dict .Values.resources.requests .Values.resources.limits) .Values.gpu.resource) }}
 resources: {{ .Values.gpu.resource }} is set by gpu.count; remove it here
 {{- end }}
-{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "extraEnv") "taken" list) }}
-{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "initContainers" "extraContainers")
-  "taken" (list "vllm" "await-weights" "api-key")) }}
-{{- include "vllm.checkTaken" (dict "field" "name" "items" (pick .Values "extraVolumes")
-  "taken" (list "cache" "tmp" "home" "shm" "config" "api-key" "hf-token" "bucket" "weights")) }}
-{{- include "vllm.checkTaken" (dict "field" "mountPath" "items" (pick .Values "extraVolumeMounts")
-  "taken" (list "/cache" "/tmp" "/home/vllm" "/dev/shm" "/etc/vllm" "/etc/hf" "/etc/bucket" "/models")) }}
-{{- end }}
-
-{{- /* Takes lists by their keys in items, the field that must differ, and the names that are taken already. */}}
-{{- define "vllm.checkTaken" }}
-{{- $taken := .taken }}
-{{- range $key, $list := .items }}
-{{- range $list }}
-{{- $name := get . $.field }}
-{{- if has (clean $name) $taken }}
-{{ $key }}: the {{ $.field }} {{ $name }} is taken; choose another
-{{- end }}
-{{- $taken = append $taken (clean $name) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "vllm.checkWeights" }}
 {{- $model := .Values.model }}
 {{- $cache := .Values.cache }}
-{{- if and (eq $model.source "volume") (not $model.volume.claim) }}
-model.volume.claim: source volume needs the PVC that holds the weights
-{{- end }}
 {{- if and (eq $model.source "bucket") (not (and $model.bucket.uri $model.bucket.endpoint $model.bucket.region $model.bucket.credentials.secret)) }}
 model.bucket: source bucket needs uri, endpoint, region and credentials.secret
 {{- end }}
@@ -67,29 +36,26 @@ model.volume.claim: is also the PVC of the cache, and a pod cannot mount one PVC
 {{- if and (eq $cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir
 {{- end }}
-{{- $rolling := .Values.strategy.rollingUpdate | default dict }}
-{{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has (toString $rolling.maxSurge) (list "0" "0%"))) }}
+{{- $surge := dig "rollingUpdate" "maxSurge" "25%" .Values.strategy | toString }}
+{{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has $surge (list "0" "0%"))) }}
 strategy: a new pod would wait for the block volume, which the old one holds; use Recreate, or maxSurge 0
-{{- end }}
-{{- if and (eq $cache.kind "claim") (not $cache.claim) }}
-cache.claim: cache.kind claim needs the name of the PVC
 {{- end }}
 {{- if and (eq $cache.kind "nvme") (not $cache.storageClassName) }}
 cache.storageClassName: cache.kind nvme needs the StorageClass of the nodes' local disks
 {{- end }}
-{{- end }}
-
-{{- define "vllm.checkAutoscaling" }}
 {{- $scaling := .Values.autoscaling }}
 {{- if $scaling.enabled }}
 {{- if gt (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas) }}
 autoscaling.minReplicas: {{ $scaling.minReplicas }} is more than autoscaling.maxReplicas, {{ $scaling.maxReplicas }}
 {{- end }}
-{{- if and (not $scaling.minReplicas) (ne $scaling.signal "upstream") }}
-autoscaling.minReplicas: 0 needs autoscaling.signal upstream; vLLM's own metrics end with the last pod, and nothing would start the first one again
-{{- end }}
 {{- if and (eq $scaling.signal "upstream") (not $scaling.upstream.query) }}
 autoscaling.upstream.query: signal upstream needs a query
+{{- end }}
+{{- if and (ne $scaling.prometheus.auth.mode "none") (not $scaling.prometheus.auth.secret) }}
+autoscaling.prometheus.auth.secret: mode {{ $scaling.prometheus.auth.mode }} needs the Secret
+{{- end }}
+{{- if and (not $scaling.minReplicas) (ne $scaling.signal "upstream") }}
+autoscaling.minReplicas: 0 needs autoscaling.signal upstream; vLLM's own metrics end with the last pod, and nothing would start the first one again
 {{- end }}
 {{- if and $scaling.minReplicas (eq $scaling.signal "upstream") (regexMatch "(?i)\\bor\\s+(on\\s*\\([^)]*\\)\\s*)?vector\\s*\\(" $scaling.upstream.query) }}
 autoscaling.upstream.query: `or vector(…)` is only for minReplicas 0; with {{ $scaling.minReplicas }} a lost metric would look like no load and remove pods
@@ -98,13 +64,7 @@ autoscaling.upstream.query: `or vector(…)` is only for minReplicas 0; with {{ 
 {{- if and .Values.podMonitor.enabled (has $scaling.signal (list "ttft" "composite")) (lt (int64 $scaling.ttft.windowSeconds) (mul 4 $interval)) }}
 autoscaling.ttft.windowSeconds: {{ $scaling.ttft.windowSeconds }} is less than four times podMonitor.intervalSeconds, {{ $interval }}; a rate over fewer scrapes has no value and would be taken for no load
 {{- end }}
-{{- if and (ne $scaling.prometheus.auth.mode "none") (not $scaling.prometheus.auth.secret) }}
-autoscaling.prometheus.auth.secret: mode {{ $scaling.prometheus.auth.mode }} needs the Secret
 {{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "vllm.checkExposure" }}
 {{- $longest := int64 .Values.drain.shutdownSeconds }}
 {{- $policy := .Values.networkPolicy }}
 {{- $closed := and $policy.enabled (not (or $policy.clientNamespaces $policy.clientCidrs $policy.extraIngress)) }}

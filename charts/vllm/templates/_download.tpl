@@ -1,16 +1,8 @@
-{{- /* Whatever the Job's suffix is; the name is a label, too: 63 characters at most. */}}
-{{- define "vllm.downloadPrefix" -}}
-{{- include "vllm.fullname" . | trunc 45 | trimSuffix "-" }}-download-
-{{- end }}
-
-{{- /* A Job's template can't be changed. Helm makes another Job; Flux and Argo CD can make the same one anew. */}}
+{{- /* The name is a label, too: 63 characters at most. A Job's template can't be changed: Helm makes another Job; Flux and
+       Argo CD can make the same one anew. */}}
 {{- define "vllm.downloadName" -}}
-{{- include "vllm.downloadPrefix" . }}
-{{- if .Values.download.first }}
-{{- include "vllm.downloadHash" . | trunc 8 }}
-{{- else }}
-{{- include "vllm.downloadTemplate" . | sha256sum | trunc 8 }}
-{{- end }}
+{{- $of := ternary (include "vllm.downloadHash" .) (include "vllm.downloadTemplate" . | sha256sum) .Values.download.first }}
+{{- printf "%s-download-%s" (include "vllm.fullname" . | trunc 45 | trimSuffix "-") (trunc 8 $of) }}
 {{- end }}
 
 {{- /* What is copied: Hugging Face id and revision of each, the weights first. */}}
@@ -32,11 +24,17 @@
 /cache/ready/{{ include "vllm.downloadHash" . }}
 {{- end }}
 
+{{- /* An account of its own, so that the Job needs nothing of the server's. */}}
 {{- define "vllm.downloadServiceAccountName" -}}
-{{- if .Values.serviceAccount.create -}}
-{{ include "vllm.fullname" . }}-download
-{{- else -}}
-{{ default "default" .Values.serviceAccount.name }}
+{{- ternary (printf "%s-download" (include "vllm.fullname" .)) (.Values.serviceAccount.name | default "default") .Values.serviceAccount.create }}
+{{- end }}
+
+{{- define "vllm.downloadEnvironment" -}}
+- {name: HOME, value: /home/vllm}
+- {name: HF_HOME, value: /cache/hf}
+- {name: HF_HUB_DISABLE_TELEMETRY, value: "1"}
+{{- if .Values.model.token.secret }}
+- {name: HF_TOKEN_PATH, value: /etc/hf/token}
 {{- end }}
 {{- end }}
 
@@ -44,37 +42,22 @@
 {{- define "vllm.downloadTemplate" -}}
 metadata:
   labels:
-    {{- include "vllm.downloadSelectorLabels" . | nindent 4 }}
-    {{- include "vllm.moreLabels" (dict "root" . "component" "download") | nindent 4 }}
+    {{- include "vllm.labels" (dict "root" . "component" "download") | nindent 4 }}
 spec:
   restartPolicy: OnFailure
   serviceAccountName: {{ include "vllm.downloadServiceAccountName" . | quote }}
   {{- include "vllm.podSpec" . | nindent 2 }}
-  {{- with .Values.download.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
+  {{- range $key, $value := pick .Values.download "nodeSelector" "tolerations" "affinity" }}
+  {{- with $value }}
+  {{- toYaml (dict $key .) | nindent 2 }}
   {{- end }}
-  {{- with .Values.download.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.download.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . | quote }}
   {{- end }}
   containers:
     - name: download
-      image: {{ include "vllm.image" . | quote }}
-      imagePullPolicy: {{ include "vllm.pullPolicy" . }}
-      command:
-        - python3
-        - -I
-        - -c
-        - |
-          {{- include "vllm.code" (dict "root" . "file" "download") | nindent 10 }}
+      {{- include "vllm.script" (dict "root" . "file" "download" "resources" .Values.download.resources) | nindent 6 }}
       args:
         - {{ include "vllm.downloadList" . | quote }}
         - {{ .Values.download.format | quote }}
@@ -87,32 +70,22 @@ spec:
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      resources:
-        {{- toYaml .Values.download.resources | nindent 8 }}
-      securityContext:
-        {{- include "vllm.readOnlyContext" . | nindent 8 }}
-      terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
-        - name: cache
-          mountPath: /cache
-        - name: tmp
-          mountPath: /tmp
-        - name: home
-          mountPath: /home/vllm
+        - {name: cache, mountPath: /cache}
+        - {name: tmp, mountPath: /tmp}
+        - {name: home, mountPath: /home/vllm}
+        {{- include "vllm.scriptsMount" . | indent 8 }}
         {{- if .Values.model.token.secret }}
-        - name: hf-token
-          mountPath: /etc/hf
-          readOnly: true
+        - {name: hf-token, mountPath: /etc/hf, readOnly: true}
         {{- end }}
   volumes:
     - name: cache
       persistentVolumeClaim:
         claimName: {{ include "vllm.cacheClaim" . | quote }}
     {{- range list "tmp" "home" }}
-    - name: {{ . }}
-      emptyDir:
-        sizeLimit: {{ $.Values.scratch.size | quote }}
+    {{- include "vllm.scratchVolume" (dict "name" . "size" $.Values.scratch.size) | nindent 4 }}
     {{- end }}
+    {{- include "vllm.scriptsVolume" . | indent 4 }}
     {{- if .Values.model.token.secret }}
     {{- include "vllm.secretVolume" (dict "name" "hf-token" "from" .Values.model.token "file" "token") | nindent 4 }}
     {{- end }}

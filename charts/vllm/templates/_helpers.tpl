@@ -34,33 +34,24 @@
 {{- default (include "vllm.fullname" .) .Values.model.servedName }}
 {{- end }}
 
-{{- /* Never changes after the first install: a Deployment's selector can't. */}}
+{{- /* Whose pods they are; never changes after the first install, for a Deployment's selector can't. Those of the Job
+       (component download) and of the test must not be selected by the server's Service. Takes root and component. */}}
 {{- define "vllm.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "vllm.name" . | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/name: {{ list (include "vllm.name" .root) .component | compact | join "-" | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- end }}
 
-{{- /* The download Job's pods must not be selected by the server's Service. */}}
-{{- define "vllm.downloadSelectorLabels" -}}
-app.kubernetes.io/name: {{ printf "%s-download" (include "vllm.name" .) | quote }}
-app.kubernetes.io/instance: {{ .Release.Name | quote }}
-{{- end }}
-
-{{- /* Labels besides the selector's. Takes root, component and, for some kinds, more labels, which win. */}}
-{{- define "vllm.moreLabels" -}}
-{{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
-{{- $own := dict "app.kubernetes.io/component" .component "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
-{{- toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
-{{- end }}
-
+{{- /* Takes root and, but for the server's objects, component; for some kinds more labels, which win. */}}
 {{- define "vllm.labels" -}}
-{{ include "vllm.selectorLabels" .root }}
-{{ include "vllm.moreLabels" . }}
+{{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
+{{- $own := dict "app.kubernetes.io/component" (.component | default "server") "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
+{{- include "vllm.selectorLabels" . }}
+{{ toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
 {{- end }}
 
-{{- /* Name, labels and annotations of an object. Takes what vllm.labels takes and, for some kinds, annotations. */}}
+{{- /* Name, labels and annotations of an object. Takes what vllm.labels takes, a name of its own and annotations. */}}
 {{- define "vllm.metadata" -}}
-name: {{ include "vllm.fullname" .root | quote }}
+name: {{ .name | default (list (include "vllm.fullname" .root) .component | compact | join "-") | quote }}
 labels:
   {{- include "vllm.labels" . | nindent 2 }}
 {{- with .annotations }}
@@ -85,64 +76,60 @@ annotations:
 {{- ternary .Values.cache.claim (printf "%s-cache" (include "vllm.fullname" .)) (eq .Values.cache.kind "claim") }}
 {{- end }}
 
-{{- define "vllm.claimSpec" -}}
-accessModes: [{{ ternary "ReadWriteMany" "ReadWriteOnce" (eq .Values.cache.kind "fss") }}]
-{{- with .Values.cache.storageClassName }}
-storageClassName: {{ . | quote }}
+{{- /* preStop, then vLLM's own shutdown-timeout, then time to exit. */}}
+{{- define "vllm.graceSeconds" -}}
+{{- with .Values.drain }}
+{{- add .preStopSeconds .shutdownSeconds .marginSeconds }}
 {{- end }}
-resources:
-  requests:
-    storage: {{ .Values.cache.size | quote }}
 {{- end }}
 
-{{- /* A file from a Secret, readable by the pod's group: 288 is 0440. */}}
-{{- define "vllm.secretVolume" -}}
-- name: {{ .name }}
-  secret:
-    secretName: {{ .from.secret | quote }}
-    defaultMode: 288
-    items:
-      - key: {{ .from.key | quote }}
-        path: {{ .file }}
+{{- /* From a pod's creation to its readiness, when the weights are there. */}}
+{{- define "vllm.arrivalSeconds" -}}
+{{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
 {{- end }}
 
-{{- /* Of containers that see no GPU: nvidia-cdi-hook, which a read-only root can stop, isn't called for them. */}}
-{{- define "vllm.readOnlyContext" -}}
-{{- toYaml (merge (dict "readOnlyRootFilesystem" true) .Values.securityContext) }}
+{{- /* The old pod's end, a node, the image, the weights where they may come later, the start. */}}
+{{- define "vllm.progressSeconds" -}}
+{{- $download := ternary .Values.download.timeoutSeconds 0 (and .Values.download.enabled (not .Values.download.first)) }}
+{{- add (include "vllm.graceSeconds" .) (include "vllm.arrivalSeconds" .) $download }}
 {{- end }}
 
-{{- /* A container without a GPU that runs one of files/: all but its name, arguments and mounts. Takes root and file. */}}
-{{- define "vllm.script" -}}
-image: {{ include "vllm.image" .root | quote }}
-imagePullPolicy: {{ include "vllm.pullPolicy" .root }}
-command:
-  - python3
-  - -I
-  - -c
-  - |
-    {{- include "vllm.code" . | nindent 4 }}
-resources:
-  {{- toYaml .root.Values.init.resources | nindent 2 }}
-securityContext:
-  {{- include "vllm.readOnlyContext" .root | nindent 2 }}
-terminationMessagePolicy: FallbackToLogsOnError
+{{- /* Probes that fit into the start budget. */}}
+{{- define "vllm.startFailures" -}}
+{{- $period := .Values.startupProbe.periodSeconds | default 10 | int64 }}
+{{- div (add .Values.budget.startSeconds $period -1) $period }}
 {{- end }}
 
-{{- /* What holds for every pod. */}}
-{{- define "vllm.podSpec" -}}
-automountServiceAccountToken: false
-enableServiceLinks: false
-securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
+{{- /* DNS, port 443 of public addresses, and the networks and ports that are listed. Never the link-local addresses: the
+       instance's metadata service, and with it the node's identity, is there. Takes root and internet (true or false). */}}
+{{- define "vllm.egress" -}}
+{{- $policy := .root.Values.networkPolicy }}
+{{- if not (or .internet $policy.egress $policy.extraEgress) -}}
+egress: []
+{{- else -}}
+egress:
+  - to:
+      - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+      {{- range $policy.dnsCidrs }}
+      - ipBlock: {cidr: {{ . | quote }}}
+      {{- end }}
+    ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  {{- if .internet }}
+  - to:
+      - ipBlock:
+          cidr: 0.0.0.0/0
+          except: [10.0.0.0/8, 100.64.0.0/10, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+      - ipBlock:
+          cidr: ::/0
+          except: [fc00::/7, fe80::/10]
+    ports: [{port: 443}]
+  {{- end }}
+  {{- range $policy.egress }}
+  - to: [{ipBlock: {cidr: {{ .cidr | quote }}}}]
+    ports: [{port: {{ .port | default 443 | int64 }}}]
+  {{- end }}
+  {{- with $policy.extraEgress }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
-{{- end }}
-
-{{- /* A file of Python without what only its readers need: docstrings, comments, empty lines. Takes root and file. */}}
-{{- define "vllm.code" -}}
-{{- $text := .root.Files.Get (printf "files/%s.py" .file) }}
-{{- $text = regexReplaceAll "(?ms)^ *\"\"\".*?\"\"\"\n" $text "" }}
-{{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim }}
 {{- end }}

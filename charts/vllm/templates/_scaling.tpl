@@ -1,3 +1,18 @@
+{{- /* Requests wait while new pods load: in the time of a start the number of pods may double, or grow by two. Pods go when
+       load stayed low for longer than a start takes; 300 s at least, for Prometheus remembers a removed scrape that long.
+       The limits of 1800 and 3600 are the HPA's. */}}
+{{- define "vllm.behavior" -}}
+{{- $start := .Values.budget.startSeconds | int64 }}
+{{- $up := min 1800 $start }}
+{{- $own := dict
+  "scaleUp" (dict "policies" (list
+    (dict "type" "Percent" "value" 100 "periodSeconds" $up)
+    (dict "type" "Pods" "value" 2 "periodSeconds" $up)))
+  "scaleDown" (dict "stabilizationWindowSeconds" (min 3600 (max 300 $start)) "policies" (list
+    (dict "type" "Pods" "value" 1 "periodSeconds" 60))) }}
+{{- toYaml (mergeOverwrite $own (deepCopy .Values.autoscaling.behavior)) }}
+{{- end }}
+
 {{- /* Labels that every series of this server carries. */}}
 {{- define "vllm.series" -}}
 {{- printf "namespace=%q,model_name=%q" .Release.Namespace (include "vllm.servedName" .) }}

@@ -22,6 +22,6 @@ def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: C
         **servers.files(resolved, charts, values),
         **umbrella.files(resolved, values),
         **kustomize.files(resolved, helm, cache),
-        **layers.files(resolved),
+        **layers.files(resolved, charts),
         **readme.files(resolved),
     }

@@ -1,10 +1,12 @@
 """platform/: the charts of others and the namespaces, in layers; a folder per layer."""
 
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.catalogue.platform import PLATFORM, Layer
 from gpuyard.doors import yamlio
-from gpuyard.render import dashboard, monitors, prometheusrule
+from gpuyard.render import dashboard, monitors, prometheusrule, scripts
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
@@ -13,6 +15,7 @@ from gpuyard.tree import HEADER, Tree, cluster, platform
 __all__ = ["files"]
 
 Object = dict[str, Any]
+Charts = Mapping[str, Mapping[PurePosixPath, str]]
 
 _SECURITY = "pod-security.kubernetes.io"
 _STRICTEST = "restricted"
@@ -23,12 +26,12 @@ _KEEP = {
 }
 
 
-def files(resolved: Resolved) -> Tree:
-    """platform/<layer>/ and clusters/<cluster>/."""
+def files(resolved: Resolved, charts: Charts) -> Tree:
+    """platform/<layer>/ and clusters/<cluster>/; `charts` are ours, whose scripts the models' pods run."""
     tree: Tree = {}
     engine = ENGINES[resolved.stack.engine]
     header = HEADER.format(source="stack.yaml")
-    for layer, content in _layers(resolved).items():
+    for layer, content in _layers(resolved, charts).items():
         for file, objects in content.items():
             tree[platform(layer) / file] = header + yamlio.dump(*objects)
         tree[platform(layer) / "kustomization.yaml"] = header + kustomization(sorted(content))
@@ -38,7 +41,7 @@ def files(resolved: Resolved) -> Tree:
     return tree
 
 
-def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
+def _layers(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Object]]]:
     """Objects by layer and file; every namespace stands in the first layer that needs it."""
     engine = ENGINES[resolved.stack.engine]
     layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in PLATFORM}
@@ -55,6 +58,7 @@ def _layers(resolved: Resolved) -> dict[Layer, dict[str, list[Object]]]:
         "alerts.yaml": prometheusrule.objects(resolved),
         "dashboard.yaml": dashboard.objects(resolved),
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
+        **({"scripts.yaml": mounted} if (mounted := scripts.objects(resolved, charts)) else {}),
     }
     return layers
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
+from gpuyard.render.labels import common_labels, without
 from gpuyard.render.patches import common, patch, patchable
 from gpuyard.resolve import Workload
 from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay
@@ -28,9 +29,13 @@ def blueprint(workloads: Sequence[Workload], rendered: Sequence[Sequence[Object]
     return tree
 
 
-def kustomization(resources: Sequence[str], patches: Sequence[Object] = ()) -> str:
-    """A kustomization.yaml."""
+def kustomization(
+    resources: Sequence[str], patches: Sequence[Object] = (), labels: Mapping[str, str] | None = None
+) -> str:
+    """A kustomization.yaml; the labels are those of all its objects and of their pods, and never of a selector."""
     content: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    if labels:
+        content["labels"] = [{"pairs": dict(labels), "includeTemplates": True}]
     if resources:
         content["resources"] = list(resources)
     if patches:
@@ -51,10 +56,10 @@ def _folders(part: str, having: Sequence[tuple[Workload, Named]]) -> Tree:
     for file in rendered[0]:
         if all(file in objects for objects in rendered) and (found := _common([objects[file] for objects in rendered])):
             everywhere[file] = found
-    folder = base(name, part)
-    tree = {folder / file: header + yamlio.dump(obj) for file, obj in everywhere.items()}
+    folder, labels = base(name, part), common_labels(list(everywhere.values()))
+    tree = {folder / file: header + yamlio.dump(without(obj, labels)) for file, obj in everywhere.items()}
     if everywhere:
-        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(everywhere))
+        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(everywhere), labels=labels)
     for workload, full in having:
         tree.update(_overlay(overlay(workload.shape.name, name, part), folder, everywhere, full, header))
     return tree

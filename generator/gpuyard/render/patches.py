@@ -97,8 +97,9 @@ def _added_value(base: Any, full: Any) -> Any:
     if isinstance(base, dict) and isinstance(full, dict):
         return added(base, full)
     if isinstance(base, list) and isinstance(full, list):
-        # Every element is named, changed or not: Kustomize puts the patch's elements first.
-        return [{"name": new["name"], **added(old, new)} for old, new in zip(base, full, strict=True)]
+        # Kustomize puts the patch's elements first: those before a changed one are named, those after it follow.
+        last = max(index for index, (old, new) in enumerate(zip(base, full, strict=True)) if old != new)
+        return [{"name": new["name"], **added(old, new)} for old, new in zip(base[: last + 1], full, strict=False)]
     return full
 
 

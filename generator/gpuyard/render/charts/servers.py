@@ -10,6 +10,7 @@ from typing import Any
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
 from gpuyard.render.patches import added, shared
+from gpuyard.render.scripts import TEMPLATE
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, SERVERS, Tree, chart
 
@@ -45,6 +46,7 @@ def files(resolved: Resolved, charts: Mapping[str, Mapping[PurePosixPath, str]],
         _FOLDER / "Chart.lock": header + yamlio.dump(chart_lock(dependencies)),
         _FOLDER / "values.schema.json": _schema(names),
         _FOLDER / "templates" / "NOTES.txt": _NOTES,
+        _FOLDER / "templates" / "scripts.yaml": TEMPLATE,
     }
     tree[_FOLDER / "values.yaml"] = header + yamlio.dump(values.base)
     for shape, content in values.shapes.items():

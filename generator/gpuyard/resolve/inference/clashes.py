@@ -124,7 +124,8 @@ def _twice(path: Path, name: str, seen: Mapping[str, str], message: str) -> Iter
 def _objects(objects: Iterable[Values], site: Site) -> Iterator[Breach]:
     """What would replace another object, or land where nobody looks for it."""
     stack = site.stack
-    own = ("ResourceQuota/gpus", f"ConfigMap/{stack.name}-dashboard", f"PrometheusRule/{stack.name}-alerts")
+    maps = (f"ConfigMap/{stack.name}-{each}" for each in ("dashboard", "scripts"))
+    own = ("ResourceQuota/gpus", *maps, f"PrometheusRule/{stack.name}-alerts")
     taken = dict.fromkeys(own, "the stack")
     for index, each in enumerate(objects):
         path: Path = ("extraObjects", index)

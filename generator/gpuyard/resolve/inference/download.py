@@ -17,7 +17,7 @@ _FORMATS = {
     "npcache": "pt",
 }
 """What the Job copies for vLLM's load-format; for one that is not here, such as a plugin's, all files."""
-_COMPONENTS = frozenset({"download", "cache"})
+_COMPONENTS = frozenset({"download"})
 _MARGIN_SECONDS = 60
 """The engine's own, as of every rollout."""
 

@@ -103,6 +103,7 @@ _WORDS: Mapping[str, str] = {
     "nameOverride": _NAMED,
     "podMonitor.enabled": _MEASURED,
     "prometheusRule.enabled": "the alerts of the stack read its facts, so it stays on; remove it",
+    "scripts": "gpuyard makes the ConfigMap and mounts it; remove it",
     "tests": "runs with `helm test` only, which the clusters do not do; remove it",
 }
 

@@ -2,7 +2,7 @@
 
 __all__ = ["CONTAINERS", "PATHS", "POD", "VOLUMES"]
 
-VOLUMES = ("api-key", "bucket", "cache", "config", "hf-token", "home", "shm", "tmp", "weights")
+VOLUMES = ("api-key", "bucket", "cache", "config", "hf-token", "home", "scripts", "shm", "tmp", "weights")
 PATHS = ("/cache", "/dev/shm", "/etc/bucket", "/etc/hf", "/etc/vllm", "/home/vllm", "/models", "/tmp")  # noqa: S108 - in pods
 CONTAINERS = ("api-key", "await-weights", "vllm")
 POD = frozenset(

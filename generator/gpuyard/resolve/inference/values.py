@@ -1,6 +1,6 @@
 """Values of the vllm chart for one server: what was decided, in the chart's words."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gpuyard.catalogue.shapes import Shape
@@ -43,6 +43,7 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
         "cache": _cache(server, site),
         **download.values(server, shapes),
+        **_scripts(server, site),
         "budget": {"startSeconds": server.budget.start, "scheduleSeconds": server.budget.schedule},
         "drain": {
             "preStopSeconds": server.budget.pre_stop,
@@ -138,6 +139,13 @@ def _cache(server: Server, site: Site) -> Values:
     return {"kind": cache.kind, **size, "storageClassName": site.stack.storage.get(cache.kind, "")}
 
 
+def _scripts(server: Server, site: Site) -> Values:
+    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key."""
+    if not (server.download_seconds or server.spec.expose.api_key):
+        return {}
+    return {"scripts": {"configMap": f"{site.stack.name}-scripts"}}
+
+
 def _scaling(server: Server, site: Site) -> Values:
     if server.min_replicas == server.max_replicas:
         return {"replicas": server.max_replicas}
@@ -162,15 +170,22 @@ def _scaling(server: Server, site: Site) -> Values:
 def _placement(server: Server, site: Site) -> Values:
     shape, scheduling = server.shape, site.stack.scheduling
     priority = server.spec.priority_class or scheduling.priority_class
-    types = {"key": shape.instance_type_label, "operator": "In", "values": list(server.nodes)}
-    terms = {"nodeSelectorTerms": [{"matchExpressions": [types]}]}
     return {
         "tolerations": [{"key": shape.taint.key, "operator": "Exists"}],
-        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+        **_nodes(shape.instance_type_label, server.nodes),
         **({"priorityClassName": priority} if priority else {}),
         **({"runtimeClassName": scheduling.runtime_class} if scheduling.runtime_class else {}),
         **({"securityContext": {"readOnlyRootFilesystem": True}} if shape.read_only_root_filesystem else {}),
     }
+
+
+def _nodes(label: str, names: Sequence[str]) -> Values:
+    """A label says which nodes of one kind they are; of several kinds it takes an affinity."""
+    if len(names) == 1:
+        return {"nodeSelector": {label: names[0]}}
+    terms = [{"matchExpressions": [{"key": label, "operator": "In", "values": list(names)}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"affinity": {"nodeAffinity": required}}
 
 
 def _monitoring(server: Server, site: Site) -> Values:
