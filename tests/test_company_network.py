@@ -395,7 +395,7 @@ def test_what_the_alerts_need_of_another_prometheus_is_said() -> None:
         "kube-state-metrics that shows the conditions of ScaledObjects ([by this configuration](https://github.com/"
         in words
     )
-    assert "KEDA" not in words
+    assert "KEDA 2.20" not in words
     own_keda = {"platform": {**OWN["platform"], "keda": {"enabled": False}}}
     assert "KEDA 2.20 or newer, whose operator's metrics Prometheus scrapes" in readme(own_keda)
     docs = (ROOT / "docs" / "company-networks.md").read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ TWO = {
 
 def blocks(text: str) -> list[list[str]]:
     """The commands of every block under the heading."""
-    parts = text.partition("### Commands")[2].partition("## What is here")[0].split("```")
+    parts = text.partition("### Commands")[2].partition("\n## ")[0].split("```")
     return [part.strip().splitlines() for part in parts[1::2]]
 
 
