@@ -407,6 +407,95 @@ def test_what_the_alerts_need_of_another_prometheus_is_said() -> None:
     assert all(metrics <= set(re.findall(r"\w+", text)) for text in (expressions, docs))
 
 
+def asking(address: str = "https://prom.corp.example.com", **more: Any) -> dict[str, Any]:
+    given = {"enabled": False, "address": address, "namespace": "obs", **more}
+    return {"platform": {"prometheus": given}}
+
+
+SCALED = {"scaling": {"min": 1, "max": 4}}
+
+
+@pytest.mark.parametrize(
+    ("auth", "mode", "secrets"),
+    [
+        ({"bearer": {"secret": "prom"}}, "bearer", {"bearerToken": "token"}),
+        ({"bearer": {"secret": "prom", "key": "bearerToken"}}, "bearer", {"bearerToken": "bearerToken"}),
+        ({"basic": {"secret": "prom"}}, "basic", {"username": "username", "password": "password"}),
+        ({"basic": {"secret": "prom", "usernameKey": "user"}}, "basic", {"username": "user", "password": "password"}),
+        ({"tls": {"secret": "prom"}}, "tls", {"cert": "tls.crt", "key": "tls.key"}),
+        ({"tls": {"secret": "prom", "certKey": "cert", "keyKey": "key"}}, "tls", {"cert": "cert", "key": "key"}),
+    ],
+)
+def test_keda_shows_prometheus_who_asks(auth: dict[str, Any], mode: str, secrets: dict[str, str]) -> None:
+    made = {each["kind"]: each for each in rendered(SCALED, asking(auth=auth))}
+    targets = made["TriggerAuthentication"]["spec"]["secretTargetRef"]
+    assert targets == [{"parameter": name, "name": "prom", "key": key} for name, key in secrets.items()]
+    for trigger in made["ScaledObject"]["spec"]["triggers"]:
+        assert trigger["metadata"]["authModes"] == mode
+        assert "unsafeSsl" not in trigger["metadata"]
+        assert trigger["authenticationRef"] == {"name": made["TriggerAuthentication"]["metadata"]["name"]}
+    assert set(needed(asking(auth=auth), SCALED)["inference", "Secret", "prom"]) == set(secrets.values())
+
+
+def test_a_prometheus_that_asks_nobody_needs_nothing() -> None:
+    made = {each["kind"]: each for each in rendered(SCALED, asking())}
+    assert "TriggerAuthentication" not in made
+    assert not any(
+        {"authModes", "unsafeSsl"} & set(each["metadata"]) for each in made["ScaledObject"]["spec"]["triggers"]
+    )
+    fixed = {"scaling": {"min": 2, "max": 2}}
+    assert ("inference", "Secret", "prom") not in needed(asking(auth={"bearer": {"secret": "prom"}}), fixed)
+
+
+def test_no_certificate_is_left_unchecked_unless_that_is_asked_for() -> None:
+    def unchecked(**more: Any) -> set[str | None]:
+        made = {each["kind"]: each for each in rendered(SCALED, asking(**more))}
+        return {each["metadata"].get("unsafeSsl") for each in made["ScaledObject"]["spec"]["triggers"]}
+
+    assert unchecked(insecure=True) == unchecked(insecure=True, auth={"bearer": {"secret": "prom"}}) == {"true"}
+    assert unchecked(address="http://prom.obs.svc", insecure=True, auth={"bearer": {"secret": "prom"}}) == {None}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"auth": {}}, "spec.platform.prometheus.auth has 0 keys; must have at least 1"),
+        ({"auth": {"bearer": {"secret": "a"}, "basic": {"secret": "b"}}}, "auth has 2 keys; must have at most 1"),
+        ({"auth": {"bearer": {}}}, "auth.bearer.secret is missing; add it"),
+        ({"auth": {"bearer": {"secret": "a", "kay": "b"}}}, "auth.bearer.kay is not known; did you mean key?"),
+        ({"auth": {"bearer": {"secret": "a", "key": "../b"}}}, "must be a key of a Secret"),
+        ({"auth": {"bearer": "aaaaaa"}}, "spec.platform.prometheus.auth.bearer"),
+        (
+            {"auth": {"bearer": {"secret": "a"}}, "address": "http://prom.obs.svc"},
+            "spec.platform.prometheus.auth: its credentials would be readable on the way; use https://",
+        ),
+        (
+            {"auth": {"tls": {"secret": "a"}}, "address": "http://prom.obs.svc", "insecure": True},
+            "spec.platform.prometheus.auth.tls: a client certificate needs https://",
+        ),
+        (
+            {"address": "http://prom.obs.svc", "insecure": True},
+            "spec.platform.prometheus.insecure: changes nothing for http:// without auth; remove it",
+        ),
+        (
+            {"auth": {"tls": {"secret": "a"}}, "insecure": True},
+            "spec.platform.prometheus.insecure: KEDA checks the certificate of a server that it shows its own",
+        ),
+    ],
+)
+def test_an_authentication_that_is_none(given: dict[str, Any], words: str) -> None:
+    found = problems({}, asking(**given))
+    assert any(words in each for each in found), found
+
+
+def test_the_installed_prometheus_asks_nobody() -> None:
+    for given in ({"auth": {"bearer": {"secret": "a"}}}, {"insecure": True}):
+        (key,) = given
+        assert problems({}, {"platform": {"prometheus": given}}) == [
+            f"spec.platform.prometheus.{key}: only applies where enabled is false; remove it"
+        ]
+
+
 # --- what a machine is told ----------------------------------------------------------------------------------
 
 

@@ -63,6 +63,9 @@ histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >
     threshold: {{ get (get $scaling .) (ternary "seconds" "target" (eq . "ttft")) | toJson | quote }}
     {{- end }}
     ignoreNullValues: "false"
+    {{- if $scaling.prometheus.unsafeSsl }}
+    unsafeSsl: "true"
+    {{- end }}
     {{- with $scaling.prometheus.auth }}
     {{- if ne .mode "none" }}
     authModes: {{ .mode }}

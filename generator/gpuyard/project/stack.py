@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
+from gpuyard.project.parts import SecretKey
 
 __all__ = [
     "Alerts",
@@ -20,6 +21,7 @@ __all__ = [
     "Network",
     "Platform",
     "Policy",
+    "PrometheusAuth",
     "Proxy",
     "Repository",
     "Scheduling",
@@ -85,6 +87,33 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """A user and a password, as keys of a Secret in the models' namespace."""
+
+    secret: str
+    username_key: str
+    password_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A certificate and its key, as keys of a Secret in the models' namespace."""
+
+    secret: str
+    cert_key: str
+    key_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusAuth:
+    """How KEDA shows Prometheus who it is; one of them."""
+
+    bearer: SecretKey | None = None
+    basic: BasicAuth | None = None
+    tls: ClientCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """A part of the platform, ours or the cluster's own; what is None follows from the part."""
 
@@ -94,6 +123,9 @@ class Component:
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """By which it selects what is meant for it."""
+    auth: PrometheusAuth | None = None
+    insecure: bool = False
+    """Its certificate is not checked, or what is shown to it can be read on the way."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Of its chart, merged over ours."""
 

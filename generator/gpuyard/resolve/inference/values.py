@@ -6,6 +6,7 @@ from typing import Any
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.project.kinds.inference import Variable
+from gpuyard.project.stack import Platform
 from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference import download
@@ -162,9 +163,24 @@ def _scaling(server: Server, site: Site) -> Values:
             **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
             **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
             **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-            "prometheus": {"address": prometheus.address(site.stack.platform)},
+            "prometheus": _prometheus(site.stack.platform),
         }
     }
+
+
+def _prometheus(platform: Platform) -> Values:
+    """Where KEDA asks, and how it shows who it is."""
+    given, found = prometheus.written(platform), {"address": prometheus.address(platform)}
+    if given.insecure and prometheus.asked_by_https(platform):
+        found["unsafeSsl"] = True
+    if given.auth:
+        mode, secret, keys = prometheus.login(given.auth)
+        found["auth"] = {
+            "mode": mode,
+            "secret": secret,
+            "keys": {name: key for name, key in keys.items() if name != key},
+        }
+    return found
 
 
 def _placement(server: Server, site: Site) -> Values:
