@@ -208,6 +208,25 @@ def test_keda_trusts_it_where_it_asks_by_https(given: dict[str, str], volume: Ob
         assert "volumes" not in keda.values
 
 
+@pytest.mark.parametrize(
+    ("given", "kind"), [({"configMap": "corp-ca"}, "ConfigMap"), ({"secret": "corp-ca", "key": "b.pem"}, "Secret")]
+)
+def test_models_and_downloads_trust_it(given: dict[str, str], kind: str) -> None:
+    stack = {"network": {"ca": given}}
+    values = chart_values({}, stack)
+    assert values["ca"] == {"key": "ca.crt", **given}
+    assert values["scripts"] == {"configMap": "demo-scripts"}
+    assert needed(stack)["inference", kind, "corp-ca"] == (given.get("key", "ca.crt"),)
+    # A server that runs no other script of the chart mounts this one, too.
+    alone = {"model": {"name": "qwen3-8b"}, "storage": {"cache": {"kind": "block"}}, "scaling": {"max": 1}}
+    assert "scripts" not in chart_values(alone)
+    assert chart_values(alone, stack)["scripts"] == {"configMap": "demo-scripts"}
+    assert "ca" not in chart_values({})
+    assert problems({"values": {"ca": {"secret": "x"}}}) == [
+        "spec.values.ca: set spec.network.ca in stack.yaml instead"
+    ]
+
+
 def test_a_keda_of_the_cluster_s_own_has_to_trust_it() -> None:
     words = "- KEDA that trusts the authorities in ConfigMap `corp-ca`, because it asks Prometheus by https"
     own = {"platform": {**HTTPS["platform"], "keda": {"enabled": False}}}

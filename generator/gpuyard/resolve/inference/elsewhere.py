@@ -68,6 +68,7 @@ _SHAPE: Mapping[str, str] = {
 _OF_STACK: Mapping[str, str] = {
     "autoscaling.prometheus.address": "platform.prometheus.address",
     "autoscaling.prometheus.unsafeSsl": "platform.prometheus.insecure",
+    "ca": "network.ca",
     "cache.storageClassName": "storage",
     "httpRoute.parentRefs": "gateway",
     "imagePullSecrets": "images.pullSecrets",

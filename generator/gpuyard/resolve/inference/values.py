@@ -38,6 +38,7 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         **({"imagePullSecrets": secrets} if secrets else {}),
         "model": _model(server),
         "args": list(written(server.args, server.version)),
+        **_authorities(site),
         **_environment(server, site),
         "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),
@@ -58,6 +59,13 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         **_exposure(server, site),
         "tests": {"enabled": False},
     }
+
+
+def _authorities(site: Site) -> Values:
+    """The site's own."""
+    if (ca := site.stack.network.ca) is None:
+        return {}
+    return {"ca": {"secret" if ca.secret else "configMap": ca.name, "key": ca.key}}
 
 
 def environment(server: Server, site: Site) -> dict[str, Variable]:
@@ -141,8 +149,8 @@ def _cache(server: Server, site: Site) -> Values:
 
 
 def _scripts(server: Server, site: Site) -> Values:
-    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key."""
-    if not (server.download_seconds or server.spec.expose.api_key):
+    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key or trust."""
+    if not (server.download_seconds or server.spec.expose.api_key or site.stack.network.ca):
         return {}
     return {"scripts": {"configMap": f"{site.stack.name}-scripts"}}
 
