@@ -238,13 +238,13 @@ def test_a_keda_of_the_cluster_s_own_has_to_trust_it() -> None:
 @pytest.mark.parametrize(
     ("ca", "words"),
     [
-        ({"secret": "a", "configMap": "b"}, "spec.network.ca"),
-        ({"key": "ca.crt"}, "spec.network.ca"),
+        ({"secret": "a", "configMap": "b"}, "spec.network.ca.configMap: conflicts with secret, a; keep one of the two"),
+        ({"key": "ca.crt"}, "spec.network.ca: does not say where the certificates are; add configMap: NAME or secret"),
         ({"secret": "A/B"}, 'spec.network.ca.secret is "A/B"; must be the name of a Secret'),
         ({"configMap": "A/B"}, 'spec.network.ca.configMap is "A/B"; must be the name of a ConfigMap'),
-        ({"secret": "a", "key": "../x"}, "must be a key of a Secret or ConfigMap, such as ca.crt"),
+        ({"secret": "a", "key": "../x"}, "must be a key of a Secret or ConfigMap: "),
         ("./ca.pem", "spec.network.ca"),
-        ({"secret": "a", "file": "./ca.pem"}, "spec.network.ca.file is not known; known keys: secret, key"),
+        ({"secret": "a", "file": "./ca.pem"}, "spec.network.ca.file is not known; known keys: secret, configMap, key"),
     ],
 )
 def test_an_authority_that_is_none(ca: Any, words: str) -> None:
@@ -379,7 +379,7 @@ def test_what_flux_cannot_be_told_is_said() -> None:
             "spec.network.proxy.https: http://proxy.example.com:99999 has no",
         ),
         ({"https": "http://169.254.169.254:80"}, "spec.network.proxy.https: 169.254.169.254/32 holds addresses of"),
-        ({"no": [".x"]}, "spec.network.proxy"),
+        ({"no": [".x"]}, "spec.network.proxy.https is missing; add it"),
         ({"https": PROXY["https"], "no": ["*"]}, "must be a host, a domain such as .example.com"),
         ({"https": PROXY["https"], "no": ["a,b"]}, "must be a host, a domain such as .example.com"),
         ({"https": PROXY["https"], "secret": "a/b"}, "must be the name of a Secret"),

@@ -179,7 +179,7 @@ class Proxy:
     """By which pods reach what is outside, by the scheme of its address; `no` is reached without."""
 
     http: str | None = None
-    https: str | None = None
+    https: str
     no: tuple[str, ...]
     secret: str | None = None
     """With its address, for the engine; None: the engine has it in its own environment."""

@@ -25,6 +25,7 @@ def check(stack: Stack, problems: Problems) -> None:
     for index, rule in enumerate(stack.network.egress):
         if message := _not_let_out(rule.cidr):
             problems.add(stack.file, (*_PATH, "egress", index, "cidr"), message)
+    _check_authorities(stack, problems)
     for name, url in proxy.urls(stack.network).items():
         if message := _not_a_proxy(url):
             problems.add(stack.file, (*_PATH, "proxy", name.removesuffix("_PROXY").lower()), message)
@@ -47,6 +48,17 @@ def _not_let_out(cidr: str) -> str | None:
             "list only the addresses that are needed"
         )
     return addresses.too_large(network)
+
+
+def _check_authorities(stack: Stack, problems: Problems) -> None:
+    """They are in one place."""
+    ca = stack.network.ca
+    if ca and ca.secret and ca.config_map:
+        message = f"conflicts with secret, {ca.secret}; keep one of the two"
+        problems.add(stack.file, (*_PATH, "ca", "configMap"), message, key=True)
+    elif ca and not ca.name:
+        message = "does not say where the certificates are; add configMap: NAME or secret: NAME"
+        problems.add(stack.file, (*_PATH, "ca"), message, key=True)
 
 
 def _not_a_proxy(url: str) -> str | None:

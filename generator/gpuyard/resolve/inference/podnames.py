@@ -16,8 +16,17 @@ VOLUMES = (
     "trust",
     "weights",
 )
-PATHS = ("/cache", "/dev/shm", "/etc/bucket", "/etc/hf", "/etc/trust", "/etc/vllm")  # noqa: S108 - in pods
-PATHS += ("/home/vllm", "/models", "/tmp")  # noqa: S108 - in pods
+PATHS = (
+    "/cache",
+    "/dev/shm",  # noqa: S108 - in pods
+    "/etc/bucket",
+    "/etc/hf",
+    "/etc/trust",
+    "/etc/vllm",
+    "/home/vllm",
+    "/models",
+    "/tmp",  # noqa: S108 - in pods
+)
 CONTAINERS = ("api-key", "await-weights", "trust", "vllm")
 POD = frozenset(
     {

@@ -178,7 +178,8 @@ def _scaling(server: Server, site: Site) -> Values:
 
 def _prometheus(platform: Platform) -> Values:
     """Where KEDA asks, and how it shows who it is."""
-    given, found = prometheus.written(platform), {"address": prometheus.address(platform)}
+    given = prometheus.written(platform)
+    found: Values = {"address": prometheus.address(platform)}
     if given.insecure and prometheus.asked_by_https(platform):
         found["unsafeSsl"] = True
     if given.auth:
