@@ -430,7 +430,7 @@ def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tu
     wanted = releases(stack.platform, mirrors={}, locked={})
     tree = platform.files(replace(demo, stack=stack, releases=wanted), shipped_charts())
     configs = {path.name for path in tree if path.parts[:2] == ("platform", "configs")}
-    assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", *files}
+    assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", "scripts.yaml", *files}
 
 
 def test_keda_shows_what_the_alerts_read(demo: Resolved) -> None:

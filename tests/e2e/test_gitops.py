@@ -395,7 +395,8 @@ def test_an_upgrade_from_0_2_keeps_the_cache_and_fails_nowhere(cluster: Cluster,
     assert cache["uid"] == claim
     assert "deletionTimestamp" not in cache
     job = download(cluster, "chat")["metadata"]["name"]
-    for named in ("persistentvolumeclaim/chat-cache", "networkpolicy/chat-download", f"job/{job}"):
+    first = ("persistentvolumeclaim/chat-cache", "networkpolicy/chat-download", "prometheusrule/chat")
+    for named in (*first, f"job/{job}"):
         assert owner(cluster, named) == "inference-chat-weights"
     assert owner(cluster, "deployment/chat") == "inference-chat"
     assert job != old_job(chat)

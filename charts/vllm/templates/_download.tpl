@@ -85,12 +85,9 @@ spec:
         - {name: hf-token, mountPath: /etc/hf, readOnly: true}
         {{- end }}
   volumes:
-    - name: cache
-      persistentVolumeClaim:
-        claimName: {{ include "vllm.cacheClaim" . | quote }}
-    {{- range list "tmp" "home" }}
-    {{- include "vllm.scratchVolume" (dict "name" . "size" $.Values.scratch.size) | nindent 4 }}
-    {{- end }}
+    - {name: cache, persistentVolumeClaim: {claimName: {{ include "vllm.cacheClaim" . | quote }}}}
+    - {name: tmp, emptyDir: {sizeLimit: {{ .Values.scratch.size | quote }}}}
+    - {name: home, emptyDir: {sizeLimit: {{ .Values.scratch.size | quote }}}}
     {{- include "vllm.scriptsVolume" . | indent 4 }}
     {{- include "vllm.trustVolumes" . | indent 4 }}
     {{- if .Values.model.token.secret }}

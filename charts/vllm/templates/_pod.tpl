@@ -86,27 +86,14 @@ terminationMessagePolicy: FallbackToLogsOnError
 
 {{- define "vllm.scriptsVolume" -}}
 {{- with .Values.scripts.configMap }}
-- name: scripts
-  configMap:
-    name: {{ . | quote }}
+- {name: scripts, configMap: {name: {{ . | quote }}}}
 {{- end }}
 {{- end }}
 
 {{- /* A file from a Secret, readable by the pod's group: 288 is 0440. */}}
 {{- define "vllm.secretVolume" -}}
 - name: {{ .name }}
-  secret:
-    secretName: {{ .from.secret | quote }}
-    defaultMode: 288
-    items:
-      - key: {{ .from.key | quote }}
-        path: {{ .file }}
-{{- end }}
-
-{{- define "vllm.scratchVolume" -}}
-- name: {{ .name }}
-  emptyDir:
-    sizeLimit: {{ .size | quote }}
+  secret: {secretName: {{ .from.secret | quote }}, defaultMode: 288, items: [{key: {{ .from.key | quote }}, path: {{ .file }}}]}
 {{- end }}
 
 {{- define "vllm.claimSpec" -}}
@@ -114,7 +101,5 @@ accessModes: [{{ ternary "ReadWriteMany" "ReadWriteOnce" (eq .Values.cache.kind 
 {{- with .Values.cache.storageClassName }}
 storageClassName: {{ . | quote }}
 {{- end }}
-resources:
-  requests:
-    storage: {{ .Values.cache.size | quote }}
+resources: {requests: {storage: {{ .Values.cache.size | quote }}}}
 {{- end }}

@@ -13,39 +13,21 @@
 {{- toYaml (mergeOverwrite $own (deepCopy .Values.autoscaling.behavior)) }}
 {{- end }}
 
-{{- /* Labels that every series of this server carries. */}}
-{{- define "vllm.series" -}}
-{{- printf "namespace=%q,model_name=%q" .Release.Namespace (include "vllm.servedName" .) }}
-{{- end }}
-
-{{- /* Each of these gives exactly one element, or none when nothing is scraped: KEDA takes more for an error, and
-       must take none for one. That is why there is no "or vector(0)": it would turn blindness into idleness. */}}
-{{- define "vllm.concurrencyQuery" -}}
-{{- $series := include "vllm.series" . -}}
-sum(vllm:num_requests_running{ {{- $series -}} }) + sum(vllm:num_requests_waiting{ {{- $series -}} })
-{{- end }}
-
-{{- define "vllm.queueQuery" -}}
-sum(vllm:num_requests_waiting{ {{- include "vllm.series" . -}} })
-{{- end }}
-
-{{- /* A pod with several engines (data parallelism) counts once. */}}
-{{- define "vllm.kvQuery" -}}
-sum(avg by (pod) (vllm:kv_cache_usage_perc{ {{- include "vllm.series" . -}} }))
-{{- end }}
-
-{{- /* Without traffic the quantile is NaN: 0 then, but only while the servers are seen. */}}
-{{- define "vllm.ttftQuery" -}}
-{{- $ttft := .Values.autoscaling.ttft -}}
-{{- $seen := printf "sum(vllm:num_requests_running{%s})" (include "vllm.series" .) -}}
-{{- $rate := printf "rate(vllm:time_to_first_token_seconds_bucket{%s}[%ds])" (include "vllm.series" .) (int64 $ttft.windowSeconds) -}}
-histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >= 0 or 0 * {{ $seen }}
-{{- end }}
-
 {{- /* Concurrency is always one of the triggers: it neither depends on how many pods there are, nor vanishes when they are
-       idle. At zero pods it has no value, so there the signal must come from upstream. KEDA reads texts: numbers are quoted. */}}
+       idle. At zero pods it has no value, so there the signal must come from upstream. Each query gives exactly one element,
+       or none when nothing is scraped: KEDA takes more for an error, and must take none for one. That is why there is no
+       "or vector(0)": it would turn blindness into idleness. KEDA reads texts: numbers are quoted. */}}
 {{- define "vllm.triggers" -}}
 {{- $scaling := .Values.autoscaling }}
+{{- $series := printf "{namespace=%q,model_name=%q}" .Release.Namespace (include "vllm.servedName" .) }}
+{{- $running := printf "sum(vllm:num_requests_running%s)" $series }}
+{{- $waiting := printf "sum(vllm:num_requests_waiting%s)" $series }}
+{{- $rate := printf "rate(vllm:time_to_first_token_seconds_bucket%s[%ds])" $series (int64 $scaling.ttft.windowSeconds) }}
+{{- /* A pod with several engines (data parallelism) counts once for the cache. Without traffic the quantile is NaN: 0 then, but
+       only while the servers are seen. */}}
+{{- $queries := dict "concurrency" (printf "%s + %s" $running $waiting) "queue" $waiting "upstream" $scaling.upstream.query
+  "kv" (printf "sum(avg by (pod) (vllm:kv_cache_usage_perc%s))" $series)
+  "ttft" (printf "histogram_quantile(%v, sum by (le) (%s)) >= 0 or 0 * %s" (divf $scaling.ttft.percentile 100) $rate $running) }}
 {{- $more := dict "queue" (list "queue") "ttft" (list "ttft") "kv" (list "kv") "composite" (list "queue" "ttft" "kv") }}
 {{- $all := concat (list "concurrency") (get $more $scaling.signal | default list) }}
 {{- range ternary (list "upstream") $all (eq $scaling.signal "upstream") }}
@@ -54,26 +36,19 @@ histogram_quantile({{ divf $ttft.percentile 100 }}, sum by (le) ({{ $rate }})) >
   metricType: {{ ternary "Value" "AverageValue" (eq . "ttft") }}
   metadata:
     serverAddress: {{ $scaling.prometheus.address | quote }}
-    {{- if eq . "upstream" }}
-    query: {{ $scaling.upstream.query | quote }}
-    threshold: {{ $scaling.upstream.target | toJson | quote }}
-    activationThreshold: {{ $scaling.upstream.activation | toJson | quote }}
-    {{- else }}
-    query: {{ include (printf "vllm.%sQuery" .) $ | quote }}
+    query: {{ get $queries . | quote }}
     threshold: {{ get (get $scaling .) (ternary "seconds" "target" (eq . "ttft")) | toJson | quote }}
+    {{- if eq . "upstream" }}
+    activationThreshold: {{ $scaling.upstream.activation | toJson | quote }}
     {{- end }}
     ignoreNullValues: "false"
     {{- if $scaling.prometheus.unsafeSsl }}
     unsafeSsl: "true"
     {{- end }}
-    {{- with $scaling.prometheus.auth }}
-    {{- if ne .mode "none" }}
-    authModes: {{ .mode }}
-    {{- end }}
-    {{- end }}
-  {{- if ne $scaling.prometheus.auth.mode "none" }}
+    {{- if ne $scaling.prometheus.auth.mode "none" }}
+    authModes: {{ $scaling.prometheus.auth.mode }}
   authenticationRef:
     name: {{ include "vllm.fullname" $ | quote }}
-  {{- end }}
+    {{- end }}
 {{- end }}
 {{- end }}

@@ -39,7 +39,10 @@ def without(obj: Object, pairs: Mapping[str, str]) -> Object:
 def _places(obj: Object) -> Iterator[Mapping[str, str]]:
     """The labels at each place of an object."""
     for path in _paths(obj):
-        yield reduce(lambda inner, key: inner.get(key) or {}, (*path, "labels"), obj)
+        found: Any = obj
+        for key in (*path, "labels"):
+            found = found.get(key) or {}
+        yield found
     # Kustomize looks at some kinds without their group, and at claims that can't be changed.
     elsewhere = obj["kind"] in _TEMPLATES and _group(obj) != _TEMPLATES[obj["kind"]][0]
     if elsewhere or obj.get("spec", {}).get("volumeClaimTemplates"):

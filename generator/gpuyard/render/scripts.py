@@ -11,7 +11,7 @@ __all__ = ["TEMPLATE", "objects"]
 Object = dict[str, Any]
 
 TEMPLATE = """\
-{{- /* What containers beside the servers run: the scripts of the servers' chart, once for all that mount them. */}}
+{{- /* The scripts that Jobs and init containers run, once for all servers. */}}
 {{- $found := dict }}
 {{- range .Subcharts }}
 {{- if (.Values.scripts).configMap }}

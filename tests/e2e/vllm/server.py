@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.chart.rendering import CHART
 from tests.e2e.vllm import install
 
 __all__ = ["ADDED", "ENVIRONMENT", "NEEDS_VLLM", "REPLACED", "Pod", "Server"]
@@ -77,7 +78,7 @@ class Pod:
         spec = self._container(container)
         for mount in spec["volumeMounts"]:
             self.inside(mount["mountPath"]).mkdir(parents=True, exist_ok=True)
-        program, *options = spec["command"]
+        program, *options = [each.replace("/scripts", str(CHART / "files")) for each in spec["command"]]
         assert program == "python3"
         subprocess.run([sys.executable, *options, *self._moved(spec["args"])], check=True)
 
@@ -119,7 +120,8 @@ class Server:
         self._log, self._key = log, key
         self._sockets = tempfile.mkdtemp(prefix="vllm-", dir="/tmp")
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-        env = {**inherited, **pod.environment(), **ENVIRONMENT, "VLLM_RPC_BASE_PATH": self._sockets}
+        own = {"TMPDIR": str(pod.inside("/tmp")), **pod.environment()}  # noqa: S108 - in the pod
+        env = {**inherited, **own, **ENVIRONMENT, "VLLM_RPC_BASE_PATH": self._sockets}
         for name in ("HOME", "TMPDIR"):
             Path(env[name]).mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
