@@ -227,6 +227,15 @@ def test_models_and_downloads_trust_it(given: dict[str, str], kind: str) -> None
     ]
 
 
+def test_values_that_take_them_away_are_told() -> None:
+    own = {"values": {"volumes": {"keda": {"extraVolumes": []}}, "imagePullSecrets": []}}
+    stack = {**WHOLE, **CA, "platform": {**HTTPS["platform"], "keda": own}}
+    told = "\n".join(resolved({}, stack).notes)
+    for path, value in (("volumes.keda.extraVolumes", "site-ca"), ("imagePullSecrets", "mirror")):
+        assert f"spec.platform.keda.values.{path} replaces the computed [" in told
+        assert value in told
+
+
 def test_a_keda_of_the_cluster_s_own_has_to_trust_it() -> None:
     words = "- KEDA that trusts the authorities in ConfigMap `corp-ca`, because it asks Prometheus by https"
     own = {"platform": {**HTTPS["platform"], "keda": {"enabled": False}}}

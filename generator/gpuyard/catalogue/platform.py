@@ -104,6 +104,9 @@ class Release:
     """Of the one release that measures the models."""
     monitor: Monitor | None
     values: Mapping[str, Any]
+    """What the chart gets."""
+    computed: Mapping[str, Any]
+    """The same before the stack's own values were merged over it."""
     fixed: Mapping[str, str]
     """Values that a stack can't set, by their path with dots, and why."""
     known: ChartImages
@@ -157,6 +160,7 @@ def _release(data: Mapping[str, Any]) -> Release:
         service=Service(**data["service"]) if "service" in data else None,
         monitor=_monitor(data["monitor"]) if "monitor" in data else None,
         values=data["values"],
+        computed=data["values"],
         fixed=data.get("fixed", {}),
         known=ChartImages.of(data["images"]),
         images=None,

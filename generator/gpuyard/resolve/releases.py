@@ -33,6 +33,7 @@ def releases(platform: Platform, images: Images, network: Network, *, locked: Ma
         release = _with_images(release, images, locked)
         if network.ca and prometheus.asked_by_https(platform):
             release = _trusting(release, network.ca)
+        release = replace(release, computed=release.values)
         if layer := _layer(release, platform):
             release = replace(release, values=merged(release.values, [layer]))
         wanted.append(release)
@@ -62,12 +63,9 @@ def check(stack: Stack, problems: Problems) -> None:
 
 def notes(stack: Stack, wanted: Iterable[Release]) -> Iterator[str]:
     """What the stack's own values replace of ours."""
-    found = {release.chart: release for release in wanted}
-    for release in catalogue():
-        if release.chart in found and (layer := _layer(release, stack.platform)):
-            yield from (
-                f"{stack.file}: {each}" for each in replaced(release.values, [layer], found[release.chart].values)
-            )
+    for release in wanted:
+        if layer := _layer(release, stack.platform):
+            yield from (f"{stack.file}: {each}" for each in replaced(release.computed, [layer], release.values))
 
 
 def _layer(release: Release, platform: Platform) -> Layer | None:
