@@ -156,6 +156,12 @@ BLUEPRINT_KEYS: dict[str, Case] = {
 
 ELSEWHERE = {"address": "http://prometheus.observability.svc:9090"}
 OUTSIDE = {"enabled": False, "address": "https://prometheus.example.com"}
+THROUGH = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}}}
+ASKING = {
+    "platform": {
+        "prometheus": {"enabled": False, "address": "https://prometheus.example.com", "namespace": "observability"}
+    }
+}
 STACK_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "spec.version": Case({"version": "1.2.3"}),
@@ -185,6 +191,9 @@ STACK_KEYS: dict[str, Case] = {
     "spec.platform.insecure": Case(
         {"platform": {"insecure": True}}, {"platform": {"registry": "oci://registry.example.com/charts"}}
     ),
+    "spec.platform.registrySecret": Case(
+        {"platform": {"registrySecret": "mirror"}}, {"platform": {"registry": "oci://registry.example.com/charts"}}
+    ),
     "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
     "spec.platform.keda.values": Case({"platform": {"keda": {"values": {"replicas": 2}}}}),
@@ -202,6 +211,19 @@ STACK_KEYS: dict[str, Case] = {
         {"platform": {"prometheus": {**OUTSIDE, "namespace": "observability"}}},
     ),
     "spec.platform.prometheus.labels.*": Case({"platform": {"prometheus": {"labels": {"release": "kps"}}}}),
+    "spec.platform.prometheus.insecure": Case({"platform": {"prometheus": {"insecure": True}}}, ASKING),
+    **{
+        f"spec.platform.prometheus.auth.{way}.{key}": Case(
+            {"platform": {"prometheus": {"auth": {way: {key: "other"}}}}},
+            merged(ASKING, {"platform": {"prometheus": {"auth": {way: {"secret": "prometheus"}}}}}),
+        )
+        for way, keys in (
+            ("bearer", ("secret", "key")),
+            ("basic", ("secret", "usernameKey", "passwordKey")),
+            ("tls", ("secret", "certKey", "keyKey")),
+        )
+        for key in keys
+    },
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
     "spec.platform.kuberay.version": Case(
@@ -227,6 +249,15 @@ STACK_KEYS: dict[str, Case] = {
         {"network": {"egress": [{**PROXY, "port": 8080}]}}, {"network": {"egress": [PROXY]}}
     ),
     "spec.network.dns[]": Case({"network": {"dns": ["10.96.5.5/32"]}}),
+    "spec.network.proxy.https": Case({"network": {"proxy": {"https": "http://10.0.7.8:3128"}}}, THROUGH),
+    "spec.network.proxy.http": Case({"network": {"proxy": {"http": "http://10.0.7.9:3128"}}}, THROUGH),
+    "spec.network.proxy.no": Case({"network": {"proxy": {"no": [".corp.example.com"]}}}, THROUGH),
+    "spec.network.proxy.secret": Case({"network": {"proxy": {"secret": "proxy"}}}, THROUGH),
+    "spec.network.ca.secret": Case({"network": {"ca": {"secret": "corp-ca"}}}),
+    "spec.network.ca.configMap": Case({"network": {"ca": {"configMap": "corp-ca"}}}),
+    "spec.network.ca.key": Case(
+        {"network": {"ca": {"key": "bundle.pem"}}}, {"network": {"ca": {"configMap": "corp-ca"}}}
+    ),
     "spec.network.clients[]": Case({"network": {"clients": ["10.0.20.0/24"]}}, GATEWAY, blueprint=EXPOSED),
     "spec.scheduling.priorityClass": Case({"scheduling": {"priorityClass": "high"}}),
     "spec.scheduling.runtimeClass": Case({"scheduling": {"runtimeClass": "nvidia"}}),
