@@ -124,7 +124,7 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
         "Toy takes over\nnamespaces that exist.",
         "Toys play demo.\n",
         "Toy then installs, in this order",
-        "| toy-system | Secret | git | toy-url, toy-key | reading this repository | `kubectl --namespace toy-system create ",
+        "| toy-system | Secret | git | toy-url, toy-key | reading this repository | `kubectl ",
         "kubectl --context phx --namespace toy-system create secret generic git "
         "--from-file=toy-url=FILE --from-file=toy-key=FILE\n",
     ):
