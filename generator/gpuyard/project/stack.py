@@ -6,11 +6,10 @@ from enum import StrEnum
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
-from gpuyard.project.parts import SecretKey
+from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
 
 __all__ = [
     "Alerts",
-    "CertificateAuthority",
     "Cluster",
     "Component",
     "Egress",
@@ -21,8 +20,6 @@ __all__ = [
     "Network",
     "Platform",
     "Policy",
-    "PrometheusAuth",
-    "Proxy",
     "Repository",
     "Scheduling",
     "Stack",
@@ -87,33 +84,6 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class BasicAuth:
-    """A user and a password, as keys of a Secret in the models' namespace."""
-
-    secret: str
-    username_key: str
-    password_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
-    """A certificate and its key, as keys of a Secret in the models' namespace."""
-
-    secret: str
-    cert_key: str
-    key_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class PrometheusAuth:
-    """How KEDA shows Prometheus who it is; one of them."""
-
-    bearer: SecretKey | None = None
-    basic: BasicAuth | None = None
-    tls: ClientCertificate | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Component:
     """A part of the platform, ours or the cluster's own; what is None follows from the part."""
 
@@ -172,36 +142,6 @@ class Egress:
 
     cidr: str
     port: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
-    """By which pods reach what is outside, by the scheme of its address; `no` is reached without."""
-
-    http: str | None = None
-    https: str
-    no: tuple[str, ...]
-    secret: str | None = None
-    """With its address, for the engine; None: the engine has it in its own environment."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateAuthority:
-    """A site's own, in a Secret or a ConfigMap of the models' namespace."""
-
-    secret: str | None = None
-    config_map: str | None = None
-    key: str
-
-    @property
-    def kind(self) -> str:
-        """Of the object that holds it."""
-        return "Secret" if self.secret else "ConfigMap"
-
-    @property
-    def name(self) -> str:
-        """Of that object."""
-        return self.secret or self.config_map or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.stack import Component, Platform, PrometheusAuth, Stack
+from gpuyard.project.credentials import PrometheusAuth
+from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["address", "asked_by_https", "check", "installed", "login", "namespace", "written"]
