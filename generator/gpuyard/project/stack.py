@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
-from gpuyard.project.access import CertificateAuthority, PrometheusAuth, Proxy
+from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
 from gpuyard.project.placing import Placing, split
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.access import PrometheusAuth
+from gpuyard.project.credentials import PrometheusAuth
 from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from gpuyard.catalogue.chartimages import with_images, with_value
 from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Access, Release, catalogue
-from gpuyard.project.access import CertificateAuthority
+from gpuyard.project.credentials import CertificateAuthority
 from gpuyard.project.stack import Images, Network, Platform, Stack
 from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced

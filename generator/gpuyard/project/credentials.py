@@ -1,10 +1,10 @@
-"""How a site's network and its Prometheus are reached: proxies, certificate authorities and logins."""
+"""What a site asks of who reaches something: a proxy, certificate authorities, and how Prometheus is shown who asks."""
 
 from dataclasses import dataclass
 
 from gpuyard.project.parts import SecretKey
 
-__all__ = ["BasicAuth", "CertificateAuthority", "ClientCertificate", "PrometheusAuth", "Proxy"]
+__all__ = ["CertificateAuthority", "PrometheusAuth", "Proxy"]
 
 
 @dataclass(frozen=True, slots=True)
