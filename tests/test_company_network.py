@@ -524,6 +524,27 @@ def test_the_installed_prometheus_asks_nobody() -> None:
         ]
 
 
+# --- a source that is not ours -------------------------------------------------------------------------------
+
+
+def test_a_repository_that_others_read_is_reached_by_their_secrets() -> None:
+    """Charts are ours all the same."""
+    network = {"ca": {"secret": "corp-ca"}, "proxy": {"https": "http://proxy.example.com:443", "secret": "proxy"}}
+    stack = {"network": network, "repository": {"source": "flux-system"}}
+    assert objects(stack, "GitRepository") == {}
+    assert not any(namespace == "flux-system" for namespace, *_ in needed(stack))
+    assert ("keda", "Secret", "corp-ca") in needed(stack)
+    without = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}}}
+    (need,) = (line for line in readme(without).splitlines() if "by which it reaches" in line)
+    assert "git.example.com" in need
+    (need,) = (
+        line
+        for line in readme({**without, "repository": stack["repository"]}).splitlines()
+        if "by which it reaches" in line
+    )
+    assert "git.example.com" not in need
+
+
 # --- what a machine is told ----------------------------------------------------------------------------------
 
 

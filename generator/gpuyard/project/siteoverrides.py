@@ -13,7 +13,7 @@ __all__ = ["breaches", "differing", "own_keys", "stacks"]
 Values = Mapping[str, Any]
 
 _CLUSTERS: Path = ("spec", "clusters")
-_ALTERNATIVES: tuple[tuple[Path, tuple[str, ...]], ...] = (
+_ALTERNATIVES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ((), ("gateway", "ingress")),
     (("network", "ca"), ("secret", "configMap")),
     (("platform", "prometheus", "auth"), ("bearer", "basic", "tls")),
@@ -66,7 +66,7 @@ def _merged(whole: Values, cluster: Values) -> dict[str, Any]:
     return {**whole, "spec": spec}
 
 
-def _choose(below: dict[str, Any], above: Values | None, path: Path, names: tuple[str, ...]) -> None:
+def _choose(below: dict[str, Any], above: Values | None, path: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Where a cluster names one of several ways, those that only the stack names are gone."""
     for key in path:
         above = (above or {}).get(key)

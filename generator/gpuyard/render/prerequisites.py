@@ -9,6 +9,7 @@ from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.required import Required, Use, blueprint_uses, objects, stack_uses
 from gpuyard.resolve import Resolved, Workload, nodes, prometheus
+from gpuyard.resolve.workload import Own
 from gpuyard.tree import base
 
 __all__ = ["commands", "needs", "needs_of", "required", "required_of", "stack_commands"]
@@ -43,7 +44,7 @@ def required_of(resolved: Resolved, here: Mapping[str, Workload]) -> list[Requir
 
 def stack_commands(resolved: Resolved, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
-    kubectl, stack = f"kubectl --context {cluster}", resolved.at(cluster).stack
+    kubectl, stack = f"kubectl --context {cluster}", resolved.own.get(cluster, resolved).stack
     needed = objects(stack_uses(resolved, cluster))
     for namespace in dict.fromkeys([stack.namespace, *(each.namespace for each in needed)]):
         if namespace != stack.engine.namespace:
@@ -61,13 +62,13 @@ def commands(resolved: Resolved, cluster: str, workload: Workload) -> Iterator[s
 
 def needs(resolved: Resolved, clusters: Sequence[str]) -> Iterator[str]:
     """One sentence each, in Markdown, of what clusters must offer; one that isn't of all says whose it is."""
-    for sentence, where in _shared(resolved, clusters, lambda name: _needs(resolved.at(name))):
+    for sentence, where in _shared(resolved, clusters, lambda name: _needs(resolved.own.get(name, resolved))):
         yield where + sentence
 
 
 def needs_of(resolved: Resolved, here: Mapping[str, Workload]) -> Iterator[str]:
     """The same for a blueprint, by the clusters that run it."""
-    of_one = _shared(resolved, list(here), lambda name: _needs_of(resolved.at(name).stack, here[name]))
+    of_one = _shared(resolved, list(here), lambda name: _needs_of(resolved.own.get(name, resolved).stack, here[name]))
     yield from (where + sentence for sentence, where in of_one)
 
 
@@ -87,10 +88,10 @@ def _shared(resolved: Resolved, clusters: Sequence[str], of: Callable[[str], Ite
         yield each, "" if same or having == list(clusters) else f"in {', '.join(having)}: "
 
 
-def _needs(resolved: Resolved) -> Iterator[str]:
+def _needs(site: Resolved | Own) -> Iterator[str]:
     """Of every cluster, whatever runs there."""
-    stack = resolved.stack
-    yield from ENGINES[stack.engine].needs(stack, resolved.releases)
+    stack = site.stack
+    yield from ENGINES[stack.engine].needs(stack, site.releases)
     yield (
         "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
         "mounts are encrypted in transit, with `IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every "
@@ -107,7 +108,7 @@ def _needs(resolved: Resolved) -> Iterator[str]:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
     yield from _components(stack.platform)
     ca = stack.network.ca
-    if ca and prometheus.asked_by_https(stack.platform) and not any(each.trusts for each in resolved.releases):
+    if ca and prometheus.asked_by_https(stack.platform) and not any(each.trusts for each in site.releases):
         yield (
             f"KEDA that trusts the authorities in {ca.kind} `{ca.name}`, because it asks Prometheus by https "
             "(`--ca-dir` of its operator)"

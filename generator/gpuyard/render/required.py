@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.resolve.workload import KeyUse
+from gpuyard.resolve.workload import KeyUse, Own
 
 __all__ = ["Required", "blueprint_uses", "objects", "required", "stack_uses"]
 
@@ -69,13 +69,13 @@ def objects(uses: Iterable[Use]) -> list[Required]:
 
 def stack_uses(resolved: Resolved, cluster: str) -> list[Use]:
     """What a cluster needs whatever runs there, as often as something reads it."""
-    return list(_of_stack(resolved.at(cluster)))
+    return list(_of_site(resolved.own.get(cluster, resolved)))
 
 
 def blueprint_uses(resolved: Resolved, cluster: str, workload: Workload) -> list[Use]:
     """What a cluster needs in addition where it runs a blueprint."""
-    here = resolved.at(cluster)
-    known = {(namespace, use.kind, use.name, use.key) for namespace, use in _of_stack(here)}
+    here = resolved.own.get(cluster, resolved)
+    known = {(namespace, use.kind, use.name, use.key) for namespace, use in _of_site(here)}
     every = ((here.stack.namespace, use) for use in workload.needs.keys)
     return [(there, use) for there, use in every if (there, use.kind, use.name, use.key) not in known]
 
@@ -88,11 +88,12 @@ def _purpose(keys: dict[str, list[str]]) -> str:
     return "; ".join(f"{key or 'all'}: {text}" for key, text in texts.items())
 
 
-def _of_stack(resolved: Resolved) -> Iterator[Use]:
-    stack = resolved.stack
-    yield from ENGINES[stack.engine].secrets(stack, resolved.releases)
+def _of_site(site: Resolved | Own) -> Iterator[Use]:
+    """Of the stack's settings, or of those of a cluster that differs."""
+    stack = site.stack
+    yield from ENGINES[stack.engine].secrets(stack, site.releases)
     ca = stack.network.ca
-    for release in resolved.releases:
+    for release in site.releases:
         yield from ((release.namespace, use) for use in _pulls(release.pull_secrets))
         if ca and release.trusts:
             yield release.namespace, KeyUse(ca.name, ca.key, "certificate authorities of Prometheus", ca.kind)
