@@ -12,7 +12,7 @@ from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.project.imageslock import write_images_lock
 from gpuyard.project.load import parse
-from gpuyard.project.stack import Component, Platform
+from gpuyard.project.stack import Component, Images, Network, Platform
 from gpuyard.render import layers as platform
 from gpuyard.render.charts import umbrella
 from gpuyard.resolve import Resolved, resolve
@@ -84,7 +84,9 @@ def test_every_chart_has_the_images_of_its_version() -> None:
     for chart, data in catalogue().items():
         assert data["images"]["version"] == data["version"], f"{chart}: run tools/platform_images.py"
     everything = Platform(insecure=False, components={name: Component(True) for name in COMPONENTS})
-    assert all(release.images is not None for release in releases(everything, mirrors={}, locked={}))
+    assert all(
+        release.images is not None for release in releases(everything, Images({}, ()), Network((), (), ()), locked={})
+    )
 
 
 def test_no_image_and_no_value_twice() -> None:

@@ -113,7 +113,7 @@ def _result(
     consequences: Iterable["Consequence"] = (),
 ) -> dict[str, Any]:
     """The same keys whatever happened; an error has them, too."""
-    data = resolved or {"workloads": [], "refused": [], "placements": []}
+    data = resolved or {"workloads": [], "refused": [], "placements": [], "prerequisites": []}
     said = {"notes": list(notes), "consequences": [asdict(each) for each in consequences]}
     return {"ok": True, "error": None, "problems": [], **data, "commit": commit, "branch": branch, "base": base, **said}
 
