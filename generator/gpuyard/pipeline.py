@@ -9,6 +9,7 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
@@ -23,10 +24,11 @@ from gpuyard.render import render
 from gpuyard.resolve import Resolved, Workload, resolve
 from gpuyard.review.claims import refusals
 from gpuyard.review.departures import departures
-from gpuyard.review.placed import Claim, Placed, Placements
+from gpuyard.review.placed import Claim, Placed, Placements, Running
 from gpuyard.tree import Tree
 
 __all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan", "remembered"]
+__all__ += ["running", "running_at"]
 
 _DIGEST = "Input-Digest"
 """The trailer by which a generated commit is known: it can be made again from its parent."""
@@ -64,20 +66,34 @@ def compile(project: Project, cache: Cache = NOTHING) -> Compiled:
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
 
 
-def plan(compiled: Compiled, place: Place, *, overwrite: bool = False) -> Plan:
-    """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited."""
-    before = _lock(place)
+def running(place: Place) -> Running:
+    """What the lock of a place says of its clusters."""
+    return Running(placements=_lock(place).placements)
+
+
+def running_at(directory: Path, revision: str) -> Running:
+    """The same of the commit where a repository's HEAD left a revision."""
+    with git.read_base(directory, revision) as base:
+        return running(base)
+
+
+def plan(compiled: Compiled, place: Place, *, base: Running | None = None, overwrite: bool = False) -> Plan:
+    """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited.
+
+    What it means in the clusters is said against `base`, or else against what the place's own lock says.
+    """
+    before, clusters = _lock(place), base or running(place)
     after = lock_of(compiled.tree, compiled.digest, compiled.placements)
     tree = {**compiled.tree, LOCK: write_lock(after)}
     written, deleted = changes(tree, before, place, overwrite=overwrite)
     return Plan(
         written=written,
         deleted=deleted,
-        before=before.placements,
+        before=clusters.placements,
         after=after.placements,
         consequences=(
-            *departures(before.placements, after.placements),
-            *refusals(before.placements, after.placements),
+            *departures(clusters.placements, after.placements),
+            *refusals(clusters.placements, after.placements),
         ),
         notes=compiled.resolved.notes,
         message=_message(compiled),

@@ -34,7 +34,7 @@ class Plan:
     """New text by path, the lock's, too."""
     deleted: tuple[PurePosixPath, ...] = ()
     before: Placements = field(default_factory=dict)
-    """What runs where, as the lock that is there has it."""
+    """What runs where, as the lock that is there has it, or the one of the base that was asked for."""
     after: Placements = field(default_factory=dict)
     consequences: tuple[Consequence, ...] = ()
     notes: tuple[str, ...] = ()

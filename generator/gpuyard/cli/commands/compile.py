@@ -33,18 +33,28 @@ _SHORT = 12
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit with 79 if the generated files in DIR are out of date."
 )
+@options.base
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
-    directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
+    directory: Path,
+    target: str | None,
+    branch: str | None,
+    push: bool,
+    check: bool,
+    base: str | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Compile the stack in DIR (default: the current directory) and commit the result, if it differs.
 
     Only generated files are committed. What you have staged, changed or added yourself stays as it is.
     """
     if check:
-        _check(directory, as_json, alone=not (target or branch or push or overwrite))
+        _check(directory, base, as_json, alone=not (target or branch or push or overwrite))
         return
+    if base:
+        raise click.UsageError("--base only applies with --check")
     from gpuyard import pipeline
     from gpuyard.commit.parent import check_parent
     from gpuyard.doors import git
@@ -119,19 +129,22 @@ def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
         click.echo(f"up to date: {snapshot.branch} at {(snapshot.commit or '')[:_SHORT]}")
 
 
-def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
+def _check(directory: Path, base: str | None, as_json: bool, *, alone: bool) -> None:
     """Whether a commit would follow from the directory as it stands."""
     if not alone:
-        raise click.UsageError("--check only looks at the files in DIR and takes no other option but --output")
+        raise click.UsageError(
+            "--check only looks at the files in DIR and takes no other option than --base and --output"
+        )
     from gpuyard import pipeline
     from gpuyard.cli.report import as_data
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.stale import check_current
 
     project = pipeline.load(directory)
+    before = pipeline.running_at(directory, base) if base else None
     progress("rendering")
     compiled = pipeline.compile(project)
-    plan = pipeline.plan(compiled, Directory(directory))
+    plan = pipeline.plan(compiled, Directory(directory), base=before)
     check_current(plan)
     if as_json:
         branch = project.stack.repository.branch
