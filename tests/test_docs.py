@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gpuyard.cli.main import cli
 from gpuyard.project.formats import schema
+from gpuyard.review.placed import Effect
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,3 +104,9 @@ def test_shapes_command_says_what_a_pod_needs_there_and_what_several_nodes_share
     assert (h100["rdma"]["ports"], h100["rdma"]["gbps"], h100["rdma"]["virtual_functions"]) == (16, 3200, 16)
     assert h100["rdma"]["nccl"]["NCCL_IB_GID_INDEX"] == "3"
     assert h100["rdma"]["host_network_hca"].startswith("=mlx5_0,")
+
+
+def test_every_effect_of_a_change_has_its_line() -> None:
+    page = (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(rows[1:]) == sorted(effect.value for effect in Effect)

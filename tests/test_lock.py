@@ -55,7 +55,7 @@ def refusal(text: str) -> str:
 
 
 def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
-    lock = lock_of(demo_tree, DIGEST, placements_of(demo))
+    lock = lock_of(demo_tree, DIGEST, placements_of(demo, demo_tree))
     assert read_lock(write_lock(lock)) == lock
     assert read_lock(write_lock(Lock())) == Lock() == read_lock(None)
     assert write_lock(read_lock(json.dumps(GOOD))).startswith(f'{{\n "format": 2,\n "input": "{DIGEST}",\n')
@@ -63,7 +63,7 @@ def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
 
 def test_each_file_has_a_line_and_the_order_is_one(demo: Resolved, demo_tree: Tree) -> None:
     """So that Git can merge it, and a reader can read its diff."""
-    placements = placements_of(demo)
+    placements = placements_of(demo, demo_tree)
     lock = lock_of(demo_tree, DIGEST, placements)
     lines = write_lock(lock).splitlines()
     assert all(
@@ -220,7 +220,7 @@ def test_forged_placements_only_make_words(repository: Path) -> None:
     result = run("compile", repository, "-o", "json")
     data = json.loads(result.stdout)
     message = "ghost is deleted from phx"
-    assert data["consequences"] == [{"cluster": "phx", "blueprint": "ghost", "message": message}]
+    assert data["consequences"] == [{"cluster": "phx", "blueprint": "ghost", "effect": "removed", "message": message}]
     assert data["notes"][-1] == message
     assert git(repository, "show", "--name-only", "--format=", "HEAD") == str(LOCK)
     assert (repository / LOCK).read_text(encoding="utf-8") == before

@@ -15,25 +15,23 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_lock, write_lock
+from gpuyard.commit.message import DIGEST, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
+from gpuyard.commit.refused import refused
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
+from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, Workload, resolve
-from gpuyard.review.claims import refusals
-from gpuyard.review.departures import departures
-from gpuyard.review.placed import Claim, Placed, Placements, Running
+from gpuyard.review.consequences import consequences
+from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
+from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import Tree
 
 __all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan", "remembered"]
 __all__ += ["running", "running_at"]
-
-_DIGEST = "Input-Digest"
-"""The trailer by which a generated commit is known: it can be made again from its parent."""
-_NAMED = 5
-"""Blueprints that a commit's subject names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +61,23 @@ def compile(project: Project, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(project)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
-    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
+    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
 
 
 def running(place: Place) -> Running:
     """What the lock of a place says of its clusters."""
     return Running(placements=_lock(place).placements)
+
+
+def follows(project: Project, place: Place) -> bool:
+    """Whether what the lock of a place says follows from these very files."""
+    return _lock(place).input == input_digest(project.sources)
+
+
+def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
+    """What it does in the clusters, and what of it they would refuse."""
+    found = consequences(before, Running(placements=compiled.placements))
+    return found, tuple(refused(compiled.project, found))
 
 
 def running_at(directory: Path, revision: str) -> Running:
@@ -86,34 +95,57 @@ def plan(compiled: Compiled, place: Place, *, base: Running | None = None, overw
     after = lock_of(compiled.tree, compiled.digest, compiled.placements)
     tree = {**compiled.tree, LOCK: write_lock(after)}
     written, deleted = changes(tree, before, place, overwrite=overwrite)
+    found, problems = compare(compiled, clusters)
+    names = [blueprint.name for blueprint in compiled.project.blueprints]
+    title = subject((*written, *deleted), before.placements, after.placements, names)
     return Plan(
         written=written,
         deleted=deleted,
         before=clusters.placements,
         after=after.placements,
-        consequences=(
-            *departures(clusters.placements, after.placements),
-            *refusals(clusters.placements, after.placements),
-        ),
+        consequences=found,
+        problems=problems,
         notes=compiled.resolved.notes,
-        message=_message(compiled),
+        message=message(title, found, compiled.digest),
     )
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:
-    """Commit it to the branch that it was planned for; None: up to date. A push that failed before is made good."""
+    """Commit it to the branch that it was planned for; None: up to date. A push that failed before is made good.
+
+    InputError where a cluster would refuse it.
+    """
+    if what.problems:
+        raise InputError(what.problems)
     edits = {**what.written, **dict.fromkeys(what.deleted)}
-    return git.commit(snapshot, edits, message=what.message, push=push, mark=_DIGEST)
+    return git.commit(snapshot, edits, message=what.message, push=push, mark=DIGEST)
 
 
-def placements_of(resolved: Resolved) -> Placements:
+def placements_of(resolved: Resolved, tree: Tree) -> Placements:
     """What runs where, as the lock keeps it."""
     found: dict[str, dict[str, Placed]] = {cluster.name: {} for cluster in resolved.stack.clusters}
+    known: dict[tuple[str, str], Placed] = {}
     for placement in resolved.placements:
         workload = placement.workload
-        placed = Placed(workload.shape.name, resolved.stack.namespace, _claim(workload))
-        found[placement.cluster][workload.name] = placed
+        what = (workload.name, workload.shape.name)
+        if what not in known:
+            known[what] = _placed(resolved, workload, tree)
+        found[placement.cluster][workload.name] = known[what]
     return found
+
+
+def _placed(resolved: Resolved, workload: Workload, tree: Tree) -> Placed:
+    name, shape, stack = workload.name, workload.shape.name, resolved.stack
+    named = (use.name for use in workload.needs.keys if use.kind == "Secret")
+    return Placed(
+        shape=shape,
+        namespace=stack.namespace,
+        claim=_claim(workload),
+        pod=pod_digest(tree, name, shape),
+        weights=weights_job(tree, name, shape),
+        secrets=tuple(sorted({*named, *stack.images.pull_secrets})),
+        away=workload.away,
+    )
 
 
 def _claim(workload: Workload) -> Claim | None:
@@ -123,14 +155,3 @@ def _claim(workload: Workload) -> Claim | None:
 
 def _lock(place: Place) -> Lock:
     return read_lock(place.read(LOCK).get(LOCK))
-
-
-def _message(compiled: Compiled) -> str:
-    """What a reader of the log wants: which files it follows from."""
-    blueprints = compiled.project.blueprints
-    names = ", ".join(blueprint.name for blueprint in blueprints[:_NAMED])
-    more = len(blueprints) - _NAMED
-    subject = f"Compile {names or 'the platform'}{f' and {more} more' if more > 0 else ''}"
-    return (
-        f"{subject}\n\nGenerated by gpuyard; edit stack.yaml or blueprints/ instead.\n\n{_DIGEST}: {compiled.digest}\n"
-    )

@@ -1,12 +1,14 @@
 """What resolve decided, as lines for people and as data for machines."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from gpuyard.cli.output import table
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.review.placed import Consequence
 from gpuyard.tree import Tree
 
-__all__ = ["as_data", "as_lines", "folders"]
+__all__ = ["as_data", "as_lines", "folders", "told", "told_as_data"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -51,6 +53,19 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
             for placement in resolved.placements
         ],
     }
+
+
+def told(found: Iterable[Consequence]) -> list[str]:
+    """What a change does in the clusters; certain failures are errors, and told as such."""
+    return [each.message for each in found if not each.certain_failure]
+
+
+def told_as_data(found: Iterable[Consequence]) -> list[dict[str, Any]]:
+    """All of it for a machine."""
+    return [
+        {"cluster": each.cluster, "blueprint": each.blueprint, "effect": each.effect.value, "message": each.message}
+        for each in found
+    ]
 
 
 def _workload(workload: Workload) -> dict[str, Any]:

@@ -25,6 +25,8 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KIND = re.compile(r"[a-z]{1,40}")
 _SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")
+_POD = re.compile(r"[0-9a-f]{16}")
+_MOST_SECONDS = 10**7
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA256_OR_NONE = re.compile(r"([0-9a-f]{64})?")
 
@@ -71,6 +73,10 @@ def _written(placed: Placed) -> Mapping[str, object]:
         "shape": placed.shape,
         "namespace": placed.namespace,
         "claim": claim and {"kind": claim.kind, "storageClassName": claim.storage_class, "size": f"{claim.gib}Gi"},
+        **({"pod": placed.pod} if placed.pod else {}),
+        **({"weights": placed.weights} if placed.weights else {}),
+        **({"secrets": list(placed.secrets)} if placed.secrets else {}),
+        **({"away": placed.away} if placed.away else {}),
     }
 
 
@@ -109,7 +115,21 @@ def _placements(found: Mapping[str, object]) -> Placements:
 
 def _placed(found: Mapping[str, object]) -> Placed:
     claim = _claim(_inside(found, "claim")) if found.get("claim") is not None else None
-    return Placed(_text(found, "shape", _NAME), _text(found, "namespace", _NAME), claim)
+    secrets = found.get("secrets", [])
+    if not isinstance(secrets, list):
+        raise _DamagedError("'secrets' is not a list")
+    away = found.get("away", 0)
+    if type(away) is not int or not 0 <= away <= _MOST_SECONDS:
+        raise _DamagedError(f"away cannot be {_shown(away)}")
+    return Placed(
+        shape=_text(found, "shape", _NAME),
+        namespace=_text(found, "namespace", _NAME),
+        claim=claim,
+        pod=_text(found, "pod", _POD) if "pod" in found else "",
+        weights=_text(found, "weights", _CLASS) if "weights" in found else "",
+        secrets=tuple(_checked(secret, "a Secret", _CLASS) for secret in secrets),
+        away=away,
+    )
 
 
 def _claim(found: Mapping[str, object]) -> Claim:

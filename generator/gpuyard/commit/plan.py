@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from gpuyard.commit.lock import LOCK, Lock, sha256
-from gpuyard.errors import OwnershipError
+from gpuyard.errors import OwnershipError, Problem
 from gpuyard.review.placed import Consequence, Placements
 from gpuyard.tree import Tree
 
@@ -37,6 +37,8 @@ class Plan:
     """What runs where, as the lock that is there has it, or the one of the base that was asked for."""
     after: Placements = field(default_factory=dict)
     consequences: tuple[Consequence, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What a cluster would refuse for certain, at the place that asks for it: it can't be executed."""
     notes: tuple[str, ...] = ()
     """What is allowed and still worth saying, whether anything changes or not."""
     message: str = ""

@@ -1,7 +1,6 @@
 """`gpuyard compile`: write and commit everything that follows from the stack and its blueprints."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +55,7 @@ def command(
     if base:
         raise click.UsageError("--base only applies with --check")
     from gpuyard import pipeline
+    from gpuyard.cli.report import as_data
     from gpuyard.commit.parent import check_parent
     from gpuyard.doors import git
 
@@ -77,6 +77,7 @@ def command(
         progress("rendering")
         compiled = pipeline.compile(project, cache)
         plan = pipeline.plan(compiled, snapshot, overwrite=overwrite)
+        on_error(_result(branch, resolved=as_data(compiled.resolved), notes=_notes(plan), found=plan.consequences))
         progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
     if commit is None:
@@ -91,7 +92,7 @@ def _show(commit: "Commit", compiled: "Compiled", plan: "Plan", unpushed: str | 
     notes = _notes(plan)
     if as_json:
         data = as_data(compiled.resolved)
-        emit_json(_result(commit.branch, resolved=data, commit=commit.id, notes=notes, consequences=plan.consequences))
+        emit_json(_result(commit.branch, resolved=data, commit=commit.id, notes=notes, found=plan.consequences))
         return
     lines = [*folders(compiled.tree), "", *_block(as_lines(compiled.resolved)), _summary(commit, unpushed)]
     click.echo("\n".join(lines))
@@ -103,8 +104,10 @@ def _block(lines: list[str]) -> list[str]:
 
 
 def _notes(plan: "Plan") -> list[str]:
-    """What is worth saying; of what happens in several clusters once."""
-    return [*plan.notes, *dict.fromkeys(each.message for each in plan.consequences)]
+    """What is worth saying."""
+    from gpuyard.cli.report import told
+
+    return [*plan.notes, *told(plan.consequences)]
 
 
 def _result(
@@ -114,11 +117,13 @@ def _result(
     commit: str | None = None,
     base: str | None = None,
     notes: Sequence[str] = (),
-    consequences: Iterable["Consequence"] = (),
+    found: Iterable["Consequence"] = (),
 ) -> dict[str, Any]:
     """The same keys whatever happened; an error has them, too."""
+    from gpuyard.cli.report import told_as_data
+
     data = resolved or {"workloads": [], "refused": [], "placements": []}
-    said = {"notes": list(notes), "consequences": [asdict(each) for each in consequences]}
+    said = {"notes": list(notes), "consequences": told_as_data(found)}
     return {"ok": True, "error": None, "problems": [], **data, "commit": commit, "branch": branch, "base": base, **said}
 
 
@@ -136,22 +141,32 @@ def _check(directory: Path, base: str | None, as_json: bool, *, alone: bool) -> 
             "--check only looks at the files in DIR and takes no other option than --base and --output"
         )
     from gpuyard import pipeline
-    from gpuyard.cli.report import as_data
+    from gpuyard.cli.report import as_data, told
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.stale import check_current
+    from gpuyard.errors import GpuyardError
 
+    on_error(_result(""))
     project = pipeline.load(directory)
+    branch = project.stack.repository.branch
+    on_error(_result(branch))
     before = pipeline.running_at(directory, base) if base else None
     progress("rendering")
     compiled = pipeline.compile(project)
     plan = pipeline.plan(compiled, Directory(directory), base=before)
-    check_current(plan)
+    result = _result(branch, resolved=as_data(compiled.resolved), notes=_notes(plan), found=plan.consequences)
+    on_error(result)
+    try:
+        check_current(plan)
+    except GpuyardError:
+        if not as_json:
+            emit_notes(told(plan.consequences))
+        raise
     if as_json:
-        branch = project.stack.repository.branch
-        emit_json(_result(branch, resolved=as_data(compiled.resolved), notes=plan.notes))
+        emit_json(result)
     else:
         click.echo("up to date")
-        emit_notes(plan.notes)
+        emit_notes(_notes(plan))
 
 
 def _summary(commit: "Commit", unpushed: str | None) -> str:
