@@ -13,9 +13,10 @@ from pathlib import Path
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
+from gpuyard.commit.directory import Directory
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_lock, write_lock
-from gpuyard.commit.message import DIGEST, message, subject
+from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.commit.refused import refused
 from gpuyard.doors import git
@@ -31,7 +32,7 @@ from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import Tree
 
 __all__ = ["Compiled", "Plan", "compile", "execute", "is_current", "load", "placements_of", "plan", "remembered"]
-__all__ += ["running", "running_at"]
+__all__ += ["running", "running_at", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,14 @@ def running_at(directory: Path, revision: str) -> Running:
         return running(base)
 
 
-def plan(compiled: Compiled, place: Place, *, base: Running | None = None, overwrite: bool = False) -> Plan:
+def plan(
+    compiled: Compiled,
+    place: Place,
+    *,
+    base: Running | None = None,
+    overwrite: bool = False,
+    words: Words = NO_WORDS,
+) -> Plan:
     """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited.
 
     What it means in the clusters is said against `base`, or else against what the place's own lock says.
@@ -106,7 +114,7 @@ def plan(compiled: Compiled, place: Place, *, base: Running | None = None, overw
         consequences=found,
         problems=problems,
         notes=compiled.resolved.notes,
-        message=message(title, found, compiled.digest),
+        message=message(title, found, compiled.digest, words),
     )
 
 
@@ -119,6 +127,13 @@ def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Co
         raise InputError(what.problems)
     edits = {**what.written, **dict.fromkeys(what.deleted)}
     return git.commit(snapshot, edits, message=what.message, push=push, mark=DIGEST)
+
+
+def write(what: Plan, place: Directory) -> None:
+    """The same to a directory, without a commit."""
+    if what.problems:
+        raise InputError(what.problems)
+    place.write(what.written, what.deleted)
 
 
 def placements_of(resolved: Resolved, tree: Tree) -> Placements:

@@ -6,9 +6,8 @@ from typing import Any
 from gpuyard.cli.output import table
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.review.placed import Consequence
-from gpuyard.tree import Tree
 
-__all__ = ["as_data", "as_lines", "folders", "told", "told_as_data"]
+__all__ = ["as_data", "as_lines", "told", "told_as_data"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -25,15 +24,6 @@ def as_lines(resolved: Resolved) -> list[str]:
     ]
     refused = [f"{refusal.blueprint} on {refusal.shape}: {refusal.reason}" for refusal in resolved.refusals]
     return [*table(rows), *refused]
-
-
-def folders(tree: Tree) -> list[str]:
-    """The tree by its top folders, with the number of files in each; it has too many to name them all."""
-    counts: dict[str, int] = {}
-    for path in tree:
-        top = f"{path.parts[0]}/" if len(path.parts) > 1 else str(path)
-        counts[top] = counts.get(top, 0) + 1
-    return table([(name, f"{count} files" if name.endswith("/") else "") for name, count in sorted(counts.items())])
 
 
 def as_data(resolved: Resolved) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 The commit is built by one `git fast-import` in a git directory of our own; the user's index, work tree, hooks
 and filters take no part in it. It lands by one compare-and-swap: `update-ref` on disk, `push` with a lease
-behind a URL. If another writer was faster and touched none of our files, it is built again on theirs. Commits
-are not signed: a passphrase prompt has no place here.
+behind a URL. If another writer was faster and touched none of our files, it is built again on theirs.
 """
 
 import logging
@@ -25,6 +24,7 @@ from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config, run
 from gpuyard.doors.git.remote import is_url, parse_url
 from gpuyard.doors.git.revisions import base_of
+from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, Problem
 
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "create_repository", "read_base", "read_tree"]
@@ -249,6 +249,8 @@ def _land(
             config = read_config(target.config_directory(store), r"^user\.(name|email)$")
             header = fastimport.header(config, message=message, author=author)
             new = fastimport.build(store, latest.commit, edits, header)
+            if signing := signing_of(target.config_directory(store)):
+                new = sign(store, new, signing, target.root)
             if target.land(store, _ref(snapshot.branch), new=new, old=latest.commit, holding=holding):
                 return _commit(new, snapshot.branch, edits)
         time.sleep(_random.uniform(0, min(1.0, 0.05 * 2**attempt)))
