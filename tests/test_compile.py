@@ -232,7 +232,9 @@ def test_a_generated_file_that_was_edited_stops_compile(repository: Path) -> Non
     save(repository)
     result = run("compile", repository)
     assert result.exit_code == 76
-    assert "base/chat/service.yaml: was edited by hand; move the change into its blueprint" in result.output
+    assert "base/chat/service.yaml: was edited by hand; move the change into the blueprint chat (what has no key" in (
+        result.output
+    )
     assert run("compile", repository, "--overwrite").exit_code == 0
     assert "# mine" not in service.read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ import re
 from pathlib import PurePosixPath
 
 __all__ = ["HEADER", "SERVERS", "WEIGHTS", "Tree", "base", "chart", "cluster", "is_generated", "overlay", "platform"]
+__all__ += ["blueprint_of"]
 
 Tree = dict[PurePosixPath, str]
 
@@ -48,6 +49,12 @@ def platform(layer: str) -> PurePosixPath:
 def cluster(name: str) -> PurePosixPath:
     """Folder of a cluster's entry point."""
     return PurePosixPath("clusters", name)
+
+
+def blueprint_of(path: PurePosixPath) -> str | None:
+    """The blueprint in whose folder a file lies; None: it is of several, or of none."""
+    part = {"base": 1, "overlays": 2}.get(path.parts[0], 0)
+    return path.parts[part] if part and len(path.parts) > part + 1 else None
 
 
 def is_generated(path: str) -> bool:

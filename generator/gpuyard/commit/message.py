@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gpuyard.review.placed import Consequence, Placements
+from gpuyard.tree import blueprint_of
 
 __all__ = ["DIGEST", "NO_WORDS", "Words", "message", "subject"]
 
@@ -12,8 +13,6 @@ DIGEST = "Input-Digest"
 """The trailer by which a generated commit is known: it can be made again from its parent."""
 _NAMED = 5
 """Blueprints that a subject names."""
-_OF_BLUEPRINTS = {"base": 1, "overlays": 2}
-"""Which part of a path is a blueprint's name, by the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,12 @@ def message(subject: str, found: Sequence[Consequence], digest: str, words: Word
 
 def subject(paths: Iterable[PurePosixPath], before: Placements, after: Placements, blueprints: Collection[str]) -> str:
     """Names the blueprints whose files or places change; `blueprints` are those that there are now."""
-    changed = {path.parts[part] for path in paths if (part := _part(path))}
+    changed = {name for path in paths if (name := blueprint_of(path))}
     changed |= {name for name in _names(before) | _names(after) if _places(before, name) != _places(after, name)}
     compiled, removed = sorted(changed & set(blueprints)), sorted(changed - set(blueprints))
     if not compiled:
         return f"Remove {_listed(removed)}" if removed else "Compile the platform"
     return f"Compile {_listed(compiled)}{f', remove {_listed(removed)}' if removed else ''}"
-
-
-def _part(path: PurePosixPath) -> int:
-    """Of a file that lies in a blueprint's folder; else 0."""
-    part = _OF_BLUEPRINTS.get(path.parts[0], 0)
-    return part if len(path.parts) > part + 1 else 0
 
 
 def _names(placements: Placements) -> set[str]:

@@ -12,6 +12,9 @@ from gpuyard.resolve.workload import Workload
 
 __all__ = ["notes"]
 
+_NAMED = 12
+"""Blueprints that a note names."""
+
 
 def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterator[str]:
     """One line each: of the stack, then of each blueprint, on each of its shapes, too."""
@@ -23,12 +26,25 @@ def notes(project: Project, site: Site, workloads: Sequence[Workload]) -> Iterat
     yield from _of_nodes(project, site.available)
     if any(workload.reach and workload.reach.outside for workload in workloads):
         yield from exposure.stack_notes(stack)
+    yield from _closed(workloads)
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
     for blueprint in project.blueprints:
         yield from KINDS[blueprint.kind].notes(blueprint, site)
         yield from found.get(blueprint.name, ())
+
+
+def _closed(workloads: Sequence[Workload]) -> Iterator[str]:
+    """Whom nobody may call: one line, however many there are."""
+    files = {workload.name: workload.file for workload in workloads if workload.reach and workload.reach.closed}
+    if not files:
+        return
+    names = list(files)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    who = f"{', '.join(names[:_NAMED])}{more} {'accept' if names[1:] else 'accepts'} no requests yet"
+    where = BLUEPRINTS if names[1:] else files[names[0]]
+    yield f"{where}: {who}: set clientNamespaces (pods in the cluster) or expose.host (clients outside)"
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:
