@@ -1,12 +1,13 @@
 """What resolve decided, as lines for people and as data for machines."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from gpuyard.cli.output import table
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.tree import Tree
+from gpuyard.review.placed import Consequence
 
-__all__ = ["as_data", "as_lines", "folders"]
+__all__ = ["as_data", "as_lines", "told", "told_as_data"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -28,15 +29,6 @@ def _row(workload: Workload, where: str = "") -> tuple[str, ...]:
     )
 
 
-def folders(tree: Tree) -> list[str]:
-    """The tree by its top folders, with the number of files in each; it has too many to name them all."""
-    counts: dict[str, int] = {}
-    for path in tree:
-        top = f"{path.parts[0]}/" if len(path.parts) > 1 else str(path)
-        counts[top] = counts.get(top, 0) + 1
-    return table([(name, f"{count} files" if name.endswith("/") else "") for name, count in sorted(counts.items())])
-
-
 def as_data(resolved: Resolved) -> dict[str, Any]:
     """The same for a machine."""
     return {
@@ -55,6 +47,19 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
             for placement in resolved.placements
         ],
     }
+
+
+def told(found: Iterable[Consequence]) -> list[str]:
+    """What a change does in the clusters; certain failures are errors, and told as such."""
+    return [each.message for each in found if not each.certain_failure]
+
+
+def told_as_data(found: Iterable[Consequence]) -> list[dict[str, Any]]:
+    """All of it for a machine."""
+    return [
+        {"cluster": each.cluster, "blueprint": each.blueprint, "effect": each.effect.value, "message": each.message}
+        for each in found
+    ]
 
 
 def _workload(workload: Workload) -> dict[str, Any]:
