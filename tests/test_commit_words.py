@@ -170,15 +170,15 @@ def test_what_was_edited_or_is_not_ours_stays(repository: Path) -> None:
 
 
 def folder_is_a_file(root: Path) -> str:
-    (root / "base").rename(root / "elsewhere")
-    (root / "base").write_text("mine", encoding="utf-8")
-    return "base: is a file, and a directory goes there; move it"
+    (root / "overlays").rename(root / "elsewhere")
+    (root / "overlays").write_text("mine", encoding="utf-8")
+    return "overlays: is a file, and a directory goes there; move it"
 
 
 def folder_is_a_link(root: Path) -> str:
-    (root / "base").rename(root / "elsewhere")
-    (root / "base").symlink_to("elsewhere")
-    return "base: is a symbolic link, and a directory goes there; move it"
+    (root / "overlays").rename(root / "elsewhere")
+    (root / "overlays").symlink_to("elsewhere")
+    return "overlays: is a symbolic link, and a directory goes there; move it"
 
 
 def file_is_a_folder(root: Path) -> str:
@@ -268,16 +268,16 @@ def test_few_files_are_named_and_many_counted(repository: Path) -> None:
     save(repository)
     lines = run("compile", repository).stdout.splitlines()
     assert lines[: lines.index("")] == [
-        "README.md",
+        "base/chat/README.md",
         "base/chat/scaledobject.yaml",
-        "charts/inference/values.yaml",
-        "clusters/phx/inference.yaml",
+        *(f"charts/inference/servers/vllm/{shape}/chat.yaml" for shape in ("a10", "a100", "h100")),
+        "clusters/phx/inference-chat.yaml",
     ]
     git(repository, "rm", "-q", "blueprints/docs.yaml")
     lower_context(repository)
     save(repository)
     lines = run("compile", repository).stdout.splitlines()
-    assert [line.split() for line in lines[: lines.index("")]][:2] == [["README.md"], ["base/", "15", "deleted"]]
+    assert [line.split() for line in lines[: lines.index("")]][:1] == [["base/", "15", "deleted"]]
     assert any(line.startswith("overlays/") and " files, " in line and line.endswith(" deleted") for line in lines)
 
 
@@ -286,7 +286,7 @@ def test_a_check_names_all_that_is_stale_for_a_machine(repository: Path) -> None
     result = run("compile", repository, "--check", "-o", "json")
     stale = json.loads(result.stdout)["stale"]
     assert (result.exit_code, stale, len(stale) > 20) == (79, sorted(stale, key=lambda path: PurePosixPath(path)), True)
-    assert {"README.md", "base/docs/service.yaml", ".gpuyard.lock"} <= set(stale)
+    assert {"base/docs/service.yaml", "base/docs/.gpuyard.lock"} <= set(stale)
     git(repository, "reset", "-q", "--hard")
     assert json.loads(run("compile", repository, "--check", "-o", "json").stdout)["stale"] == []
 

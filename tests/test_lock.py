@@ -318,7 +318,7 @@ def test_a_folder_that_no_blueprint_is_called_has_no_lock_of_ours(repository: Pa
     foreign.parent.mkdir()
     foreign.write_text("junk", encoding="utf-8")
     save(repository, "theirs")
-    assert run("compile", repository).output.startswith("up to date")
+    assert run("compile", "--check", repository).output.startswith("up to date")
 
 
 def for_one(repository: Path, number: int) -> None:

@@ -13,9 +13,9 @@ from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
 if TYPE_CHECKING:
     from gpuyard.cli.outcome import Outcome
     from gpuyard.commit.message import Words
+    from gpuyard.commit.plan import Place
     from gpuyard.doors.git import Snapshot
     from gpuyard.project.load import Project
-    from gpuyard.review.placed import Running
 
 __all__ = ["command"]
 
@@ -129,12 +129,11 @@ def _commit(
     with git.read_tree(place, found.branch, project.stack.folder) as snapshot:
         check_alone(snapshot.folder, snapshot.files)
         check_parent(snapshot, project.sources, directory, named=named)
-        running = pipeline.running(snapshot)
         current = pipeline.is_current(project, snapshot, cache)
         plan = pipeline.Plan()
         if not current:
             progress("rendering")
-            compiled = pipeline.compile(project, running, cache)
+            compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
             plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, words=words, cache=cache)
             found = replace(found, resolved=compiled.resolved, plan=plan)
             on_error(found.data())
@@ -142,7 +141,7 @@ def _commit(
         commit = pipeline.execute(plan, snapshot, push=push)
     pushed = push or snapshot.target.root is None
     found = replace(found, commit=commit, base=None if commit else snapshot.commit, pushed=pushed)
-    _say(_with_workloads(found, project, running, as_json) if current else found, as_json, snapshot, place)
+    _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
 
 
 def _write(directory: Path, overwrite: bool, as_json: bool) -> None:
@@ -158,12 +157,11 @@ def _write(directory: Path, overwrite: bool, as_json: bool) -> None:
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
-    running = pipeline.running(place)
     if not project.problems and pipeline.is_current(project, place, cache):
-        _say(_with_workloads(found, project, running, as_json), as_json, None, str(directory))
+        _say(_unchanged(found, project, place, as_json), as_json, None, str(directory))
         return
     progress("rendering")
-    compiled = pipeline.compile(project, running, cache)
+    compiled = pipeline.compile(project, pipeline.running(place), cache)
     plan = pipeline.plan(compiled, place, overwrite=overwrite, cache=cache)
     found = replace(found, resolved=compiled.resolved, plan=plan)
     on_error(found.data())
@@ -209,11 +207,16 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
         emit_notes(found.notes)
 
 
-def _with_workloads(found: "Outcome", project: "Project", running: "Running", as_json: bool) -> "Outcome":
+def _unchanged(found: "Outcome", project: "Project", place: "Place", as_json: bool) -> "Outcome":
     """For a machine, where nothing had to be resolved to know that nothing changes."""
+    from gpuyard import pipeline
     from gpuyard.resolve import resolve
 
-    return replace(found, resolved=resolve(project, running)) if as_json else found
+    if not as_json:
+        return found
+    resolved = resolve(project, pipeline.running(place))
+    notes = (*resolved.notes, *pipeline.beside(resolved, place))
+    return replace(found, resolved=resolved, plan=pipeline.Plan(notes=notes))
 
 
 def _say(found: "Outcome", as_json: bool, snapshot: "Snapshot | None", where: str) -> None:
@@ -221,4 +224,5 @@ def _say(found: "Outcome", as_json: bool, snapshot: "Snapshot | None", where: st
         emit_json(found.data())
         return
     click.echo("\n".join(found.lines(snapshot, where)))
-    emit_notes(found.notes)
+    if found.changes:
+        emit_notes(found.notes)
