@@ -122,6 +122,13 @@ def test_each_cluster_that_refuses_is_named(repository: Path) -> None:
     assert [line.partition(": ")[2][:12] for line in result.stderr.splitlines()] == ["chat in iad:", "chat in phx:"]
 
 
+@pytest.mark.parametrize("command", [("check",), ("compile", "--check")])
+def test_a_refusal_hides_nothing_else(command: tuple[str, ...], repository: Path) -> None:
+    edit(repository, merged(SMALLER, CONTEXT))
+    result = run(*command, repository)
+    assert (result.exit_code, f"note: {AWAY}\n" in result.stderr) == (65, True), result.output
+
+
 def test_the_ways_out_of_a_refusal(repository: Path) -> None:
     """As the message says: back, or a claim of one's own, and then a new one of ours."""
     smaller(repository)

@@ -37,6 +37,8 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
     notes = [*resolved.notes, *beside, *told(found)]
     if problems:
         on_error(_result(as_data(resolved), notes, found))
+        if not as_json:
+            emit_notes(told(found))
         raise InputError(problems)
     if as_json:
         emit_json(_result(as_data(resolved), notes, found))
