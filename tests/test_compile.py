@@ -254,7 +254,9 @@ def test_a_generated_file_that_was_edited_stops_compile(repository: Path) -> Non
     save(repository)
     result = run("compile", repository)
     assert result.exit_code == 76
-    assert "base/chat/service.yaml: was edited by hand; move the change into its blueprint" in result.output
+    assert "base/chat/service.yaml: was edited by hand; move the change into the blueprint chat (what has no key" in (
+        result.output
+    )
     assert run("compile", repository, "--overwrite").exit_code == 0
     assert "# mine" not in service.read_text(encoding="utf-8")
 
@@ -526,6 +528,8 @@ def test_what_leaves_a_cluster_is_said(repository: Path) -> None:
         "note: iad leaves the stack: nothing is deleted there, and what runs keeps running until you remove it",
         "note: chat is deleted from phx; the volume claim chat-cache is kept and still billed; to delete it: "
         "`kubectl delete pvc chat-cache -n inference`",
+        "note: docs is away in phx for up to 28 minutes: the old server stops before the new one starts; "
+        "scaling.min of 2 or rollout.spareGpus would keep one",
     ]
 
 
@@ -536,7 +540,7 @@ def test_the_last_model_can_be_taken_away(repository: Path) -> None:
     result = run("compile", repository)
     assert result.exit_code == 0, result.output
     assert "note: docs is deleted from phx; the volume claim docs-cache is kept" in result.stderr
-    assert git(repository, "log", "-1", "--format=%s") == "Compile the platform"
+    assert git(repository, "log", "-1", "--format=%s") == "Remove assistant, chat, docs"
     assert sorted(path.name for path in (repository / "clusters" / "phx").iterdir()) == ["platform.yaml", "sync.yaml"]
     assert not (repository / "base").exists()
     assert run("compile", repository).output.startswith("up to date")
@@ -625,7 +629,12 @@ def test_the_workflow_runs_what_its_comment_says(repository: Path, tmp_path: Pat
     text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
     (job,) = yaml.safe_load(text)["jobs"].values()
     install, *commands = [step for step in job["steps"] if "run" in step]
-    assert [step["run"] for step in commands] == ["gpuyard check", "gpuyard compile --check"]
+    checks = ['gpuyard check --base "origin/$BASE"', 'gpuyard compile --check --base "origin/$BASE"']
+    assert [step["run"] for step in commands] == checks
+    assert not any("${{" in step["run"] for step in job["steps"] if "run" in step)  # a branch's name is no script
+    assert job["env"] == {"BASE": "${{ github.base_ref }}"}
+    (checkout,) = (step for step in job["steps"] if "checkout" in step.get("uses", ""))
+    assert checkout["with"]["fetch-depth"] == 0
     assert install["env"] == {"INDEX": "${{ vars.GPUYARD_INDEX }}", "PACKAGE": "${{ vars.GPUYARD_PACKAGE }}"}
     (tmp_path / "pip").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
     (tmp_path / "pip").chmod(0o755)
@@ -638,6 +647,23 @@ def test_the_workflow_runs_what_its_comment_says(repository: Path, tmp_path: Pat
     assert asked("", "") == ["install", f"gpuyard=={__version__}"]
     assert asked("https://x/simple", "") == ["install", "--index-url", "https://x/simple", f"gpuyard=={__version__}"]
     assert asked("", "gpuyard @ git+https://x@v1") == ["install", "gpuyard @ git+https://x@v1"]
+
+
+def test_the_workflow_passes_where_a_pull_request_is_checked_out(repository: Path, tmp_path: Path) -> None:
+    """Its merge with the base, on no branch, in a clone."""
+    run("compile", repository)
+    git(repository, "switch", "-qc", "branch")
+    lower_context(repository)
+    save(repository)
+    run("compile", repository, "--branch", "branch")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "-b", "main", str(repository), str(clone)], check=True)
+    git(clone, "checkout", "-q", "--detach")
+    who = ("-c", "user.name=t", "-c", "user.email=t@t")
+    git(clone, *who, "merge", "-q", "--no-ff", "-m", "merge", "origin/branch")
+    for command in (("check",), ("compile", "--check")):
+        result = run(*command, clone, "--base", "origin/main")
+        assert (result.exit_code, "note: chat is away in phx for up to" in result.stderr) == (0, True), result.output
 
 
 def test_not_a_repository(project: Path) -> None:

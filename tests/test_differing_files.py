@@ -193,8 +193,8 @@ def test_what_a_cluster_has_is_remembered_and_the_same() -> None:
 
 
 def test_the_lock_has_the_cluster_s_claim() -> None:
-    found, _ = compiled(INSIDE, stack({"storage": {"fss": "fast"}}))
-    claims = {cluster: placed["chat"].claim for cluster, placed in placements_of(found).items()}
+    found, tree = compiled(INSIDE, stack({"storage": {"fss": "fast"}}))
+    claims = {cluster: placed["chat"].claim for cluster, placed in placements_of(found, tree).items()}
     assert {cluster: claim and claim.storage_class for cluster, claim in claims.items()} == {
         "phx": "oci-fss",
         "fra": "fast",

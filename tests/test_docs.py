@@ -1,6 +1,11 @@
 """Help, README and schema say what the code does."""
 
+import inspect
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +13,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from gpuyard import errors
+from gpuyard.cli import main as cli_main
 from gpuyard.cli.main import cli
+from gpuyard.errors import GpuyardError
 from gpuyard.project.formats import schema
+from gpuyard.review.placed import Effect
 from tests.conftest import ROOT
 from tools import key_docs
 
@@ -109,3 +118,43 @@ def test_shapes_command_says_what_a_pod_needs_there_and_what_several_nodes_share
 def test_the_page_of_all_keys_is_that_of_the_schemas() -> None:
     """Each has an example, which test_blueprint_fields compiles."""
     assert key_docs.PAGE.read_text(encoding="utf-8") == key_docs.page(), "run python -m tools.key_docs"
+
+
+def test_every_effect_of_a_change_has_its_line() -> None:
+    page = (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(rows[1:]) == sorted(effect.value for effect in Effect)
+
+
+COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def test_every_exit_code_has_its_line() -> None:
+    table = COMMANDS_PAGE.partition("## Exit codes")[2].partition("## ")[0]
+    rows = {int(found) for found in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
+    classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, GpuyardError)]
+    own = {int(found) for found in re.findall(r"^_[A-Z_]+ = (\d+)$", inspect.getsource(cli_main), re.MULTILINE)}
+    assert rows == {0, 2, *(each.exit_code for each in classes), *own}
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("check", []), ("compile", ["--check"])])
+def test_every_key_for_machines_has_its_line(name: str, arguments: list[str]) -> None:
+    table = COMMANDS_PAGE.partition("## Output for machines")[2].partition("## ")[0]
+    described = {
+        key
+        for line in table.splitlines()
+        if line.startswith("| `") and f"`{name}`" in line.split("|")[2].replace("compile --check", "compile")
+        for key in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    result = CliRunner().invoke(cli, [name, "nowhere", *arguments, "-o", "json"])
+    assert set(json.loads(result.stdout)) == described
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_as_the_page_says(shell: str) -> None:
+    assert f"{shell}_source" in COMMANDS_PAGE
+    code = "import sys; sys.argv = ['gpuyard']; from gpuyard.cli.main import main; main()"
+    command = [sys.executable, "-c", code]
+    variables = {**os.environ, "_GPUYARD_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert "_GPUYARD_COMPLETE" in done.stdout

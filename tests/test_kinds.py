@@ -82,6 +82,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             gpu_resource="nvidia.com/gpu",
             max_replicas=1,
             surge=0,
+            away=0,
             sync_timeout=600,
             image=site.image("docker.io/acme/toy", "1"),
             first=None,

@@ -87,7 +87,7 @@ def refusal(text: str, path: PurePosixPath = LOCK) -> str:
 
 
 def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
-    lock = lock_of(demo_tree, Running("demo", "inference", placements_of(demo)))
+    lock = lock_of(demo_tree, Running("demo", "inference", placements_of(demo, demo_tree)))
     written = write_locks(lock)
     assert read_locks(written) == replace(lock, paths=frozenset(written))
     assert written.keys() == {LOCK, *(lock_path(name) for name in ("assistant", "chat", "docs"))}
@@ -103,7 +103,7 @@ def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
 
 def test_each_file_has_a_line_in_the_lock_of_its_owner(demo: Resolved, demo_tree: Tree) -> None:
     """So that Git can merge it, and a reader can read its diff."""
-    running = Running("demo", "inference", placements_of(demo))
+    running = Running("demo", "inference", placements_of(demo, demo_tree))
     locks = write_locks(lock_of(demo_tree, running))
     for path, text in demo_tree.items():
         name = owner(path)
@@ -118,7 +118,7 @@ def test_each_file_has_a_line_in_the_lock_of_its_owner(demo: Resolved, demo_tree
 
 def test_no_lock_holds_a_digest_over_all(demo: Resolved, demo_tree: Tree) -> None:
     """It would be a conflict of every two branches."""
-    running = Running("demo", "inference", placements_of(demo))
+    running = Running("demo", "inference", placements_of(demo, demo_tree))
     before = write_locks(lock_of(demo_tree, running))
     service = PurePosixPath("base/chat/service.yaml")
     after = write_locks(lock_of({**demo_tree, service: "changed"}, running))
@@ -318,7 +318,7 @@ def test_a_folder_that_no_blueprint_is_called_has_no_lock_of_ours(repository: Pa
     foreign.parent.mkdir()
     foreign.write_text("junk", encoding="utf-8")
     save(repository, "theirs")
-    assert run("compile", repository).output.startswith("up to date")
+    assert run("compile", "--check", repository).output.startswith("up to date")
 
 
 def for_one(repository: Path, number: int) -> None:

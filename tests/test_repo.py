@@ -163,12 +163,6 @@ def test_an_empty_repository_has_no_commit(bare: Path) -> None:
         ("[user]\n\tname = A<>\n\temail = a@b\n", {}, None, "A <a@b> A <a@b>"),
         ("[user]\n\tname = A\n\temail = a@b\n", {"GIT_AUTHOR_NAME": "B"}, None, "B <a@b> A <a@b>"),
         ("[user]\n\tname = A\n\temail = a@b\n", {"GIT_AUTHOR_NAME": "B"}, "C D <c@d>", "C D <c@d> A <a@b>"),
-        (
-            "[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n[user]\n\tname = A\n\temail = a@b\n",
-            {},
-            None,
-            "A <a@b> A <a@b>",
-        ),
     ],
 )
 def test_identity(
@@ -184,6 +178,34 @@ def test_identity(
         monkeypatch.setenv(name, text)
     assert put(bare, FIRST, **({"author": author} if author else {}))
     assert git(bare, "log", "--format=%an <%ae> %cn <%ce>") == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "missing"),
+    [
+        ("", {}, "user.name and user.email"),
+        ("[user]\n\tname = A\n", {}, "user.email"),
+        ("[user]\n\tname = A\n\temail = a@b\n", {}, ""),
+        ("", {"NAME": "A", "EMAIL": "a@b"}, ""),
+    ],
+)
+def test_a_commit_by_nobody_is_said(
+    config: str,
+    env: dict[str, str],
+    missing: str,
+    bare: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (Path(os.environ["HOME"]) / ".gitconfig").write_text(config)
+    for role in ("AUTHOR", "COMMITTER"):
+        for name, text in env.items():
+            monkeypatch.setenv(f"GIT_{role}_{name}", text)
+    assert put(bare, FIRST)
+    start = [
+        f"{missing} of git are not set, so the commit is by " if " " in missing else f"{missing} of git is not set"
+    ]
+    assert [line[: len(start[0])] for line in caplog.messages] == (start if missing else [])
 
 
 def test_the_repository_has_its_own_user(tree: Path) -> None:

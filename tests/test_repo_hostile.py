@@ -1,5 +1,6 @@
 """Repositories and addresses made to run something, or to be written through: nothing may come of them."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -133,7 +134,11 @@ def fsmonitor(tree: Path, trap: Trap) -> None:
 
 
 def programs(tree: Path, trap: Trap) -> None:
-    """Every setting of a repository that names a program."""
+    """Every setting of a repository that names a program; its commits are signed, with the user's key."""
+    home = Path(os.environ["HOME"])
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / "key")], check=True)
+    for name, value in {"gpg.format": "ssh", "user.signingkey": str(home / "key.pub")}.items():
+        git(home, "config", "--global", name, value)
     for place in (tree, tree.parent / "origin.git"):
         for name in PROGRAMS:
             git(place, "config", name, str(trap.program))

@@ -491,6 +491,19 @@ def test_a_model_that_nobody_may_call() -> None:
     assert notes({"clientNamespaces": [], **EXPOSED}, {"gateway": {**GATEWAY["gateway"], "listener": "https"}}) == []
 
 
+def test_models_that_nobody_may_call_share_a_line() -> None:
+    files = sources({"clientNamespaces": []})
+    chat = files["blueprints/chat.yaml"].decode()
+    for number in range(12):
+        files[f"blueprints/m{number:02}.yaml"] = chat.replace("name: chat", f"name: m{number:02}", 1).encode()
+    stack = files["stack.yaml"].decode() + "  policy: {maxGpus: 400}\n"
+    found = resolve(parse({**files, "stack.yaml": stack.encode()})).notes
+    assert [note for note in found if "no requests" in note] == [
+        "blueprints: chat, m00, m01, m02, m03, m04, m05, m06, m07, m08, m09, m10 and 1 more accept no requests yet: "
+        "set clientNamespaces (pods in the cluster) or expose.host (clients outside)"
+    ]
+
+
 def test_spare_gpus_that_are_too_few() -> None:
     assert notes({"shapes": {"a10": {}}, "rollout": {"spareGpus": 1}}) == [
         "blueprints/chat.yaml: 1 spare GPUs are too few for a replica on a10 (2 GPUs), "

@@ -8,7 +8,7 @@ import pytest
 
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError, Problem
-from gpuyard.pipeline import compile, placements_of
+from gpuyard.pipeline import compile
 from gpuyard.project.load import Project, parse
 from gpuyard.resolve import resolve
 from gpuyard.review.placed import Placed, Running
@@ -143,7 +143,7 @@ def test_what_is_wrong_anyway_is_said_once() -> None:
 
 def test_compiling_what_was_compiled_changes_nothing() -> None:
     first = compile(project({}, [PHX, IAD], docs={}), ran(chat="h100"))
-    again = compile(first.project, Running(placements=placements_of(first.resolved)))
+    again = compile(first.project, Running(placements=first.placements))
     assert (again.tree, again.placements) == (first.tree, first.placements)
 
 

@@ -88,7 +88,10 @@ def test_init_writes_one_folder_and_the_workflow(host: Path) -> None:
     made = yaml.safe_load((host / "gpu/stack.yaml").read_text())
     assert made["spec"]["repository"] == {"url": "https://git.example.com/fleet", "branch": "main", "path": "gpu"}
     steps = yaml.safe_load((host / WORKFLOW).read_text())["jobs"]["check"]["steps"]
-    assert [step["run"] for step in steps[-2:]] == ["gpuyard check gpu", "gpuyard compile --check gpu"]
+    assert [step["run"] for step in steps[-2:]] == [
+        'gpuyard check --base "origin/$BASE" gpu',
+        'gpuyard compile --check --base "origin/$BASE" gpu',
+    ]
 
 
 def test_init_leaves_a_workflow_of_that_name_alone(host: Path) -> None:

@@ -10,34 +10,34 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
+from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
 from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_locks, write_locks
+from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
+from gpuyard.commit.refused import refused
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
+from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project, load
+from gpuyard.project.located import located
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
-from gpuyard.resolve import NOTHING_RUNS, Resolved, Workload, resolve
-from gpuyard.review.claims import refusals
-from gpuyard.review.departures import departures
-from gpuyard.review.placed import Claim, Placed, Placements, Running
+from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
+from gpuyard.review.consequences import consequences
+from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
+from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import Tree, base, cluster, owner
 
-__all__ = ["Compiled", "Plan", "beside", "compile", "execute", "is_current", "load"]
-__all__ += ["placements_of", "plan", "remembered", "running"]
-
-_DIGEST = "Input-Digest"
-"""The trailer by which a generated commit is known: it can be made again from its parent."""
-_NAMED = 5
-"""Blueprints that a commit's subject names."""
+__all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
+__all__ += ["placements_of", "plan", "remembered", "running", "running_at", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +76,55 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(with_refusals(project, running), running)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
-    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved))
+    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
 
 
-def plan(compiled: Compiled, place: Place, *, overwrite: bool = False, cache: Cache = NOTHING) -> Plan:
-    """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited."""
+def running_at(project: Project, directory: Path, revision: str) -> Running:
+    """The same of the commit where a repository's HEAD left a revision."""
+    found = located(directory)
+    with git.read_base(found.top if found else directory, revision, project.stack.folder) as there:
+        return running(there)
+
+
+def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
+    """What it does in the clusters, and what of it they would refuse."""
+    found = consequences(before, Running(placements=compiled.placements))
+    return found, tuple(refused(compiled.project, found))
+
+
+def plan(
+    compiled: Compiled,
+    place: Place,
+    *,
+    base: Running | None = None,
+    overwrite: bool = False,
+    words: Words = NO_WORDS,
+    cache: Cache = NOTHING,
+) -> Plan:
+    """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited.
+
+    What it means in the clusters is said against `base`, or else against what the place's own locks say.
+    """
     check_entries(compiled.project, compiled.tree, place)
     before = _lock(place)
-    stack = compiled.resolved.stack
+    clusters, stack = base or before.running, compiled.resolved.stack
     after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
     tree = {**compiled.tree, **write_locks(after)}
     ids = {path: place.blob_id(text.encode()) for path, text in tree.items()}
     written, deleted = changes(tree, ids, before, place, overwrite=overwrite)
     cache.write({_question(compiled.project): listing_digest(ids.items()).encode()})
+    found, problems = compare(compiled, clusters)
+    names = [blueprint.name for blueprint in compiled.project.blueprints]
+    title = subject((*written, *deleted), before.placements, after.placements, names)
     return Plan(
         written=written,
         deleted=deleted,
-        before=before.placements,
+        before=clusters.placements,
         after=after.placements,
-        consequences=(
-            *departures(before.placements, after.placements),
-            *refusals(before.placements, after.placements),
-        ),
+        consequences=found,
+        problems=problems,
         notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
-        message=_message(compiled),
+        message=message(title, found, compiled.digest, words),
     )
 
 
@@ -119,24 +144,54 @@ def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ())
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:
-    """Commit it to the branch that it was planned for; None: up to date. A push that failed before is made good."""
+    """Commit it to the branch that it was planned for; None: up to date. A push that failed before is made good.
+
+    InputError where a cluster would refuse it.
+    """
+    if what.problems:
+        raise InputError(what.problems)
     edits = {**what.written, **dict.fromkeys(what.deleted)}
-    return git.commit(snapshot, edits, message=what.message, push=push, mark=_DIGEST)
+    return git.commit(snapshot, edits, message=what.message, push=push, mark=DIGEST)
 
 
-def placements_of(resolved: Resolved) -> Placements:
+def write(what: Plan, place: Directory) -> None:
+    """The same to a directory, without a commit."""
+    if what.problems:
+        raise InputError(what.problems)
+    place.write(what.written, what.deleted)
+
+
+def placements_of(resolved: Resolved, tree: Tree) -> Placements:
     """What runs where, as the lock keeps it."""
     found: dict[str, dict[str, Placed]] = {cluster.name: {} for cluster in resolved.stack.clusters}
+    known: dict[tuple[str, str], Placed] = {}
     for placement in resolved.placements:
         workload = placement.workload
-        placed = Placed(workload.shape.name, resolved.stack.namespace, _claim(workload))
+        what = (workload.name, workload.shape.name)
+        if placement.cluster in resolved.own:
+            placed = _placed(resolved.at(placement.cluster), placement, tree)
+        else:
+            placed = known[what] if what in known else _placed(resolved, placement, tree)
+            known[what] = placed
         found[placement.cluster][workload.name] = placed
     return found
 
 
-def _claim(workload: Workload) -> Claim | None:
-    """Of the volume that outlives it; no kind of workload has more than one."""
-    return next((Claim(each.kind, each.storage_class, each.size_gib) for each in workload.volumes), None)
+def _placed(resolved: Resolved, placement: Placement, tree: Tree) -> Placed:
+    """As its cluster has it."""
+    workload, stack = placement.workload, resolved.stack
+    name, shape = workload.name, workload.shape.name
+    named = (use.name for use in workload.needs.keys if use.kind == "Secret")
+    where = placement.cluster if placement.own else ""
+    return Placed(
+        shape=shape,
+        namespace=stack.namespace,
+        claim=next((Claim(each.kind, each.storage_class, each.size_gib) for each in workload.volumes), None),
+        pod=pod_digest(tree, name, shape, where),
+        weights=weights_job(tree, name, shape, where),
+        secrets=tuple(sorted({*named, *stack.images.pull_secrets})),
+        away=workload.away,
+    )
 
 
 def _question(project: Project) -> bytes:
@@ -149,14 +204,3 @@ def _lock(place: Place) -> Lock:
     inside = [path for path in map(PurePosixPath, place.below(base(""))) if path.name == LOCK.name]
     inside = [path for path in inside if len(path.parts) == len(base("x", LOCK.name).parts) and owner(path)]
     return read_locks(place.read(LOCK, *inside))
-
-
-def _message(compiled: Compiled) -> str:
-    """What a reader of the log wants: which files it follows from."""
-    blueprints = compiled.project.blueprints
-    names = ", ".join(blueprint.name for blueprint in blueprints[:_NAMED])
-    more = len(blueprints) - _NAMED
-    subject = f"Compile {names or 'the platform'}{f' and {more} more' if more > 0 else ''}"
-    return (
-        f"{subject}\n\nGenerated by gpuyard; edit stack.yaml or blueprints/ instead.\n\n{_DIGEST}: {compiled.digest}\n"
-    )

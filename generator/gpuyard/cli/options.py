@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["directory", "given", "output", "placed", "workload"]
+__all__ = ["base", "directory", "given", "output", "placed", "workload"]
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
@@ -28,6 +28,12 @@ def given(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
 
 
 directory = click.argument("directory", default=".", type=click.Path(path_type=Path), metavar="[DIR]")
+base = click.option(
+    "--base",
+    metavar="REF",
+    callback=given,
+    help="Compare with the commit where HEAD left REF, such as origin/main. Default: .gpuyard.lock in DIR.",
+)
 output = click.option(
     "--output",
     "-o",

@@ -1,13 +1,14 @@
 """What resolve decided, as lines for people and as data for machines."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from gpuyard.cli.output import table
 from gpuyard.render.required import required
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.tree import Tree
+from gpuyard.review.placed import Consequence
 
-__all__ = ["as_data", "as_lines", "folders"]
+__all__ = ["as_data", "as_lines", "told", "told_as_data"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -27,15 +28,6 @@ def _row(workload: Workload, where: str = "") -> tuple[str, ...]:
         *(fact.text for fact in workload.facts.values() if fact.text),
         *([where] if where else []),
     )
-
-
-def folders(tree: Tree) -> list[str]:
-    """The tree by its top folders, with the number of files in each; it has too many to name them all."""
-    counts: dict[str, int] = {}
-    for path in tree:
-        top = f"{path.parts[0]}/" if len(path.parts) > 1 else str(path)
-        counts[top] = counts.get(top, 0) + 1
-    return table([(name, f"{count} files" if name.endswith("/") else "") for name, count in sorted(counts.items())])
 
 
 def as_data(resolved: Resolved) -> dict[str, Any]:
@@ -74,6 +66,19 @@ def _prerequisites(resolved: Resolved, cluster: str) -> list[dict[str, Any]]:
             "command": f"kubectl --context {cluster} {each.command}",
         }
         for each in required(resolved, cluster)
+    ]
+
+
+def told(found: Iterable[Consequence]) -> list[str]:
+    """What a change does in the clusters; certain failures are errors, and told as such."""
+    return [each.message for each in found if not each.certain_failure]
+
+
+def told_as_data(found: Iterable[Consequence]) -> list[dict[str, Any]]:
+    """All of it for a machine."""
+    return [
+        {"cluster": each.cluster, "blueprint": each.blueprint, "effect": each.effect.value, "message": each.message}
+        for each in found
     ]
 
 

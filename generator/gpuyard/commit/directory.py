@@ -1,12 +1,16 @@
 """A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
 
 import os
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gpuyard.commit.lock import blob_id
-from gpuyard.errors import OutputError
+from gpuyard.commit.lock import LOCK, blob_id, is_lock
+from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
+from gpuyard.errors import OutputError, OwnershipError
 
 __all__ = ["Directory"]
 
@@ -38,6 +42,34 @@ class Directory:
         """The id that a file with these bytes has in a commit."""
         return blob_id(data)
 
+    def write(self, written: Mapping[PurePosixPath, str], deleted: Iterable[PurePosixPath]) -> None:
+        """Make it so, each file in one step and the locks last; an interrupt waits until all is there.
+
+        OwnershipError, before the first is written, for what stands in the way.
+        """
+        leaving = {str(path) for path in deleted}
+        try:
+            with PlainFiles(self.root) as files, _uninterrupted():
+                self._check(files, [*map(str, written), *leaving], leaving)
+                for name in sorted(leaving):
+                    files.remove(name)
+                for path in sorted(written, key=lambda path: (is_lock(path), path == LOCK, path)):
+                    files.replace(str(path), written[path].encode())
+        except OSError as error:
+            raise OutputError(f"{error.filename or self.root}: cannot be written: {error.strerror}") from error
+
+    def _check(self, files: PlainFiles, names: Iterable[str], leaving: Collection[str]) -> None:
+        """That nothing which is no file of ours, such as a link or a directory, is where a file goes."""
+        found = set()
+        for name in names:
+            try:
+                files.read(name)
+            except NotPlainError as error:
+                if error.path not in leaving:
+                    found.add(f"{error.path}: is {error.kind}, and a {_wanted(error.path == name)} goes there; move it")
+        if found:
+            raise OwnershipError("\n".join(sorted(found)))
+
     def _bytes(self, path: PurePosixPath) -> bytes | None:
         """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""
         file = self.root / path
@@ -49,3 +81,23 @@ class Directory:
             return file.read_bytes() if file.is_file() else None
         except OSError as error:
             raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C wait; it is always the main thread that it ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught = []
+    before = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
+
+
+def _wanted(whole: bool) -> str:
+    return "file" if whole else "directory"

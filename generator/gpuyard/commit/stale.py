@@ -1,7 +1,7 @@
 """A plan for a directory as it stands, told as what is wrong with it: what a pull request's check says."""
 
 from gpuyard.commit.plan import Plan
-from gpuyard.errors import StaleError
+from gpuyard.errors import InputError, StaleError
 
 __all__ = ["check_current"]
 
@@ -10,7 +10,9 @@ _NAMED = 20
 
 
 def check_current(plan: Plan) -> None:
-    """StaleError names the files that aren't what compile makes."""
+    """InputError where a cluster would refuse it; StaleError names the files that aren't what compile makes."""
+    if plan.problems:
+        raise InputError(plan.problems)
     if plan.empty:
         return
     lines = [

@@ -55,7 +55,7 @@ def stack_notes(stack: Stack) -> Iterator[str]:
 
 
 def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
-    """Too many who may call it, or nobody."""
+    """Too many who may call it."""
     expose = blueprint.spec.expose
     if expose.host and expose.api_key is None:
         yield f"{blueprint.file}: {expose.host} accepts requests from anyone; set expose.apiKey to require a key"
@@ -63,9 +63,4 @@ def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
         yield (
             f"{blueprint.file}: {expose.host} is served without TLS, so prompts and keys can be read in transit; "
             "set expose.tlsSecret to a certificate"
-        )
-    if expose.host is None and not blueprint.spec.client_namespaces:
-        yield (
-            f"{blueprint.file}: {blueprint.name} accepts no requests yet: set clientNamespaces (pods in the cluster) "
-            "or expose.host (clients outside)"
         )

@@ -1,6 +1,6 @@
 """What is allowed and still worth saying."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
@@ -8,10 +8,12 @@ from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure, network, nodes, releases
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
-from gpuyard.resolve.workload import Resolved
+from gpuyard.resolve.workload import Resolved, Workload
 
 __all__ = ["notes"]
 
+_NAMED = 12
+"""Blueprints that a note names."""
 
 Own = Mapping[tuple[str, str], Collection[str]]
 """What there is to say of a blueprint, by cluster and blueprint, in the clusters that differ."""
@@ -26,6 +28,7 @@ def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterato
         example = f"{BLUEPRINTS}/<name>.yaml"
         yield f"{BLUEPRINTS}: no blueprints here, so only the platform is deployed; add one as {example}"
     yield from _of_nodes(project, site.available)
+    yield from _closed(_placed(resolved))
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
@@ -57,6 +60,25 @@ def _only(name: str, resolved: Resolved, own: Own) -> Collection[str] | None:
     if not clusters or any((cluster, name) not in own for cluster in clusters):
         return None
     return {line for cluster in clusters for line in own[cluster, name]}
+
+
+def _placed(resolved: Resolved) -> list[Workload]:
+    """As clusters have them; those that none has, as they would be."""
+    placed = [each.workload for each in resolved.placements]
+    names = {workload.name for workload in placed}
+    return [*placed, *(workload for workload in resolved.workloads if workload.name not in names)]
+
+
+def _closed(workloads: Sequence[Workload]) -> Iterator[str]:
+    """Whom nobody may call: one line, however many there are."""
+    files = {workload.name: workload.file for workload in workloads if workload.reach and workload.reach.closed}
+    if not files:
+        return
+    names = list(files)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    who = f"{', '.join(names[:_NAMED])}{more} {'accept' if names[1:] else 'accepts'} no requests yet"
+    where = BLUEPRINTS if names[1:] else files[names[0]]
+    yield f"{where}: {who}: set clientNamespaces (pods in the cluster) or expose.host (clients outside)"
 
 
 def _of_nodes(project: Project, available: Available) -> Iterator[str]:

@@ -112,6 +112,8 @@ class Workload:
     max_replicas: int
     surge: int
     """Replicas that a rollout may add."""
+    away: int
+    """Seconds without a server in a rollout; 0: others serve meanwhile."""
     sync_timeout: int
     """Seconds that an engine waits for a rollout."""
     image: Image

@@ -74,6 +74,8 @@ class Consequence:
     message: str
     """Names the cluster and the blueprint."""
     effect: Effect = Effect.REMOVED
+    key: tuple[str, ...] = ()
+    """Of a certain failure, what asks for it: `blueprint` or `stack`, and the path in that file."""
 
     @property
     def certain_failure(self) -> bool:

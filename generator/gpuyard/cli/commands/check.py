@@ -1,38 +1,85 @@
-"""`gpuyard check`: are the files right, and does everything fit? Writes nothing."""
+"""`gpuyard check`: are the files right, does everything fit, and what would it do to the clusters? Writes nothing."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, emit_notes
+from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
+
+if TYPE_CHECKING:
+    from gpuyard.errors import Problem
+    from gpuyard.project.load import Project
+    from gpuyard.resolve import Resolved
+    from gpuyard.review.placed import Consequence
 
 __all__ = ["command"]
 
 
-@click.command("check", epilog="Example: gpuyard check gitops")
+@click.command("check", epilog="Example: gpuyard check gitops --base origin/main")
 @options.directory
+@options.base
 @options.output
-def command(directory: Path, as_json: bool) -> None:
+def command(directory: Path, base: str | None, as_json: bool) -> None:
     """Validate the stack and the blueprints in DIR (default: the current directory) and list what runs where.
 
-    Nothing is written.
+    Says what the change does in the clusters (minutes without a server, claims that stay and are billed) and refuses
+    what they would refuse. Nothing is written in DIR.
     """
-    from gpuyard.cli.report import as_data, as_lines
-    from gpuyard.commit.directory import Directory
-    from gpuyard.commit.place import check_place
-    from gpuyard.pipeline import beside, load, running
-    from gpuyard.render.moves import with_refusals
-    from gpuyard.resolve import resolve
+    from gpuyard.cli.report import as_data, as_lines, told
+    from gpuyard.errors import InputError
+    from gpuyard.pipeline import load
 
-    project, place = load(directory), Directory(directory)
-    found = running(place)
-    resolved = resolve(with_refusals(project, found), found)
-    check_place(project, directory)
-    notes = [*resolved.notes, *beside(resolved, place)]
+    on_error(_result())
+    resolved, found, problems, beside = _compared(load(directory), directory, base)
+    notes = [*resolved.notes, *beside, *told(found)]
+    if problems:
+        on_error(_result(as_data(resolved), notes, found))
+        if not as_json:
+            emit_notes(told(found))
+        raise InputError(problems)
     if as_json:
-        emit_json({"ok": True, **as_data(resolved), "notes": notes})
+        emit_json(_result(as_data(resolved), notes, found))
         return
     for line in as_lines(resolved):
         click.echo(line)
     emit_notes(notes)
+
+
+def _compared(
+    project: "Project", directory: Path, base: str | None
+) -> tuple["Resolved", Sequence["Consequence"], Sequence["Problem"], Sequence[str]]:
+    """What follows, and what it does where something runs; rendered only where there is something to compare."""
+    from gpuyard import pipeline
+    from gpuyard.commit.directory import Directory
+    from gpuyard.commit.place import check_place
+    from gpuyard.render.moves import with_refusals
+    from gpuyard.resolve import resolve
+
+    place, cache = Directory(directory), pipeline.remembered()
+    here = pipeline.running(place)
+    before = pipeline.running_at(project, directory, base) if base and not project.problems else here
+    project = with_refusals(with_refusals(project, before), here)
+    same = not base and pipeline.is_current(project, place, cache)
+    if project.problems or same or not before.placements:
+        resolved = resolve(project, here)  # raises, if there are problems, with whatever else is wrong
+        check_place(project, directory)
+        return resolved, (), (), tuple(pipeline.beside(resolved, place))
+    check_place(project, directory)
+    progress("rendering")
+    compiled = pipeline.compile(project, here, cache)
+    notes = tuple(pipeline.beside(compiled.resolved, place, compiled.tree))
+    return (compiled.resolved, *pipeline.compare(compiled, before), notes)
+
+
+def _result(
+    data: Mapping[str, Any] | None = None, notes: Sequence[str] = (), found: Sequence["Consequence"] = ()
+) -> dict[str, Any]:
+    """The same keys whatever happened; an error has them, too."""
+    from gpuyard.cli.report import told_as_data
+
+    head: dict[str, Any] = {"ok": True, "error": None, "problems": []}
+    content = data or {"workloads": [], "refused": [], "placements": [], "prerequisites": []}
+    return {**head, **content, "notes": list(notes), "consequences": told_as_data(found)}

@@ -1,9 +1,9 @@
 """`gpuyard compile`: write and commit everything that follows from the stack and its blueprints."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+import re
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,14 +11,26 @@ from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
 
 if TYPE_CHECKING:
-    from gpuyard.doors.git import Commit, Snapshot
-    from gpuyard.pipeline import Compiled, Plan
-    from gpuyard.review.placed import Consequence
+    from gpuyard.cli.outcome import Outcome
+    from gpuyard.commit.message import Words
+    from gpuyard.commit.plan import Place
+    from gpuyard.doors.git import Snapshot
+    from gpuyard.project.load import Project
 
 __all__ = ["command"]
 
-_SHORT = 12
-"""Digits of a commit that people read."""
+_TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S[^\r\n]*")
+
+
+def _trailers(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    from gpuyard.commit.message import DIGEST
+
+    for value in values:
+        if not _TRAILER.fullmatch(value):
+            raise click.BadParameter(f"{value!r} is not a trailer; write 'Key: value'", ctx, param)
+        if value.lower().startswith(f"{DIGEST.lower()}:"):
+            raise click.BadParameter(f"{DIGEST} is written by gpuyard itself; leave it out", ctx, param)
+    return values
 
 
 @click.command("compile", epilog="Example: gpuyard compile gitops --push")
@@ -31,127 +43,186 @@ _SHORT = 12
 )
 @click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
 @click.option(
+    "--message", "-m", callback=options.given, help="Subject and body of the commit. Default: names what changed."
+)
+@click.option(
+    "--trailer",
+    "trailers",
+    multiple=True,
+    metavar="'KEY: VALUE'",
+    callback=_trailers,
+    help="Add a trailer; repeatable.",
+)
+@click.option("--no-commit", is_flag=True, help="Write the files to DIR and commit nothing.")
+@click.option(
     "--check", is_flag=True, help="Write nothing; exit with 79 if the generated files in DIR are out of date."
 )
+@options.base
 @click.option("--overwrite", is_flag=True, help="Replace generated files that were edited by hand.")
 @options.output
 def command(
-    directory: Path, target: str | None, branch: str | None, push: bool, check: bool, overwrite: bool, as_json: bool
+    directory: Path,
+    target: str | None,
+    branch: str | None,
+    push: bool,
+    message: str | None,
+    trailers: tuple[str, ...],
+    no_commit: bool,
+    check: bool,
+    base: str | None,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Compile the stack in DIR (default: the current directory) and commit the result, if it differs.
 
-    Only generated files are committed. What you have staged, changed or added yourself stays as it is.
+    Only generated files are committed. What you have staged, changed or added yourself stays as it is. The commit is
+    signed if Git is set to sign (commit.gpgsign); hooks do not run.
     """
+    from gpuyard.commit.message import Words
+
+    of_commit = bool(target or branch or push or message or trailers)
     if check:
-        _check(directory, as_json, alone=not (target or branch or push or overwrite))
+        if of_commit or overwrite or no_commit:
+            others = "--base and --output"
+            raise click.UsageError(f"--check only looks at the files in DIR and takes no other option than {others}")
+        _check(directory, base, as_json)
         return
+    if base:
+        raise click.UsageError("--base only applies with --check")
+    if no_commit:
+        if of_commit:
+            raise click.UsageError("--no-commit takes no option of a commit; leave it out, or leave those out")
+        _write(directory, overwrite, as_json)
+        return
+    _commit(directory, target, branch, Words(message or "", trailers), push=push, overwrite=overwrite, as_json=as_json)
+
+
+def _commit(
+    directory: Path,
+    target: str | None,
+    branch: str | None,
+    words: "Words",
+    *,
+    push: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
     from gpuyard import pipeline
+    from gpuyard.cli.outcome import Outcome
     from gpuyard.commit.parent import check_parent
     from gpuyard.commit.place import check_alone, check_place
     from gpuyard.doors import git
     from gpuyard.project.located import located
 
-    on_error(_result(branch or ""))
+    on_error(Outcome(branch or "").data())
     cache = pipeline.remembered()
     project = pipeline.load(directory, cache)
     if project.problems:
         pipeline.compile(project)  # raises, with whatever else is wrong: nobody needs to commit it first
     if target is None:
         check_place(project, directory)
-    found, named = located(directory), branch is not None
-    place = target or str(found.top if found else directory)
-    branch = branch or project.stack.repository.branch
-    on_error(_result(branch))
+    where, named = located(directory), branch is not None
+    place = target or str(where.top if where else directory)
+    found = Outcome(branch or project.stack.repository.branch)
+    on_error(found.data())
     progress(f"reading {place}")
-    with git.read_tree(place, branch, project.stack.folder) as snapshot:
+    with git.read_tree(place, found.branch, project.stack.folder) as snapshot:
         check_alone(snapshot.folder, snapshot.files)
         check_parent(snapshot, project.sources, directory, named=named)
-        if pipeline.is_current(project, snapshot, cache):
-            pipeline.execute(pipeline.Plan(), snapshot, push=push)
-            _unchanged(snapshot, as_json)
-            return
-        progress("rendering")
-        compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
-        plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, cache=cache)
-        progress("committing")
+        current = pipeline.is_current(project, snapshot, cache)
+        plan = pipeline.Plan()
+        if not current:
+            progress("rendering")
+            compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
+            plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, words=words, cache=cache)
+            found = replace(found, resolved=compiled.resolved, plan=plan)
+            on_error(found.data())
+            progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
-    if commit is None:
-        _unchanged(snapshot, as_json)
-    else:
-        _show(commit, compiled, plan, None if push else snapshot.remote, as_json=as_json)
+    pushed = push or snapshot.target.root is None
+    found = replace(found, commit=commit, base=None if commit else snapshot.commit, pushed=pushed)
+    _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
 
 
-def _show(commit: "Commit", compiled: "Compiled", plan: "Plan", unpushed: str | None, *, as_json: bool) -> None:
-    from gpuyard.cli.report import as_data, as_lines, folders
-
-    notes = _notes(plan)
-    if as_json:
-        data = as_data(compiled.resolved)
-        emit_json(_result(commit.branch, resolved=data, commit=commit.id, notes=notes, consequences=plan.consequences))
-        return
-    lines = [*folders(compiled.tree), "", *_block(as_lines(compiled.resolved)), _summary(commit, unpushed)]
-    click.echo("\n".join(lines))
-    emit_notes(notes)
-
-
-def _block(lines: list[str]) -> list[str]:
-    return [*lines, ""] if lines else []
-
-
-def _notes(plan: "Plan") -> list[str]:
-    """What is worth saying; of what happens in several clusters once."""
-    return [*plan.notes, *dict.fromkeys(each.message for each in plan.consequences)]
-
-
-def _result(
-    branch: str,
-    *,
-    resolved: Mapping[str, Any] | None = None,
-    commit: str | None = None,
-    base: str | None = None,
-    notes: Sequence[str] = (),
-    consequences: Iterable["Consequence"] = (),
-) -> dict[str, Any]:
-    """The same keys whatever happened; an error has them, too."""
-    data = resolved or {"workloads": [], "refused": [], "placements": [], "prerequisites": []}
-    said = {"notes": list(notes), "consequences": [asdict(each) for each in consequences]}
-    return {"ok": True, "error": None, "problems": [], **data, "commit": commit, "branch": branch, "base": base, **said}
-
-
-def _unchanged(snapshot: "Snapshot", as_json: bool) -> None:
-    if as_json:
-        emit_json(_result(snapshot.branch, base=snapshot.commit))
-    else:
-        click.echo(f"up to date: {snapshot.branch} at {(snapshot.commit or '')[:_SHORT]}")
-
-
-def _check(directory: Path, as_json: bool, *, alone: bool) -> None:
-    """Whether a commit would follow from the directory as it stands."""
-    if not alone:
-        raise click.UsageError("--check only looks at the files in DIR and takes no other option but --output")
+def _write(directory: Path, overwrite: bool, as_json: bool) -> None:
+    """The same files, and no commit."""
     from gpuyard import pipeline
-    from gpuyard.cli.report import as_data
+    from gpuyard.cli.outcome import Outcome
+    from gpuyard.commit.directory import Directory
+    from gpuyard.commit.place import check_place
+
+    on_error(Outcome().data())
+    cache, place = pipeline.remembered(), Directory(directory)
+    project = pipeline.load(directory, cache)
+    found = Outcome(project.stack.repository.branch)
+    on_error(found.data())
+    check_place(project, directory)
+    if not project.problems and pipeline.is_current(project, place, cache):
+        _say(_unchanged(found, project, place, as_json), as_json, None, str(directory))
+        return
+    progress("rendering")
+    compiled = pipeline.compile(project, pipeline.running(place), cache)
+    plan = pipeline.plan(compiled, place, overwrite=overwrite, cache=cache)
+    found = replace(found, resolved=compiled.resolved, plan=plan)
+    on_error(found.data())
+    pipeline.write(plan, place)
+    _say(replace(found, wrote=not plan.empty), as_json, None, str(directory))
+
+
+def _check(directory: Path, base: str | None, as_json: bool) -> None:
+    """Whether a commit would follow from the directory as it stands."""
+    from gpuyard import pipeline
+    from gpuyard.cli.outcome import Outcome
+    from gpuyard.cli.report import told
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_place
     from gpuyard.commit.stale import check_current
+    from gpuyard.errors import GpuyardError
+    from gpuyard.render.moves import with_refusals
 
-    project = pipeline.load(directory)
+    on_error(Outcome().data())
+    project, place = pipeline.load(directory), Directory(directory)
+    found = Outcome(project.stack.repository.branch)
+    on_error(found.data())
     check_place(project, directory)
+    before = pipeline.running_at(project, directory, base) if base else None
+    if before:
+        project = with_refusals(project, before)
     progress("rendering")
-    place = Directory(directory)
     compiled = pipeline.compile(project, pipeline.running(place))
-    plan = pipeline.plan(compiled, place)
-    check_current(plan)
+    plan = pipeline.plan(compiled, place, base=before)
+    stale = tuple(sorted([*plan.written, *plan.deleted]))
+    found = replace(found, resolved=compiled.resolved, plan=plan, stale=stale)
+    on_error(found.data())
+    try:
+        check_current(plan)
+    except GpuyardError:
+        if not as_json:
+            emit_notes(told(plan.consequences))
+        raise
     if as_json:
-        branch = project.stack.repository.branch
-        emit_json(_result(branch, resolved=as_data(compiled.resolved), notes=plan.notes))
+        emit_json(found.data())
     else:
         click.echo("up to date")
-        emit_notes(plan.notes)
+        emit_notes(found.notes)
 
 
-def _summary(commit: "Commit", unpushed: str | None) -> str:
-    counts = [(len(commit.written), "written"), (len(commit.deleted), "deleted")]
-    parts = ", ".join(f"{count} files {what}" for count, what in counts if count)
-    hint = f"; not pushed to {unpushed}, where clusters read it; run this again with --push" if unpushed else ""
-    return f"commit {commit.id[:_SHORT]} on {commit.branch}: {parts}{hint}"
+def _unchanged(found: "Outcome", project: "Project", place: "Place", as_json: bool) -> "Outcome":
+    """For a machine, where nothing had to be resolved to know that nothing changes."""
+    from gpuyard import pipeline
+    from gpuyard.resolve import resolve
+
+    if not as_json:
+        return found
+    resolved = resolve(project, pipeline.running(place))
+    notes = (*resolved.notes, *pipeline.beside(resolved, place))
+    return replace(found, resolved=resolved, plan=pipeline.Plan(notes=notes))
+
+
+def _say(found: "Outcome", as_json: bool, snapshot: "Snapshot | None", where: str) -> None:
+    if as_json:
+        emit_json(found.data())
+        return
+    click.echo("\n".join(found.lines(snapshot, where)))
+    if found.changes:
+        emit_notes(found.notes)

@@ -1,5 +1,6 @@
 """Builds a commit: the stream that one `git fast-import` reads."""
 
+import logging
 import os
 import re
 import time
@@ -11,6 +12,8 @@ from gpuyard.errors import InputError, Location, Problem
 
 __all__ = ["Edit", "build", "header"]
 
+_log = logging.getLogger(__name__)
+_IS = {1: "is", 2: "are"}
 _AUTHOR = re.compile(r"([^<>\n]+) <([^<>\s]+)>")
 
 
@@ -24,7 +27,7 @@ class Edit(NamedTuple):
 def header(config: Mapping[str, str], *, message: str, author: str | None) -> bytes:
     """Who commits, when and why; git's own GIT_AUTHOR_… and GIT_COMMITTER_… count as they do for git."""
     now = f"@{int(time.time())} {time.strftime('%z')}"
-    lines = []
+    lines, missing = [], set()
     for role in ("author", "committer"):
         variables = (f"GIT_{role.upper()}_{part}" for part in ("NAME", "EMAIL", "DATE"))
         name, email, date = (os.environ.get(variable) for variable in variables)
@@ -33,9 +36,14 @@ def header(config: Mapping[str, str], *, message: str, author: str | None) -> by
             if not match:
                 raise InputError([Problem(Location(author), "not an author; write `Name <email>`")])
             name, email = match.groups()
-        name = re.sub(r"[<>\n\0]", "", name or config.get("user.name") or "gpuyard")
-        email = re.sub(r"[<>\s\0]", "", email or config.get("user.email") or "gpuyard@localhost")
+        name = re.sub(r"[<>\n\0]", "", name or config.get("user.name") or "")
+        email = re.sub(r"[<>\s\0]", "", email or config.get("user.email") or "")
+        missing |= {key for key, value in (("user.name", name), ("user.email", email)) if not value}
+        name, email = name or "gpuyard", email or "gpuyard@localhost"
         lines.append(f"{role} {name} <{email}> {date or now}\n")
+    if missing:
+        names = " and ".join(sorted(missing, reverse=True))
+        _log.warning("%s of git %s not set, so the commit is by %s", names, _IS[len(missing)], f"{name} <{email}>")
     text = (message.rstrip("\n") + "\n").encode()
     return "".join(lines).encode() + b"data %d\n%s" % (len(text), text)
 

@@ -2,8 +2,7 @@
 
 The commit is built by one `git fast-import` in a git directory of our own; the user's index, work tree, hooks
 and filters take no part in it. It lands by one compare-and-swap: `update-ref` on disk, `push` with a lease
-behind a URL. If another writer was faster and touched none of our files, it is built again on theirs. Commits
-are not signed: a passphrase prompt has no place here.
+behind a URL. If another writer was faster and touched none of our files, it is built again on theirs.
 """
 
 import logging
@@ -16,33 +15,26 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from random import SystemRandom
-from typing import NamedTuple
 
 from gpuyard.doors.git import fastimport
+from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, refuse_conflict, refuse_obstacles
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
 from gpuyard.doors.git.remote import is_url, parse_url
+from gpuyard.doors.git.revisions import base_of
+from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
-from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
+from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, Problem
 
-__all__ = ["Commit", "Entry", "Snapshot", "commit", "read_tree"]
+__all__ = ["Commit", "Entry", "Snapshot", "commit", "read_base", "read_tree"]
 
 _TRIES = 20
 _TOP = PurePosixPath()
-_REGULAR = ("100644", "100755")
-_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 _BAD_BRANCH = re.compile(r"^[-/]|^(@|HEAD)$|(^|/)\.|\.\.|//|@\{|[\x00-\x20~^:?*\[\\\x7f]|\.lock(/|$)|[./]$|^$")
 _BAD_PATH = re.compile(r"^/|(^|/)(\.{1,2}|\.git)(/|$)|[\x00-\x1f\x7f\\]", re.IGNORECASE)
 _random = SystemRandom()
 _log = logging.getLogger(__name__)
-
-
-class Entry(NamedTuple):
-    """A file as a commit has it; `mode` is git's, in octal."""
-
-    mode: str
-    blob: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +54,7 @@ class Snapshot:
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
-        plain = {path: entry.blob for path, entry in found.items() if entry.mode in _REGULAR}
+        plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
         blobs = self.store.blobs(plain.values())
         return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
@@ -143,6 +135,18 @@ def commit(
 
 
 @contextmanager
+def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
+    """What a repository on disk had where its HEAD left a revision, as `git diff REVISION...` has it; to read only."""
+    place = open_local(path)
+    with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
+        store = place.store(Path(scratch) / "git")
+        with _plain_errors(place):
+            commit = base_of(place.git_dir, place.common_dir, revision, place.label)
+            snapshot = Snapshot(revision, commit, _files(place, store, commit), place, store, folder)
+        yield snapshot
+
+
+@contextmanager
 def _plain_errors(target: Target) -> Iterator[None]:
     try:
         yield
@@ -163,14 +167,17 @@ def _name(path: PurePosixPath) -> str:
 
 def _look(target: Target, store: Store, branch: str, folder: PurePosixPath) -> Snapshot:
     tip = target.tip(store, _ref(branch))
-    files: dict[str, Entry] = {}
-    if tip:
-        out = os.fsdecode(checked(store.run("ls-tree", "-r", "-z", tip), f"reading {target.label}"))
-        for line in out.split("\0")[:-1]:
-            meta, _, path = line.partition("\t")
-            mode, _, blob = meta.split(" ")
-            files[path] = Entry(mode, blob)
-    return Snapshot(branch, tip, files, target, store, folder)
+    return Snapshot(branch, tip, _files(target, store, tip) if tip else {}, target, store, folder)
+
+
+def _files(target: Target, store: Store, commit: str) -> dict[str, Entry]:
+    files = {}
+    out = os.fsdecode(checked(store.run("ls-tree", "-r", "-z", commit), f"reading {target.label}"))
+    for line in out.split("\0")[:-1]:
+        meta, _, path = line.partition("\t")
+        mode, _, blob = meta.split(" ")
+        files[path] = Entry(mode, blob)
+    return files
 
 
 def _land(
@@ -186,14 +193,17 @@ def _land(
         with target.calm(store) if attempt else nullcontext():
             if attempt:
                 latest = _look(target, store, snapshot.branch, snapshot.folder)
-                _refuse_conflict(snapshot, latest, wanted)
-            edits = _edits(latest, wanted)
+                where = f"{snapshot.branch} of {target.label}"
+                refuse_conflict(snapshot.files, latest.files, wanted, where, store.blob_id)
+            edits = edits_of(latest.files, wanted, store.blob_id)
             if not edits:
                 return None
-            _refuse_obstacles(latest, edits)
+            refuse_obstacles(latest.files, edits, target.label)
             config = read_config(target.config_directory(store), r"^user\.(name|email)$")
             header = fastimport.header(config, message=message, author=author)
             new = fastimport.build(store, latest.commit, edits, header)
+            if signing := signing_of(target.config_directory(store)):
+                new = sign(store, new, signing, target.root)
             if target.land(store, _ref(snapshot.branch), new=new, old=latest.commit, holding=holding):
                 return _commit(new, snapshot.branch, edits)
         time.sleep(_random.uniform(0, min(1.0, 0.05 * 2**attempt)))
@@ -204,51 +214,3 @@ def _commit(new: str, branch: str, edits: Mapping[str, Edit]) -> Commit:
     paths = {PurePosixPath(name): edits[name].text for name in sorted(edits)}
     written = tuple(path for path, text in paths.items() if text is not None)
     return Commit(new, branch, written, tuple(path for path, text in paths.items() if text is None))
-
-
-def _edits(latest: Snapshot, wanted: Mapping[str, str | None]) -> dict[str, Edit]:
-    """What of the wanted isn't so already; a file keeps its mode."""
-    edits = {}
-    for name, text in wanted.items():
-        entry = latest.files.get(name)
-        if text is None:
-            if entry:
-                edits[name] = Edit(entry.mode, None)
-        elif not entry or entry.mode not in _REGULAR or entry.blob != latest.store.blob_id(text.encode()):
-            edits[name] = Edit(entry.mode if entry else _REGULAR[0], text)
-    return edits
-
-
-def _refuse_conflict(base: Snapshot, latest: Snapshot, wanted: Mapping[str, str | None]) -> None:
-    """Somebody else's change of a file of ours is not ours to overwrite."""
-    for name, text in wanted.items():
-        was, found = base.files.get(name), latest.files.get(name)
-        agrees = found is None if text is None else found and found.blob == latest.store.blob_id(text.encode())
-        if found != was and not agrees:
-            raise ConflictError(
-                f"{name} was changed on {base.branch} of {base.target.label} in the meantime;"
-                " nothing was committed, run this again"
-            )
-
-
-def _refuse_obstacles(latest: Snapshot, edits: Mapping[str, Edit]) -> None:
-    """What isn't a plain file was never written by us: links and submodules stay, and so do directories."""
-    leaving = {name for name, edit in edits.items() if edit.text is None}
-    directories = set()
-    for name in latest.files.keys() - leaving:
-        while (name := name.rpartition("/")[0]) and name not in directories:
-            directories.add(name)
-    for name, edit in edits.items():
-        if edit.mode not in _REGULAR:
-            raise OwnershipError(
-                f"{name} is {_KINDS.get(edit.mode, 'no plain file')} in {latest.target.label}; remove it"
-            )
-        if edit.text is not None and name in directories:
-            raise OwnershipError(f"{name} is a directory in {latest.target.label}; remove it")
-        above = name
-        while above := above.rpartition("/")[0]:
-            if above in latest.files and above not in leaving:
-                kind = _KINDS.get(latest.files[above].mode, "a file")
-                raise OwnershipError(
-                    f"{above} is {kind} in {latest.target.label}, where a directory has to be; remove it"
-                )

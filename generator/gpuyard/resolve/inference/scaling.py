@@ -10,14 +10,17 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["Bound", "bounds", "check", "surge"]
+__all__ = ["Bound", "away", "bounds", "check", "surge"]
 
 _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
 _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
 """Keys below scaling, and the signals that read them."""
+_SOME = 2
+"""Replicas of which one serves while another one is replaced."""
 _SURGE = "25%"
 """What Kubernetes does where a strategy does not say."""
 _OR_VECTOR = re.compile(r"\bor\s+(on\s*\([^)]*\)\s*)?vector\s*\(", re.IGNORECASE)
@@ -66,6 +69,14 @@ def surge(values: Mapping[str, Any], replicas: int) -> int:
         return 0
     most = (strategy.get("rollingUpdate") or {}).get("maxSurge", _SURGE)
     return most if isinstance(most, int) else math.ceil(replicas * int(most.removesuffix("%")) / 100)
+
+
+def away(values: Mapping[str, Any], server: Server) -> int:
+    """Seconds in which a rollout leaves nobody to serve: one replica that goes before the next one comes."""
+    in_turn = (values.get("strategy") or {}).get("type") != "Recreate"
+    if surge(values, server.max_replicas) or (server.min_replicas >= _SOME and in_turn):
+        return 0
+    return server.budget.schedule + server.budget.start
 
 
 def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int, problems: Problems) -> None:

@@ -233,6 +233,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         gpu_resource=at(opened.values, ("gpu", "resource")) or server.shape.resource,
         max_replicas=server.max_replicas,
         surge=scaling.surge(opened.values, server.max_replicas),
+        away=scaling.away(opened.values, server),
         sync_timeout=server.budget.sync_timeout,
         first=download.first(server),
         image=server.image,
