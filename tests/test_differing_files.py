@@ -52,7 +52,8 @@ def test_only_what_differs_is_there() -> None:
         "chat/weights/kustomization.yaml",
         "chat/weights/networkpolicy.yaml",
     }
-    _, tree = compiled(INSIDE, stack({"policy": {"maxGpus": 32}}))
+    found, tree = compiled(INSIDE, stack({"policy": {"maxGpus": 32}}))
+    assert not [each for each in found.placements if each.own]
     assert {name.partition("/")[0] for name in folder(tree)} == {"sync.yaml", "platform", "inference-chat.yaml"}
     assert set(folder(tree, "platform")) == {
         "kustomization.yaml",
