@@ -208,12 +208,13 @@ def test_charts_may_stay_out_of_the_repository() -> None:
     assert "charts/" not in without[PurePosixPath("README.md")]
 
 
-def test_a_renamed_file_of_a_blueprint_changes_the_readme_alone() -> None:
+def test_a_renamed_file_of_a_blueprint_changes_its_page_alone() -> None:
     """No object follows from the name of a file, so a reviewer needs not read them all."""
     files = sources({})
     renamed = {name.replace("chat", "support"): data for name, data in files.items()}
     before, after = (
         render(resolve(parse(each)), shipped_charts(), Embedded(shipped_charts())) for each in (files, renamed)
     )
-    assert {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {"README.md"}
-    assert "[chat](blueprints/support.yaml)" in after[PurePosixPath("README.md")]
+    page = PurePosixPath("base/chat/README.md")
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {page}
+    assert "(../../blueprints/support.yaml)" in after[page]
