@@ -98,7 +98,7 @@ def test_a_layer_without_content_is_left_out(name: str) -> None:
     stack, layers = LAYERS[name]
     found = tree(stack)
     assert {path.parts[1] for path in found if path.parts[0] == "platform"} == set(layers)
-    objects = [each for file in ("platform", "inference") for each in cluster(found, file)]
+    objects = [each for file in ("platform", "inference-chat") for each in cluster(found, file)]
     after = {each["metadata"]["name"]: [name["name"] for name in each["spec"].get("dependsOn", [])] for each in objects}
     names = [f"demo-platform-{layer}" for layer in layers]
     weights = "demo-inference-chat-weights"

@@ -208,7 +208,7 @@ def test_charts_may_stay_out_of_the_repository() -> None:
     assert "charts/" not in without[PurePosixPath("README.md")]
 
 
-def test_a_renamed_file_of_a_blueprint_changes_the_readme_alone() -> None:
+def test_a_renamed_file_of_a_blueprint_changes_its_page_alone() -> None:
     """No object follows from the name of a file, so a reviewer needs not read them all."""
     files = sources({})
     renamed = {name.replace("chat", "support"): data for name, data in files.items()}

@@ -111,12 +111,12 @@ def test_values_say_only_what_the_chart_does_not_say_itself(tree: Tree) -> None:
         return {key: values.get(key) for key in ("gpu", "tolerations", "securityContext")}
 
     assert given("mi300") == {
-        "gpu": {"resource": "amd.com/gpu"},
+        "gpu": {"count": 1, "resource": "amd.com/gpu"},
         "tolerations": [TOLERATION],
         "securityContext": {"readOnlyRootFilesystem": True},
     }
     assert given("h100") == {
-        "gpu": None,
+        "gpu": {"count": 1},
         "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
         "securityContext": None,
     }
@@ -133,7 +133,7 @@ def test_a_stack_that_does_not_use_it_has_no_quota_for_it(overlays: Path) -> Non
 
 
 def test_its_warning_is_said_where_the_stack_names_it(stack: Resolved) -> None:
-    (note,) = (note for note in stack.notes if "BM.GPU.MI300X.8" in note)
+    (note,) = (note for note in stack.notes if "BM.GPU.MI300X.8:" in note)
     place, _, message = note.partition(": ")
     assert message == "BM.GPU.MI300X.8: nobody has ever seen one"
     file, line, column = place.split(":")

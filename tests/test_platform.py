@@ -181,7 +181,7 @@ def test_the_kinds_that_we_write_are_provided_before_they_are_used() -> None:
         for kind in kinds
     }
     for path, text in tree().items():
-        if path.parts[0] not in ("base", "platform") or path.name == "kustomization.yaml":
+        if path.parts[0] not in ("base", "platform") or path.name == "kustomization.yaml" or path.suffix != ".yaml":
             continue
         layer = Layer.WORKLOADS if path.parts[0] == "base" else Layer(path.parts[1])
         for each in yamlio.parse_manifests(text):

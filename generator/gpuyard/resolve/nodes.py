@@ -42,7 +42,7 @@ def brief(found: Iterable[Node]) -> str:
     return (
         f"node pools need boot volumes that are grown at the start ({sizes}), NVIDIA driver "
         f"{rules()['driver']['branch']} or newer, and a tag to grow from no nodes: "
-        "README.md has the details under “A new cluster”"
+        "the page of each blueprint has the details under “Before its first sync”"
     )
 
 
