@@ -1,5 +1,6 @@
 """A registry in this process: manifests and tokens as OCI's distribution specification has them."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -10,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 TOKEN = "anonymous-reader"  # noqa: S105 - of a test
+
+Answer = tuple[int, bytes, dict[str, str]]
 
 
 @dataclass
@@ -24,14 +27,52 @@ class FakeRegistry:
     wants_token: bool = False
     gives_token: bool = True
     token: object = TOKEN
+    login: tuple[str, str] | None = None
+    """User and password, which the token service wants, or the registry itself."""
+    basic: bool = False
+    """The registry asks for the login itself."""
     redirect: str | None = None
     status: int | None = None
     seen: list[tuple[str, str | None]] = field(default_factory=list)
+
+    @property
+    def shown(self) -> str | None:
+        """What who is logged in sends."""
+        return "Basic " + base64.b64encode(":".join(self.login).encode()).decode() if self.login else None
 
     def put(self, name: str, tag: str, text: bytes = b'{"schemaVersion":2}') -> str:
         """Add an image; its digest."""
         self.manifests[f"/v2/{name}/manifests/{tag}"] = text
         return f"sha256:{hashlib.sha256(text).hexdigest()}"
+
+    def answer(self, target: str, authorization: str | None) -> Answer:
+        """What it says to a request."""
+        path, _, query = target.partition("?")
+        if self.redirect and path != "/there":
+            return 307, b"", {"Location": self.redirect}
+        if self.status:
+            return self.status, b"", {}
+        if path == "/token":
+            return self._token(query, authorization)
+        if challenge := self._challenge(authorization):
+            return 401, b"{}", {"WWW-Authenticate": challenge}
+        if body := self.manifests.get(path):
+            digest = self.digest or f"sha256:{hashlib.sha256(body).hexdigest()}"
+            return 200, body, {"Content-Type": self.kind, "Docker-Content-Digest": digest}
+        return 404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}', {}
+
+    def _token(self, query: str, authorization: str | None) -> Answer:
+        if self.login and authorization != self.shown:
+            return 401, b"{}", {}
+        name = "token" if "service=fake" in query else "access_token"
+        return 200, json.dumps({name: self.token} if self.gives_token else {}).encode(), {}
+
+    def _challenge(self, authorization: str | None) -> str | None:
+        if self.basic and authorization != self.shown:
+            return 'Basic realm="fake"'
+        if self.wants_token and authorization != f"Bearer {TOKEN}":
+            return f'Bearer realm="http://{self.host}/token",service="fake",scope="repository:x:pull"'
+        return None
 
 
 @contextmanager
@@ -41,28 +82,12 @@ def fake_registry() -> Iterator[FakeRegistry]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            authorization = self.headers.get("Authorization")
-            registry.seen.append((self.path, authorization))
-            if registry.redirect and path != "/there":
-                self.answer(307, b"", {"Location": registry.redirect})
-            elif registry.status:
-                self.answer(registry.status, b"")
-            elif path == "/token":
-                name = "token" if "service=fake" in query else "access_token"
-                self.answer(200, json.dumps({name: registry.token} if registry.gives_token else {}).encode())
-            elif registry.wants_token and authorization != f"Bearer {TOKEN}":
-                challenge = f'Bearer realm="http://{registry.host}/token",service="fake",scope="repository:x:pull"'
-                self.answer(401, b"{}", {"WWW-Authenticate": challenge})
-            elif body := registry.manifests.get(path):
-                digest = registry.digest or f"sha256:{hashlib.sha256(body).hexdigest()}"
-                self.answer(200, body, {"Content-Type": registry.kind, "Docker-Content-Digest": digest})
-            else:
-                self.answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
+            registry.seen.append((self.path, self.headers.get("Authorization")))
+            self.answer(*registry.answer(self.path, self.headers.get("Authorization")))
 
-        def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

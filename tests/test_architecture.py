@@ -36,7 +36,7 @@ DOORS = {
     "ruamel": ("doors.yamlio",),
     "socket": ("doors.http",),
     "sqlite3": ("doors.cache",),
-    "subprocess": ("doors.git", "doors.helm"),
+    "subprocess": ("doors.git", "doors.helm", "doors.logins"),
     "urllib.request": ("doors.http",),
     "yaml": ("doors.yamlio",),
 }

@@ -61,6 +61,8 @@ class Case:
     blueprint: Spec = field(default_factory=dict)
     """Of a stack's case: the blueprint around it."""
     refused: str | None = None
+    noted: str | None = None
+    """Part of a note, of what only matters where the stack was another in the clusters."""
     example: Spec | None = None
     """For docs/keys.md, where what is refused would be a poor one."""
 
@@ -195,13 +197,24 @@ BLUEPRINT_KEYS: dict[str, Case] = {
 
 ELSEWHERE = {"address": "http://prometheus.observability.svc:9090"}
 OUTSIDE = {"enabled": False, "address": "https://prometheus.example.com"}
+THROUGH = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}}}
+ASKING = {
+    "platform": {
+        "prometheus": {"enabled": False, "address": "https://prometheus.example.com", "namespace": "observability"}
+    }
+}
 STACK_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "spec.version": Case({"version": "1.2.3"}),
     "spec.names": Case({"names": "plain"}),
     "spec.namespace": Case({"namespace": "models"}),
+    "spec.moved.name": Case({"moved": {"name": "old"}}, noted="spec.moved.name has no effect"),
+    "spec.moved.namespace": Case({"moved": {"namespace": "old"}}, noted="spec.moved.namespace has no effect"),
     "spec.repository.url": Case({"repository": {"url": "https://git.example.com/other"}}),
     "spec.repository.branch": Case({"repository": {"branch": "prod"}}),
+    "spec.repository.path": Case({"repository": {"path": "platform/gpu"}}),
+    "spec.repository.source": Case({"repository": {"source": "flux-system"}}),
+    "spec.repository.charts": Case({"repository": {"charts": False}}),
     "spec.repository.secret": Case({"repository": {"secret": "git"}}),
     "spec.repository.insecure": Case(
         {"repository": {"insecure": False}},
@@ -245,6 +258,9 @@ STACK_KEYS: dict[str, Case] = {
     "spec.platform.insecure": Case(
         {"platform": {"insecure": True}}, {"platform": {"registry": "oci://registry.example.com/charts"}}
     ),
+    "spec.platform.registrySecret": Case(
+        {"platform": {"registrySecret": "mirror"}}, {"platform": {"registry": "oci://registry.example.com/charts"}}
+    ),
     "spec.platform.keda.enabled": Case({"platform": {"keda": {"enabled": False}}}),
     "spec.platform.keda.version": Case({"platform": {"keda": {"version": "2.20.3"}}}),
     "spec.platform.keda.values": Case({"platform": {"keda": {"values": {"replicas": 2}}}}),
@@ -262,6 +278,19 @@ STACK_KEYS: dict[str, Case] = {
         {"platform": {"prometheus": {**OUTSIDE, "namespace": "observability"}}},
     ),
     "spec.platform.prometheus.labels.*": Case({"platform": {"prometheus": {"labels": {"release": "kps"}}}}),
+    "spec.platform.prometheus.insecure": Case({"platform": {"prometheus": {"insecure": True}}}, ASKING),
+    **{
+        f"spec.platform.prometheus.auth.{way}.{key}": Case(
+            {"platform": {"prometheus": {"auth": {way: {key: "other"}}}}},
+            merged(ASKING, {"platform": {"prometheus": {"auth": {way: {"secret": "prometheus"}}}}}),
+        )
+        for way, keys in (
+            ("bearer", ("secret", "key")),
+            ("basic", ("secret", "usernameKey", "passwordKey")),
+            ("tls", ("secret", "certKey", "keyKey")),
+        )
+        for key in keys
+    },
     "spec.platform.prometheus.version": Case({"platform": {"prometheus": {"version": "88.5.4"}}}),
     "spec.platform.kuberay.enabled": Case({"platform": {"kuberay": {"enabled": True}}}),
     "spec.platform.kuberay.version": Case(
@@ -291,6 +320,15 @@ STACK_KEYS: dict[str, Case] = {
         {"network": {"egress": [{**PROXY, "port": 8080}]}}, {"network": {"egress": [PROXY]}}
     ),
     "spec.network.dns[]": Case({"network": {"dns": ["10.96.5.5/32"]}}),
+    "spec.network.proxy.https": Case({"network": {"proxy": {"https": "http://10.0.7.8:3128"}}}, THROUGH),
+    "spec.network.proxy.http": Case({"network": {"proxy": {"http": "http://10.0.7.9:3128"}}}, THROUGH),
+    "spec.network.proxy.no": Case({"network": {"proxy": {"no": [".corp.example.com"]}}}, THROUGH),
+    "spec.network.proxy.secret": Case({"network": {"proxy": {"secret": "proxy"}}}, THROUGH),
+    "spec.network.ca.secret": Case({"network": {"ca": {"secret": "corp-ca"}}}),
+    "spec.network.ca.configMap": Case({"network": {"ca": {"configMap": "corp-ca"}}}),
+    "spec.network.ca.key": Case(
+        {"network": {"ca": {"key": "bundle.pem"}}}, {"network": {"ca": {"configMap": "corp-ca"}}}
+    ),
     "spec.network.clients[]": Case({"network": {"clients": ["10.0.20.0/24"]}}, GATEWAY, blueprint=EXPOSED),
     "spec.scheduling.priorityClass": Case({"scheduling": {"priorityClass": "high"}}),
     "spec.scheduling.runtimeClass": Case({"scheduling": {"runtimeClass": "nvidia"}}),
@@ -372,14 +410,18 @@ def test_the_table_is_complete(kind: str, table: Mapping[str, Case]) -> None:
 
 
 def tree(blueprint: Values, stack: Values) -> Tree:
-    return _tree(yamlio.dump(with_token(blueprint)), yamlio.dump(stack))
+    return _tree(tuple(files(blueprint, stack).items()))
 
 
 @cache
-def _tree(blueprint: str, stack: str) -> Tree:
+def _tree(sources: tuple[tuple[str, bytes], ...]) -> Tree:
     """Most cases begin with the same two files."""
-    sources = {"stack.yaml": stack.encode(), "blueprints/chat.yaml": blueprint.encode()}
-    return render(resolve(parse(sources)), shipped_charts(), HELM)
+    return render(resolve(parse(dict(sources))), shipped_charts(), HELM)
+
+
+def files(blueprint: Values, stack: Values) -> dict[str, bytes]:
+    blueprint = with_token(blueprint)
+    return {"stack.yaml": yamlio.dump(stack).encode(), "blueprints/chat.yaml": yamlio.dump(blueprint).encode()}
 
 
 def changed(base: Values, difference: Spec) -> Values:
@@ -408,6 +450,10 @@ def test_blueprint(key: str) -> None:
 def test_stack(key: str) -> None:
     case = STACK_KEYS[key]
     blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
+    if case.noted:
+        found = resolve(parse(files(blueprint, changed(before, case.after))))
+        assert any(note.startswith(case.noted) for note in found.notes)
+        return
     check((blueprint, before), (blueprint, changed(before, case.after)), case.refused)
 
 

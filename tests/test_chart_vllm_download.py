@@ -247,6 +247,8 @@ def test_what_was_deleted_since_is_copied_again(tmp_path: Path) -> None:
         ("raise Failure(404)", "a/b: Hugging Face has no such model, or no revision main of it"),
         ("raise Failure(503)", "a/b: Hugging Face answers 503"),
         ("import socket; socket.create_connection(('127.0.0.1', 1))", "cannot be reached (ConnectionRefusedError: "),
+        ("import ssl; raise ssl.SSLCertVerificationError(1, 'x')", "shows a certificate that is not trusted here"),
+        ("import ssl; raise ssl.SSLError(1, '[SSL: WRONG_VERSION_NUMBER]')", "cannot be reached (SSLError: "),
         ("raise PermissionError(13, 'Permission denied', '/cache/hf')", "/cache/hf: user "),
         ("raise OSError(28, 'No space left on device', '/cache/hf/x')", "/cache/hf/x: No space left on device: make"),
     ],
@@ -400,7 +402,7 @@ def test_scripts_may_come_from_a_config_map() -> None:
             mounted = {"name": "scripts", "mountPath": "/scripts", "readOnly": True} in container["volumeMounts"]
             assert mounted == (container["name"] != "vllm")
             ran += container["command"][2:] if mounted else []
-    assert ran == [f"/scripts/{name}.py" for name in ("await", "apikey", "download", "test")]
+    assert ran == [f"/scripts/{name}.py" for name in ("trust", "await", "apikey", "trust", "download", "test")]
     assert {Path(each).name for each in ran} == {file.name for file in (CHART / "files").iterdir() if file.is_file()}
     assert "scripts" not in str(objects(case("default", scripts={"configMap": "a"}))["Deployment"])
     assert "/scripts" not in str(objects(case("shared-cache")))

@@ -16,10 +16,11 @@ from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.errors import InputError
 from gpuyard.pipeline import placements_of
 from gpuyard.render import render
+from gpuyard.render.required import required
 from gpuyard.tree import Tree
 from tests.chart.payloads import HOSTILE
 from tests.conftest import ROOT, write_tree
-from tests.differing import FRA, HELM, PHX, compiled, run, stack, synced
+from tests.differing import FRA, HELM, PHX, compiled, in_cluster, run, stack, synced
 from tests.projects import BLUEPRINT, merged, sources
 
 INSIDE = {"clientNamespaces": ["apps"]}
@@ -51,7 +52,8 @@ def test_only_what_differs_is_there() -> None:
         "chat/weights/kustomization.yaml",
         "chat/weights/networkpolicy.yaml",
     }
-    _, tree = compiled(INSIDE, stack({"policy": {"maxGpus": 32}}))
+    found, tree = compiled(INSIDE, stack({"policy": {"maxGpus": 32}}))
+    assert not [each for each in found.placements if each.own]
     assert {name.partition("/")[0] for name in folder(tree)} == {"sync.yaml", "platform", "inference-chat.yaml"}
     assert set(folder(tree, "platform")) == {
         "kustomization.yaml",
@@ -121,6 +123,43 @@ def test_flux_takes_only_its_own_objects_for_the_entry_point(tmp_path: Path, kub
     }
     for path in paths - {"./clusters/fra"}:
         assert run(kubectl, "kustomize", tmp_path / path)
+
+
+def helm_merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a file over those of another; null takes away."""
+    found = dict(below)
+    for key, value in above.items():
+        old = found.get(key)
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = helm_merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return found
+
+
+def test_the_umbrella_has_the_values_that_the_cluster_s_releases_have() -> None:
+    common = {"platform": {"keda": {"values": {"note": {"a": 1, "b": [1]}, "gone": True}}}}
+    own = {
+        "platform": {"keda": {"values": {"note": {"a": 2}, "gone": None, "new": {"x": 1}}}},
+        "images": {"mirrors": {"ghcr.io": "registry.example.com/ghcr"}},
+    }
+    found, tree = compiled(INSIDE, stack(own, common))
+    base, mine = (yamlio.load_data(tree[PurePosixPath(f"charts/demo/values{end}.yaml")]) for end in ("", "-fra"))
+    wanted = {each.chart: helm_merged({}, each.values) for each in found.own["fra"].releases}
+    assert mine["keda"]["note"] == {"a": 2}
+    for chart, values in wanted.items():
+        assert helm_merged(base[chart], mine.get(chart, {})) == {"enabled": False, **values}
+
+
+def test_a_layer_that_only_one_cluster_has_is_there_alone(tmp_path: Path, kubectl: Path) -> None:
+    there = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
+    off = {"platform": {"keda": {"enabled": False}, "prometheus": there}}
+    _, tree = compiled(INSIDE, stack({"platform": {"keda": {"enabled": True}}}, off))
+    assert not [path for path in tree if path.parts[:2] == ("platform", "controllers")]
+    models, platform = in_cluster(tree, "fra", tmp_path, kubectl)
+    assert models
+    assert ("HelmRelease", "keda", "keda") in platform
+    assert not [name for name in in_cluster(tree, "phx", tmp_path, kubectl)[1] if name[0] == "HelmRelease"]
 
 
 def test_what_a_cluster_has_is_remembered_and_the_same() -> None:
@@ -271,7 +310,7 @@ def test_the_pages_say_which_cluster_needs_what_and_how_it_is_reached() -> None:
     for line in (
         "- in fra: IngressClass `nginx`, whose controller's pods are in `ingress`\n",
         "- in phx: the Gateway API and the Gateway `gateways/public`, whose listener `https` takes routes from",
-        "| inference | ocir | .dockerconfigjson | pulling images |",
+        "| inference | Secret | ocir | .dockerconfigjson | in fra: pulling images | `kubectl ",
     ):
         assert line in text
     commands = {each: text.partition(f"\n{each}:\n\n```\n")[2].partition("```")[0] for each in ("phx", "fra")}
@@ -281,9 +320,51 @@ def test_the_pages_say_which_cluster_needs_what_and_how_it_is_reached() -> None:
     for line in (
         "- in fra: StorageClass `fast`: ",
         "- in phx: StorageClass `oci-fss`: ",
-        "| inference | Secret | wildcard | tls.crt | certificate of chat.fra.example.com |",
+        "| inference | Secret | wildcard | tls.crt, tls.key | in fra: certificate of chat.fra.example.com | `kubectl ",
         "| fra | `chat` | `http://chat.inference.svc:8000/v1` | `apps` | `https://chat.fra.example.com/v1` | ",
         "| phx | `chat` | `http://chat.inference.svc:8000/v1` | `apps` | `https://chat.example.com/v1` | ",
         "| fra | llama-3.1-8b-instruct | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | 1\N{EN DASH}2 |",
     ):
         assert line in page
+
+
+BEHIND_PROXY = {
+    "network": {
+        "ca": {"secret": "corp-ca"},
+        "proxy": {"https": "http://proxy.example.com:443", "secret": "proxy"},
+    },
+    "platform": {"registry": "oci://registry.example.com/charts", "registrySecret": "mirror"},
+}
+
+
+def test_a_cluster_s_sources_are_reached_by_its_own_network(tmp_path: Path, kubectl: Path) -> None:
+    found, tree = compiled(INSIDE, stack(BEHIND_PROXY))
+    [near], [far] = (
+        [each["spec"] for each in yamlio.parse_manifests(tree[path]) if each["kind"] == "GitRepository"]
+        for path in (PurePosixPath(f"clusters/{name}/sync.yaml") for name in ("phx", "fra"))
+    )
+    assert far == {**near, "secretRef": {"name": "corp-ca"}, "proxySecretRef": {"name": "proxy"}}
+    _, platform = in_cluster(tree, "fra", tmp_path, kubectl)
+    keda = platform["OCIRepository", "keda", "keda"]["spec"]
+    for key, name in (("secretRef", "mirror"), ("certSecretRef", "corp-ca"), ("proxySecretRef", "proxy")):
+        assert keda[key] == {"name": name}
+    assert ("HelmRepository", "keda", "keda") not in platform
+    assert [each.name for each in required(found, "phx")] == ["hf-token"]
+    assert {(each.namespace, each.name) for each in required(found, "fra")} == {
+        *(("flux-system", name) for name in ("corp-ca", "proxy")),
+        *((namespace, name) for namespace in ("keda", "monitoring") for name in ("mirror", "corp-ca", "proxy")),
+        *(("inference", name) for name in ("corp-ca", "hf-token")),
+    }
+
+
+def test_a_proxy_that_only_a_cluster_has_is_told_of_it() -> None:
+    own = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}}}
+    found, tree = compiled(INSIDE, stack(own))
+    text = tree[PurePosixPath("README.md")]
+    assert "- in fra: Flux's source-controller with `HTTPS_PROXY=http://10.0.7.9:3128` " in text
+    blocked = {"network": {"proxy": {"https": "http://proxy.example.com:3128"}}}
+    found, _ = compiled(INSIDE, stack(blocked))
+    assert [note for note in found.notes if "which the NetworkPolicy blocks" in note] == [
+        "fra: stack.yaml: HTTPS_PROXY is proxy.example.com, port 3128, which the NetworkPolicy blocks; list its "
+        "addresses with port: 3128 in stack.yaml as spec.network.egress"
+    ]

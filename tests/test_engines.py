@@ -18,10 +18,11 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project import formats
-from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES, flux
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.workload import KeyUse
 from gpuyard.tree import Tree
 from tests.projects import problems, resolved
 
@@ -49,12 +50,14 @@ def cluster(
     return {"toys.yaml": [{"kind": "ToySync", "name": resolved.stack.name, "models": names}]}
 
 
-def needs() -> Iterator[str]:
+def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
     yield "Toy 1 or newer"
 
 
-def git_secret(repository: Repository) -> tuple[str, ...]:
-    return ("toy-url", "toy-key") if repository.url.startswith("ssh") else ("toy-url",)
+def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+    assert [release.chart for release in releases]
+    for key in ("toy-url", "toy-key"):
+        yield "toy-system", KeyUse(str(stack.repository.secret), key, "reading this repository")
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
@@ -84,7 +87,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    functions = (release, cluster, needs, git_secret, commands, beside, way_in)
+    functions = (release, cluster, needs, secrets, commands, beside, way_in)
     module = SimpleNamespace(**{each.__name__: each for each in functions})
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()
@@ -118,10 +121,10 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
     assert "flux-system" not in text
     for words in (
         "- Toy 1 or newer\n",
-        "Toy takes over the existing\nnamespace.",
+        "Toy takes over\nnamespaces that exist.",
         "Toys play demo.\n",
         "Toy then installs, in this order",
-        "| toy-system | git | toy-url | reading this repository |",
+        "| toy-system | Secret | git | toy-url, toy-key | reading this repository | `kubectl ",
         "kubectl --context phx --namespace toy-system create secret generic git "
         "--from-file=toy-url=FILE --from-file=toy-key=FILE\n",
     ):
@@ -268,4 +271,5 @@ def test_no_kind_is_judged_that_is_not_asked_for() -> None:
     [("ssh://git@host/x", ("identity", "known_hosts")), ("https://host/x", ("username", "password"))],
 )
 def test_the_keys_of_the_repository_s_secret(url: str, keys: tuple[str, ...]) -> None:
-    assert flux.git_secret(Repository(url=url, branch="main", insecure=False, charts=True)) == keys
+    found = flux.secrets(resolved(SPEC, {"repository": {"url": url, "secret": "git"}}).stack, ())
+    assert list(found) == [("flux-system", KeyUse("git", key, "reading this repository")) for key in keys]

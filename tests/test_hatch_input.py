@@ -426,6 +426,7 @@ def test_a_proxy_that_no_rule_lets_out(name: str) -> None:
 UNTRIED = {
     "autoscaling.behavior.scaleDown": "as scaleUp",
     "autoscaling.prometheus.auth.ca": "one key more of the Secret",
+    "autoscaling.prometheus.auth.keys": "what keys of the Secret are called, which the stack says",
     "autoscaling.ttft.percentile": "as windowSeconds, a number of one query",
     "autoscaling.ttft.windowSeconds": "refused with podMonitor.intervalSeconds, above",
     "commonLabels": "below it, by name",

@@ -223,8 +223,8 @@ def check_readme(old: Tree, new: Tree, words: Mapping[str, str], *, rows: bool) 
     )
     assert _skeleton(before, rows=rows) == _skeleton(after, rows=rows)
     for token, payload in words.items():
-        if token in before:
-            assert _prose(payload) in after
+        if any(line.endswith(f"**: {token}") for line in before):
+            assert any(line.endswith(f"**: {_prose(payload)}") for line in after)
 
 
 def _skeleton(lines: list[str], *, rows: bool) -> list[str]:
@@ -325,7 +325,7 @@ def test_a_misspelled_key_is_refused(kind: str, variant: str, how: str) -> None:
         check_problems(refused.value)
         assert [typo for typo in typos if typo not in str(refused.value)] == []
         tried += len(typos)
-    assert tried > 25
+    assert tried > 20
 
 
 # --- outside of the files --------------------------------------------------------------------------------------

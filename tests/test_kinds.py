@@ -179,7 +179,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
     readme = tree[PurePosixPath("base/top/README.md")]
     assert "| phx | – | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | – | – | – |" in readme  # noqa: RUF001 - the dash of the tables
     assert "| inference | Secret | toy-token | token | top: playing |" in readme
-    assert "\nSpins.\n" in readme
+    assert "**top**: Spins.\n" in readme
 
 
 def test_the_charts_are_one_umbrella() -> None:

@@ -36,7 +36,11 @@ def objects(found: Sources) -> set[Key]:
     resolved = resolve(parse(found))
     keys = set()
     for path, text in render(resolved, shipped_charts(), Embedded(shipped_charts())).items():
-        if path.parts[0] in ("base", "clusters", "platform") and path.name != "kustomization.yaml":
+        if (
+            path.parts[0] in ("base", "clusters", "platform")
+            and path.suffix == ".yaml"
+            and path.name != "kustomization.yaml"
+        ):
             for each in yamlio.parse_manifests(text):
                 namespace = each["metadata"].get("namespace", resolved.stack.namespace)
                 keys.add((each["kind"], namespace, each["metadata"]["name"]))

@@ -215,5 +215,7 @@ def test_a_renamed_file_of_a_blueprint_changes_the_readme_alone() -> None:
     before, after = (
         render(resolve(parse(each)), shipped_charts(), Embedded(shipped_charts())) for each in (files, renamed)
     )
-    assert {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {"README.md"}
-    assert "[chat](blueprints/support.yaml)" in after[PurePosixPath("README.md")]
+    assert {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {
+        "base/chat/README.md"
+    }
+    assert "[blueprints/support.yaml](../../blueprints/support.yaml)" in after[PurePosixPath("base/chat/README.md")]

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,8 @@ from tests.fakeregistry import TOKEN, FakeRegistry, fake_registry
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeRegistry]:
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRegistry]:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))  # whoever runs the tests may be logged in
     with fake_registry() as found:
         yield found
 

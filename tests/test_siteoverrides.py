@@ -78,3 +78,46 @@ def test_one_cluster_s_settings_are_not_another_s() -> None:
     assert set(project.sites) == {"fra"}
     assert project.stack.network.dns == ()
     assert project.sites["fra"].images == project.stack.images
+
+
+CONFIG_MAP = {"network": {"ca": {"configMap": "corp-ca", "key": "bundle.pem"}}}
+BEARER = {
+    "platform": {
+        "prometheus": {
+            "enabled": False,
+            "address": "https://prometheus.observability.svc",
+            "auth": {"bearer": {"secret": "token"}},
+        }
+    }
+}
+
+
+def test_one_of_several_ways_takes_the_place_of_another() -> None:
+    ca = site({"network": {"ca": {"secret": "other"}}}, CONFIG_MAP).network.ca
+    assert ca
+    assert (ca.secret, ca.config_map, ca.key) == ("other", None, "bundle.pem")
+    basic = {"platform": {"prometheus": {"auth": {"basic": {"secret": "user"}}}}}
+    auth = site(basic, BEARER).platform.components["prometheus"].auth
+    assert auth
+    assert auth.basic
+    assert (auth.basic.secret, auth.bearer, auth.tls) == ("user", None, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "common"),
+    [
+        ({"network": {"ca": {"key": "ca.crt"}}}, CONFIG_MAP),
+        ({"network": {"dns": ["10.96.5.5/32"]}, "platform": {"keda": {"enabled": True}}}, merged(CONFIG_MAP, BEARER)),
+    ],
+)
+def test_a_way_stays_that_a_cluster_does_not_name(own: Values, common: Values) -> None:
+    found = site(own, common)
+    assert found.network.ca
+    assert found.network.ca.config_map == "corp-ca"
+    assert bool(found.platform.components["prometheus"].auth) == ("platform" in common)
+
+
+def test_what_only_the_stack_has_can_be_taken_away() -> None:
+    found = site({"network": {"ca": None}, "platform": {"prometheus": {"auth": None}}}, merged(CONFIG_MAP, BEARER))
+    assert found.network.ca is None
+    assert found.platform.components["prometheus"].auth is None

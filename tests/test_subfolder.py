@@ -204,6 +204,16 @@ def test_sources_are_those_of_the_folder(folder: Path, host: Path) -> None:
     assert run("compile", folder).exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["stack.yaml", ".gpuyard.lock"])
+def test_one_file_of_a_name_is_no_stack(name: str, folder: Path, host: Path) -> None:
+    """Haskell has a stack.yaml, and parts of a stack may have locks of their own."""
+    (folder / "docs").mkdir()
+    for place in (host, folder / "docs"):
+        (place / name).write_text("resolver: lts\n")
+    save(host)
+    assert run("compile", folder).exit_code == 0
+
+
 def test_two_folders_are_two_stacks(folder: Path, host: Path) -> None:
     assert run("init", host / "lab", "--name", "lab").exit_code == 0
     assert run("compile", folder).exit_code == run("compile", host / "lab").exit_code == 0
@@ -314,7 +324,8 @@ def test_no_stack_in_another(outer: str, inner: str, tmp_path: Path) -> None:
     assert "are stacks, one inside the other" in result.output
     # Nor one that was put there by hand.
     (top / inner).mkdir(parents=True)
-    (top / inner / ".gpuyard.lock").write_text((top / outer / ".gpuyard.lock").read_text())
+    for name in ("stack.yaml", ".gpuyard.lock"):
+        (top / inner / name).write_text((top / outer / name).read_text())
     save(top)
     result = run("compile", top / outer)
     assert (result.exit_code, "to a folder that is not inside the other" in result.output) == (73, True)

@@ -16,6 +16,7 @@ __all__ = [
     "KWOK",
     "NAMES",
     "NETWORK",
+    "PRIVATE_REGISTRY_HOST",
     "REGISTRY",
     "REGISTRY_HOST",
     "SERVICES",
@@ -42,6 +43,7 @@ CONTROLLERS: Final = "198.18.0.6"
 
 GIT_HOST: Final = "git.world.internal"
 REGISTRY_HOST: Final = "registry.world.internal:5000"
+PRIVATE_REGISTRY_HOST: Final = "registry.world.internal:5001"
 NAMES: Final = {
     "127.0.0.1": "localhost",
     API: "api.world.internal",

@@ -30,6 +30,7 @@ SEEDS: dict[str, Any] = {
     "stack.spec.platform.prometheus.labels.*": "zqlabel",
     "stack.spec.alerts.labels.*": "zqteam",
     "stack.spec.network.egress.0.cidr": "10.0.7.9/32",
+    "stack.spec.network.proxy.https": "http://10.0.7.9:3128",
     "stack.spec.network.dns.0": "10.96.5.5/32",
     "stack.spec.network.clients.0": "10.0.20.0/24",
     "stack.spec.repository.url": "https://git.example.com/demo/gitops",

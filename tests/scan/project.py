@@ -65,6 +65,8 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
             "region": "us-phoenix-1",
         },
     },
+    "password": {},
+    "certificate": {},
 }
 
 
@@ -87,8 +89,8 @@ def base(variant: str = "catalogue") -> Contents:
         stack["spec"]["ingress"] = {"className": "nginx", "namespace": "ingress", "tlsSecret": "wildcard"}
     else:
         stack["spec"]["gateway"] = {"name": "public", "namespace": "gateways"}
-    if variant == "bucket":
-        own = {"enabled": False, "address": "http://prometheus.example.com:9090", "namespace": "observability"}
+    if variant in ("bucket", "password", "certificate"):  # one way each to show it who asks
+        own = {"enabled": False, "address": "https://prometheus.example.com:9090", "namespace": "observability"}
         stack["spec"]["platform"] = {"prometheus": own}
     blueprint = yamlio.read(sources["blueprints/chat.yaml"], "chat.yaml").value
     blueprint["spec"]["shapes"] = {"a10": {}, "h100": {}}
@@ -177,7 +179,7 @@ def readable(tree: Tree) -> dict[str, Any]:
     for path, text in tree.items():
         if path.suffix == ".json":
             found[str(path)] = json.loads(text)
-        elif path.suffix == ".yaml":
+        elif path.suffix == ".yaml" and "templates" not in path.parts:  # of Helm, which are no YAML yet
             found[str(path)] = [opened(obj) for obj in yamlio.parse_manifests(text)]
         elif path.suffix != ".md":
             found[str(path)] = text

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import signal
+import ssl
 import sys
 
 ORDER = {  # what vLLM reads of each format, the best first
@@ -67,7 +68,17 @@ def of_answer(error, name, revision):
     return status and f"{name}: Hugging Face answers {status}"
 
 
+def of_certificate(error, name, _):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = f"shows a certificate that is not trusted here ({error})"
+        mend = "name its authority (network.ca in stack.yaml, ca of the chart)"
+        return f"{name}: Hugging Face, or a proxy or mirror in its place, {said}: {mend}"
+    return None
+
+
 def of_cache(error, *_):
+    if isinstance(error, ssl.SSLError):  # whose numbers are of its own
+        return None
     code, place = getattr(error, "errno", None), getattr(error, "filename", None) or "the cache"
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         who = f"user {os.getuid()}, group {os.getgid()} may not write ({error.strerror})"
@@ -89,7 +100,7 @@ def reason(error, *what):
     while error is not None and error not in chain:
         chain.append(error)
         error = error.__cause__ or error.__context__
-    found = [said(each, *what) for said in (of_answer, of_cache) for each in chain]
+    found = [said(each, *what) for said in (of_answer, of_certificate, of_cache) for each in chain]
     return next(filter(None, [*found, *(of_network(each, *what) for each in reversed(chain))]), None)
 
 

@@ -36,6 +36,7 @@
 {{- if .Values.model.token.secret }}
 - {name: HF_TOKEN_PATH, value: /etc/hf/token}
 {{- end }}
+{{- include "vllm.trustEnvironment" . }}
 {{- end }}
 
 {{- /* The Job's pod: on any node, with nothing of the server's. */}}
@@ -54,6 +55,10 @@ spec:
   {{- end }}
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . | quote }}
+  {{- end }}
+  {{- with include "vllm.trustContainer" . | trim }}
+  initContainers:
+    {{- . | nindent 4 }}
   {{- end }}
   containers:
     - name: download
@@ -75,6 +80,7 @@ spec:
         - {name: tmp, mountPath: /tmp}
         - {name: home, mountPath: /home/vllm}
         {{- include "vllm.scriptsMount" . | indent 8 }}
+        {{- include "vllm.trustMount" . | indent 8 }}
         {{- if .Values.model.token.secret }}
         - {name: hf-token, mountPath: /etc/hf, readOnly: true}
         {{- end }}
@@ -83,6 +89,7 @@ spec:
     - {name: tmp, emptyDir: {sizeLimit: {{ .Values.scratch.size | quote }}}}
     - {name: home, emptyDir: {sizeLimit: {{ .Values.scratch.size | quote }}}}
     {{- include "vllm.scriptsVolume" . | indent 4 }}
+    {{- include "vllm.trustVolumes" . | indent 4 }}
     {{- if .Values.model.token.secret }}
     {{- include "vllm.secretVolume" (dict "name" "hf-token" "from" .Values.model.token "file" "token") | nindent 4 }}
     {{- end }}

@@ -35,6 +35,7 @@ imagePullSecrets:
 - {name: AWS_EC2_METADATA_DISABLED, value: "true"}
 - {name: RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING, value: "0"}
 {{- end }}
+{{- include "vllm.trustEnvironment" . }}
 {{- end }}
 
 {{- /* Takes root and the chart's own variables; one that extraEnv names, too, is extraEnv's. */}}

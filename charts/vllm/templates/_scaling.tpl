@@ -42,6 +42,9 @@
     activationThreshold: {{ $scaling.upstream.activation | toJson | quote }}
     {{- end }}
     ignoreNullValues: "false"
+    {{- if $scaling.prometheus.unsafeSsl }}
+    unsafeSsl: "true"
+    {{- end }}
     {{- if ne $scaling.prometheus.auth.mode "none" }}
     authModes: {{ $scaling.prometheus.auth.mode }}
   authenticationRef:

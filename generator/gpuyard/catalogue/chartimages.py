@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from gpuyard.catalogue.images import Image
 
-__all__ = ["ChartImage", "ChartImages", "Part", "with_images"]
+__all__ = ["ChartImage", "ChartImages", "Part", "with_images", "with_value"]
 
 
 class Part(StrEnum):
@@ -59,6 +59,13 @@ def with_images(values: Mapping[str, Any], images: Iterable[tuple[ChartImage, Im
     return result
 
 
+def with_value(values: Mapping[str, Any], path: str, value: object) -> Mapping[str, Any]:
+    """The chart's values, with one more at a path with dots."""
+    result = copy.deepcopy(dict(values))
+    _set(result, path, value)
+    return result
+
+
 def _parts(image: Image) -> dict[Part, str]:
     registry, _, path = image.repository.partition("/")
     parts = {Part.REGISTRY: registry, Part.PATH: path, Part.REPOSITORY: image.repository} if image.mirror else {}
@@ -69,7 +76,7 @@ def _parts(image: Image) -> dict[Part, str]:
     return parts
 
 
-def _set(values: dict[str, Any], path: str, value: str) -> None:
+def _set(values: dict[str, Any], path: str, value: object) -> None:
     *parents, key = path.split(".")
     for parent in parents:
         values = values.setdefault(parent, {})

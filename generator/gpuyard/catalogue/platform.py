@@ -14,7 +14,7 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Layer", "Monitor", "Release", "Service", "Switch", "catalogue"]
+__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Release", "Service", "Switch", "Trust", "catalogue"]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -62,6 +62,26 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """How the chart's pods are told of more certificate authorities: a folder, and the values that mount it."""
+
+    folder: str
+    volumes: str
+    mounts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Secrets by which an engine reaches a source, in the namespace of that source; None: it goes without."""
+
+    login: str | None = None
+    ca: str | None = None
+    proxy: str | None = None
+    proxied: bool = False
+    """Whether the way leads through a proxy, in a Secret or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One chart of the platform, in one namespace of a cluster."""
 
@@ -84,11 +104,24 @@ class Release:
     """Of the one release that measures the models."""
     monitor: Monitor | None
     values: Mapping[str, Any]
+    """What the chart gets."""
+    computed: Mapping[str, Any]
+    """The same before the stack's own values were merged over it."""
     fixed: Mapping[str, str]
     """Values that a stack can't set, by their path with dots, and why."""
     known: ChartImages
     images: tuple[Image, ...] | None
     """As clusters pull them; None: of this version of the chart they aren't known."""
+    pull_secrets_at: str | None
+    """Path of the value that takes the Secrets for all of its images, with dots."""
+    pull_secrets: tuple[str, ...] = ()
+    """Those Secrets, in the namespace of the release."""
+    trust: Trust | None = None
+    """Of those that call something outside of the cluster."""
+    trusts: bool = False
+    """The site's own authorities, which are then in the namespace of the release."""
+    access: Access = Access()
+    """To the repository of its chart."""
 
 
 @cache
@@ -127,9 +160,12 @@ def _release(data: Mapping[str, Any]) -> Release:
         service=Service(**data["service"]) if "service" in data else None,
         monitor=_monitor(data["monitor"]) if "monitor" in data else None,
         values=data["values"],
+        computed=data["values"],
         fixed=data.get("fixed", {}),
         known=ChartImages.of(data["images"]),
         images=None,
+        pull_secrets_at=data.get("pullSecrets"),
+        trust=Trust(**data["trust"]) if "trust" in data else None,
     )
 
 

@@ -51,7 +51,7 @@ class Outcome:
     def data(self) -> dict[str, Any]:
         """For a machine."""
         changes = self.changes
-        empty: dict[str, Any] = {"workloads": [], "refused": [], "placements": []}
+        empty: dict[str, Any] = {"workloads": [], "refused": [], "placements": [], "prerequisites": []}
         return {
             "ok": True,
             "error": None,

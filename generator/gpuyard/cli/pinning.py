@@ -8,6 +8,7 @@ from pathlib import Path
 from gpuyard.catalogue.images import Image
 from gpuyard.cli.output import progress
 from gpuyard.doors import registry
+from gpuyard.doors.logins import Logins
 from gpuyard.errors import MissingError, OutputError
 from gpuyard.project.imageslock import IMAGES_LOCK, write_images_lock
 
@@ -36,11 +37,11 @@ def _line(image: Image, digest: str) -> str:
 
 def _ask(wanted: Iterable[Image], plain: Collection[str]) -> dict[str, str]:
     """Digest by name; what a mirror lacks is said of all images at once, a registry that fails ends it."""
-    digests, missing = {}, []
+    digests, missing, logins = {}, [], Logins()
     for image in wanted:
         progress(f"asking for {image.repository}:{image.tag}")
         try:
-            digests[image.upstream] = registry.digest(image.repository, image.tag, plain=plain)
+            digests[image.upstream] = registry.digest(image.repository, image.tag, plain=plain, logins=logins)
         except MissingError as error:
             missing.append(str(error))
     if missing:

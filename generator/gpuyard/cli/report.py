@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gpuyard.cli.output import table
+from gpuyard.render.required import required
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.review.placed import Consequence
 
@@ -46,7 +47,26 @@ def as_data(resolved: Resolved) -> dict[str, Any]:
             }
             for placement in resolved.placements
         ],
+        "prerequisites": [
+            each for cluster in resolved.stack.clusters for each in _prerequisites(resolved, cluster.name)
+        ],
     }
+
+
+def _prerequisites(resolved: Resolved, cluster: str) -> list[dict[str, Any]]:
+    """What the cluster must have and nobody here creates; an empty key is one that its author names."""
+    return [
+        {
+            "cluster": cluster,
+            "namespace": each.namespace,
+            "kind": each.kind,
+            "name": each.name,
+            "keys": list(each.keys),
+            "purpose": each.purpose,
+            "command": f"kubectl --context {cluster} {each.command}",
+        }
+        for each in required(resolved, cluster)
+    ]
 
 
 def told(found: Iterable[Consequence]) -> list[str]:

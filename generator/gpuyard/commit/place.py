@@ -7,7 +7,7 @@ from gpuyard.commit.lock import LOCK
 from gpuyard.errors import InputError, OutputError, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.located import located
-from gpuyard.tree import owner
+from gpuyard.project.userfiles import STACK_FILE
 
 __all__ = ["check_alone", "check_place", "nested"]
 
@@ -27,9 +27,14 @@ def check_place(project: Project, directory: Path) -> None:
 
 def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
     """OutputError for a stack above or below a folder; `files` are those of its repository."""
-    found = (PurePosixPath(file) for file in files if file.rpartition("/")[2] == LOCK.name)
-    locks = (path.parent for path in found if not owner(PurePosixPath(*path.parts[-3:])))  # those of blueprints
-    if other := next((each for each in sorted(locks) if nested(each, folder)), None):
+    holding: dict[str, set[PurePosixPath]] = {STACK_FILE: set(), LOCK.name: set()}
+    for file in files:
+        above, _, name = file.rpartition("/")
+        if name in holding:
+            holding[name].add(PurePosixPath(above))
+    # Other programs have a stack.yaml, too.
+    stacks = sorted(holding[STACK_FILE] & holding[LOCK.name])
+    if other := next((each for each in stacks if nested(each, folder)), None):
         raise OutputError(
             f"{_named(folder)} and {_named(other)} of the repository are stacks, one inside the other, and could take "
             f"each other's files for their own; move one of them to a folder that is not inside the other"

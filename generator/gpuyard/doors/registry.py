@@ -5,9 +5,11 @@ import json
 import re
 import urllib.parse
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from gpuyard.doors import http as httpdoor
 from gpuyard.doors.http import Response
+from gpuyard.doors.logins import CONFIG, VARIABLE, Login, Logins
 from gpuyard.errors import MissingError, ToolError
 
 __all__ = ["digest"]
@@ -24,50 +26,72 @@ _PARAMETER = re.compile(r'([a-z]+)="([^"]*)"')
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 
 
-def digest(repository: str, tag: str, *, plain: Collection[str] = ()) -> str:
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """An image's name in its registry, and how the registry is asked."""
+
+    host: str
+    name: str
+    plain: Collection[str]
+    login: Login | None = None
+
+    @property
+    def scheme(self) -> str:
+        """Plain http where that was allowed."""
+        return "http" if self.host in self.plain or httpdoor.is_loopback(self.host) else "https"
+
+
+def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Logins | None = None) -> str:
     """sha256:… of the manifest or index behind a tag; `plain` are registries that speak http.
 
-    The digest is computed from the bytes; a registry that names another one is not believed.
-    MissingError where there is no such image, ToolError where the registry doesn't tell.
+    The digest is computed from the bytes; a registry that names another one is not believed. `logins` keep what
+    was looked up before. MissingError where there is no such image, ToolError where the registry doesn't tell.
     """
-    registry, _, name = repository.partition("/")
-    if registry == "docker.io" and "/" not in name:
+    host, _, name = repository.partition("/")
+    if host == "docker.io" and "/" not in name:
         name = f"library/{name}"
-    host = _HOSTS.get(registry, registry)
-    scheme = "http" if host in plain or httpdoor.is_loopback(host) else "https"
-    image = f"{repository}:{tag}"
-    answer = _manifest(f"{scheme}://{host}/v2/{name}/manifests/{tag}", name, plain)
+    image, asked = f"{repository}:{tag}", _Repository(_HOSTS.get(host, host), name, plain)
+    url = f"{asked.scheme}://{asked.host}/v2/{name}/manifests/{tag}"
+    answer = _get(url, None, plain)
+    if answer.status == _UNAUTHORIZED:
+        asked = replace(asked, login=(logins or Logins()).of(host))
+        answer = _with_login(url, answer, asked)
     if answer.status == _NOT_FOUND:
         raise MissingError(f"{image}: not found in the registry")
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-        raise ToolError(
-            f"{image}: the registry requires a login, which gpuyard does not support; write its digest by hand"
-        )
+        raise _refused(image, host, asked.login)
     if answer.status != _OK:
         raise ToolError(f"{image}: the registry answers {answer.status}")
     return _verified(image, answer)
 
 
-def _manifest(url: str, name: str, plain: Collection[str]) -> Response:
-    """The manifest; where the registry asks for one, with a token for anonymous readers."""
-    headers = {"Accept": ", ".join(_MANIFESTS)}
-    answer = httpdoor.get(url, headers, plain=plain)
+def _get(url: str, authorization: str | None, plain: Collection[str]) -> Response:
+    given = {"Authorization": authorization} if authorization else {}
+    return httpdoor.get(url, {"Accept": ", ".join(_MANIFESTS), **given}, plain=plain)
+
+
+def _with_login(url: str, answer: Response, asked: _Repository) -> Response:
+    """Asks again as the registry demands; its refusal where there is nothing to show."""
     scheme, _, rest = answer.headers.get("www-authenticate", "").partition(" ")
-    if answer.status != _UNAUTHORIZED or scheme.lower() != "bearer":
-        return answer
-    token = _token(dict(_PARAMETER.findall(rest)), name, plain)
-    return answer if token is None else httpdoor.get(url, {**headers, "Authorization": f"Bearer {token}"}, plain=plain)
+    shown = None
+    if scheme.lower() == "bearer" and (token := _token(dict(_PARAMETER.findall(rest)), asked)):
+        shown = f"Bearer {token}"
+    elif scheme.lower() == "basic" and asked.login:
+        shown = asked.login.basic
+    return _get(url, shown, asked.plain) if shown else answer
 
 
-def _token(challenge: Mapping[str, str], name: str, plain: Collection[str]) -> str | None:
-    """From the service that the challenge names; None where it gives none."""
-    if "realm" not in challenge:
+def _token(challenge: Mapping[str, str], asked: _Repository) -> str | None:
+    """From the service that the challenge names, for who logs in there or for anybody; None where it gives none."""
+    # A password goes nowhere that is less private than the registry itself.
+    if not challenge.get("realm", "").startswith(f"{asked.scheme}://"):
         return None
-    query = {"scope": f"repository:{name}:pull"}
+    query = {"scope": f"repository:{asked.name}:pull"}
     if "service" in challenge:
         query["service"] = challenge["service"]
     mark = "&" if "?" in challenge["realm"] else "?"
-    answer = httpdoor.get(f"{challenge['realm']}{mark}{urllib.parse.urlencode(query)}", {}, plain=plain)
+    given = {"Authorization": asked.login.basic} if asked.login else {}
+    answer = httpdoor.get(f"{challenge['realm']}{mark}{urllib.parse.urlencode(query)}", given, plain=asked.plain)
     try:
         data = json.loads(answer.body) if answer.status == _OK else {}
         token = data.get("token") or data.get("access_token")
@@ -75,6 +99,18 @@ def _token(challenge: Mapping[str, str], name: str, plain: Collection[str]) -> s
         return None
     # Anything else would end or forge a header.
     return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None
+
+
+def _refused(image: str, host: str, login: Login | None) -> ToolError:
+    if login:
+        return ToolError(
+            f"{image}: {host} refused the login from {login.source}: it is wrong or has expired, or may not read this "
+            f"image; `docker login {host}` replaces it"
+        )
+    return ToolError(
+        f"{image}: {host} requires a login, and there is none in {CONFIG} or {VARIABLE}; `docker login {host}` makes "
+        f"one (`podman login --compat-auth-file {CONFIG} {host}` does, too)"
+    )
 
 
 def _verified(image: str, answer: Response) -> str:

@@ -13,6 +13,12 @@ __all__ = ["breaches", "differing", "own_keys", "stacks"]
 Values = Mapping[str, Any]
 
 _CLUSTERS: Path = ("spec", "clusters")
+_ALTERNATIVES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    ((), ("gateway", "ingress")),
+    (("network", "ca"), ("secret", "configMap")),
+    (("platform", "prometheus", "auth"), ("bearer", "basic", "tls")),
+)
+"""Keys of which there is one at a time, by where they are."""
 
 
 def own_keys(cluster: Values) -> tuple[str, ...]:
@@ -55,10 +61,20 @@ def _merged(whole: Values, cluster: Values) -> dict[str, Any]:
     if "tag" not in given and {"version", "image"} & given.keys():
         # A tag belongs to the version and the image that are named with it.
         spec["vllm"] = {key: value for key, value in spec["vllm"].items() if key != "tag"}
-    for way, other in (("gateway", "ingress"), ("ingress", "gateway")):
-        if own.get(way) and other not in own:
-            spec.pop(other, None)  # one way for all hosts
+    for path, names in _ALTERNATIVES:
+        _choose(spec, own, path, names)
     return {**whole, "spec": spec}
+
+
+def _choose(below: dict[str, Any], above: Values | None, path: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Where a cluster names one of several ways, those that only the stack names are gone."""
+    for key in path:
+        above = (above or {}).get(key)
+        below = below.get(key) or {}
+    if isinstance(above, Mapping) and any(above.get(name) for name in names):
+        for name in names:
+            if name not in above:
+                below.pop(name, None)
 
 
 def _over(below: Values, above: Values, path: Path = ()) -> dict[str, Any]:

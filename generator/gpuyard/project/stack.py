@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, Self
 
 from gpuyard.doors.schema import structured
+from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
@@ -121,6 +122,9 @@ class Component:
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     """By which it selects what is meant for it."""
+    auth: PrometheusAuth | None = None
+    insecure: bool = False
+    """Its certificate is not checked, or what is shown to it can be read on the way."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Of its chart, merged over ours."""
 
@@ -130,6 +134,7 @@ class Platform:
     """What is installed beside the models, and where its charts come from."""
 
     registry: str | None = None
+    registry_secret: str | None = None
     insecure: bool
     components: Mapping[str, Component]
 
@@ -175,6 +180,8 @@ class Network:
     egress: tuple[Egress, ...]
     dns: tuple[str, ...]
     clients: tuple[str, ...]
+    proxy: Proxy | None = None
+    ca: CertificateAuthority | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,13 +75,13 @@ class _Pair:
         """All that its level follows from, beside our own code."""
         both = [(each.values, sorted(each.first.components) if each.first else ()) for each in (self.common, self.here)]
         common = self.common
-        facts = (self.cluster, common.name, common.file, common.shape.name, namespace, helm.identity(common.chart))
+        facts = (self.cluster, common.name, common.shape.name, namespace, helm.identity(common.chart))
         return b"cluster " + json.dumps((facts, both), separators=(",", ":")).encode()
 
     def levels(self, before: Sequence[Object], after: Sequence[Object]) -> Levels:
         """Of each part that differs."""
         common, found = self.common, {}
-        header = HEADER.format(source=f"stack.yaml and {common.file}")
+        header = HEADER.format(source=f"stack.yaml and the blueprint {common.name}")
         for part in ("", WEIGHTS):
             folder, below = own(self.cluster, common.name, part), overlay(common.shape.name, common.name, part)
             wanted = _part(self.here, after, part)

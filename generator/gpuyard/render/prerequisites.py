@@ -1,19 +1,20 @@
 """What a cluster must have before its first sync: nothing here makes it, and everything waits for it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Platform, Stack
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.required import Required, Use, blueprint_uses, objects, stack_uses
 from gpuyard.resolve import Resolved, Workload, nodes, prometheus
+from gpuyard.resolve.workload import Own
 from gpuyard.tree import base
 
-__all__ = ["Key", "commands", "keys", "needs", "stack_commands", "stack_keys", "stack_needs", "told"]
+__all__ = ["commands", "needs", "needs_of", "required", "required_of", "stack_commands"]
 
-_PULL = ".dockerconfigjson"
-_KINDS = ("Secret", "ConfigMap")
-_TLS = ("tls.crt", "tls.key")
+_T = TypeVar("_T", bound=Hashable)
 _CLASSES = {
     "fss": (
         "ReadWriteMany on File Storage. OKE does not provide one: create it with the availability domain and the mount "
@@ -31,74 +32,66 @@ _GUIDE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of a Secret or ConfigMap that something refers to, and what for; an empty key stands for all."""
-
-    namespace: str
-    name: str
-    key: str
-    purpose: str
-    kind: str
+def required(resolved: Resolved, clusters: Sequence[str]) -> list[Required]:
+    """Secrets and ConfigMaps that clusters need whatever runs there."""
+    return _required(resolved, clusters, lambda name: stack_uses(resolved, name))
 
 
-def stack_keys(stack: Stack) -> list[Key]:
-    """Those that every cluster needs, whatever runs there."""
-    found = []
-    if stack.repository.secret:
-        for key in ENGINES[stack.engine].git_secret(stack.repository):
-            found.append(Key(stack.engine.namespace, stack.repository.secret, key, "reading this repository", "Secret"))
-    return found + [Key(stack.namespace, name, _PULL, "pulling images", "Secret") for name in stack.images.pull_secrets]
+def required_of(resolved: Resolved, here: Mapping[str, Workload]) -> list[Required]:
+    """Those that they need in addition for a blueprint, by the clusters that run it."""
+    return _required(resolved, list(here), lambda name: blueprint_uses(resolved, name, here[name]))
 
 
-def keys(stack: Stack, workloads: Sequence[Workload]) -> list[Key]:
-    """Those that a blueprint needs, of the kinds in order; one that serves several purposes comes once."""
-    purposes: dict[tuple[str, str, str, str], list[str]] = {}
-    for workload in workloads:
-        for use in sorted(workload.needs.keys, key=lambda use: _KINDS.index(use.kind)):
-            known = purposes.setdefault((use.kind, stack.namespace, use.name, use.key), [])
-            if use.purpose not in known:
-                known.append(use.purpose)
-    return [
-        Key(namespace, name, key, "; ".join(known), kind) for (kind, namespace, name, key), known in purposes.items()
-    ]
-
-
-def stack_commands(stack: Stack, cluster: str) -> Iterator[str]:
+def stack_commands(resolved: Resolved, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
-    kubectl = f"kubectl --context {cluster}"
-    yield f"{kubectl} create namespace {stack.namespace}"
-    yield from commands(stack_keys(stack), cluster)
+    kubectl, stack = f"kubectl --context {cluster}", resolved.own.get(cluster, resolved).stack
+    needed = objects(stack_uses(resolved, cluster))
+    for namespace in dict.fromkeys([stack.namespace, *(each.namespace for each in needed)]):
+        if namespace != stack.engine.namespace:
+            yield f"{kubectl} create namespace {namespace}"
+    yield from (f"{kubectl} {each.command}" for each in needed)
     yield f"grep -h '^{kubectl} .* create' {base('*')}/README.md | sort -u"
-    for line in ENGINES[stack.engine].commands(stack, cluster):
-        yield f"{kubectl} {line}"
+    yield from (f"{kubectl} {line}" for line in ENGINES[stack.engine].commands(stack, cluster))
 
 
-def commands(found: Sequence[Key], cluster: str) -> Iterator[str]:
-    """What creates them."""
-    named: dict[tuple[str, str, str], list[str]] = {}
-    for each in found:
-        named.setdefault((each.kind, each.namespace, each.name), []).append(each.key)
-    for (kind, namespace, name), names in named.items():
-        create = _secret(name, names) if kind == "Secret" else _config_map(name, names)
-        yield f"kubectl --context {cluster} --namespace {namespace} create {create}"
+def commands(resolved: Resolved, cluster: str, workload: Workload) -> Iterator[str]:
+    """The same for a blueprint."""
+    for each in objects(blueprint_uses(resolved, cluster, workload)):
+        yield f"kubectl --context {cluster} {each.command}"
 
 
-def told(resolved: Resolved, clusters: Sequence[str], of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-    """The sentences of each cluster; one that isn't of all says whose it is."""
-    found: dict[str, list[str]] = {}
+def needs(resolved: Resolved, clusters: Sequence[str]) -> Iterator[str]:
+    """One sentence each, in Markdown, of what clusters must offer; one that isn't of all says whose it is."""
+    for sentence, where in _shared(resolved, clusters, lambda name: _needs(resolved.own.get(name, resolved))):
+        yield where + sentence
+
+
+def needs_of(resolved: Resolved, here: Mapping[str, Workload]) -> Iterator[str]:
+    """The same for a blueprint, by the clusters that run it."""
+    of_one = _shared(resolved, list(here), lambda name: _needs_of(resolved.own.get(name, resolved).stack, here[name]))
+    yield from (where + sentence for sentence, where in of_one)
+
+
+def _required(resolved: Resolved, clusters: Sequence[str], of: Callable[[str], Iterable[Use]]) -> list[Required]:
+    uses = _shared(resolved, clusters, of)
+    return objects((namespace, replace(use, purpose=where + use.purpose)) for (namespace, use), where in uses)
+
+
+def _shared(resolved: Resolved, clusters: Sequence[str], of: Callable[[str], Iterable[_T]]) -> Iterator[tuple[_T, str]]:
+    """What there is in any cluster, once, and whose it is, where it isn't of all."""
+    found: dict[_T, list[str]] = {}
     for name in clusters:
-        for sentence in of(name):
-            found.setdefault(sentence, []).append(name)
+        for each in dict.fromkeys(of(name)):
+            found.setdefault(each, []).append(name)
     same = not resolved.own  # then, too, what only some need is meant for those that run it
-    yield from (
-        each if same or having == clusters else f"in {', '.join(having)}: {each}" for each, having in found.items()
-    )
+    for each, having in found.items():
+        yield each, "" if same or having == list(clusters) else f"in {', '.join(having)}: "
 
 
-def stack_needs(stack: Stack) -> Iterator[str]:
-    """One sentence each, in Markdown, of what every cluster must offer."""
-    yield from ENGINES[stack.engine].needs()
+def _needs(site: Resolved | Own) -> Iterator[str]:
+    """Of every cluster, whatever runs there."""
+    stack = site.stack
+    yield from ENGINES[stack.engine].needs(stack, site.releases)
     yield (
         "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
         "mounts are encrypted in transit, with `IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every "
@@ -114,17 +107,24 @@ def stack_needs(stack: Stack) -> Iterator[str]:
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
     yield from _components(stack.platform)
+    ca = stack.network.ca
+    if ca and prometheus.asked_by_https(stack.platform) and not any(each.trusts for each in site.releases):
+        yield (
+            f"KEDA that trusts the authorities in {ca.kind} `{ca.name}`, because it asks Prometheus by https "
+            "(`--ca-dir` of its operator)"
+        )
 
 
-def needs(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
-    """The same of a cluster that runs a blueprint."""
-    yield from nodes.needs(workloads)
-    yield from _storage(stack, workloads)
-    for kind, names in (
-        ("PriorityClass", [workload.needs.priority_class for workload in workloads]),
-        ("RuntimeClass", [workload.needs.runtime_class for workload in workloads]),
+def _needs_of(stack: Stack, workload: Workload) -> Iterator[str]:
+    """Of a cluster that runs a blueprint."""
+    yield from nodes.needs([workload])
+    yield from _storage(stack, workload)
+    for kind, name in (
+        ("PriorityClass", workload.needs.priority_class),
+        ("RuntimeClass", workload.needs.runtime_class),
     ):
-        yield from (f"{kind} `{name}`" for name in _once(names))
+        if name:
+            yield f"{kind} `{name}`"
 
 
 def _components(platform: Platform) -> Iterator[str]:
@@ -136,32 +136,13 @@ def _components(platform: Platform) -> Iterator[str]:
             yield release.switch.without + (selected if release.service else "")
 
 
-def _storage(stack: Stack, workloads: Sequence[Workload]) -> Iterator[str]:
-    users = {kind: workload.needs.user for workload in workloads for kind in workload.needs.storage}
+def _storage(stack: Stack, workload: Workload) -> Iterator[str]:
+    needed = workload.needs
     for kind, text in _CLASSES.items():
-        if kind in users:
-            yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=users[kind])}"
-    claims = {claim: workload.needs.user for workload in workloads for claim in workload.needs.claims}
-    for claim, user in claims.items():
-        yield f"the volume claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user {user}"
-
-
-def _once(names: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(name for name in names if name))
-
-
-def _secret(name: str, keys: Sequence[str]) -> str:
-    """The rest of `kubectl create secret`; a name in capitals is what to put in."""
-    if tuple(keys) == _TLS:
-        return f"secret tls {name} --cert=FILE --key=FILE"
-    kind = " --type=kubernetes.io/dockerconfigjson" if keys == [_PULL] else ""
-    return f"secret generic {name}{kind} {_files(keys)}"
-
-
-def _config_map(name: str, keys: Sequence[str]) -> str:
-    return f"configmap {name} {_files(keys)}"
-
-
-def _files(keys: Sequence[str]) -> str:
-    """One for each key; where something reads all keys, which these are is the author's affair."""
-    return " ".join(f"--from-file={key}=FILE" if key else "--from-file=FOLDER" for key in keys)
+        if kind in needed.storage:
+            yield f"StorageClass `{stack.storage[kind]}`: {text.format(guide=_GUIDE, uid=needed.user)}"
+    for claim in dict.fromkeys(needed.claims):
+        yield (
+            f"the volume claim `{claim}` in `{stack.namespace}`, readable and, as a cache, writable for user "
+            f"{needed.user}"
+        )

@@ -1,7 +1,7 @@
 """README.md of the generated repository, and a page for each blueprint: what runs where and how to call it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
@@ -44,48 +44,44 @@ def files(resolved: Resolved) -> Tree:
 
 def _readme(resolved: Resolved) -> str:
     stack, names = resolved.stack, [cluster.name for cluster in resolved.stack.clusters]
-    stacks = {name: resolved.at(name).stack for name in names}
-    secrets = dict.fromkeys(key for each in stacks.values() for key in prerequisites.stack_keys(each))
+    needed = prerequisites.required(resolved, names)
+    platforms = [each.platform for each in (stack, *(own.stack for own in resolved.own.values()))]
+    measured = (ours.namespace for each in platforms if (ours := prometheus.installed(each)))
     return _rendered(
         "README.md.j2",
         stack=stack,
         own=list(resolved.own),
         way_in=ENGINES[stack.engine].way_in(stack),
         layers=[_LAYERS[layer] for layer in resolved.layers],
-        measured=prometheus.installed(stack.platform) is not None,
-        needs=list(prerequisites.told(resolved, names, lambda name: prerequisites.stack_needs(stacks[name]))),
-        secrets=list(secrets),
-        commands={name: list(prerequisites.stack_commands(each, name)) for name, each in stacks.items()},
+        measured=next(measured, None),
+        needs=list(prerequisites.needs(resolved, names)),
+        required=needed,
+        config_maps=any(each.kind == "ConfigMap" for each in needed),
+        commands={name: list(prerequisites.stack_commands(resolved, name)) for name in names},
     )
 
 
 def _page(resolved: Resolved, blueprint: Workload, placements: Sequence[Placement], refusals: Sequence[Refusal]) -> str:
-    stack, here = resolved.stack, {placement.cluster: placement.workload for placement in placements}
-    keys = prerequisites.keys(stack, list(here.values()))
+    here = {placement.cluster: placement.workload for placement in placements}
+    needed = prerequisites.required_of(resolved, here)
     reaches = {name: workload.reach for name, workload in here.items() if workload.reach}
     return _rendered(
         "blueprint.md.j2",
         name=blueprint.name,
         file=blueprint.file,
         description=blueprint.description,
-        namespace=stack.namespace,
+        namespace=resolved.stack.namespace,
         placements=[_row(placement) for placement in placements],
         refusals=refusals,
         calls=_calls(reaches),
         port=next((reach.port for reach in reaches.values()), None),
         closed=bool(reaches) and all(reach.closed for reach in reaches.values()),
-        needs=list(prerequisites.told(resolved, list(here), lambda name: _needs(resolved, name, here[name]))),
-        keys=keys,
-        config_maps=any(each.kind == "ConfigMap" for each in keys),
-        folders=any(not each.key for each in keys),
-        commands={
-            name: list(prerequisites.commands(prerequisites.keys(stack, [each]), name)) for name, each in here.items()
-        },
+        needs=list(prerequisites.needs_of(resolved, here)),
+        required=needed,
+        config_maps=any(each.kind == "ConfigMap" for each in needed),
+        folders=any("" in each.keys for each in needed),
+        commands={name: list(prerequisites.commands(resolved, name, each)) for name, each in here.items()},
     )
-
-
-def _needs(resolved: Resolved, cluster: str, workload: Workload) -> Iterator[str]:
-    return prerequisites.needs(resolved.at(cluster).stack, [workload])
 
 
 def _row(placement: Placement) -> dict[str, object]:

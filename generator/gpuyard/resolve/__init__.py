@@ -25,7 +25,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
-    platform = releases.releases(stack.platform, mirrors=stack.images.mirrors, locked=project.digests)
+    platform = releases.releases(stack.platform, stack.images, stack.network, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)

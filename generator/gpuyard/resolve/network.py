@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
 
 from gpuyard.project.stack import Network, Stack
-from gpuyard.resolve import addresses
+from gpuyard.resolve import addresses, proxy
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check", "notes"]
+__all__ = ["check", "notes", "stack_notes"]
 
 _LINK_LOCAL, _METADATA = ip_network("169.254.0.0/16"), ip_network("169.254.169.254/32")
 """The instance's metadata service, and with it the node's identity, is there; a node-local DNS cache may be, too."""
 _BY_IPV6 = tuple(map(ip_network, ("fe80::/10", "fd00:c1::/32", "fd00:ec2::/32", "64:ff9b::a9fe:0/112")))
 """The same places for IPv6: OCI's is fd00:c1::a9fe:a9fe; the last ones are those of IPv4 behind NAT64."""
 _PATH = ("spec", "network")
-_NAMED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "HF_ENDPOINT")
-_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_MIRROR = "HF_ENDPOINT"
+_NAMED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", _MIRROR)
 _PUBLIC_PORT = 443
+_LAST_PORT = 65535
 
 
 def check(stack: Stack, problems: Problems) -> None:
@@ -25,6 +25,10 @@ def check(stack: Stack, problems: Problems) -> None:
     for index, rule in enumerate(stack.network.egress):
         if message := _not_let_out(rule.cidr):
             problems.add(stack.file, (*_PATH, "egress", index, "cidr"), message)
+    _check_authorities(stack, problems)
+    for name, url in proxy.urls(stack.network).items():
+        if message := _not_a_proxy(url):
+            problems.add(stack.file, (*_PATH, "proxy", name.removesuffix("_PROXY").lower()), message)
     for index, cidr in enumerate(stack.network.dns):
         if message := _not_a_server(cidr):
             problems.add(stack.file, (*_PATH, "dns", index), message)
@@ -44,6 +48,29 @@ def _not_let_out(cidr: str) -> str | None:
             "list only the addresses that are needed"
         )
     return addresses.too_large(network)
+
+
+def _check_authorities(stack: Stack, problems: Problems) -> None:
+    """They are in one place."""
+    ca = stack.network.ca
+    if ca and ca.secret and ca.config_map:
+        message = f"conflicts with secret, {ca.secret}; keep one of the two"
+        problems.add(stack.file, (*_PATH, "ca", "configMap"), message, key=True)
+    elif ca and not ca.name:
+        message = "does not say where the certificates are; add configMap: NAME or secret: NAME"
+        problems.add(stack.file, (*_PATH, "ca"), message, key=True)
+
+
+def _not_a_proxy(url: str) -> str | None:
+    """Why this is no proxy's address, if it isn't."""
+    host, port = proxy.target(url)
+    if host is None or port is None or port > _LAST_PORT:
+        return f"{url} has no valid port; write it like http://proxy.example.com:3128"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return _not_let_out(f"{address}/{address.max_prefixlen}")
 
 
 def _not_a_server(cidr: str) -> str | None:
@@ -68,12 +95,19 @@ def _not_clients(cidr: str) -> str | None:
     return None
 
 
+def stack_notes(stack: Stack) -> Iterator[str]:
+    """The stack's own proxy, where no rule lets it out."""
+    yield from notes(stack.file, proxy.urls(stack.network), stack)
+
+
 def notes(file: str, env: Mapping[str, str], stack: Stack) -> Iterator[str]:
     """Proxies and mirrors that no rule lets out, as far as that is seen without asking for names."""
     for variable, address in env.items():
         if not address or variable.upper() not in _NAMED:
             continue
-        host, port = _target(address)
+        host, port = proxy.target(address)
+        if variable == _MIRROR and proxy.passes(stack.network, address):
+            continue  # the proxy is what must be let out
         if host is None or port is None:
             yield f"{file}: {variable} is not an address; write it like http://proxy.example.com:3128"
         elif not _let_out(host, port, stack.network):
@@ -83,18 +117,9 @@ def notes(file: str, env: Mapping[str, str], stack: Stack) -> Iterator[str]:
             )
 
 
-def _target(address: str) -> tuple[str | None, int | None]:
-    """Host and port of a URL, or of a proxy that is written without a scheme."""
-    parts = urlsplit(address if "://" in address else f"http://{address}")
-    try:
-        return parts.hostname, parts.port or _PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number
-        return None, None
-
-
 def _let_out(host: str, port: int, network: Network) -> bool:
     """A name may have any address, so for it the port decides."""
-    rules = [rule for rule in network.egress if rule.port == port]
+    rules = [rule for rule in proxy.egress(network) if rule.port == port]
     try:
         address = ip_address(host)
     except ValueError:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
-from gpuyard.resolve import exposure, nodes, releases
+from gpuyard.resolve import exposure, network, nodes, releases
 from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Resolved, Workload
@@ -50,6 +50,7 @@ def _of_stack(resolved: Resolved) -> Iterator[str]:
     yield from (f"{stack.file}: {each}" for each in assumptions(stack.vllm.version))
     if any(workload.reach and workload.reach.outside for workload in resolved.workloads):
         yield from exposure.stack_notes(stack)
+    yield from network.stack_notes(stack)
     yield from releases.notes(stack, resolved.releases)
 
 

@@ -1,12 +1,14 @@
 """The Prometheus that models scale by and that dashboards read: the one that is installed, or the cluster's own."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from gpuyard.catalogue.platform import Release, catalogue
+from gpuyard.project.credentials import PrometheusAuth
 from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["address", "check", "installed", "namespace", "written"]
+__all__ = ["address", "asked_by_https", "check", "installed", "login", "namespace", "written"]
 
 _PATH = ("spec", "platform", "prometheus")
 _SERVICES = (".svc", ".svc.cluster.local")
@@ -31,12 +33,28 @@ def address(platform: Platform) -> str | None:
     return written(platform).address
 
 
+def asked_by_https(platform: Platform) -> bool:
+    """Whether who asks must trust its certificate."""
+    return (address(platform) or "").startswith("https://")
+
+
 def namespace(platform: Platform) -> str | None:
     """Where its pods are, which may read the models' metrics; None: nobody has said."""
     if release := installed(platform):
         return release.namespace
     given = written(platform)
     return given.namespace or _of_address(given.address or "")
+
+
+def login(auth: PrometheusAuth) -> tuple[str, str, Mapping[str, str]]:
+    """What KEDA calls it, the Secret, and the key of each of KEDA's parameters."""
+    if auth.bearer:
+        return "bearer", auth.bearer.secret, {"bearerToken": auth.bearer.key}
+    if auth.basic:
+        return "basic", auth.basic.secret, {"username": auth.basic.username_key, "password": auth.basic.password_key}
+    if auth.tls:
+        return "tls", auth.tls.secret, {"cert": auth.tls.cert_key, "key": auth.tls.key_key}
+    raise ValueError("the schema lets none of them be")
 
 
 def check(stack: Stack, problems: Problems) -> None:
@@ -49,11 +67,15 @@ def check(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, (*_PATH, "enabled"), message)
     else:
         _check_address(stack, given.address, given.namespace, problems)
+        _check_privacy(stack, given, problems)
 
 
 def _check_installed(stack: Stack, given: Component, release: Release, problems: Problems) -> None:
     if given.address is not None:
         problems.add(stack.file, (*_PATH, "address"), "only applies where enabled is false; remove it", key=True)
+    for key in ("auth", "insecure"):
+        if getattr(given, key):
+            problems.add(stack.file, (*_PATH, key), "only applies where enabled is false; remove it", key=True)
     if given.namespace not in (None, release.namespace):
         message = f"the installed Prometheus runs in {release.namespace}; remove namespace or set enabled: false"
         problems.add(stack.file, (*_PATH, "namespace"), message)
@@ -71,6 +93,23 @@ def _check_address(stack: Stack, given: str, named: str | None, problems: Proble
     elif found and named and named != found:
         message = f"{named} is not where {host} is; write {found} or remove it"
         problems.add(stack.file, (*_PATH, "namespace"), message)
+
+
+def _check_privacy(stack: Stack, given: Component, problems: Problems) -> None:
+    """Nobody on the way reads a password or answers in its place, unless that was asked for."""
+    https = asked_by_https(stack.platform)
+    if given.auth and not https and not given.insecure:
+        message = "its credentials would be readable on the way; use https:// in address, or set insecure: true"
+        problems.add(stack.file, (*_PATH, "auth"), message, key=True)
+    if given.auth and given.auth.tls and not https:
+        problems.add(stack.file, (*_PATH, "auth", "tls"), "a client certificate needs https:// in address", key=True)
+    if given.insecure and not https and not given.auth:
+        problems.add(stack.file, (*_PATH, "insecure"), "changes nothing for http:// without auth; remove it", key=True)
+    if given.insecure and https and given.auth and given.auth.tls:
+        message = (
+            "KEDA checks the certificate of a server that it shows its own; name its authority in network.ca instead"
+        )
+        problems.add(stack.file, (*_PATH, "insecure"), message, key=True)
 
 
 def _of_address(given: str) -> str | None:

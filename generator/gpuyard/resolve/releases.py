@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from gpuyard.catalogue.chartimages import with_images
+from gpuyard.catalogue.chartimages import with_images, with_value
 from gpuyard.catalogue.images import image
-from gpuyard.catalogue.platform import Release, catalogue
-from gpuyard.project.stack import Platform, Stack
+from gpuyard.catalogue.platform import Access, Release, catalogue
+from gpuyard.project.credentials import CertificateAuthority
+from gpuyard.project.stack import Images, Network, Platform, Stack
+from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "notes", "releases"]
 
+_VOLUME = "site-ca"
 _NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
-def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> tuple[Release, ...]:
+def releases(platform: Platform, images: Images, network: Network, *, locked: Mapping[str, str]) -> tuple[Release, ...]:
     """The releases that a stack wants, in the order of their layers and names; their values pull its images."""
     wanted = []
     for release in catalogue():
@@ -27,7 +30,11 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
             release = replace(release, version=component.version)
         if platform.registry:
             release = replace(release, repository=platform.registry, insecure=platform.insecure)
-        release = _with_images(release, mirrors, locked)
+        release = replace(release, access=_access(release, platform, network))
+        release = _with_images(release, images, locked)
+        if network.ca and prometheus.asked_by_https(platform):
+            release = _trusting(release, network.ca)
+        release = replace(release, computed=release.values)
         if layer := _layer(release, platform):
             release = replace(release, values=merged(release.values, [layer]))
         wanted.append(release)
@@ -35,7 +42,10 @@ def releases(platform: Platform, *, mirrors: Mapping[str, str], locked: Mapping[
 
 
 def check(stack: Stack, problems: Problems) -> None:
-    """Values of the stack's own that would be read by nobody, or that something else counts on."""
+    """A login for nothing, and values of the stack's own that nobody reads or that something else counts on."""
+    if stack.platform.registry_secret and not stack.platform.registry:
+        message = "only applies to charts from a mirror; add registry: oci://host/path, or remove it"
+        problems.add(stack.file, ("spec", "platform", "registrySecret"), message, key=True)
     for release in catalogue():
         if not (layer := _layer(release, stack.platform)):
             continue
@@ -54,12 +64,9 @@ def check(stack: Stack, problems: Problems) -> None:
 
 def notes(stack: Stack, wanted: Iterable[Release]) -> Iterator[str]:
     """What the stack's own values replace of ours."""
-    found = {release.chart: release for release in wanted}
-    for release in catalogue():
-        if release.chart in found and (layer := _layer(release, stack.platform)):
-            yield from (
-                f"{stack.file}: {each}" for each in replaced(release.values, [layer], found[release.chart].values)
-            )
+    for release in wanted:
+        if layer := _layer(release, stack.platform):
+            yield from (f"{stack.file}: {each}" for each in replaced(release.computed, [layer], release.values))
 
 
 def _layer(release: Release, platform: Platform) -> Layer | None:
@@ -77,11 +84,41 @@ def _fixed(release: Release) -> Mapping[str, str]:
     return {"enabled": switch, **named, **pulled, **release.fixed}
 
 
-def _with_images(release: Release, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> Release:
-    """Mirrors hold for every version of a chart, digests for the one whose images are known."""
+def _access(release: Release, platform: Platform, network: Network) -> Access:
+    """By which Secrets the repository of its chart is reached."""
+    host = release.repository.partition("://")[2]
+    through = proxy.passes(network, f"http{'' if release.insecure else 's'}://{host}")
+    return Access(
+        ca=network.ca.name if network.ca and not release.insecure else None,
+        login=platform.registry_secret if platform.registry else None,
+        proxy=network.proxy.secret if network.proxy and through else None,
+        proxied=through,
+    )
+
+
+def _trusting(release: Release, ca: CertificateAuthority) -> Release:
+    """A chart whose pods ask Prometheus."""
+    if release.trust is None:
+        return release
+    held = {"secretName" if ca.secret else "name": ca.name, "items": [{"key": ca.key, "path": "ca.crt"}]}
+    volume = {"name": _VOLUME, "secret" if ca.secret else "configMap": held}
+    mount = {"name": _VOLUME, "mountPath": release.trust.folder, "readOnly": True}
+    values = with_value(release.values, release.trust.volumes, [volume])
+    return replace(release, values=with_value(values, release.trust.mounts, [mount]), trusts=True)
+
+
+def _with_images(release: Release, images: Images, locked: Mapping[str, str]) -> Release:
+    """Mirrors hold for every version of a chart, digests for the one whose images are known.
+
+    Where its project publishes, images are public: pull secrets are for mirrors.
+    """
     known = release.version == release.known.version
-    pulled = [image(each.repository, each.tag, mirrors=mirrors, locked=locked) for each in release.known.images]
+    pulled = [image(each.repository, each.tag, mirrors=images.mirrors, locked=locked) for each in release.known.images]
     if not known:
         pulled = [replace(each, digest=None) for each in pulled]
     values = with_images(release.values, zip(release.known.images, pulled, strict=True))
-    return replace(release, values=values, images=tuple(pulled) if known else None)
+    secrets: tuple[str, ...] = ()
+    if release.pull_secrets_at and images.pull_secrets and any(each.mirror for each in pulled):
+        secrets = images.pull_secrets
+        values = with_value(values, release.pull_secrets_at, [{"name": name} for name in secrets])
+    return replace(release, values=values, images=tuple(pulled) if known else None, pull_secrets=secrets)

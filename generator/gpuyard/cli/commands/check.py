@@ -81,5 +81,5 @@ def _result(
     from gpuyard.cli.report import told_as_data
 
     head: dict[str, Any] = {"ok": True, "error": None, "problems": []}
-    content = data or {"workloads": [], "refused": [], "placements": []}
+    content = data or {"workloads": [], "refused": [], "placements": [], "prerequisites": []}
     return {**head, **content, "notes": list(notes), "consequences": told_as_data(found)}

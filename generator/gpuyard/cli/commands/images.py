@@ -26,7 +26,9 @@ __all__ = ["command"]
 def command(directory: Path, lock: bool, plain: tuple[str, ...], as_json: bool) -> None:
     """List the images and charts of the stack in DIR (default: the current directory), and their mirrors.
 
-    A site without internet must mirror all of them. Listing uses no network; --lock does.
+    A site without internet must mirror all of them. Listing uses no network; --lock does. Registries that require a
+    login get the one that `docker login` keeps in ~/.docker/config.json (or in $DOCKER_CONFIG, or in
+    $DOCKER_AUTH_CONFIG as text), credential helpers included.
     """
     from gpuyard.project.load import load
     from gpuyard.resolve import resolve

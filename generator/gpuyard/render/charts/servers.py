@@ -96,7 +96,7 @@ def files(resolved: Resolved, charts: Mapping[str, Files]) -> Tree:
     every = [(workload.shape.name, workload) for workload in resolved.workloads]
     every += [(each.cluster, each.workload) for each in resolved.placements if each.cluster in resolved.own]
     for name, workload in every:
-        text = HEADER.format(source=workload.file) + yamlio.dump(workload.values)
+        text = HEADER.format(source=f"the blueprint {workload.name}") + yamlio.dump(workload.values)
         tree[server(workload.chart, name, workload.name)] = text
     return tree
 

@@ -11,6 +11,7 @@ from gpuyard.catalogue.platform import Release
 from gpuyard.project import stack
 from gpuyard.render.engines import flux
 from gpuyard.resolve import Resolved
+from gpuyard.resolve.workload import KeyUse
 
 __all__ = ["ENGINES", "Engine"]
 
@@ -33,11 +34,11 @@ class Engine(Protocol):
     def beside(self, stack: stack.Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
         """What it makes of files in a cluster's folder that are not ours; one sentence each."""
 
-    def needs(self) -> Iterator[str]:
+    def needs(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""
 
-    def git_secret(self, repository: stack.Repository) -> tuple[str, ...]:
-        """The keys of the Secret by which it reads the repository, in its own namespace."""
+    def secrets(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+        """The keys of the Secrets by which it reads the repository and the charts, each with its namespace."""
 
     def commands(self, stack: stack.Stack, cluster: str) -> Iterator[str]:
         """The arguments of kubectl that let a cluster follow the repository, in order; none where others do."""

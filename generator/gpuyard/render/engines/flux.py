@@ -8,11 +8,13 @@ from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import Layer, Release
 from gpuyard.doors import yamlio
-from gpuyard.project.stack import Engine, Repository, Stack
+from gpuyard.project.stack import Engine, Stack
+from gpuyard.render import fluxsources
 from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "forget", "git_secret", "needs", "release", "rename_danger", "suspend"]
+__all__ = ["beside", "cluster", "commands", "forget", "needs", "release", "rename_danger", "secrets", "suspend"]
 __all__ += ["way_in"]
 
 Object = dict[str, Any]
@@ -31,7 +33,7 @@ _CONDITIONS = "has(status.conditions)"
 
 def release(release: Release) -> list[Object]:
     """A chart of the platform: its source and its HelmRelease."""
-    source, reference = _chart_source(release)
+    source, reference = fluxsources.chart(release)
     retry = {"strategy": {"name": "RetryOnFailure", "retryInterval": "1m"}, "disableTakeOwnership": True}
     spec = {
         "interval": "1h",
@@ -45,14 +47,14 @@ def release(release: Release) -> list[Object]:
     }
     return [
         source,
-        _object("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.chart, release.namespace, spec),
+        fluxsources.flux_object("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.chart, release.namespace, spec),
     ]
 
 
 def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Mapping[str, list[Object]]:
     """The entry point of a cluster: what `commands` applies, by file name."""
     stack = resolved.stack
-    found = {} if stack.repository.source else {"sync.yaml": [_git_repository(stack), _entry(stack, cluster)]}
+    found = {} if stack.repository.source else {"sync.yaml": _sync(stack, cluster)}
     own = any(tree.platform(layer) in folders for layer in resolved.layers)
     found |= _file(tree.PLATFORM, _platform(resolved, folders), tree.PLATFORM if own else "")
     for workload in (each.workload for each in resolved.placements if each.cluster == cluster):
@@ -75,18 +77,19 @@ def _file(name: str, objects: list[Object], folder: str = "") -> dict[str, list[
     return {f"{folder}/kustomization.yaml": [kustomization], f"{folder}/{file}": objects}
 
 
-def needs() -> Iterator[str]:
-    """Flux itself, and what makes it follow a repair."""
+def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
+    """Flux itself, what makes it follow a repair, and the proxy of the sources that have none of their own."""
     yield (
         f"Flux {_VERSION} or newer; if kustomize-controller runs with "
         "`--feature-gates=CancelHealthCheckOnNewRevision=true`, a commit that repairs a download or a start is applied "
         "at once, otherwise when the time for the failed one is over"
     )
+    yield from fluxsources.needs(stack, releases)
 
 
-def git_secret(repository: Repository) -> tuple[str, ...]:
-    """Keys as source-controller reads them."""
-    return ("identity", "known_hosts") if repository.url.startswith("ssh") else ("username", "password")
+def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
+    """Those of its sources."""
+    yield from fluxsources.secrets(stack, releases)
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
@@ -112,7 +115,7 @@ def way_in(stack: Stack) -> str:
         "prune": True,
         "sourceRef": {"kind": "GitRepository", "name": source},
     }
-    entry = _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
+    entry = fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
     return (
         f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
         "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
@@ -141,46 +144,14 @@ def rename_danger(old: str) -> str:
     return (
         f"Flux deletes what is no longer in the repository: with its entry {old} it would delete all that the entry "
         "has applied, every model, KEDA and Prometheus, within seconds. With the commands below all of it stays; only "
-        "pods are replaced once, because a label of theirs has the stack's name, and downloads look at the cache again"
+        "the pods are replaced once, since a label of theirs is the stack's name, and downloads look at the cache again"
     )
 
 
-def _chart_source(release: Release) -> tuple[Object, Object]:
-    """The source of a chart and the release's reference to it."""
-    if release.repository.startswith("oci://"):
-        spec = {
-            "interval": "1h",
-            "url": f"{release.repository}/{release.chart}",
-            "ref": {"tag": release.version},
-            "layerSelector": {
-                "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-                "operation": "copy",
-            },
-            **({"insecure": True} if release.insecure else {}),
-        }
-        kind = "OCIRepository"
-        reference: Object = {"chartRef": {"kind": kind, "name": release.chart}}
-    else:
-        spec, kind = {"interval": "1h", "url": release.repository}, "HelmRepository"
-        source = {"kind": kind, "name": release.chart}
-        reference = {"chart": {"spec": {"chart": release.chart, "version": release.version, "sourceRef": source}}}
-    return _object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
-
-
-def _git_repository(stack: Stack) -> Object:
-    repository = stack.repository
-    spec = {
-        "interval": "1m",
-        "url": repository.url,
-        "ref": {"branch": repository.branch},
-        **({"secretRef": {"name": repository.secret}} if repository.secret else {}),
-    }
-    return _kept(_object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec))
-
-
-def _entry(stack: Stack, cluster: str) -> Object:
-    """The Kustomization that keeps this very folder in step."""
-    return _kept(_kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT))
+def _sync(stack: Stack, cluster: str) -> list[Object]:
+    """The repository, and the Kustomization that keeps this very folder in step."""
+    entry = _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
+    return [_kept(fluxsources.git_repository(stack)), _kept(entry)]
 
 
 def _kept(obj: Object) -> Object:
@@ -302,13 +273,4 @@ def _kustomization(
         "sourceRef": {"kind": "GitRepository", "name": stack.repository.source or stack.name},
         **({"wait": True} if wait else {}),
     }
-    return _object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
-
-
-def _object(api_version: str, kind: str, name: str, namespace: str, spec: Object) -> Object:
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
+    return fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)

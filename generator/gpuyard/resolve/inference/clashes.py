@@ -13,7 +13,7 @@ from gpuyard.project.objects import made_for
 from gpuyard.resolve.inference.build import build
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, POD, VOLUMES
 from gpuyard.resolve.inference.server import Server
-from gpuyard.resolve.inference.values import CHART
+from gpuyard.resolve.inference.values import CHART, environment
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.site import Site
 
@@ -26,18 +26,20 @@ _INTERVAL = ("podMonitor", "intervalSeconds")
 
 def find(values: Values, server: Server, site: Site) -> Iterator[Breach]:
     """Each at its place among the values."""
-    yield from _variables(values, server, build(server.blueprint, site).released)
+    yield from _variables(values, server, site)
     yield from _pod(values)
     yield from _scaling(values)
     yield from _strategy(values)
     yield from _objects(values.get("extraObjects", ()), site)
 
 
-def _variables(values: Values, server: Server, released: bool) -> Iterator[Breach]:
-    """What serving.env may not have, extraEnv may not either; those of serving.env come first."""
-    seen, unsafe = dict.fromkeys(server.options.env, "serving.env"), server.spec.serving.unsafe
+def _variables(values: Values, server: Server, site: Site) -> Iterator[Breach]:
+    """What serving.env may not have, extraEnv may not either; the computed ones come first."""
+    released, unsafe = build(server.blueprint, site).released, server.spec.serving.unsafe
+    own, computed = server.options.env, environment(server, site)
+    seen = {name: "serving.env" if name in own else "spec.network.proxy of the stack" for name in computed}
     for index, each in enumerate(values.get("extraEnv", ())):
-        if index >= len(server.options.env):
+        if index >= len(computed):
             path: Path = ("extraEnv", index, "name")
             yield from _twice(path, each["name"], seen, "is a variable of {} already; keep one")
             found = check_args({}, [each["name"]], unsafe, server.version, released=released)

@@ -67,6 +67,8 @@ _SHAPE: Mapping[str, str] = {
 """Keys below `spec.shapes.<shape>`, where a shape has its own."""
 _OF_STACK: Mapping[str, str] = {
     "autoscaling.prometheus.address": "platform.prometheus.address",
+    "autoscaling.prometheus.unsafeSsl": "platform.prometheus.insecure",
+    "ca": "network.ca",
     "cache.storageClassName": "storage",
     "httpRoute.parentRefs": "gateway",
     "imagePullSecrets": "images.pullSecrets",

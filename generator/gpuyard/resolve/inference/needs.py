@@ -40,6 +40,8 @@ def _secrets(server: Server, stack: Stack) -> Iterator[KeyUse]:
         yield KeyUse(given.secret, given.key, f"{name}: {reading}")
     if key := expose.api_key:
         yield KeyUse(key.secret, key.key, f"{name}: API key of the clients")
+    if ca := stack.network.ca:
+        yield KeyUse(ca.name, ca.key, "certificate authorities that models and downloads trust", ca.kind)
     if certificate := tls_secret(expose, stack):
         for each in _TLS:
             yield KeyUse(certificate, each, f"certificate of {expose.host}")

@@ -2,9 +2,32 @@
 
 __all__ = ["CONTAINERS", "PATHS", "POD", "VOLUMES"]
 
-VOLUMES = ("api-key", "bucket", "cache", "config", "hf-token", "home", "scripts", "shm", "tmp", "weights")
-PATHS = ("/cache", "/dev/shm", "/etc/bucket", "/etc/hf", "/etc/vllm", "/home/vllm", "/models", "/tmp")  # noqa: S108 - in pods
-CONTAINERS = ("api-key", "await-weights", "vllm")
+VOLUMES = (
+    "api-key",
+    "bucket",
+    "ca",
+    "cache",
+    "config",
+    "hf-token",
+    "home",
+    "scripts",
+    "shm",
+    "tmp",
+    "trust",
+    "weights",
+)
+PATHS = (
+    "/cache",
+    "/dev/shm",  # noqa: S108 - in pods
+    "/etc/bucket",
+    "/etc/hf",
+    "/etc/trust",
+    "/etc/vllm",
+    "/home/vllm",
+    "/models",
+    "/tmp",  # noqa: S108 - in pods
+)
+CONTAINERS = ("api-key", "await-weights", "trust", "vllm")
 POD = frozenset(
     {
         "activeDeadlineSeconds",

@@ -51,8 +51,9 @@ def _named(values: Values, name: str) -> Iterator[KeyUse]:
         yield from _of_volume(volume, f"{name}: volume {volume['name']}")
     login = at(values, ("autoscaling", "prometheus", "auth")) or {}
     if secret := login.get("secret"):
-        keys = (*_LOGINS.get(str(login.get("mode")), ()), *(("ca",) if login.get("ca") else ()))
-        yield from (KeyUse(secret, key, f"{name}: asking Prometheus") for key in keys)
+        names, called = _LOGINS.get(str(login.get("mode")), ()), login.get("keys") or {}
+        for key in (*names, *(("ca",) if login.get("ca") else ())):
+            yield KeyUse(secret, called.get(key, key), f"{name}: asking Prometheus")
 
 
 def _of_environment(variables: Any, sources: Any, purpose: str) -> Iterator[KeyUse]:

@@ -6,14 +6,15 @@ from typing import Any
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.project.kinds.inference import Variable
-from gpuyard.resolve import prometheus
+from gpuyard.project.stack import Platform
+from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference import download
 from gpuyard.resolve.inference.flags import written
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
-__all__ = ["CHART", "values"]
+__all__ = ["CHART", "environment", "values"]
 
 CHART = "vllm"
 _ZONE = "topology.kubernetes.io/zone"
@@ -38,7 +39,8 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         **({"imagePullSecrets": secrets} if secrets else {}),
         "model": _model(server),
         "args": list(written(server.args, server.version)),
-        **_environment(server),
+        **_authorities(site),
+        **_environment(server, site),
         "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},
@@ -60,8 +62,23 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
     }
 
 
-def _environment(server: Server) -> Values:
-    env = [{"name": name, **_content(each)} for name, each in server.options.env.items()]
+def _authorities(site: Site) -> Values:
+    """The site's own."""
+    if (ca := site.stack.network.ca) is None:
+        return {}
+    return {"ca": {"secret" if ca.secret else "configMap": ca.name, "key": ca.key}}
+
+
+def environment(server: Server, site: Site) -> dict[str, Variable]:
+    """The author's variables, and the stack's where the author has none of that name in any spelling."""
+    own = server.options.env
+    named = {name.upper() for name in own}
+    common = {name: Variable(text) for name, text in proxy.variables(site.stack).items() if name.upper() not in named}
+    return {**own, **common}
+
+
+def _environment(server: Server, site: Site) -> Values:
+    env = [{"name": name, **_content(each)} for name, each in environment(server, site).items()]
     return {"extraEnv": env} if env else {}
 
 
@@ -133,8 +150,8 @@ def _cache(server: Server, site: Site) -> Values:
 
 
 def _scripts(server: Server, site: Site) -> Values:
-    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key."""
-    if not (server.download_seconds or server.spec.expose.api_key):
+    """Once for all models, where a container runs one: to wait for weights, to copy them, to pass on a key or trust."""
+    if not (server.download_seconds or server.spec.expose.api_key or site.stack.network.ca):
         return {}
     return {"scripts": {"configMap": f"{site.stack.name}-scripts"}}
 
@@ -155,9 +172,25 @@ def _scaling(server: Server, site: Site) -> Values:
             **({"kv": {"target": scaling.kv.target}} if scaling.kv else {}),
             **({"ttft": {"seconds": ttft}} if ttft and scaling.signal in ("ttft", "composite") else {}),
             **({"upstream": {"query": upstream.query, "target": upstream.target}} if upstream else {}),
-            "prometheus": {"address": prometheus.address(site.stack.platform)},
+            "prometheus": _prometheus(site.stack.platform),
         }
     }
+
+
+def _prometheus(platform: Platform) -> Values:
+    """Where KEDA asks, and how it shows who it is."""
+    given = prometheus.written(platform)
+    found: Values = {"address": prometheus.address(platform)}
+    if given.insecure and prometheus.asked_by_https(platform):
+        found["unsafeSsl"] = True
+    if given.auth:
+        mode, secret, keys = prometheus.login(given.auth)
+        found["auth"] = {
+            "mode": mode,
+            "secret": secret,
+            "keys": {name: key for name, key in keys.items() if name != key},
+        }
+    return found
 
 
 def _placement(server: Server, site: Site) -> Values:
@@ -207,7 +240,7 @@ def _network_policy(server: Server, site: Site) -> Values:
         clients = [stack.gateway.proxies, *clients]
     elif server.spec.expose.host and stack.ingress:
         clients = [stack.ingress.namespace, *clients]
-    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in stack.network.egress]
+    egress = [{"cidr": rule.cidr, "port": rule.port} for rule in proxy.egress(stack.network)]
     return {
         "prometheusNamespaces": [prometheus.namespace(stack.platform)],
         **({"clientNamespaces": list(dict.fromkeys(clients))} if clients else {}),
