@@ -359,3 +359,15 @@ def test_after_an_upgrade_the_first_compile_knows_of_no_departures(repository: P
     assert not (repository / "base").exists()
     assert json.loads((repository / LOCK).read_text(encoding="utf-8"))["clusters"] == ["phx"]
     assert run("compile", repository).output.startswith("up to date")
+
+
+def test_a_base_of_an_older_gpuyard_is_compared_with(repository: Path) -> None:
+    for_one(repository, 2)
+    save(repository, "an older gpuyard's")
+    git(repository, "switch", "-qc", "branch")
+    git(repository, "rm", "-q", "blueprints/chat.yaml")
+    save(repository, "no chat")
+    assert run("compile", repository, "--branch", "branch").exit_code == 0
+    for command in (("check",), ("compile", "--check")):
+        assert "is deleted from" not in run(*command, repository).output
+        assert "note: chat is deleted from phx" in run(*command, repository, "--base", "main").stderr
