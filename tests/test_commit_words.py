@@ -268,7 +268,7 @@ def test_few_files_are_named_and_many_counted(repository: Path) -> None:
     save(repository)
     lines = run("compile", repository).stdout.splitlines()
     assert lines[: lines.index("")] == [
-        "base/chat/README.md",
+        "workloads/chat.md",
         "base/chat/scaledobject.yaml",
         *(f"charts/inference/servers/vllm/{shape}/chat.yaml" for shape in ("a10", "a100", "h100")),
         "clusters/phx/inference-chat.yaml",
@@ -286,7 +286,7 @@ def test_a_check_names_all_that_is_stale_for_a_machine(repository: Path) -> None
     result = run("compile", repository, "--check", "-o", "json")
     stale = json.loads(result.stdout)["stale"]
     assert (result.exit_code, stale, len(stale) > 20) == (79, sorted(stale, key=lambda path: PurePosixPath(path)), True)
-    assert {"base/docs/service.yaml", "base/docs/.gpuyard.lock"} <= set(stale)
+    assert {"base/docs/service.yaml", "workloads/docs.lock"} <= set(stale)
     git(repository, "reset", "-q", "--hard")
     assert json.loads(run("compile", repository, "--check", "-o", "json").stdout)["stale"] == []
 

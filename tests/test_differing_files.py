@@ -337,7 +337,7 @@ def test_the_pages_say_which_cluster_needs_what_and_how_it_is_reached() -> None:
     commands = {each: text.partition(f"\n{each}:\n\n```\n")[2].partition("```")[0] for each in ("phx", "fra")}
     assert ("ocir" in commands["phx"], "ocir" in commands["fra"]) == (False, True)
     assert text.count("- Flux ") == 1
-    page = tree[PurePosixPath("base/chat/README.md")]
+    page = tree[PurePosixPath("workloads/chat.md")]
     for line in (
         "- in fra: StorageClass `fast`: ",
         "- in phx: StorageClass `oci-fss`: ",

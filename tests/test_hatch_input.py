@@ -338,7 +338,7 @@ def test_what_must_be_there_is_in_the_readme() -> None:
     }
     serving = {"env": {"C": {"secret": "h", "key": "k"}, "D": {"configMap": "i", "key": "k"}}}
     whole = resolved({"values": values, "serving": serving})
-    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("base/chat/README.md")]
+    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("workloads/chat.md")]
     rows = [line for line in text.splitlines() if line.startswith("| inference |") and "hf-token" not in line]
     assert sorted(rows) == [
         "| inference | ConfigMap | b | all | chat: environment |",

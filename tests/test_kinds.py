@@ -154,7 +154,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
     tree = compiled(both({"command": "spin"}))
     only = {path: text for path, text in tree.items() if "top" in path.parts or "toy" in path.parts}
     assert sorted(map(str, only)) == [
-        "base/top/README.md",
+        "workloads/top.md",
         "base/top/job.yaml",
         "base/top/kustomization.yaml",
         "charts/inference/charts/toy/Chart.yaml",
@@ -176,7 +176,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
         if each["metadata"]["name"] == "demo-inference-top"
     )
     assert (synced["spec"]["path"], synced["spec"]["timeout"]) == ("./overlays/a10/top", "600s")
-    readme = tree[PurePosixPath("base/top/README.md")]
+    readme = tree[PurePosixPath("workloads/top.md")]
     assert "| phx | – | a10 | VM.GPU.A10.2, BM.GPU.A10.4 | 2 | – | – | – |" in readme  # noqa: RUF001 - the dash of the tables
     assert "| inference | Secret | toy-token | token | top: playing |" in readme
     assert "**top**: Spins.\n" in readme

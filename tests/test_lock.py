@@ -18,7 +18,7 @@ from tests.conftest import write_tree
 from tests.test_compile import git, run, save
 
 DIGEST = "0" * 64
-CHAT = PurePosixPath("base/chat/.gpuyard.lock")
+CHAT = PurePosixPath("workloads/chat.lock")
 GOOD: dict[str, Any] = {
     "format": 3,
     "stack": "demo",
@@ -137,7 +137,7 @@ def test_older_locks_are_read() -> None:
 
 def test_a_lock_of_a_newer_gpuyard() -> None:
     assert refusal('{"format": 4}') == ".gpuyard.lock: written by a newer gpuyard (format 4); upgrade gpuyard"
-    assert refusal('{"format": 4}', CHAT).startswith("base/chat/.gpuyard.lock: written by a newer gpuyard (format 4)")
+    assert refusal('{"format": 4}', CHAT).startswith("workloads/chat.lock: written by a newer gpuyard (format 4)")
 
 
 @pytest.mark.parametrize("path", [LOCK, CHAT])
@@ -189,7 +189,7 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
         (GOOD_CHAT, "blueprint", None, "it is not that of chat"),
         (GOOD_CHAT, "files>base/docs/service.yaml", DIGEST, "'base/docs/service.yaml' is not a file of chat"),
         (GOOD_CHAT, "files>README.md", DIGEST, "'README.md' is not a file of chat"),
-        (GOOD_CHAT, "files>base/chat/.gpuyard.lock", DIGEST, "'base/chat/.gpuyard.lock' is not a file that gpuyard"),
+        (GOOD_CHAT, "files>workloads/chat.lock", DIGEST, "'workloads/chat.lock' is not a file that gpuyard"),
         (GOOD_CHAT, "placements", [], "'placements' is not a mapping"),
         (GOOD_CHAT, f"placements>{SHELL}", GOOD_CHAT["placements"]["iad"], f"a name cannot be '{SHELL}'"),
         (GOOD_CHAT, "placements>phx>shape", "a\u202e10", "shape cannot be 'a\\u202e10'"),

@@ -216,6 +216,6 @@ def test_a_renamed_file_of_a_blueprint_changes_the_readme_alone() -> None:
         render(resolve(parse(each)), shipped_charts(), Embedded(shipped_charts())) for each in (files, renamed)
     )
     assert {str(path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)} == {
-        "base/chat/README.md"
+        "workloads/chat.md"
     }
-    assert "[blueprints/support.yaml](../../blueprints/support.yaml)" in after[PurePosixPath("base/chat/README.md")]
+    assert "[blueprints/support.yaml](../blueprints/support.yaml)" in after[PurePosixPath("workloads/chat.md")]

@@ -26,7 +26,7 @@ CLAIM = Claim("fss", "oci-fss", 50)
 SMALL = {"storage": {"cache": {"size": "20Gi"}}}
 STACK = PurePosixPath("stack.yaml")
 SERVICE = PurePosixPath("base/chat/service.yaml")
-CHAT_LOCK = PurePosixPath("base/chat/.gpuyard.lock")
+CHAT_LOCK = PurePosixPath("workloads/chat.lock")
 
 
 def project(spec: Values | None = None, stack: Values | None = None) -> Project:

@@ -19,7 +19,7 @@ def whole(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
 
 
 def page(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> str:
-    return readme.files(resolved(spec, stack))[PurePosixPath("base/chat/README.md")]
+    return readme.files(resolved(spec, stack))[PurePosixPath("workloads/chat.md")]
 
 
 def secrets(spec: dict[str, Any]) -> list[str]:
@@ -56,7 +56,7 @@ def test_without_any() -> None:
     ephemeral = {"model": {"name": "qwen3-8b"}, "storage": {"cache": {"kind": "ephemeral"}}}
     assert "StorageClass" not in page(ephemeral)
     nowhere = {"clusters": [{**STACK["spec"]["clusters"][0], "blueprints": {}}]}
-    assert "Nothing more than what the [README](../../README.md) lists." in page({}, nowhere)
+    assert "Nothing more than what the [README](../README.md) lists." in page({}, nowhere)
     assert "| namespace |" not in whole({})
 
 
@@ -89,7 +89,7 @@ def test_every_cluster_has_commands_of_its_own() -> None:
     for cluster, lines in (("phx", first), ("iad", second)):
         assert lines == [
             f"kubectl --context {cluster} create namespace inference",
-            f"grep -h '^kubectl --context {cluster} .* create' base/*/README.md | sort -u",
+            f"grep -h '^kubectl --context {cluster} .* create' workloads/*.md | sort -u",
             f"kubectl --context {cluster} apply -f clusters/{cluster}",
         ]
     create = "kubectl --context phx --namespace inference create secret generic hf-token --from-file=token=FILE"
@@ -99,7 +99,7 @@ def test_every_cluster_has_commands_of_its_own() -> None:
 def test_the_readme_finds_the_commands_of_the_pages(tmp_path: Path) -> None:
     """As a shell does it."""
     text = page({"model": {"credentials": {"secret": "hf-token", "key": "token"}}})
-    write_tree(tmp_path, {PurePosixPath(f"base/{name}/README.md"): text for name in ("chat", "docs")})
+    write_tree(tmp_path, {PurePosixPath(f"workloads/{name}.md"): text for name in ("chat", "docs")})
     [lines] = blocks(whole({}))
     done = subprocess.run(["sh", "-c", lines[1]], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == created(text)[0]

@@ -16,7 +16,7 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.lock import LOCK, Lock, listing_digest, lock_of
+from gpuyard.commit.lock import LOCK, Lock, is_lock, listing_digest, lock_of
 from gpuyard.commit.lockfile import read_locks, write_locks
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
@@ -34,7 +34,7 @@ from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
 from gpuyard.review.consequences import consequences
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
-from gpuyard.tree import Tree, base, cluster, owner
+from gpuyard.tree import Tree, about, cluster, owner
 
 __all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
 __all__ += ["placements_of", "plan", "remembered", "renamed", "running", "running_at", "write"]
@@ -209,6 +209,5 @@ def _question(project: Project) -> bytes:
 
 def _lock(place: Place) -> Lock:
     """What all locks of a place say; a folder that no blueprint can be called has none of ours."""
-    inside = [path for path in map(PurePosixPath, place.below(base(""))) if path.name == LOCK.name]
-    inside = [path for path in inside if len(path.parts) == len(base("x", LOCK.name).parts) and owner(path)]
+    inside = [path for path in map(PurePosixPath, place.below(about("", "").parent)) if is_lock(path) and owner(path)]
     return read_locks(place.read(LOCK, *inside))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from gpuyard.review.placed import Placements, Running
-from gpuyard.tree import Tree, base
+from gpuyard.tree import Tree, about
 
 __all__ = ["LOCK", "Lock", "blob_id", "is_lock", "listing_digest", "lock_of", "lock_path", "sha256"]
 
@@ -45,12 +45,12 @@ def lock_of(tree: Tree, running: Running) -> Lock:
 
 def lock_path(blueprint: str) -> PurePosixPath:
     """Where a blueprint's lock is."""
-    return base(blueprint) / LOCK
+    return about(blueprint, "lock")
 
 
 def is_lock(path: PurePosixPath) -> bool:
-    """Whether a file of this name is a lock."""
-    return path.name == LOCK.name
+    """Whether it is the stack's or a blueprint's."""
+    return path == LOCK or (path.parent, path.suffix) == (about("", "").parent, ".lock")
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:

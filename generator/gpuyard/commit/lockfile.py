@@ -119,7 +119,7 @@ def _stack(data: object, number: int) -> Lock:
 
 
 def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:
-    whole, name = mapping(data, "it"), path.parent.name
+    whole, name = mapping(data, "it"), path.stem
     if number <= _ONE_FOR_ALL or whole.get("blueprint") != name:
         raise DamagedError(f"it is not that of {name}")
     found = inside(whole, "placements")

@@ -10,7 +10,7 @@ from gpuyard.render.engines import ENGINES
 from gpuyard.render.required import Required, Use, blueprint_uses, objects, stack_uses
 from gpuyard.resolve import Resolved, Workload, nodes, prometheus
 from gpuyard.resolve.workload import Own
-from gpuyard.tree import base
+from gpuyard.tree import about
 
 __all__ = ["commands", "needs", "needs_of", "required", "required_of", "stack_commands"]
 
@@ -50,7 +50,7 @@ def stack_commands(resolved: Resolved, cluster: str) -> Iterator[str]:
         if namespace != stack.engine.namespace:
             yield f"{kubectl} create namespace {namespace}"
     yield from (f"{kubectl} {each.command}" for each in needed)
-    yield f"grep -h '^{kubectl} .* create' {base('*')}/README.md | sort -u"
+    yield f"grep -h '^{kubectl} .* create' {about('*', 'md')} | sort -u"
     yield from (f"{kubectl} {line}" for line in ENGINES[stack.engine].commands(stack, cluster))
 
 

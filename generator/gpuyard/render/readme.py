@@ -12,7 +12,7 @@ from gpuyard.render import prerequisites
 from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Placement, Refusal, Resolved, Workload, prometheus
 from gpuyard.resolve.workload import Reach
-from gpuyard.tree import Tree, base
+from gpuyard.tree import Tree, about
 
 if TYPE_CHECKING:
     import jinja2
@@ -36,7 +36,7 @@ def files(resolved: Resolved) -> Tree:
     for refusal in resolved.refusals:
         refused.setdefault(refusal.blueprint, []).append(refusal)
     pages = {
-        base(each.name) / "README.md": _page(resolved, each, placed.get(each.name, ()), refused.get(each.name, ()))
+        about(each.name, "md"): _page(resolved, each, placed.get(each.name, ()), refused.get(each.name, ()))
         for each in {workload.name: workload for workload in resolved.workloads}.values()
     }
     return {PurePosixPath("README.md"): _readme(resolved), **pages}
