@@ -353,7 +353,7 @@ def test_without_a_commit_the_files_of_the_folder_are_written(folder: Path, host
     assert (result.exit_code, work) == (0, ""), result.output
     assert git(host, "rev-parse", "HEAD") == head
     written = git(host, "status", "--porcelain", "--untracked-files=all").splitlines()
-    assert "?? gpu/base/chat/.gpuyard.lock" in written
+    assert "?? gpu/workloads/chat.lock" in written
     assert all(line.split()[1].startswith("gpu/") for line in written)
     assert run("compile", folder, "--check").exit_code == 0
     stack(folder, "path: gpu", "path: elsewhere")
