@@ -208,6 +208,8 @@ def _question(project: Project) -> bytes:
 
 
 def _lock(place: Place) -> Lock:
-    """What all locks of a place say; a folder that no blueprint can be called has none of ours."""
-    inside = [path for path in map(PurePosixPath, place.below(about("", "").parent)) if is_lock(path) and owner(path)]
+    """What all locks of a place say; one that no blueprint can be called is none of ours."""
+    inside = [
+        path for path in map(PurePosixPath, place.below(about("x", "lock").parent)) if is_lock(path) and owner(path)
+    ]
     return read_locks(place.read(LOCK, *inside))
