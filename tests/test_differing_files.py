@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from gpuyard.errors import InputError
 from gpuyard.pipeline import placements_of
 from gpuyard.render import render
 from gpuyard.render.required import required
+from gpuyard.review.placed import Placed
 from gpuyard.tree import Tree
 from tests.chart.payloads import HOSTILE
 from tests.conftest import ROOT, write_tree
@@ -191,6 +193,25 @@ def test_what_a_cluster_has_is_remembered_and_the_same() -> None:
     other, tree = compiled(INSIDE, stack({"network": {"dns": ["10.96.6.6/32"]}}))
     assert render(other, charts, HELM, memory) == tree
     assert memory.missed == missed + 1
+
+
+def placed(own: Mapping[str, Any], cluster: str = "fra") -> Placed:
+    """As the lock has chat in a cluster, of which fra may differ; without its claim."""
+    found, tree = compiled(INSIDE, stack(own))
+    return replace(placements_of(found, tree)[cluster]["chat"], claim=None)
+
+
+def test_the_lock_has_the_cluster_s_pods_secrets_and_time() -> None:
+    """What only one cluster changes is told of it, and of no other."""
+    common = placed({})
+    assert (placed({"policy": {"maxGpus": 32}}), common.away > 0) == (common, True)
+    other = {"blueprints": {"chat": {"shape": "a10", "vllm": {"version": "0.33.0"}}}}
+    assert placed(other, "phx") == common
+    assert placed(other).pod != common.pod
+    more = {"blueprints": {"chat": {"shape": "a10", "min": 2, "max": 4}}}
+    assert placed(more) == replace(common, away=0)
+    login = placed({"images": {"pullSecrets": ["mirror"]}})
+    assert (set(login.secrets) - set(common.secrets), login.pod != common.pod) == ({"mirror"}, True)
 
 
 def test_the_lock_has_the_cluster_s_claim() -> None:

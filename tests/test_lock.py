@@ -295,10 +295,11 @@ def test_a_forged_lock_deletes_nothing(victim: str, lock: PurePosixPath, reposit
 def test_a_lock_of_a_blueprint_that_is_not_there_takes_its_own_files_and_no_others(repository: Path) -> None:
     ghost = PurePosixPath("base/ghost")
     lock = {**GOOD_CHAT, "blueprint": "ghost", "files": {f"{ghost}/x.yaml": sha256("x\n")}}
-    write_tree(repository, {ghost / "x.yaml": "x\n", ghost / "mine.yaml": "", ghost / LOCK: json.dumps(lock)})
+    write_tree(repository, {ghost / "x.yaml": "x\n", ghost / "mine.yaml": "", lock_path("ghost"): json.dumps(lock)})
     save(repository, "a pull request")
     assert run("compile", repository).exit_code == 0
     assert [path.name for path in (repository / ghost).iterdir()] == ["mine.yaml"]
+    assert not (repository / lock_path("ghost")).exists()
 
 
 def test_forged_placements_only_make_words(repository: Path) -> None:
@@ -313,12 +314,11 @@ def test_forged_placements_only_make_words(repository: Path) -> None:
     assert (repository / CHAT).read_text(encoding="utf-8") == before
 
 
-def test_a_folder_that_no_blueprint_is_called_has_no_lock_of_ours(repository: Path) -> None:
-    foreign = repository / "base" / "Not-a-name" / LOCK
-    foreign.parent.mkdir()
+def test_a_lock_that_no_blueprint_is_called_is_not_ours(repository: Path) -> None:
+    foreign = repository / "workloads" / "Not-a-name.lock"
     foreign.write_text("junk", encoding="utf-8")
     save(repository, "theirs")
-    assert run("compile", "--check", repository).output.startswith("up to date")
+    assert run("compile", repository).output.startswith("up to date")
 
 
 def for_one(repository: Path, number: int) -> None:
@@ -359,3 +359,15 @@ def test_after_an_upgrade_the_first_compile_knows_of_no_departures(repository: P
     assert not (repository / "base").exists()
     assert json.loads((repository / LOCK).read_text(encoding="utf-8"))["clusters"] == ["phx"]
     assert run("compile", repository).output.startswith("up to date")
+
+
+def test_a_base_of_an_older_gpuyard_is_compared_with(repository: Path) -> None:
+    for_one(repository, 2)
+    save(repository, "an older gpuyard's")
+    git(repository, "switch", "-qc", "branch")
+    git(repository, "rm", "-q", "blueprints/chat.yaml")
+    save(repository, "no chat")
+    assert run("compile", repository, "--branch", "branch").exit_code == 0
+    for command in (("check",), ("compile", "--check")):
+        assert "is deleted from" not in run(*command, repository).output
+        assert "note: chat is deleted from phx" in run(*command, repository, "--base", "main").stderr

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from gpuyard.commit.lock import is_lock
 from gpuyard.doors import yamlio
 from gpuyard.pipeline import compile, load
 from gpuyard.tree import is_generated, owner
@@ -89,7 +90,7 @@ def compiled(root: Path, env: Mapping[str, str], branch: str, *changes: Edit) ->
 def generated(root: Path) -> dict[PurePosixPath, str]:
     """Beside the locks, whose placements are what ran before."""
     paths = [PurePosixPath(name) for name in git(root, "ls-files").splitlines() if is_generated(name)]
-    return {path: (root / path).read_text(encoding="utf-8") for path in paths if path.name != ".gpuyard.lock"}
+    return {path: (root / path).read_text(encoding="utf-8") for path in paths if not is_lock(path)}
 
 
 @pytest.mark.parametrize("pair", list(pairs()), ids=lambda pair: f"{pair[0][0]}-{pair[1][0]}")

@@ -147,3 +147,26 @@ def test_every_command_refuses_it_and_a_confirmed_one_is_compiled(tmp_path: Path
     stack.write_text(text, encoding="utf-8")
     save(root, "no longer needed")
     assert run("compile", root).output.startswith("up to date")
+
+
+def test_a_branch_that_has_moved_is_refused_unless_it_still_says_so(tmp_path: Path) -> None:
+    """Its own lock has the new name; the clusters have the base's until the merge."""
+    root = tmp_path / "gitops"
+    assert run("init", root, "--name", "demo").exit_code == 0
+    assert run("compile", root).exit_code == 0
+    git(root, "switch", "-qc", "branch")
+    stack = root / "stack.yaml"
+    text = stack.read_text(encoding="utf-8").replace("  name: demo\n", "  name: acme\n", 1)
+    stack.write_text(text.rstrip() + "\n  moved: {name: demo}\n", encoding="utf-8")
+    save(root, "confirmed")
+    assert run("compile", root, "--branch", "branch").exit_code == 0
+    for command in (("check",), ("compile", "--check")):
+        result = run(*command, root, "--base", "main")
+        assert (result.exit_code, "has no effect" in result.output) == (0, False), result.output
+    stack.write_text(text, encoding="utf-8")
+    save(root, "no longer said")
+    assert run("compile", root, "--branch", "branch").exit_code == 0
+    for command in (("check",), ("compile", "--check")):
+        assert run(*command, root).exit_code == 0
+        result = run(*command, root, "--base", "main")
+        assert (result.exit_code, "the clusters have this stack with the name demo" in result.output) == (65, True)

@@ -329,3 +329,32 @@ def test_no_stack_in_another(outer: str, inner: str, tmp_path: Path) -> None:
     save(top)
     result = run("compile", top / outer)
     assert (result.exit_code, "to a folder that is not inside the other" in result.output) == (73, True)
+
+
+# --- what a branch does in the clusters ------------------------------------------------------------------------
+
+
+def test_a_base_is_read_below_the_folder(folder: Path, host: Path) -> None:
+    """The branch agrees with itself: only the base knows what its merge takes away."""
+    assert run("compile", folder).exit_code == 0
+    git(host, "switch", "-qc", "branch")
+    git(host, "rm", "-q", "gpu/blueprints/chat.yaml")
+    save(host, "no chat")
+    assert run("compile", folder, "--branch", "branch").exit_code == 0
+    for command in (("check",), ("compile", "--check")):
+        assert "is deleted from" not in run(*command, folder).output
+        result = run(*command, folder, "--base", "main")
+        assert (result.exit_code, "note: chat is deleted from phx" in result.stderr) == (0, True), result.output
+
+
+def test_without_a_commit_the_files_of_the_folder_are_written(folder: Path, host: Path) -> None:
+    head, work = git(host, "rev-parse", "HEAD"), git(host, "ls-files", "--others", "--exclude-standard")
+    result = run("compile", folder, "--no-commit")
+    assert (result.exit_code, work) == (0, ""), result.output
+    assert git(host, "rev-parse", "HEAD") == head
+    written = git(host, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert "?? gpu/workloads/chat.lock" in written
+    assert all(line.split()[1].startswith("gpu/") for line in written)
+    assert run("compile", folder, "--check").exit_code == 0
+    stack(folder, "path: gpu", "path: elsewhere")
+    assert run("compile", folder, "--no-commit").exit_code == 65

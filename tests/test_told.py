@@ -176,7 +176,7 @@ def test_a_branch_that_agrees_with_itself_is_compared_with_its_base(command: tup
 def test_what_the_base_has_and_a_cluster_refuses(command: tuple[str, ...], repository: Path) -> None:
     """Even if a branch has taken the model away in between, or its lock is another one."""
     git(repository, "switch", "-qc", "branch")
-    lock = repository / "base" / "chat" / ".gpuyard.lock"
+    lock = repository / "workloads" / "chat.lock"
     lock.write_text(lock.read_text(encoding="utf-8").replace("100Gi", "50Gi"), encoding="utf-8")
     smaller(repository)
     save(repository)

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shippedchart import shipped_charts
@@ -37,7 +37,7 @@ from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import Tree, about, cluster, owner
 
 __all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
-__all__ += ["placements_of", "plan", "remembered", "running", "running_at", "write"]
+__all__ += ["placements_of", "plan", "remembered", "renamed", "running", "running_at", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,14 @@ def running_at(project: Project, directory: Path, revision: str) -> Running:
     found = located(directory)
     with git.read_base(found.top if found else directory, revision, project.stack.folder) as there:
         return running(there)
+
+
+def renamed(here: Running, before: Running) -> Running:
+    """What a tree follows from where it is compared with another one: places as they are, called as they were.
+
+    The places are those that a compile would find here; a rename is refused for what clusters have until the merge.
+    """
+    return replace(before, placements=here.placements)
 
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
@@ -200,6 +208,8 @@ def _question(project: Project) -> bytes:
 
 
 def _lock(place: Place) -> Lock:
-    """What all locks of a place say; a folder that no blueprint can be called has none of ours."""
-    inside = [path for path in map(PurePosixPath, place.below(about("", "").parent)) if is_lock(path) and owner(path)]
+    """What all locks of a place say; one that no blueprint can be called is none of ours."""
+    inside = [
+        path for path in map(PurePosixPath, place.below(about("x", "lock").parent)) if is_lock(path) and owner(path)
+    ]
     return read_locks(place.read(LOCK, *inside))

@@ -32,7 +32,7 @@ base = click.option(
     "--base",
     metavar="REF",
     callback=given,
-    help="Compare with the commit where HEAD left REF, such as origin/main. Default: .gpuyard.lock in DIR.",
+    help="Compare with the commit where HEAD left REF, such as origin/main. Default: the locks in DIR.",
 )
 output = click.option(
     "--output",

@@ -94,7 +94,8 @@ class Outcome:
 
 def news(written: Iterable[PurePosixPath], deleted: Iterable[PurePosixPath]) -> list[str]:
     """What changes, file by file, or by top folder where there is more."""
-    rows = [(path, "") for path in written if not is_lock(path)] + [(path, "deleted") for path in deleted]
+    rows = [(path, what) for paths, what in ((written, ""), (deleted, "deleted")) for path in paths]
+    rows = [(path, what) for path, what in rows if not is_lock(path)]
     if len(rows) <= _NAMED:
         return table([(str(path), what) for path, what in sorted(rows)])
     counts: dict[str, list[int]] = {}

@@ -23,7 +23,7 @@ def with_refusals(project: Project, running: Running) -> Project:
     if running.namespace not in ("", stack.namespace):
         steps = _namespace_steps(running, stack.namespace)
         found += _refusal(project, _NAMESPACE, running.namespace, stack.namespace, steps)
-    return replace(project, problems=tuple(dict.fromkeys(found)))
+    return replace(project, problems=tuple(found))
 
 
 def _refusal(project: Project, path: tuple[str, str], was: str, now: str, steps: Iterator[str]) -> Iterator[Problem]:

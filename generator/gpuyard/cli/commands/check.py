@@ -61,15 +61,16 @@ def _compared(
     place, cache = Directory(directory), pipeline.remembered()
     here = pipeline.running(place)
     before = pipeline.running_at(project, directory, base) if base and not project.problems else here
-    project = with_refusals(with_refusals(project, before), here)
+    running = pipeline.renamed(here, before)
+    refused = with_refusals(project, running)
     same = not base and pipeline.is_current(project, place, cache)
-    if project.problems or same or not before.placements:
-        resolved = resolve(project, here)  # raises, if there are problems, with whatever else is wrong
+    if refused.problems or same or not before.placements:
+        resolved = resolve(refused, running)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
         return resolved, (), (), tuple(pipeline.beside(resolved, place))
     check_place(project, directory)
     progress("rendering")
-    compiled = pipeline.compile(project, here, cache)
+    compiled = pipeline.compile(project, running, cache)
     notes = tuple(pipeline.beside(compiled.resolved, place, compiled.tree))
     return (compiled.resolved, *pipeline.compare(compiled, before), notes)
 

@@ -178,18 +178,16 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     from gpuyard.commit.place import check_place
     from gpuyard.commit.stale import check_current
     from gpuyard.errors import GpuyardError
-    from gpuyard.render.moves import with_refusals
 
     on_error(Outcome().data())
     project, place = pipeline.load(directory), Directory(directory)
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
-    before = pipeline.running_at(project, directory, base) if base else None
-    if before:
-        project = with_refusals(project, before)
+    here = pipeline.running(place)
+    before = pipeline.running_at(project, directory, base) if base else here
     progress("rendering")
-    compiled = pipeline.compile(project, pipeline.running(place))
+    compiled = pipeline.compile(project, pipeline.renamed(here, before))
     plan = pipeline.plan(compiled, place, base=before)
     stale = tuple(sorted([*plan.written, *plan.deleted]))
     found = replace(found, resolved=compiled.resolved, plan=plan, stale=stale)
