@@ -154,7 +154,6 @@ def test_it_has_objects_and_everything_around_them() -> None:
     tree = compiled(both({"command": "spin"}))
     only = {path: text for path, text in tree.items() if "top" in path.parts or "toy" in path.parts}
     assert sorted(map(str, only)) == [
-        "workloads/top.md",
         "base/top/job.yaml",
         "base/top/kustomization.yaml",
         "charts/inference/charts/toy/Chart.yaml",
@@ -166,6 +165,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
         "overlays/a10/top/kustomization.yaml",
         "overlays/h100/top/job.yaml",
         "overlays/h100/top/kustomization.yaml",
+        "workloads/top.md",
     ]
     (base,) = yamlio.parse_manifests(tree[PurePosixPath("base/top/job.yaml")])
     (patch,) = yamlio.parse_manifests(tree[PurePosixPath("overlays/a10/top/job.yaml")])
