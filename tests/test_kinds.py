@@ -161,6 +161,7 @@ def test_it_has_objects_and_everything_around_them() -> None:
         "charts/inference/charts/toy/values.yaml",
         "charts/inference/servers/toy/a10/top.yaml",
         "charts/inference/servers/toy/h100/top.yaml",
+        "charts/inference/templates/toy.yaml",
         "overlays/a10/top/job.yaml",
         "overlays/a10/top/kustomization.yaml",
         "overlays/h100/top/job.yaml",
