@@ -705,6 +705,8 @@ def test_interrupt_leaves_nothing_half_written(repository: Path) -> None:
         if process.returncode == 0:
             break
         assert process.returncode in (130, -signal.SIGINT), err
-        assert git(repository, "rev-parse", "HEAD") == head
         assert git(repository, "status", "--porcelain") == ""
+        if git(repository, "rev-parse", "HEAD") != head:  # the commit was whole when it was stopped
+            assert "up to date" in run("compile", repository).output
+            break
     assert run("compile", repository).exit_code == 0

@@ -47,7 +47,7 @@ def test_from_hugging_face_where_the_server_reaches_it() -> None:
         **serving(adapter(source="hf://acme/sql-lora")),
     }
     assert flags(chart_values(spec))["lora-modules"] == ["sql=acme/sql-lora"]
-    assert resolved(spec).notes[2:] == (
+    assert resolved(spec).notes[3:] == (
         "blueprints/chat.yaml: adapter sql is not pinned: each server loads what hf://acme/sql-lora has when it starts",
     )
 
