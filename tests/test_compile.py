@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from gpuyard import __version__
 from gpuyard.cli.main import cli
+from gpuyard.doors.git import worktree
 from gpuyard.project.imageslock import write_images_lock
 from tests.conftest import ROOT
 
@@ -687,6 +688,19 @@ def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> No
         "slow = {'git', 'oci', 'jinja2', 'helm_python'} & set(sys.modules); assert not slow, slow"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_interrupt_waits_for_the_files_of_a_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    head, write = git(repository, "rev-parse", "HEAD"), worktree._write_files
+
+    def stopped(*arguments: Any) -> list[str]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return write(*arguments)
+
+    monkeypatch.setattr(worktree, "_write_files", stopped)
+    assert run("compile", repository).exit_code != 0
+    assert git(repository, "rev-parse", "HEAD") != head
+    assert git(repository, "status", "--porcelain") == ""
 
 
 def test_interrupt_leaves_nothing_half_written(repository: Path) -> None:

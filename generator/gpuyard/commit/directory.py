@@ -1,15 +1,13 @@
 """A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
 
 import os
-import signal
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK, blob_id, is_lock
 from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
+from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import OutputError, OwnershipError
 
 __all__ = ["Directory"]
@@ -49,7 +47,7 @@ class Directory:
         """
         leaving = {str(path) for path in deleted}
         try:
-            with PlainFiles(self.root) as files, _uninterrupted():
+            with PlainFiles(self.root) as files, uninterrupted():
                 self._check(files, [*map(str, written), *leaving], leaving)
                 for name in sorted(leaving):
                     files.remove(name)
@@ -81,22 +79,6 @@ class Directory:
             return file.read_bytes() if file.is_file() else None
         except OSError as error:
             raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Have Ctrl-C wait; it is always the main thread that it ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    caught = []
-    before = signal.signal(signal.SIGINT, lambda *_: caught.append(True))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if caught:
-        raise KeyboardInterrupt
 
 
 def _wanted(whole: bool) -> str:

@@ -13,6 +13,7 @@ from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import worktree
 from gpuyard.doors.git.process import Result, Store, checked, explain, read_config, run
 from gpuyard.doors.git.remote import Remote, is_url, no_branch, parse_url
+from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import ConflictError, MissingError, OutputError
 
 __all__ = ["Local", "open_local"]
@@ -108,7 +109,8 @@ class Local:
         checkout = self._checkout(store)
         plan = worktree.plan(checkout, ref, old=old, new=new)
         self._receive(store)
-        return worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
+        with uninterrupted():
+            return worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
 
     def remote(self, ref: str) -> str | None:
         """The remote that `publish` brings the branch to, if it has one."""
