@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -693,9 +693,9 @@ def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> No
 def test_an_interrupt_waits_for_the_files_of_a_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head, write = git(repository, "rev-parse", "HEAD"), worktree._write_files
 
-    def stopped(*arguments: Any) -> list[str]:
+    def stopped(checkout: worktree.Checkout, changes: Sequence[worktree._Change]) -> list[str]:
         os.kill(os.getpid(), signal.SIGINT)
-        return write(*arguments)
+        return write(checkout, changes)
 
     monkeypatch.setattr(worktree, "_write_files", stopped)
     assert run("compile", repository).exit_code != 0
