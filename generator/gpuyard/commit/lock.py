@@ -50,7 +50,7 @@ def lock_path(blueprint: str) -> PurePosixPath:
 
 def is_lock(path: PurePosixPath) -> bool:
     """Whether it is the stack's or a blueprint's."""
-    return path == LOCK or (path.parent, path.suffix) == (about("x", "lock").parent, ".lock")
+    return path == LOCK or (path.suffix == ".lock" and path == lock_path(path.stem))
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:

@@ -48,18 +48,24 @@ def patchable(objects: Sequence[Map]) -> bool:
 
 def _ordering(value: Any) -> bool:
     """Whether anything in a value is more to a strategic merge than a value."""
-    if isinstance(value, dict):
-        return any(
-            item is None or key.startswith("$") or _twice(item, _KEYS.get(key)) or _ordering(item)
-            for key, item in value.items()
-        )
-    return isinstance(value, list) and any(map(_ordering, value))
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            for key, item in found.items():
+                if item is None or key.startswith("$"):
+                    return True
+                if isinstance(item, list) and key in _KEYS and _twice(item, _KEYS[key]):
+                    return True
+                if not isinstance(item, str):
+                    waiting.append(item)
+        elif isinstance(found, list):
+            waiting += found
+    return False
 
 
-def _twice(value: Any, keys: Sequence[str] | None) -> bool:
+def _twice(value: Sequence[Any], keys: Sequence[str]) -> bool:
     """Whether two elements of a list are one to a merge."""
-    if keys is None or not isinstance(value, list):
-        return False
     names = [[element.get(key) for key in keys] if isinstance(element, dict) else element for element in value]
     return any(name in names[:index] for index, name in enumerate(names))
 

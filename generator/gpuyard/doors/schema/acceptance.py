@@ -45,8 +45,13 @@ def _library() -> "type[Draft202012Validator]":
 
 def _has_whole_float(value: object) -> bool:
     """1.0 is an integer to JSON Schema, and travels on as a float."""
-    if isinstance(value, dict):
-        return any(map(_has_whole_float, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_whole_float, value))
-    return isinstance(value, float) and value.is_integer()
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+        elif isinstance(found, float) and found.is_integer():
+            return True
+    return False

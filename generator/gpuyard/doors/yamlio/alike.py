@@ -1,4 +1,4 @@
-"""Manifests that are alike: where one differs from the one before in whole scalars only, no more than those is read.
+"""Manifests that are alike: where one differs from the one before in ends of lines only, no more than those is read.
 
 The shapes of a blueprint, and the blueprints of a stack, give texts with the same keys in the same lines. What the next
 one has in common with the first is the same object in both.
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from gpuyard.doors.yamlio.loader import compose, parse_manifests, value_of
-from gpuyard.doors.yamlio.scalars import Scalar, kubernetes
+from gpuyard.doors.yamlio.scalars import kubernetes
 
 __all__ = ["Alike"]
 
@@ -22,6 +22,8 @@ Path = tuple[str | int, ...]
 
 _BREAKS = re.compile("[\r\x85\u2028\u2029]")
 """Ends of lines that are none to us."""
+_ORDERS = re.compile("[&*!]")
+"""Begin what means something elsewhere: an anchor, an alias, a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,11 @@ class _Form:
     lines: Sequence[str]
     documents: list[Any]
     ends: Mapping[int, tuple[Path, int]]
-    """By the number of a line that ends with a scalar of its own: where that belongs, and its column."""
+    """By the number of a line that ends with a value of its own (a scalar, {…} or […]): its path and its column."""
 
 
 class _OtherError(Exception):
-    """The text differs in more than scalars."""
+    """The text differs in more than such values."""
 
 
 class Alike:
@@ -65,21 +67,31 @@ def _parsed(text: str, lines: Sequence[str]) -> _Form:
 
 
 def _find(node: yaml.Node, path: Path, lines: Sequence[str], ends: dict[int, tuple[Path, int] | None]) -> None:
-    """Note the scalars of a node that have the rest of a line to themselves."""
-    if isinstance(node, yaml.MappingNode):
+    """Note the values in a node that have the rest of a line to themselves."""
+    start, end = node.start_mark, node.end_mark
+    if _on_one_line(node, lines):
+        alone = start.column < end.column == len(lines[start.line])
+        ends[start.line] = (path, start.column) if alone and start.line not in ends else None
+    elif not isinstance(node, yaml.CollectionNode) or node.flow_style:
+        ends |= dict.fromkeys(range(start.line, end.line + 1))
+    elif isinstance(node, yaml.MappingNode):
         for key, item in node.value:
             _find(item, (*path, key.value), lines, ends)
-    elif isinstance(node, yaml.SequenceNode):
+    else:
         for index, item in enumerate(node.value):
             _find(item, (*path, index), lines, ends)
-    else:
-        start, end = node.start_mark, node.end_mark
-        alone = start.line == end.line and start.column < end.column == len(lines[start.line])
-        ends[start.line] = (path, start.column) if alone and start.line not in ends else None
+
+
+def _on_one_line(node: yaml.Node, lines: Sequence[str]) -> bool:
+    """Whether it is a scalar or in {} or [], with its ends on one line, and nothing in it stands for anything else."""
+    start, end = node.start_mark, node.end_mark
+    if isinstance(node, yaml.CollectionNode) and (not node.flow_style or _ORDERS.search(lines[start.line])):
+        return False
+    return bool(start.line == end.line)
 
 
 def _changed(form: _Form, lines: Sequence[str]) -> _Form:
-    """The form with other scalars."""
+    """The form with other values."""
     if len(lines) != len(form.lines):
         raise _OtherError
     changes = []
@@ -88,26 +100,25 @@ def _changed(form: _Form, lines: Sequence[str]) -> _Form:
             path, column = form.ends.get(number, ((), 0))
             if not path or len(new) <= column or old[:column] != new[:column]:
                 raise _OtherError
-            changes.append((path, _scalar(new[column:])))
+            changes.append((path, _value(new[column:])))
     return _Form(lines, _replaced(form.documents, changes), form.ends)
 
 
 @lru_cache(maxsize=4096)
-def _scalar(text: str) -> Scalar:
-    """What the rest of a line is, if it is a scalar and nothing else."""
+def _value(text: str) -> Any:
+    """What the rest of a line is, if it is one value and nothing else."""
     try:
         nodes = compose(text)
         node = nodes[0] if len(nodes) == 1 and text[0] not in "&*!%" else None
-        if isinstance(node, yaml.ScalarNode) and (node.start_mark.column, node.end_mark.column) == (0, len(text)):
-            found: Scalar = value_of(node, kubernetes)
-            return found
+        if node and _on_one_line(node, [text]) and (node.start_mark.column, node.end_mark.column) == (0, len(text)):
+            return value_of(node, kubernetes)
     except (yaml.YAMLError, ValueError):
         pass
     raise _OtherError
 
 
-def _replaced(value: Any, changes: Sequence[tuple[Path, Scalar]]) -> Any:
-    """With other scalars at some paths, which are in the order of the value; the rest is shared."""
+def _replaced(value: Any, changes: Sequence[tuple[Path, Any]]) -> Any:
+    """With other values at some paths, which are in the order of the value; the rest is shared."""
     if not changes:
         return value
     if not changes[0][0]:
