@@ -231,6 +231,13 @@ def test_json_names_the_commit(repository: Path) -> None:
     assert (again["commit"], again["base"]) == (None, data["commit"])
 
 
+def test_json_says_what_runs_where_nothing_had_to_be_compiled(repository: Path, tmp_path: Path) -> None:
+    cache = {"GPUYARD_COMPILE_CACHE": "", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first = json.loads(run("compile", repository, "--output", "json", env=cache).stdout)
+    again = json.loads(run("compile", repository, "--output", "json", env=cache).stdout)
+    assert (again["ok"], again["commit"], again["workloads"]) == (True, None, first["workloads"]), again["error"]
+
+
 def test_the_users_work_is_not_committed_and_not_lost(repository: Path) -> None:
     lower_context(repository)
     save(repository, "shorter")

@@ -209,7 +209,7 @@ def check_problems(error: InputError) -> None:
     assert error.problems
     for problem in error.problems:
         assert problem.location.file in FILES.values()
-        assert problem.location.line or "bytes long" in problem.message
+        assert problem.location.line or "is longer than" in problem.message
 
 
 def check_readme(old: Tree, new: Tree, words: Mapping[str, str], *, rows: bool) -> None:

@@ -139,9 +139,9 @@ def _commit(
             on_error(found.data())
             progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
-    pushed = push or snapshot.target.root is None
-    found = replace(found, commit=commit, base=None if commit else snapshot.commit, pushed=pushed)
-    _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
+        pushed = push or snapshot.target.root is None
+        found = replace(found, commit=commit, base=None if commit else snapshot.commit, pushed=pushed)
+        _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
 
 
 def _write(directory: Path, overwrite: bool, as_json: bool) -> None:

@@ -61,7 +61,7 @@ class _SyntaxError(StopError):
 
 def _decode(data: bytes, file: str) -> str:
     if len(data) > _MAX_BYTES:
-        raise StopError(Location(file), f"is {len(data):,} bytes long; split it, {_MAX_BYTES:,} is the maximum")
+        raise StopError(Location(file), f"is longer than {_MAX_BYTES:,} bytes, the maximum; split it")
     lines = data.count(b"\n")
     if lines > _MAX_LINES:
         raise StopError(Location(file), f"has {lines:,} lines; split it, {_MAX_LINES:,} is the maximum")
