@@ -1,7 +1,12 @@
 {{- /* The name is a label, too: 63 characters at most. A Job's template can't be changed: Helm makes another Job; Flux and
        Argo CD can make the same one anew. */}}
 {{- define "vllm.downloadName" -}}
-{{- $of := ternary (include "vllm.downloadHash" .) (include "vllm.downloadTemplate" . | sha256sum) .Values.download.first }}
+{{- $of := "" }}
+{{- if .Values.download.first }}
+{{- $of = include "vllm.downloadHash" . }}
+{{- else }}
+{{- $of = include "vllm.downloadTemplate" . | sha256sum }}
+{{- end }}
 {{- printf "%s-download-%s" (include "vllm.fullname" . | trunc 45 | trimSuffix "-") (trunc 8 $of) }}
 {{- end }}
 
