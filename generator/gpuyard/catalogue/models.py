@@ -10,7 +10,7 @@ from typing import Any
 from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
 
-__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
+__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Task", "Vision", "Window"]
 __all__ += ["catalogue", "impossible", "model_from", "variants"]
 
 
@@ -26,6 +26,15 @@ class Quantization(StrEnum):
     MXFP4 = "mxfp4"
     NVFP4 = "nvfp4"
     BITSANDBYTES = "bitsandbytes"
+
+
+class Task(StrEnum):
+    """What a model answers with."""
+
+    GENERATE = "generate"
+    EMBED = "embed"
+    SCORE = "score"
+    TRANSCRIBE = "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,10 @@ class Attention:
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
+    encoder: bool = False
+    """An input is one batch; nothing of it stays in a KV cache."""
+    cross: int | None = None
+    """Tokens of the encoder's output, kept beside those of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ class Model:
     """Quantised weights that share a scale; None: as usual for the quantisation."""
     refused_dtypes: tuple[str, ...] = ()
     """Types that vLLM refuses for this architecture."""
+    task: Task = Task.GENERATE
 
     @property
     def weights_gib(self) -> float:
@@ -123,9 +137,14 @@ class Model:
         return self.attention.max_context
 
     @property
+    def pooling(self) -> bool:
+        """Answers with numbers about its input, so that vLLM runs it as --runner=pooling."""
+        return self.task in (Task.EMBED, Task.SCORE)
+
+    @property
     def multimodal(self) -> bool:
-        """Takes images."""
-        return self.vision is not None
+        """Takes images, or recordings."""
+        return self.vision is not None or self.task is Task.TRANSCRIBE
 
 
 def model_from(data: Mapping[str, Any]) -> Model:
@@ -148,6 +167,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
         intermediate=data.get("intermediate"),
         group_size=data.get("groupSize"),
         refused_dtypes=tuple(data.get("refusedDtypes", ())),
+        task=Task(data.get("task", "generate")),
     )
 
 
@@ -161,6 +181,8 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         head_dim=data["headDim"],
         vocabulary=data["vocabulary"],
         max_context=data["maxContext"],
+        encoder=data.get("encoder", False),
+        cross=data.get("cross"),
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
@@ -172,6 +194,8 @@ def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
     attention = data["attention"]
     if attention["heads"] % attention["kvHeads"]:
         yield ("attention", "heads"), f"must be a multiple of kvHeads: {attention['heads']} of {attention['kvHeads']}"
+    if attention.get("encoder") and data.get("task", "generate") not in ("embed", "score"):
+        yield ("task",), "must be embed or score: an encoder writes nothing"
     special = sum(attention[key]["layers"] for key in ("window", "state") if key in attention)
     if special > attention["layers"]:
         yield ("attention", "layers"), f"must be at least {special}, the layers of window and state together"
