@@ -103,6 +103,10 @@ def impossible(model: Model, node: Node, settings: Settings) -> str | None:
         return f"tensor parallelism {tensor} does not divide {model.vision.heads} heads of the vision tower"
     if settings.context > model.attention.max_context:
         return f"context {settings.context} is more than the model's {model.attention.max_context}"
+    if model.attention.encoder and settings.context > settings.batched_tokens:
+        return (
+            f"an encoder reads an input in one batch: {settings.context} tokens are more than {settings.batched_tokens}"
+        )
     if settings.kv_dtype.startswith("fp8") and not node.gpu.fp8:
         return f"an FP8 KV cache needs sm_89 or newer, {node.gpu.product} is {node.gpu.architecture}"
     return None
@@ -154,9 +158,11 @@ def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int
     refused = impossible(model, node, found.settings)
     if refused:
         return Verdict.NO, refused
-    if found.kv < needed:
+    if found.kv < needed or not found.kv:
         left = found.budget - found.weights - found.other
         rest = f"{left:.2f} GiB are left" if left > 0 else "nothing is left"
+        if model.attention.encoder:
+            return Verdict.NO, f"{found.weights + found.other:.2f} GiB do not fit into {found.budget:.2f} GiB"
         asked = f"a request of {found.settings.context} tokens needs {needed:.2f} GiB of KV cache on each GPU"
         return Verdict.NO, f"{asked}, {rest}"
     if found.kv - MARGIN_GIB < needed:
