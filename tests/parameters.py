@@ -6,7 +6,7 @@ from math import ceil, prod
 from gpuyard.catalogue.models import Model
 
 __all__ = ["ENCODERS", "FORMS", "TOWERS", "Form", "awq_bytes", "bert", "decoder", "deepseek", "fp8_bytes", "mxfp4"]
-__all__ += ["whisper"]
+__all__ += ["HYBRIDS", "Hybrid", "delta_state", "hybrid", "whisper"]
 
 Shape = tuple[int, int]
 
@@ -137,18 +137,56 @@ def deepseek(model: Model, *, layers: int, dense: int = 3) -> tuple[int, int]:
     return parameters, sum(map(prod, quantised)) + 4 * scales + 2 * plain + 4 * correction
 
 
+@dataclass(frozen=True, slots=True)
+class Hybrid:
+    """What Qwen3.5 and its successors have beside the facts: three of four layers are gated delta nets."""
+
+    values: int
+    """linear_num_value_heads, of 128."""
+    tower: int
+    tied: bool = False
+    shared: int = 0
+    """Width of the expert that every token goes to."""
+    wide: int = 0
+    """Numbers that the files hold in 32 bits."""
+
+
+_KEYS, _HEAD = 16, 128
+"""linear_num_key_heads, and the size of each and of a value's."""
+
+
+def hybrid(model: Model, form: Hybrid) -> tuple[int, int]:
+    """Parameters of a model, and of the layer for multi-token prediction that its files have, too."""
+    a, experts = model.attention, model.experts
+    h, values, mixed = a.hidden, form.values * _HEAD, (2 * _KEYS + form.values) * _HEAD
+    delta = h * mixed + 2 * h * values + 2 * h * form.values + 4 * mixed + 2 * form.values + _HEAD
+    full = 3 * h * a.heads * a.head_dim + 2 * h * a.kv_heads * a.head_dim + 2 * a.head_dim
+    mlp = 3 * h * (model.intermediate or 0)
+    if experts:
+        mlp = experts.total * (3 * h * (experts.intermediate or 0) + h) + 3 * h * form.shared + h
+    assert a.state
+    layers = a.state.layers * delta + (a.layers - a.state.layers) * full + a.layers * (mlp + 2 * h)
+    edges = a.vocabulary * h * (1 if form.tied else 2) + h
+    return layers + edges + form.tower, full + mlp + 2 * h + 2 * h * h + 3 * h
+
+
+def delta_state(form: Hybrid) -> int:
+    """Bytes of one sequence in one layer: a 32-bit matrix for each head, three 16-bit inputs of the convolution."""
+    return form.values * _HEAD * _HEAD * 4 + (2 * _KEYS + form.values) * _HEAD * 3 * 2
+
+
 def _qwen2_vl(out: int, width: int) -> int:
     h, merged = 1280, 5120
     block = 2 * h + 4 * h * h + 4 * h + 3 * h * width + 2 * width + h
     return 3 * 2 * 14 * 14 * h + 32 * block + h + merged * merged + merged + merged * out + out
 
 
-def _qwen3_vl(out: int) -> int:
-    h, width, merged = 1152, 4304, 4 * 1152
+def _qwen3_vl(out: int, h: int = 1152, width: int = 4304, depth: int = 27, *, deep: int = 3) -> int:
+    merged = 4 * h
     block = 4 * h + 4 * h * h + 4 * h + 2 * h * width + width + h
     merger = merged * merged + merged + merged * out + out
-    mergers = 2 * h + merger + 3 * (2 * merged + merger)
-    return 3 * 2 * 16 * 16 * h + h + 2304 * h + 27 * block + mergers
+    mergers = 2 * h + merger + deep * (2 * merged + merger)
+    return 3 * 2 * 16 * 16 * h + h + 2304 * h + depth * block + mergers
 
 
 def _siglip(out: int) -> int:
@@ -210,3 +248,11 @@ ENCODERS = {
     "bge-reranker-v2-m3": (8194, 1, 1024 + 1),
 }
 """Positions, kinds of token, and parameters of a score."""
+
+HYBRIDS = {
+    "qwen3.5-4b": Hybrid(32, _qwen3_vl(2560, 1024, 4096, 24, deep=0), tied=True, wide=24 * (32 + 128)),
+    "qwen3.5-9b": Hybrid(32, _qwen3_vl(4096, deep=0), wide=24 * (32 + 128)),
+    "qwen3.6-35b-a3b": Hybrid(32, _qwen3_vl(2048, deep=0), shared=512),
+    "qwen3.8-27b": Hybrid(48, _qwen3_vl(5120, deep=0)),
+}
+TOWERS |= {name: form.tower for name, form in HYBRIDS.items()}

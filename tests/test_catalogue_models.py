@@ -8,7 +8,21 @@ import pytest
 from gpuyard.catalogue.models import Model, Quantization, Task, catalogue, model_from
 from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.fit import Choice, Settings, Verdict, choose, defaults_for, explain, fit, memory
-from tests.parameters import ENCODERS, FORMS, TOWERS, awq_bytes, bert, decoder, deepseek, fp8_bytes, mxfp4, whisper
+from tests.parameters import (
+    ENCODERS,
+    FORMS,
+    HYBRIDS,
+    TOWERS,
+    awq_bytes,
+    bert,
+    decoder,
+    deepseek,
+    delta_state,
+    fp8_bytes,
+    hybrid,
+    mxfp4,
+    whisper,
+)
 from tests.projects import workload
 
 ENCODER: dict[str, Any] = {
@@ -110,6 +124,8 @@ def counted(model: Model) -> int:
     """Parameters, from the shape of the layers."""
     if model.name in FORMS:
         return decoder(model, FORMS[model.name]) + TOWERS.get(model.name, 0)
+    if model.name in HYBRIDS:
+        return hybrid(model, HYBRIDS[model.name])[0]
     if model.name in ENCODERS:
         return bert(model, *ENCODERS[model.name])
     if model.task is Task.TRANSCRIBE:
@@ -126,6 +142,8 @@ def test_the_parameters_are_those_of_the_layers(model: Model) -> None:
 @MODELS
 def test_the_bytes_are_those_of_the_format(model: Model) -> None:
     match model.quantization:
+        case Quantization.NONE if model.name in HYBRIDS:
+            expected = 2 * sum(hybrid(model, HYBRIDS[model.name])) + 2 * HYBRIDS[model.name].wide
         case Quantization.NONE:
             expected = STORED.get(model.name, 2 * model.parameters)
         case Quantization.AWQ:
@@ -173,6 +191,8 @@ def test_a_tower_is_what_its_layers_are(name: str) -> None:
         ("gemma-2-9b-it", 18_483_411_968),
         ("qwen3-30b-a3b-instruct-2507", 61_064_245_248),
         ("qwen3-32b-fp8", 34_322_434_048),
+        ("qwen3.6-35b-a3b", 71_903_645_408),
+        ("qwen3.8-27b", 55_562_855_904),
         ("gpt-oss-20b", 13_761_264_768),
         ("gpt-oss-120b", 65_248_815_744),
     ],
@@ -217,6 +237,19 @@ def test_layers_with_a_window_are_counted(name: str, layers: int) -> None:
     window = catalogue()[name].attention.window
     assert window
     assert window.layers == layers
+
+
+@pytest.mark.parametrize("name", HYBRIDS)
+def test_a_state_is_as_vllm_keeps_it(name: str) -> None:
+    state = catalogue()[name].attention.state
+    assert state
+    assert (state.layers, state.bytes) == (catalogue()[name].attention.layers * 3 / 4, delta_state(HYBRIDS[name]))
+
+
+def test_the_states_of_a_sequence_take_what_is_published() -> None:
+    state = catalogue()["qwen3.5-4b"].attention.state
+    assert state
+    assert state.layers * state.bytes == 51_511_296
 
 
 @MODELS
