@@ -77,6 +77,12 @@ def test_the_author_has_the_last_word_on_the_runner() -> None:
     assert "--runner=auto" in server.values["args"]
 
 
+def test_the_cache_holds_the_files_twice_whatever_is_loaded_of_them() -> None:
+    facts = {**ENCODER, "weightsBytes": 20 * 2**30, "loadedBytes": 2 * 2**30}
+    server = workload({"model": {"name": None, "architecture": facts}, "shapes": {"a10": {}}}, shape="a10")
+    assert server.values["cache"]["size"] == "100Gi"  # 2 x 20 + 20, by 50
+
+
 def test_an_encoder_needs_no_kv_cache() -> None:
     """It fits wherever its weights and one batch do, and what is said of it has no tokens of a cache."""
     model = model_from(ENCODER)

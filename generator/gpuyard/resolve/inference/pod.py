@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
-from gpuyard.doors.quantities import gib
+from gpuyard.doors.quantities import GIB, gib
 from gpuyard.fit import Choice
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
@@ -79,7 +79,7 @@ def cache_gib(blueprint: Blueprint[Inference], model: Model, source: Source) -> 
     """GiB of the cache: the author's size, or room for two versions of what is downloaded and for adapters, by 50."""
     if blueprint.spec.storage.cache.size is not None:
         return gib(blueprint.spec.storage.cache.size)
-    downloaded = 2 * model.weights_gib if source.kind is Origin.HF else 0
+    downloaded = 2 * model.weights_bytes / GIB if source.kind is Origin.HF else 0
     return 50 * math.ceil((downloaded + 20) / 50)
 
 
