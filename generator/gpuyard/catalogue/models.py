@@ -1,7 +1,7 @@
 """The model catalogue: facts about models that decide where they fit, read from catalogue/models/."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, partial
 from importlib import resources
@@ -72,13 +72,15 @@ class Attention:
     head_dim: int
     vocabulary: int
     max_context: int
+    encoder: bool = field(default=False, kw_only=True)
+    """An input is one batch; nothing of it stays in a KV cache."""
+    cross: int | None = field(default=None, kw_only=True)
+    """Tokens of the encoder's output, kept beside those of the answer."""
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
-    encoder: bool = False
-    """An input is one batch; nothing of it stays in a KV cache."""
-    cross: int | None = None
-    """Tokens of the encoder's output, kept beside those of the answer."""
+    sinks: bool = False
+    """Attention sinks, which few kernels take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,10 @@ class Vision:
     heads: int | None = None
     replicated: bool = False
     """Every tensor-parallel GPU holds all of it."""
+    tokens: int | None = None
+    """Of the largest image, where known."""
+    bidirectional: bool = False
+    """Tokens of an image attend to each other in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,7 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
+        sinks=data.get("sinks", False),
     )
 
 
