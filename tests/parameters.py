@@ -34,28 +34,32 @@ GEMMA3, GLM4, LLAMA4 = Form(tied=True, qk_norm=True, norms=4), Form(bias=True, n
 
 FORMS = {
     **dict.fromkeys(["llama-3.1-8b-instruct", "llama-3.1-70b-instruct", "llama-3.3-70b-instruct", "phi-4"], LLAMA),
-    **dict.fromkeys(["llama-3.1-8b-instruct-awq", "llama-3.3-70b-instruct-awq"], LLAMA),
+    **dict.fromkeys(["llama-3.1-8b-instruct-awq", "llama-3.1-70b-instruct-awq"], LLAMA),
+    **dict.fromkeys(["llama-3.3-70b-instruct-awq", "llama-3.3-70b-instruct-fp8"], LLAMA),
     **dict.fromkeys(["deepseek-r1-distill-llama-8b", "deepseek-r1-distill-llama-70b"], LLAMA),
     **dict.fromkeys(["mistral-7b-instruct-v0.3", "mixtral-8x7b-instruct-v0.1", "mistral-nemo-instruct-2407"], LLAMA),
     **dict.fromkeys(["ministral-8b-instruct-2410", "mistral-small-24b-instruct-2501"], LLAMA),
     **dict.fromkeys(["mistral-small-3.2-24b-instruct", "phi-3.5-mini-instruct"], LLAMA),
     **dict.fromkeys(["llama-3.2-1b-instruct", "llama-3.2-3b-instruct", "phi-4-mini-instruct"], SMALL[LLAMA]),
-    **dict.fromkeys(["granite-3.3-8b-instruct", "granite-4.0-micro", "smollm3-3b"], SMALL[LLAMA]),
+    **dict.fromkeys(["granite-3.3-2b-instruct", "granite-3.3-8b-instruct", "granite-4.0-micro"], SMALL[LLAMA]),
+    "smollm3-3b": SMALL[LLAMA],
     **dict.fromkeys([f"qwen2.5-{size}-instruct" for size in ("0.5b", "1.5b", "3b")], SMALL[QWEN2]),
     **dict.fromkeys([f"qwen2.5-{size}-instruct" for size in ("7b", "14b", "32b", "72b")], QWEN2),
     **dict.fromkeys([f"qwen2.5-{size}-instruct-awq" for size in ("7b", "14b", "32b", "72b")], QWEN2),
     **dict.fromkeys(["qwen2.5-coder-7b-instruct", "qwen2.5-coder-32b-instruct"], QWEN2),
+    "qwen2.5-coder-32b-instruct-awq": QWEN2,
     **dict.fromkeys([f"deepseek-r1-distill-qwen-{size}" for size in ("7b", "14b", "32b")], QWEN2),
     **dict.fromkeys([f"qwen2.5-vl-{size}-instruct" for size in ("7b", "32b", "72b")], QWEN2),
     "qwen2.5-vl-3b-instruct": SMALL[QWEN2],
     **dict.fromkeys(["qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-4b-instruct-2507"], SMALL[QWEN3]),
-    **dict.fromkeys(["qwen3-8b", "qwen3-8b-awq", "qwen3-14b", "qwen3-14b-awq"], QWEN3),
+    **dict.fromkeys(["qwen3-8b", "qwen3-8b-awq", "qwen3-8b-fp8", "qwen3-14b", "qwen3-14b-awq", "qwen3-14b-fp8"], QWEN3),
     **dict.fromkeys(["qwen3-32b", "qwen3-32b-awq", "qwen3-32b-fp8"], QWEN3),
     **dict.fromkeys(["qwen3-30b-a3b", "qwen3-30b-a3b-instruct-2507", "qwen3-30b-a3b-instruct-2507-fp8"], QWEN3),
+    "qwen3-coder-30b-a3b-instruct-fp8": QWEN3,
     **dict.fromkeys(["qwen3-coder-30b-a3b-instruct", "qwen3-235b-a22b-instruct-2507-fp8"], QWEN3),
     **dict.fromkeys(["qwen3-vl-8b-instruct", "qwen3-vl-30b-a3b-instruct"], QWEN3),
     **dict.fromkeys([f"qwen3-embedding-{size}" for size in ("0.6b", "4b", "8b")], QWEN3_EMBEDDING),
-    **dict.fromkeys(["gemma-2-9b-it", "gemma-2-27b-it"], GEMMA2),
+    **dict.fromkeys(["gemma-2-2b-it", "gemma-2-9b-it", "gemma-2-27b-it"], GEMMA2),
     **dict.fromkeys([f"gemma-3-{size}-it" for size in ("1b", "4b", "12b", "27b")], GEMMA3),
     "glm-4-9b-0414": GLM4,
     "llama-4-scout-17b-16e-instruct": LLAMA4,
@@ -99,8 +103,9 @@ def awq_bytes(model: Model, form: Form) -> int:
 
 
 def fp8_bytes(model: Model, form: Form) -> int:
-    """One byte a weight, and a 16-bit scale for each block of 128 x 128."""
-    quantised = sum(o * i + 2 * ceil(o / 128) * ceil(i / 128) for o, i in matrices(model, form))
+    """One byte a weight, and a 16-bit scale for each block of 128 x 128, or for each output where there are no groups."""
+    group = model.group_size
+    quantised = sum(o * i + 2 * (ceil(o / group) * ceil(i / group) if group else o) for o, i in matrices(model, form))
     return model.attention.layers * (quantised + 2 * _plain(model, form)) + 2 * _edges(model, form)
 
 
@@ -245,6 +250,7 @@ ENCODERS = {
     "snowflake-arctic-embed-l-v2.0": (8194, 1, 0),
     "multilingual-e5-large-instruct": (514, 1, 0),
     "bge-large-en-v1.5": (512, 2, 0),
+    "all-minilm-l6-v2": (512, 2, 0),
     "bge-reranker-v2-m3": (8194, 1, 1024 + 1),
 }
 """Positions, kinds of token, and parameters of a score."""

@@ -52,6 +52,7 @@ STORED = {
     "bge-m3": 4 * 567_754_752,
     "snowflake-arctic-embed-l-v2.0": 4 * 567_754_752,
     "bge-large-en-v1.5": 4 * 335_141_888 + 8 * 512,  # positions are 64-bit integers
+    "all-minilm-l6-v2": 4 * 22_713_216 + 8 * 512,
     "bge-reranker-v2-m3": 4 * 567_755_777,
     "whisper-large-v3": (2 + 4) * 1_543_490_560,  # in 16 bits, and in 32
 }
@@ -195,6 +196,7 @@ def test_a_tower_is_what_its_layers_are(name: str) -> None:
         ("gemma-2-9b-it", 18_483_411_968),
         ("qwen3-30b-a3b-instruct-2507", 61_064_245_248),
         ("qwen3-32b-fp8", 34_322_434_048),
+        ("llama-3.3-70b-instruct-fp8", 72_669_806_592),
         ("qwen3.6-35b-a3b", 71_903_645_408),
         ("qwen3.8-27b", 55_562_855_904),
         ("gpt-oss-20b", 13_761_264_768),
@@ -226,7 +228,8 @@ def test_a_token_takes_what_is_published(name: str, size: int) -> None:
 @pytest.mark.parametrize(
     ("name", "layers"),
     [
-        ("gemma-2-9b-it", 42 / 2),  # every other one
+        ("gemma-2-2b-it", 26 / 2),  # every other one
+        ("gemma-2-9b-it", 42 / 2),
         ("gemma-2-27b-it", 46 / 2),
         ("gemma-3-1b-it", 26 - 26 // 6),  # all but each sixth
         ("gemma-3-4b-it", 34 - 34 // 6),

@@ -42,9 +42,10 @@ def test_an_entry_is_plausible(model: Model) -> None:
     assert model.variant_of is None or model.variant_of in catalogue()
 
 
-def test_the_int4_form_of_the_large_model_is_offered() -> None:
+def test_smaller_forms_of_the_large_model_are_offered_the_smallest_last() -> None:
     assert [variant.name for variant in variants(catalogue()["llama-3.3-70b-instruct"])] == [
-        "llama-3.3-70b-instruct-awq"
+        "llama-3.3-70b-instruct-fp8",
+        "llama-3.3-70b-instruct-awq",
     ]
 
 

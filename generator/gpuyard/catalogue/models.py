@@ -117,6 +117,7 @@ class Model:
     """Of the same in GPU memory; more where kernels pad."""
     attention: Attention
     quantization: Quantization = Quantization.NONE
+    task: Task = Task.GENERATE
     repository: str | None = None
     revision: str | None = None
     variant_of: str | None = None
@@ -130,7 +131,6 @@ class Model:
     """Quantised weights that share a scale; None: as usual for the quantisation."""
     refused_dtypes: tuple[str, ...] = ()
     """Types that vLLM refuses for this architecture."""
-    task: Task = Task.GENERATE
 
     @property
     def weights_gib(self) -> float:
@@ -163,6 +163,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
         loaded_bytes=data.get("loadedBytes", data["weightsBytes"]),
         attention=_attention(data["attention"]),
         quantization=Quantization(data.get("quantization", "none")),
+        task=Task(data.get("task", "generate")),
         repository=data.get("repository"),
         revision=data.get("revision"),
         variant_of=data.get("variantOf"),
@@ -173,7 +174,6 @@ def model_from(data: Mapping[str, Any]) -> Model:
         intermediate=data.get("intermediate"),
         group_size=data.get("groupSize"),
         refused_dtypes=tuple(data.get("refusedDtypes", ())),
-        task=Task(data.get("task", "generate")),
     )
 
 
