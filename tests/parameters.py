@@ -103,7 +103,7 @@ def awq_bytes(model: Model, form: Form) -> int:
 
 
 def fp8_bytes(model: Model, form: Form) -> int:
-    """One byte a weight, and a 16-bit scale for each block of 128 x 128, or for each output where there are no groups."""
+    """One byte a weight, and a 16-bit scale for each block of 128 x 128, or, without groups, for each output."""
     group = model.group_size
     quantised = sum(o * i + 2 * (ceil(o / group) * ceil(i / group) if group else o) for o, i in matrices(model, form))
     return model.attention.layers * (quantised + 2 * _plain(model, form)) + 2 * _edges(model, form)
