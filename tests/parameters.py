@@ -59,6 +59,7 @@ FORMS = {
     **dict.fromkeys(["qwen3-coder-30b-a3b-instruct", "qwen3-235b-a22b-instruct-2507-fp8"], QWEN3),
     **dict.fromkeys(["qwen3-vl-8b-instruct", "qwen3-vl-30b-a3b-instruct"], QWEN3),
     **dict.fromkeys([f"qwen3-embedding-{size}" for size in ("0.6b", "4b", "8b")], QWEN3_EMBEDDING),
+    **dict.fromkeys(["qwen3-reranker-0.6b", "qwen3-reranker-4b"], SMALL[QWEN3]),
     **dict.fromkeys(["gemma-2-2b-it", "gemma-2-9b-it", "gemma-2-27b-it"], GEMMA2),
     **dict.fromkeys([f"gemma-3-{size}-it" for size in ("1b", "4b", "12b", "27b")], GEMMA3),
     "glm-4-9b-0414": GLM4,

@@ -1,12 +1,15 @@
 """What kind of model an entry of the catalogue is, and that its numbers agree with each other."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
+import jinja2
 import pytest
 
 from gpuyard.catalogue.models import Model, Quantization, Task, catalogue, model_from
 from gpuyard.catalogue.shapes import catalogue as shapes
+from gpuyard.catalogue.vllm import base, versions
 from gpuyard.fit import Choice, Settings, Verdict, choose, defaults_for, explain, fit, memory
 from tests.parameters import (
     ENCODERS,
@@ -23,7 +26,7 @@ from tests.parameters import (
     mxfp4,
     whisper,
 )
-from tests.projects import workload
+from tests.projects import flags, problems, workload
 
 ENCODER: dict[str, Any] = {
     "name": "encoder",
@@ -76,6 +79,59 @@ def test_the_author_has_the_last_word_on_the_runner() -> None:
     }
     server = workload(spec, shape="a10")
     assert "--runner=auto" in server.values["args"]
+
+
+RERANKERS = [name for name, model in catalogue().items() if model.name.startswith("qwen3-reranker")]
+PROMPT = """<|im_start|>system
+Judge whether the Document meets the requirements based on the Query and the Instruct provided. \
+Note that the answer can only be "yes" or "no".<|im_end|>
+<|im_start|>user
+<Instruct>: Given a web search query, retrieve relevant passages that answer the query
+<Query>: capital of Peru
+<Document>: Lima is the capital.<|im_end|>
+<|im_start|>assistant
+<think>
+
+</think>
+
+"""
+
+
+@pytest.mark.parametrize("name", RERANKERS)
+def test_a_reranker_that_was_trained_to_say_yes_or_no_is_told_how(name: str) -> None:
+    """As vLLM's page on scoring has it, and with the prompt that the model's authors publish."""
+    given = flags(workload({"model": {"name": name}, "shapes": {"a10": {}}}, shape="a10").values)
+    assert json.loads(given["hf-overrides"]) == {
+        "architectures": ["Qwen3ForSequenceClassification"],
+        "classifier_from_token": ["no", "yes"],
+        "is_original_qwen3_reranker": True,
+    }
+    messages = [
+        {"role": "query", "content": "capital of Peru"},
+        {"role": "document", "content": "Lima is the capital."},
+    ]
+    assert jinja2.Template(given["chat-template"]).render(messages=messages) == PROMPT
+
+
+@MODELS
+@pytest.mark.parametrize("version", versions())
+def test_vllm_knows_the_flags_of_an_entry(model: Model, version: str) -> None:
+    known = base(version)
+    assert not [flag for flag in model.flags if known.named(flag)[0] is None]
+
+
+def test_flags_of_ones_own_model_are_the_blueprints() -> None:
+    """They are checked there: facts are no way around that."""
+    spec = {"model": {"name": None, "architecture": {**ENCODER, "flags": {"trust-remote-code": True}}}}
+    assert problems({**spec, "shapes": {"a10": {}}}) == [
+        "spec.model.architecture.flags: is for entries of the catalogue; write flags under serving.args"
+    ]
+    own = {
+        "model": {"name": RERANKERS[0]},
+        "serving": {"args": {"chat-template": "/mine.jinja"}},
+        "shapes": {"a10": {}},
+    }
+    assert flags(workload(own, shape="a10").values)["chat-template"] == "/mine.jinja"
 
 
 def test_the_cache_holds_the_files_twice_whatever_is_loaded_of_them() -> None:

@@ -118,6 +118,8 @@ class Model:
     attention: Attention
     quantization: Quantization = Quantization.NONE
     task: Task = Task.GENERATE
+    flags: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of vLLM, without which it doesn't do its task; a blueprint's own win."""
     repository: str | None = None
     revision: str | None = None
     variant_of: str | None = None
@@ -164,6 +166,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
         attention=_attention(data["attention"]),
         quantization=Quantization(data.get("quantization", "none")),
         task=Task(data.get("task", "generate")),
+        flags=data.get("flags", {}),
         repository=data.get("repository"),
         revision=data.get("revision"),
         variant_of=data.get("variantOf"),

@@ -88,6 +88,7 @@ def args(choice: Choice, context: int, options: Options, source: Source) -> Mapp
     return {
         **({"load-format": "runai_streamer"} if source.kind is Origin.OCI else {}),
         **({"runner": "pooling"} if choice.fit.model.pooling else {}),
+        **choice.fit.model.flags,
         "tensor-parallel-size": choice.settings.tensor,
         "max-model-len": context,
         "gpu-memory-utilization": choice.settings.utilization,
