@@ -1,7 +1,7 @@
 """The model catalogue: facts about models that decide where they fit, read from catalogue/models/."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, partial
 from importlib import resources
@@ -10,7 +10,7 @@ from typing import Any
 from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
 
-__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
+__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Task", "Vision", "Window"]
 __all__ += ["catalogue", "impossible", "model_from", "variants"]
 
 
@@ -26,6 +26,15 @@ class Quantization(StrEnum):
     MXFP4 = "mxfp4"
     NVFP4 = "nvfp4"
     BITSANDBYTES = "bitsandbytes"
+
+
+class Task(StrEnum):
+    """What a model answers with."""
+
+    GENERATE = "generate"
+    EMBED = "embed"
+    SCORE = "score"
+    TRANSCRIBE = "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +72,23 @@ class Attention:
     head_dim: int
     vocabulary: int
     max_context: int
+    encoder: bool = field(default=False, kw_only=True)
+    """An input is one batch; nothing of it stays in a KV cache."""
+    cross: int | None = field(default=None, kw_only=True)
+    """Tokens of the encoder's output, kept beside those of the answer."""
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
+    sinks: bool = False
+    """Attention sinks, which few kernels take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """Mixture of experts: how many in a layer."""
+    """Mixture of experts: how many in a layer, and how wide one is, where known."""
 
     total: int
+    intermediate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,10 @@ class Vision:
     heads: int | None = None
     replicated: bool = False
     """Every tensor-parallel GPU holds all of it."""
+    tokens: int | None = None
+    """Of the largest image, where known."""
+    bidirectional: bool = False
+    """Tokens of an image attend to each other in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,9 @@ class Model:
     """Of the same in GPU memory; more where kernels pad."""
     attention: Attention
     quantization: Quantization = Quantization.NONE
+    task: Task = Task.GENERATE
+    flags: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of vLLM, without which it doesn't do its task; a blueprint's own win."""
     repository: str | None = None
     revision: str | None = None
     variant_of: str | None = None
@@ -104,6 +127,12 @@ class Model:
     vision: Vision | None = None
     gated: bool = False
     licence: str | None = None
+    intermediate: int | None = None
+    """Width of an MLP that isn't an expert's; None: not known."""
+    group_size: int | None = None
+    """Quantised weights that share a scale; None: as usual for the quantisation."""
+    refused_dtypes: tuple[str, ...] = ()
+    """Types that vLLM refuses for this architecture."""
 
     @property
     def weights_gib(self) -> float:
@@ -116,9 +145,14 @@ class Model:
         return self.attention.max_context
 
     @property
+    def pooling(self) -> bool:
+        """Answers with numbers about its input, so that vLLM runs it as --runner=pooling."""
+        return self.task in (Task.EMBED, Task.SCORE)
+
+    @property
     def multimodal(self) -> bool:
-        """Takes images."""
-        return self.vision is not None
+        """Takes images, or recordings."""
+        return self.vision is not None or self.task is Task.TRANSCRIBE
 
 
 def model_from(data: Mapping[str, Any]) -> Model:
@@ -131,6 +165,8 @@ def model_from(data: Mapping[str, Any]) -> Model:
         loaded_bytes=data.get("loadedBytes", data["weightsBytes"]),
         attention=_attention(data["attention"]),
         quantization=Quantization(data.get("quantization", "none")),
+        task=Task(data.get("task", "generate")),
+        flags=data.get("flags", {}),
         repository=data.get("repository"),
         revision=data.get("revision"),
         variant_of=data.get("variantOf"),
@@ -138,6 +174,9 @@ def model_from(data: Mapping[str, Any]) -> Model:
         vision=Vision(**vision) if vision else None,
         gated=data.get("gated", False),
         licence=data.get("licence"),
+        intermediate=data.get("intermediate"),
+        group_size=data.get("groupSize"),
+        refused_dtypes=tuple(data.get("refusedDtypes", ())),
     )
 
 
@@ -151,9 +190,12 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         head_dim=data["headDim"],
         vocabulary=data["vocabulary"],
         max_context=data["maxContext"],
+        encoder=data.get("encoder", False),
+        cross=data.get("cross"),
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
+        sinks=data.get("sinks", False),
     )
 
 
@@ -162,6 +204,8 @@ def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
     attention = data["attention"]
     if attention["heads"] % attention["kvHeads"]:
         yield ("attention", "heads"), f"must be a multiple of kvHeads: {attention['heads']} of {attention['kvHeads']}"
+    if attention.get("encoder") and data.get("task", "generate") not in ("embed", "score"):
+        yield ("task",), "must be embed or score: an encoder writes nothing"
     special = sum(attention[key]["layers"] for key in ("window", "state") if key in attention)
     if special > attention["layers"]:
         yield ("attention", "layers"), f"must be at least {special}, the layers of window and state together"

@@ -69,10 +69,12 @@ class _Wish:
     pipeline: int
     given: Mapping[str, Any]
 
-    def settings(self, nodes: Sequence[Node], tensor: int) -> Settings:
+    def settings(self, model: Model, nodes: Sequence[Node], tensor: int) -> Settings:
         """The same on all nodes: defaults of the one with the smallest GPU, then what the author decided."""
         smallest = min(nodes, key=lambda node: node.usable_gib)
         defaults = defaults_for(smallest, self.context, concurrency=self.concurrency)
+        if model.attention.encoder:
+            defaults = replace(defaults, batched_tokens=max(defaults.batched_tokens, self.context))
         return replace(defaults, tensor=tensor, pipeline=self.pipeline, **self.given)
 
     def tensors(self, model: Model, nodes: Sequence[Node]) -> list[int]:
@@ -118,7 +120,7 @@ def _choice(model: Model, nodes: Sequence[Node], wish: _Wish) -> Choice | None:
     """The best of all attempts: most nodes, then room to spare, then fewest GPUs."""
     options = []
     for tensor in wish.tensors(model, nodes):
-        settings = wish.settings(nodes, tensor)
+        settings = wish.settings(model, nodes, tensor)
         fits = {node.name: fit(model, node, settings, concurrency=wish.concurrency) for node in nodes}
         for enough in ({Verdict.FITS}, {Verdict.FITS, Verdict.TIGHT}):
             kept = {name: found for name, found in fits.items() if found.verdict in enough}
@@ -132,7 +134,7 @@ def _choice(model: Model, nodes: Sequence[Node], wish: _Wish) -> Choice | None:
 def _refusal(model: Model, nodes: Sequence[Node], wish: _Wish) -> Refusal:
     best = {}
     for node in nodes:
-        tries = [fit(model, node, wish.settings([node], tensor)) for tensor in wish.tensors(model, [node])]
+        tries = [fit(model, node, wish.settings(model, [node], tensor)) for tensor in wish.tensors(model, [node])]
         best[node.name] = max(tries, key=lambda found: (found.largest_context, -found.weights))
     return Refusal(model.name, wish.context, best, tuple(_instead(model, nodes, best, wish)))
 

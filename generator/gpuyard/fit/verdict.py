@@ -103,6 +103,10 @@ def impossible(model: Model, node: Node, settings: Settings) -> str | None:
         return f"tensor parallelism {tensor} does not divide {model.vision.heads} heads of the vision tower"
     if settings.context > model.attention.max_context:
         return f"context {settings.context} is more than the model's {model.attention.max_context}"
+    if model.attention.encoder and settings.context > settings.batched_tokens:
+        return (
+            f"an encoder reads an input in one batch: {settings.context} tokens are more than {settings.batched_tokens}"
+        )
     if settings.kv_dtype.startswith("fp8") and not node.gpu.fp8:
         return f"an FP8 KV cache needs sm_89 or newer, {node.gpu.product} is {node.gpu.architecture}"
     return None
@@ -134,9 +138,9 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
         adapters=slots,
         kv=kv,
         kv_token_bytes=needed // settings.context,
-        kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK,
-        full_length=kv * GIB / needed,
-        typical=min(kv * GIB / typical, float(settings.max_num_seqs)),
+        kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK if needed else 0,
+        full_length=_at_once(kv, needed, settings, settings.context),
+        typical=min(_at_once(kv, typical, settings, TYPICAL_TOKENS), float(settings.max_num_seqs)),
         model=model,
         assumptions=_assumptions(model, node, settings),
     )
@@ -144,18 +148,27 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
     return replace(result, verdict=verdict, reason=reason)
 
 
+def _at_once(kv: float, needed: int, settings: Settings, tokens: int) -> float:
+    """Requests of so many tokens that the KV cache holds, or one batch of an encoder, which has none."""
+    return kv * GIB / needed if needed else settings.batched_tokens / min(tokens, settings.context)
+
+
 def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int) -> tuple[Verdict, str]:
     """The verdict, and why it is no better."""
     refused = impossible(model, node, found.settings)
     if refused:
         return Verdict.NO, refused
-    if found.kv < needed:
+    if found.kv < needed or not found.kv:
         left = found.budget - found.weights - found.other
         rest = f"{left:.2f} GiB are left" if left > 0 else "nothing is left"
+        if model.attention.encoder:
+            return Verdict.NO, f"{found.weights + found.other:.2f} GiB do not fit into {found.budget:.2f} GiB"
         asked = f"a request of {found.settings.context} tokens needs {needed:.2f} GiB of KV cache on each GPU"
         return Verdict.NO, f"{asked}, {rest}"
     if found.kv - MARGIN_GIB < needed:
         return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, the margin of error of the estimate"
+    if model.attention.encoder:
+        return Verdict.FITS, ""  # what doesn't go into a batch waits for the next one, not for an answer
     if found.full_length < _FULL_LENGTH:
         return Verdict.TIGHT, f"{found.full_length:.1f} full-length requests at once, not {_FULL_LENGTH}"
     if found.typical < concurrency:
@@ -176,6 +189,8 @@ def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...
         found.append("linear attention: the state of a sequence is counted, its alignment to blocks is not")
     if settings.adapters:
         found.append(f"{settings.adapters} adapters of rank {settings.adapter_rank}, on every layer")
+    if model.attention.encoder:
+        found.append("an encoder keeps no KV cache: what is left of the GPU stays free")
     if model.vision:
         found.append("one image of the largest size is encoded at a time")
     if model.quantization in {Quantization.FP8, Quantization.NVFP4} and not node.gpu.fp8:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
-from gpuyard.doors.quantities import gib
+from gpuyard.doors.quantities import GIB, gib
 from gpuyard.fit import Choice
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
@@ -79,7 +79,7 @@ def cache_gib(blueprint: Blueprint[Inference], model: Model, source: Source) -> 
     """GiB of the cache: the author's size, or room for two versions of what is downloaded and for adapters, by 50."""
     if blueprint.spec.storage.cache.size is not None:
         return gib(blueprint.spec.storage.cache.size)
-    downloaded = 2 * model.weights_gib if source.kind is Origin.HF else 0
+    downloaded = 2 * model.weights_bytes / GIB if source.kind is Origin.HF else 0
     return 50 * math.ceil((downloaded + 20) / 50)
 
 
@@ -87,6 +87,8 @@ def args(choice: Choice, context: int, options: Options, source: Source) -> Mapp
     """Every flag of the server but those that the chart sets; nothing is left to the GPU's own defaults."""
     return {
         **({"load-format": "runai_streamer"} if source.kind is Origin.OCI else {}),
+        **({"runner": "pooling"} if choice.fit.model.pooling else {}),
+        **choice.fit.model.flags,
         "tensor-parallel-size": choice.settings.tensor,
         "max-model-len": context,
         "gpu-memory-utilization": choice.settings.utilization,

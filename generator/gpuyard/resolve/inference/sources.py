@@ -84,6 +84,8 @@ def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, pro
         if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
             return None
         breaches = list(models.impossible(reference.architecture))
+        if "flags" in reference.architecture:
+            breaches.append((("flags",), "is for entries of the catalogue; write flags under serving.args"))
         for place, message in breaches:
             problems.add(blueprint.file, (*path, "architecture", *place), message)
         return None if breaches else models.model_from(reference.architecture)
