@@ -3,10 +3,13 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-__all__ = ["MOST_TOGETHER", "content", "text", "together"]
+__all__ = ["MOST_TOGETHER", "content", "mapping", "readable", "text", "together"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
+_SUFFIXED = re.compile(r"\b([0-9]+(?:\.[0-9]+)?)([kKmMgGtT])\b")
 _LONGEST = 130_000
 """Bytes: Linux gives a program no argument of more than 131,072 (MAX_ARG_STRLEN), its name included."""
 MOST_TOGETHER = 524_288
@@ -16,6 +19,37 @@ MOST_TOGETHER = 524_288
 def text(value: object) -> str:
     """A value, or an entry of a list, as an argument: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def mapping(value: object) -> Mapping[str, Any] | None:
+    """An object flag's value as a mapping, whether it was written as one or as JSON text; None: it is neither."""
+    if isinstance(value, str):
+        parts = _QUOTED.split(value)  # texts in it are every second one
+        try:
+            value = json.loads("".join(each if at % 2 else _SUFFIXED.sub(_expanded, each) for at, each in enumerate(parts)))
+        except (ValueError, OverflowError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def readable(value: object) -> int | None:
+    """A whole number as vLLM reads it where it takes 16k (16,000) and 16K (16,384); None: it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    try:
+        found = _SUFFIXED.fullmatch(str(value).strip())
+        return int(_expanded(found)) if found else int(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _expanded(number: re.Match[str]) -> str:
+    """1k is 1000 and 1.5k 1500, 1K is 1024 and 1.5K stays what no reader takes."""
+    digits, suffix = number.groups()
+    power = "kmgt".index(suffix.lower()) + 1
+    if suffix.islower():
+        return str(int(float(digits) * 1000**power))
+    return str(int(digits) * 1024**power) if digits.isdigit() else number[0]
 
 
 def together(args: Mapping[str, object]) -> int:
