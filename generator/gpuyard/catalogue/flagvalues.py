@@ -26,7 +26,9 @@ def mapping(value: object) -> Mapping[str, Any] | None:
     if isinstance(value, str):
         parts = _QUOTED.split(value)  # texts in it are every second one
         try:
-            value = json.loads("".join(each if at % 2 else _SUFFIXED.sub(_expanded, each) for at, each in enumerate(parts)))
+            value = json.loads(
+                "".join(each if at % 2 else _SUFFIXED.sub(_expanded, each) for at, each in enumerate(parts))
+            )
         except (ValueError, OverflowError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

@@ -1,5 +1,6 @@
 """What a version of vLLM takes and shows: flags, environment variables, metrics, and our rules for them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.flagkinds import Kind, read_kind, rows
 
 __all__ = [
     "Flag",
@@ -17,10 +19,13 @@ __all__ = [
     "base",
     "catalogue",
     "minor",
+    "removed",
     "rules",
     "versions",
 ]
 
+_SERIES = re.compile(r"_(?:bucket|sum|count)$")
+"""What /metrics adds to a histogram's name."""
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
 
 
@@ -35,15 +40,20 @@ class ListForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag of `vllm serve`; `type` is JSON's, or any."""
+    """A flag of `vllm serve`."""
 
-    type: str
+    kind: Kind
     default: object
     alias: str | None
     deprecated: str | None
     list_form: ListForm | None = None
     switch: bool = False
     """Boolean, and there is no --no-flag."""
+
+    @property
+    def type(self) -> str:
+        """One of JSON's, or any."""
+        return self.kind.type
 
     @property
     def negatable(self) -> bool:
@@ -65,6 +75,8 @@ class Version:
 
     release: str
     flags: Mapping[str, Flag]
+    objects: Mapping[str, Mapping[str, Kind]]
+    """Keys of the objects that some of them hold, by vLLM's class."""
     environment: frozenset[str]
     metrics: Mapping[str, Metric]
 
@@ -90,24 +102,26 @@ def minor(version: str) -> tuple[int, ...]:
 
 @cache
 def _versions() -> Mapping[tuple[int, ...], Version]:
+    narrower = rules()["narrower"]
     files = [file for file in _FOLDER.iterdir() if file.name[:1].isdigit()]
-    found = [_version(read(file, "vllm")) for file in files]
+    found = [_version(read(file, "vllm"), narrower) for file in files]
     return {version.minor: version for version in sorted(found, key=lambda version: version.minor)}
 
 
-def _version(data: Mapping[str, Any]) -> Version:
-    flags = {name: _read_flag(row) for name, row in data["flags"].items()}
+def _version(data: Mapping[str, Any], narrower: Mapping[str, Mapping[str, Any]]) -> Version:
+    flags = {name: _read_flag({**row, **narrower.get(name, {})}) for name, row in data["flags"].items()}
     metrics = {
         name: Metric(row["type"], frozenset(row["labels"]) if "labels" in row else None)
         for name, row in data["metrics"].items()
     }
-    return Version(data["release"], flags, frozenset(data["environment"]), metrics)
+    objects = {name: rows(table) for name, table in data["objects"].items()}
+    return Version(data["release"], flags, objects, frozenset(data["environment"]), metrics)
 
 
 def _read_flag(row: Mapping[str, Any]) -> Flag:
     form = ListForm(row["list"]) if "list" in row else None
     texts = (row.get("alias"), row.get("deprecated"))
-    return Flag(row.get("type", "any"), row.get("default"), *texts, form, switch="switch" in row)
+    return Flag(read_kind(row), row.get("default"), *texts, form, switch="switch" in row)
 
 
 def versions() -> tuple[str, ...]:
@@ -131,3 +145,21 @@ def base(version: str) -> Version:
 def rules() -> Mapping[str, Any]:
     """Which flags and variables are removed, unsafe, computed or deprecated, whatever the version."""
     return read(_FOLDER / "rules.yaml", "vllm-rules")
+
+
+@cache
+def _removed() -> Mapping[str, Mapping[str, Any]]:
+    """Since which version there is no flag, variable or metric of a name."""
+    tables = read(_FOLDER / "removed.yaml", "vllm-removed").values()
+    return {name: row for table in tables for name, row in table.items()}
+
+
+def removed(name: str, version: str) -> str | None:
+    """Since when a version lacks a flag (without dashes), variable or metric, and what to use; None: it never went."""
+    known = _removed()
+    plain = name if name in known else _SERIES.sub("", name)
+    row = known.get(plain)
+    if row is None or minor(row["version"]) > minor(version):
+        return None
+    before = " or before" if "before" in row else ""
+    return f"was removed in {row['version']}{before}; {rules()['removed'][plain]}"

@@ -1,0 +1,79 @@
+"""Closed sets and ranges of what vLLM takes, and the words for what is outside of them."""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gpuyard.catalogue.flagkinds import Kind
+from gpuyard.errors import meant
+
+__all__ = ["Given", "Wrong", "bound", "known_keys"]
+
+Path = tuple[str | int, ...]
+
+_MOST = 12
+"""Names that a message lists."""
+_TYPED = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+class Wrong(NamedTuple):
+    """Where below the flag, what is wrong, and whether it is the type, which no version takes."""
+
+    path: Path
+    message: str
+    typed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a value is checked by."""
+
+    objects: Mapping[str, Mapping[str, Kind]]
+    """Keys of objects, by class."""
+    beside: Container[str]
+    """Flags that are given; one of them may bring names beside those of a closed set."""
+    listed: str
+    """Where all names are, for a set that is too long for a message."""
+
+
+def bound(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
+    """Closed sets and ranges."""
+    own = [each for each in kind.choices if type(each) is type(value)]
+    bound_to = own or _TYPED.get(type(value)) not in kind.types or len(kind.types) == 1
+    named = kind.more and kind.more in given.beside
+    if kind.choices and bound_to and not named and value not in own and not _folded(value, own, kind):
+        yield Wrong((), _choose(value, kind.choices, given))
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if number is None:
+        return
+    if kind.minimum is not None and number < kind.minimum:
+        yield Wrong((), f"must be at least {kind.minimum:g}")
+    if kind.above is not None and number <= kind.above:
+        yield Wrong((), f"must be more than {kind.above:g}")
+    if kind.maximum is not None and number > kind.maximum:
+        yield Wrong((), f"must be at most {kind.maximum:g}")
+    if kind.below is not None and number >= kind.below:
+        yield Wrong((), f"must be less than {kind.below:g}")
+
+
+def _folded(value: object, choices: list[object], kind: Kind) -> bool:
+    """Whether it is one of them in another case."""
+    if not kind.any_case or not isinstance(value, str):
+        return False
+    return value.lower().replace("-", "_") in {str(each).lower().replace("-", "_") for each in choices}
+
+
+def _choose(value: object, choices: tuple[object, ...], given: Given) -> str:
+    names = [str(each) for each in choices]
+    if len(names) <= _MOST:
+        return f"must be one of {', '.join(names)}"
+    near = meant(str(value), names)
+    return f"is not one of the {len(names)} names that vLLM knows; " + (
+        f"did you mean {near}?" if near else given.listed
+    )
+
+
+def known_keys(name: str, known: Mapping[str, Kind], given: Given) -> str:
+    if near := meant(name, known):
+        return f"did you mean {near}?"
+    return f"known are {', '.join(sorted(known))}" if len(known) <= _MOST else given.listed
