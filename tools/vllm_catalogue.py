@@ -174,7 +174,7 @@ def document(root: Path, version: str, minor: str) -> str:
         f'release: "{version}"',
         "flags:",
         *(f"  {name}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in sorted(known.items())),
-        "objects:",
+        "objects:" if objects else "objects: {}",
     ]
     for cls, keys in objects.items():
         lines += [f"  {cls}:", *(f"    {key}: {json.dumps(facts, ensure_ascii=False)}" for key, facts in keys.items())]

@@ -1,6 +1,6 @@
 """Closed sets and ranges of what vLLM takes, and the words for what is outside of them."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ class Given:
 
     objects: Mapping[str, Mapping[str, Kind]]
     """Keys of objects, by class."""
-    beside: Container[str]
+    beside: Collection[str]
     """Flags that are given; one of them may bring names beside those of a closed set."""
     listed: str
     """Where all names are, for a set that is too long for a message."""
@@ -74,6 +74,7 @@ def _choose(value: object, choices: tuple[object, ...], given: Given) -> str:
 
 
 def known_keys(name: str, known: Mapping[str, Kind], given: Given) -> str:
+    """Which key may be meant, else all where they are few, else where they are listed."""
     if near := meant(name, known):
         return f"did you mean {near}?"
     return f"known are {', '.join(sorted(known))}" if len(known) <= _MOST else given.listed

@@ -56,7 +56,7 @@ def _json(value: Any, kind: Kind, given: Given, beside: Container[str]) -> Itera
             yield from (
                 each._replace(path=(index, *each.path)) for each in _json(entry, kind.items or ANY, given, beside)
             )
-    elif not (kind.more and kind.more in beside) and "any" not in types:
+    elif "any" not in types and not (kind.more and kind.more.replace("-", "_") in beside):
         yield from bound(value, kind, given)
 
 
