@@ -40,12 +40,12 @@ def bound(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
     """Closed sets and ranges."""
     own = [each for each in kind.choices if type(each) is type(value)]
     bound_to = own or _TYPED.get(type(value)) not in kind.types or len(kind.types) == 1
-    named = kind.more and kind.more in given.beside
+    named = kind.more is not None and kind.more in given.beside
     if kind.choices and bound_to and not named and value not in own and not _folded(value, own, kind):
         yield Wrong((), _choose(value, kind.choices, given))
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    if number is None:
+    if isinstance(value, str | bool) or not isinstance(value, int | float):
         return
+    number: float = value
     if kind.minimum is not None and number < kind.minimum:
         yield Wrong((), f"must be at least {kind.minimum:g}")
     if kind.above is not None and number <= kind.above:
@@ -68,9 +68,8 @@ def _choose(value: object, choices: tuple[object, ...], given: Given) -> str:
     if len(names) <= _MOST:
         return f"must be one of {', '.join(names)}"
     near = meant(str(value), names)
-    return f"is not one of the {len(names)} names that vLLM knows; " + (
-        f"did you mean {near}?" if near else given.listed
-    )
+    hint = f"did you mean {near}?" if near else given.listed
+    return f"{value} is not one of the {len(names)} that vLLM knows; {hint}"
 
 
 def known_keys(name: str, known: Mapping[str, Kind], given: Given) -> str:

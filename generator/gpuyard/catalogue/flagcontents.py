@@ -99,11 +99,11 @@ def _object(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
     if read is not None and isinstance(value, str) and not kind.object and not _plain(value):
         read = None  # numbers such as 16k are for objects whose keys vLLM knows
     if read is None:
-        example = "such as {key: value}"
+        example = "{key: value}"
         if isinstance(value, str) and _SHORT.fullmatch(value):
             pairs = ", ".join(part.strip().replace("=", ": ", 1) for part in value.split(","))
             example = f"{{{pairs}}}" if all("=" in part for part in value.split(",")) else example
-        yield Wrong((), f"must be an object: a mapping {example}, or the same as JSON text", typed=True)
+        yield Wrong((), f"must be an object: a mapping such as {example}, or the same as JSON text", typed=True)
     else:
         yield from _placed(value, keys_of(read, kind, given))
 

@@ -72,6 +72,8 @@ def _value(name: str, value: object, flag: Flag | None, known: Version, beside: 
     if not problems and flag and flag.list_form is ListForm.JSON and isinstance(value, str):
         problems = [Wrong((), "must be an array", typed=True)]  # it is written as the JSON text that vLLM reads
     yield from problems
+    if problems and isinstance(value, float):
+        return  # said already
     mappings = flag is not None and flag.kind.items is not None and flag.kind.items.object is not None
     for path, message in content(value, words=flag is None or flag.list_form is None, mappings=mappings):
         yield Wrong(path, message, typed=True)
