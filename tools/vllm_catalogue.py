@@ -162,6 +162,19 @@ def describe(source: Source, cls: str, name: str, field: Field) -> Facts:
     return facts | ({} if value is UNKNOWN else {"default": value})
 
 
+def row(facts: object) -> str:
+    """As JSON, in which 1.0 is 1: whole floats are checked against the catalogue's schema by a slow way."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    return json.dumps(plain(facts), ensure_ascii=False)
+
+
 def document(root: Path, version: str, minor: str) -> str:
     """The catalogue of one version."""
     source = Source(root)
@@ -173,16 +186,16 @@ def document(root: Path, version: str, minor: str) -> str:
         f'version: "{minor}"',
         f'release: "{version}"',
         "flags:",
-        *(f"  {name}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in sorted(known.items())),
+        *(f"  {name}: {row(facts)}" for name, facts in sorted(known.items())),
         "objects:" if objects else "objects: {}",
     ]
     for cls, keys in objects.items():
-        lines += [f"  {cls}:", *(f"    {key}: {json.dumps(facts, ensure_ascii=False)}" for key, facts in keys.items())]
+        lines += [f"  {cls}:", *(f"    {key}: {row(facts)}" for key, facts in keys.items())]
     lines += [
         "environment:",
         *(f"- {name}" for name in environment(root)),
         "metrics:",
-        *(f"  {name}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in sorted(metrics(root).items())),
+        *(f"  {name}: {row(facts)}" for name, facts in sorted(metrics(root).items())),
     ]
     return "\n".join(lines) + "\n"
 

@@ -32,7 +32,8 @@ def check_args(
     beside = _beside(args, env)
     for name, value in args.items():
         flag, own, negated = known.named(name)
-        problems = [Wrong((), each, typed=True) for each in _gone(name, version) or _name(name, known, whole=whole)]
+        messages = (_gone(name, version) if flag is None else []) or _name(name, known, whole=whole)
+        problems = [Wrong((), each, typed=True) for each in messages]
         if not problems:
             if (value is False) if negated else (value is not False):
                 problems += [Wrong((), each, typed=True) for each in _unsafe(own, unsafe)]
@@ -41,7 +42,8 @@ def check_args(
     if whole:
         found += [(("args", *path), message) for path, message in together(usable(args, version))]
     for name in env:
-        messages = _gone(name, version) or _variable(name, unsafe, known, whole=whole)
+        gone = _gone(name, version) if name not in known.environment else []
+        messages = gone or _variable(name, unsafe, known, whole=whole)
         found += [(("env", name), message) for message in messages]
     if (size := bytes_of(args)) > MOST_TOGETHER:
         found.append((("args",), f"{size} bytes are too much for the object of a pod; {MOST_TOGETHER} at most"))

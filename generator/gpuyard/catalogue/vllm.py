@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
@@ -101,11 +102,15 @@ def minor(version: str) -> tuple[int, ...]:
 
 
 @cache
-def _versions() -> Mapping[tuple[int, ...], Version]:
-    narrower = rules()["narrower"]
-    files = [file for file in _FOLDER.iterdir() if file.name[:1].isdigit()]
-    found = [_version(read(file, "vllm"), narrower) for file in files]
-    return {version.minor: version for version in sorted(found, key=lambda version: version.minor)}
+def _files() -> Mapping[tuple[int, ...], Traversable]:
+    """By minor version, oldest first; each is read when it is asked for, because that takes a tenth of a second."""
+    files = {minor(file.name): file for file in _FOLDER.iterdir() if file.name[:1].isdigit()}
+    return dict(sorted(files.items()))
+
+
+@cache
+def _known(number: tuple[int, ...]) -> Version:
+    return _version(read(_files()[number], "vllm"), rules()["narrower"])
 
 
 def _version(data: Mapping[str, Any], narrower: Mapping[str, Mapping[str, Any]]) -> Version:
@@ -126,19 +131,19 @@ def _read_flag(row: Mapping[str, Any]) -> Flag:
 
 def versions() -> tuple[str, ...]:
     """The releases that were read, oldest first; a patch of the same minor version counts as the same."""
-    return tuple(version.release for version in _versions().values())
+    return tuple(_known(each).release for each in _files())
 
 
 def catalogue(version: str) -> Version | None:
     """The facts about a version such as 0.32.1; None where its minor version isn't known."""
-    return _versions().get(minor(version))
+    return _known(minor(version)) if minor(version) in _files() else None
 
 
 def base(version: str) -> Version:
     """The facts that a version is checked by: its own, else of the newest before it, else of the oldest."""
-    known = _versions()
+    known = _files()
     before = [each for each in known if each <= minor(version)]
-    return known[max(before, default=min(known))]
+    return _known(max(before, default=min(known)))
 
 
 @cache
