@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.flagrules import check_args, passed_on, usable
+from gpuyard.catalogue.flagrules import check_args, check_unsafe, passed_on, usable
 
 V32, V33, NEXT = "0.32.0", "0.33.0", "0.34.0"
 
@@ -23,7 +23,7 @@ def found(args: dict[str, Any], version: str = V32, **more: Any) -> list[tuple[t
 
 UNSAFE = (
     *("kv-transfer-config", "profiler-config", "tool-parser-plugin", "reasoning-parser-plugin"),
-    *("hf-overrides", "ec-transfer-config", "logging-config"),
+    *("structured-outputs-config", "hf-overrides", "ec-transfer-config", "logging-config"),
 )
 
 RIGHT: list[tuple[str, Any]] = [
@@ -417,3 +417,31 @@ def test_a_variable_that_was_never_there() -> None:
 )
 def test_since_when_a_name_is_gone(name: str, version: str, message: str | None) -> None:
     assert vllm.removed(name, version) == message
+
+
+@pytest.mark.parametrize(
+    ("args", "place"),
+    [
+        (
+            {"structured-outputs-config": {"reasoning_parser_plugin": "/cache/a.py"}},
+            ("structured-outputs-config", "reasoning_parser_plugin"),
+        ),
+        ({"structured-outputs-config": '{"reasoning-parser-plugin": "/cache/a.py"}'}, None),
+        ({"speculative-config": {"method": "custom_class", "model": "a.B"}}, ("speculative-config", "method")),
+        ({"spec-method": "custom_class"}, ("spec-method",)),
+        ({"compilation-config": {"backend": "a.b"}}, ("compilation-config", "backend")),
+    ],
+)
+def test_what_opens_the_server_from_inside_needs_an_entry(args: dict[str, Any], place: tuple[str, ...] | None) -> None:
+    """As the flag that says the same does."""
+    (flag,) = args
+    [(where, message)] = check_args(args, (), (), NEXT)
+    assert where == ("args", *(place or (flag,)))
+    assert message.endswith(f"; to allow it, add {flag} to serving.unsafe")
+    assert check_args(args, (), (flag,), NEXT) == []
+    assert list(check_unsafe((flag,), args)) == []
+
+
+def test_the_same_flags_without_it_need_none() -> None:
+    args = {"compilation-config": {"backend": "eager"}, "speculative-config": {"method": "mtp"}}
+    assert found(args) == []

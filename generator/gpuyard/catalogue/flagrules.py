@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from gpuyard.catalogue.flagcontents import Given, Wrong, wrong
-from gpuyard.catalogue.flagsets import together
+from gpuyard.catalogue.flagsets import opening, together
 from gpuyard.catalogue.flagvalues import MOST_TOGETHER, bytes_of, content, text
 from gpuyard.catalogue.vllm import Flag, ListForm, Version, base, minor, removed, rules
 from gpuyard.errors import meant
@@ -39,8 +39,10 @@ def check_args(
                 problems += [Wrong((), each, typed=True) for each in _unsafe(own, unsafe)]
             problems += _value(name, value, flag, known, beside)
         found += [(("args", name, *each.path), each.message) for each in problems if whole or each.typed]
-    if whole:
-        found += [(("args", *path), message) for path, message in together(usable(args, version))]
+    readable = usable(args, version)
+    opened = [(path, _allowed(name, reason)) for name, path, reason in opening(readable) if name not in unsafe]
+    found += [(("args", *path), message) for path, message in opened]
+    found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
         gone = _gone(name, version) if name not in known.environment else []
         messages = gone or _variable(name, unsafe, known, whole=whole)
@@ -83,11 +85,11 @@ def _value(name: str, value: object, flag: Flag | None, known: Version, beside: 
 
 def check_unsafe(unsafe: Iterable[str], given: Collection[str]) -> Iterator[tuple[int, str]]:
     """Entries of `unsafe` that allow nothing, by their index; `given` are the names of all flags and variables."""
-    names = {*map(_positive, given), *given}
+    names, by_value = {*map(_positive, given), *given}, rules()["unsafe_values"]
     for index, name in enumerate(unsafe):
         if name not in names:
             yield index, f"{name} is neither in args nor in env; remove it here too"
-        elif not _rule("unsafe", name):
+        elif not _rule("unsafe", name) and not any(name == rule["flag"].partition(".")[0] for rule in by_value):
             yield index, f"{name} needs no entry here"
 
 
@@ -180,7 +182,11 @@ def _rule(kind: str, name: str) -> str | None:
 def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
     reason = _rule("unsafe", name)
     if reason and name not in unsafe:
-        yield f"{reason}; to allow it, add {name} to serving.unsafe"
+        yield _allowed(name, reason)
+
+
+def _allowed(name: str, reason: str) -> str:
+    return f"{reason}; to allow it, add {name} to serving.unsafe"
 
 
 def deprecations(args: Collection[str], version: str) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 from gpuyard.catalogue.flagvalues import mapping, readable
 from gpuyard.catalogue.vllm import rules
 
-__all__ = ["together"]
+__all__ = ["opening", "together"]
 
 Path = tuple[str, ...]
 
@@ -31,6 +31,14 @@ def together(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             ("dtype",),
             f"{given['dtype']} doubles weights and KV cache, which the fit counts at two bytes; use bfloat16",
         )
+
+
+def opening(args: Mapping[str, Any]) -> Iterator[tuple[str, Path, str]]:
+    """Flags that open the server by what they hold, where in them, and how."""
+    for rule in rules()["unsafe_values"]:
+        value = _value(args, rule["flag"])
+        if value is not _NOTHING and value in rule.get("is", [value]) and value not in rule.get("not", ()):
+            yield rule["flag"].partition(".")[0], _place(args, rule["flag"]), rule["because"]
 
 
 def _negated(name: str, value: object) -> bool:
