@@ -55,12 +55,24 @@ def changes(source: Source, known: Table) -> Iterator[tuple[str, Facts]]:
     for name in numbers_with_suffix(ast.parse((source.root / "vllm/engine/arg_utils.py").read_text("utf-8"))):
         if name in known:
             yield name, {"suffix": True}
+    for name, choice in dropped(ast.parse((source.root / "vllm/engine/arg_utils.py").read_text("utf-8"))):
+        if isinstance(choices := known.get(name, {}).get("choices"), list):
+            yield name, {"choices": [each for each in choices if each != source.value_of(source.aliases.get(choice))]}
     if "lora-modules" in known:  # name=path, or this class as JSON, by LoRAParserAction
         source.closed.add("LoRAModulePath")
         yield "lora-modules", {"items": {"type": ["object", "string"], "object": "LoRAModulePath"}}
     for name, cls in READ_LATER.items():
         if name in known and cls in source.closed:
             yield name, {"object": cls}
+
+
+def dropped(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Choices that a flag doesn't have: `kwargs["flag"]["choices"].remove(NAME)`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "remove":
+            found = re.fullmatch(r"\w+\['(\w+)'\]\['choices'\]\.remove\((\w+)\)", ast.unparse(node))
+            if found:
+                yield found[1].replace("_", "-"), found[2]
 
 
 def numbers_with_suffix(tree: ast.Module) -> Iterator[str]:
@@ -120,7 +132,9 @@ def argument(source: Source, call: ast.Call, names: dict[str, ast.expr]) -> Fact
         facts |= {"type": "boolean"} | ({"switch": True} if "store_true" in action else {})
     elif "type" not in facts:
         facts["type"] = TYPES.get(getattr(given.get("type"), "id", ""), "any" if "action" in given else "string")
-        choices = source.value_of(given.get("choices"))
+        choices = source.value_of(listed := given.get("choices"))
+        if isinstance(listed, ast.Call) and getattr(listed.func, "id", "") == "get_args":
+            choices = source.registered(str(getattr(listed.args[0], "id", "")))
         facts |= {"choices": choices} if isinstance(choices, list) else {}
     message = source.aliases.get(getattr(given.get("help"), "id", ""))
     if message is not None and "deprecated" in str(text := source.value_of(message)):

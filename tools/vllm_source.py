@@ -139,7 +139,6 @@ class Source:
         null = any(kind["type"] == "null" for kind in kinds) or any(
             mode == "wrap" for mode, _ in self._validators(cls, name)
         )
-        null = null or _constant(field[1], "default") is None
         kinds = [kind for kind in kinds if kind["type"] != "null"]
         types = sorted({str(each) for kind in kinds for each in _listed(kind["type"])})
         facts: Facts = {"type": types[0] if len(types) == 1 else types}

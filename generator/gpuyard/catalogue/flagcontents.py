@@ -19,7 +19,7 @@ _SHORT = re.compile(r"\s*[A-Za-z_][\w.-]*=[^{}\[\]\"]*")
 
 def wrong(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
     """What is wrong with the value of a flag."""
-    if kind.null and value in ("", "None"):
+    if kind.null and value in ("", "None") and kind.type != "boolean":
         return
     problems = [list(_written(value, replace(kind, types=(each,)), given)) for each in kind.types]
     # Of several types, one that fits is enough; where none does, the one that comes nearest speaks.

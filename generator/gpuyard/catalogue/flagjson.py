@@ -57,7 +57,16 @@ def _json(value: Any, kind: Kind, given: Given, beside: Container[str]) -> Itera
                 each._replace(path=(index, *each.path)) for each in _json(entry, kind.items or ANY, given, beside)
             )
     elif "any" not in types and not (kind.more and kind.more.replace("-", "_") in beside):
-        yield from bound(value, kind, given)
+        yield from bound(_plain(value, types), kind, given)
+
+
+def _plain(value: Any, types: Container[str]) -> Any:
+    """The number that a text or 3.0 stands for, where it can't be meant otherwise."""
+    numeric = "integer" in types or "number" in types
+    if isinstance(value, bool) or not numeric or (isinstance(value, str) and "string" in types):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def _is(value: object, type: str) -> bool:
