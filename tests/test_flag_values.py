@@ -46,6 +46,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("max-lora-rank", 320),
     ("max-lora-rank", "16"),
     ("optimization-level", 3),
+    ("moe-backend", "Flashinfer-TRTLLM"),
     ("stream-interval", 1),
     ("max-logprobs", -1),
     ("max-num-queued-tokens", "16k"),
@@ -226,7 +227,7 @@ def test_what_vllm_refuses(name: str, value: Any, place: tuple[str | int, ...], 
         ("load-format", "gguf", "`vllm serve --help=load-format` of vLLM 0.32.0 lists them"),
         ("attention-backend", "FLASHATTN", "did you mean FLASH_ATTN?"),
         (KV, 8, "`vllm serve --help=kv-cache-dtype` of vLLM 0.32.0 lists them"),
-        ("moe-backend", "TRITON", "did you mean triton?"),
+        ("moe-backend", "TRITTON", "did you mean triton?"),
     ],
 )
 def test_a_long_list_is_named_and_not_shown(name: str, value: Any, message: str) -> None:

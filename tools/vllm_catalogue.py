@@ -17,19 +17,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.vllm_changes import changes, named
+from tools.vllm_declarations import UNKNOWN, Field
 from tools.vllm_metrics import assigned, environment, metrics
 from tools.vllm_names import name_registered
-from tools.vllm_source import UNKNOWN, Facts, Field, Source, referred
+from tools.vllm_source import Facts, Source, referred
 
 TARGET = Path(__file__).parents[1] / "generator" / "gpuyard" / "catalogue" / "vllm"
 Table = dict[str, Facts]
 TYPES = {"int": "integer", "float": "number", "str": "string"}
-READ_LATER = {
-    "diffusion-config": "DiffusionConfig",
-    "speculative-config": "SpeculativeConfig",
-    "watermark-config": "WatermarkConfig",
-}
-"""Flags whose JSON becomes an object of a class when the engine is made (create_… in arg_utils.py)."""
 
 
 def flags(source: Source) -> Table:
@@ -43,59 +39,9 @@ def flags(source: Source) -> Table:
             if isinstance(function, ast.FunctionDef) and function.name in {"add_cli_args", "make_arg_parser"}:
                 found |= declared(source, function)
     for name, facts in changes(source, found):
-        found[name] |= facts
+        if name in found:
+            found[name] |= facts
     return found
-
-
-def changes(source: Source, known: Table) -> Iterator[tuple[str, Facts]]:
-    """What the declarations don't say of a flag."""
-    for name, form in list_forms(ast.parse(source.frontend.read_text("utf-8"))):
-        if known.get(name, {}).get("type") == "array":
-            yield name, {"list": form}
-    for name in numbers_with_suffix(ast.parse((source.root / "vllm/engine/arg_utils.py").read_text("utf-8"))):
-        if name in known:
-            yield name, {"suffix": True}
-    for name, choice in dropped(ast.parse((source.root / "vllm/engine/arg_utils.py").read_text("utf-8"))):
-        if isinstance(choices := known.get(name, {}).get("choices"), list):
-            yield name, {"choices": [each for each in choices if each != source.value_of(source.aliases.get(choice))]}
-    if "lora-modules" in known:  # name=path, or this class as JSON, by LoRAParserAction
-        source.closed.add("LoRAModulePath")
-        yield "lora-modules", {"items": {"type": ["object", "string"], "object": "LoRAModulePath"}}
-    for name, cls in READ_LATER.items():
-        if name in known and cls in source.closed:
-            yield name, {"object": cls}
-
-
-def dropped(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Choices that a flag doesn't have: `kwargs["flag"]["choices"].remove(NAME)`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "remove":
-            found = re.fullmatch(r"\w+\['(\w+)'\]\['choices'\]\.remove\((\w+)\)", ast.unparse(node))
-            if found:
-                yield found[1].replace("_", "-"), found[2]
-
-
-def numbers_with_suffix(tree: ast.Module) -> Iterator[str]:
-    """Flags that take 16k: those of a set in get_kwargs."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "human_readable_int_args":
-            yield from (
-                str(each.value).replace("_", "-") for each in ast.walk(node.value) if isinstance(each, ast.Constant)
-            )
-
-
-def list_forms(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Flags whose list isn't given as `--flag one two`, by what vLLM changes in their add_argument keywords.
-
-    json: the list as one JSON text (`kwargs["flag"]["type"] = json.loads`); repeat: the flag once for each entry
-    (`kwargs["flag"]["action"] = "append"`).
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(target := node.targets[0], ast.Subscript):
-            owner, change = target.value, (getattr(target.slice, "value", None), ast.unparse(node.value))
-            form = {("type", "json.loads"): "json", ("action", "'append'"): "repeat"}.get(change)
-            if form and isinstance(owner, ast.Subscript) and isinstance(owner.slice, ast.Constant):
-                yield str(owner.slice.value).replace("_", "-"), form
 
 
 def declared(source: Source, function: ast.FunctionDef) -> Table:
@@ -161,13 +107,6 @@ def field_of(source: Source, node: ast.expr, names: dict[str, ast.expr]) -> tupl
         field = source.field(cls, name)
         return (cls, name, field) if field else None
     return None
-
-
-def named(node: ast.expr, names: dict[str, ast.expr]) -> ast.expr:
-    """What a local name stands for."""
-    while isinstance(node, ast.Name) and node.id in names:
-        node = names[node.id]
-    return node
 
 
 def describe(source: Source, cls: str, name: str, field: Field) -> Facts:
