@@ -174,7 +174,8 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
         ("disable_any_whitespace",),
         "must be a boolean",
     ),
-    ("compilation-config", {"level": 3}, ("level",), None),
+    ("compilation-config", {"level": 3}, ("level",), "is no longer a key of it; use mode"),
+    ("compilation-config", '{"level": 3}', (), "level is no longer a key of it; use mode"),
     (
         "compilation-config",
         {"mode": 9},
@@ -183,7 +184,7 @@ WRONG: list[tuple[str, Any, tuple[str | int, ...], str]] = [
     ),
     ("compilation-config", {"pass_config": {"fuse_nothing": True}}, ("pass_config", "fuse_nothing"), None),
     ("compilation-config", {"pass_config": []}, ("pass_config",), "must be an object"),
-    ("pooler-config", {"normalize": True}, ("normalize",), None),
+    ("pooler-config", {"normalize": True}, ("normalize",), "is no longer a key of it; use use_activation"),
     (
         "pooler-config",
         {"task": "score"},
@@ -397,6 +398,16 @@ def test_flags_that_go_together(args: dict[str, Any]) -> None:
 def test_words_for_what_is_not_there(args: dict[str, Any], message: str) -> None:
     [(_, text)] = found(args)
     assert text == message
+
+
+def test_what_takes_a_keys_place_is_a_key() -> None:
+    for version in vllm.versions():
+        objects = vllm.base(version).objects
+        for name, instead in vllm.rules()["removed_keys"].items():
+            cls, _, key = name.partition(".")
+            assert key not in objects[cls]
+            for word in instead.removeprefix("use ").partition(":")[0].split(" and ") if instead[:4] == "use " else ():
+                assert word in objects[cls], name
 
 
 def test_a_variable_that_was_never_there() -> None:

@@ -32,6 +32,8 @@ class Given:
     """Keys of objects, by class."""
     beside: Collection[str]
     """Flags that are given; one of them may bring names beside those of a closed set."""
+    gone: Mapping[str, str]
+    """What to do instead of keys that there were (Class.key)."""
     listed: str
     """Where all names are, for a set that is too long for a message."""
 

@@ -32,7 +32,11 @@ def keys_of(read: Mapping[str, Any], kind: Kind, given: Given) -> Iterator[Wrong
     plain = {key.replace("-", "_"): key for key in read}
     for name, key in plain.items():
         if name not in known:
-            yield Wrong((key,), f"is not a key of it; {known_keys(name, known, given)}")
+            instead = given.gone.get(f"{kind.object}.{name}")
+            hint = (
+                f"no longer a key of it; {instead}" if instead else f"not a key of it; {known_keys(name, known, given)}"
+            )
+            yield Wrong((key,), f"is {hint}")
         else:
             found = _json(read[key], known[name], given, read)
             yield from (each._replace(path=(key, *each.path)) for each in found)

@@ -72,7 +72,9 @@ def _beside(args: Iterable[str], env: Collection[str]) -> frozenset[str]:
 def _value(name: str, value: object, flag: Flag | None, known: Version, beside: Collection[str]) -> Iterator[Wrong]:
     """What is wrong with the value of a flag; of one that nobody knows, with its form."""
     listed = f"`vllm serve --help={name}` of vLLM {known.release} lists them"
-    problems = list(wrong(value, flag.kind, Given(known.objects, beside, listed))) if flag else []
+    problems = (
+        list(wrong(value, flag.kind, Given(known.objects, beside, rules()["removed_keys"], listed))) if flag else []
+    )
     if not problems and flag and flag.list_form is ListForm.JSON and isinstance(value, str):
         problems = [Wrong((), "must be an array", typed=True)]  # it is written as the JSON text that vLLM reads
     yield from problems
