@@ -40,6 +40,7 @@ V32 = "0.32.0"
         ("middleware", ["a.b", "c.d"], ["--middleware=a.b", "--middleware=c.d"]),
         ("lora-modules", ["sql=/a", "law=/b"], ["--lora-modules", "sql=/a", "law=/b"]),
         ("lora-modules", "sql=/a", ["--lora-modules=sql=/a"]),
+        ("lora-modules", [{"name": "a", "path": "/b"}], ["--lora-modules", '{"name":"a","path":"/b"}']),
         ("cudagraph-capture-sizes", [1, 2], ["--cudagraph-capture-sizes", "1", "2"]),
         ("ignore-patterns", ["a", ""], ["--ignore-patterns", "a", ""]),
         ("new-thing", True, ["--new-thing"]),
@@ -68,29 +69,28 @@ def test_the_form_is_that_of_the_version_or_of_the_newest_before_it() -> None:
 # --- what a command line can't say ---------------------------------------------------------------------------
 
 
+DASH = "must not begin with a dash: vLLM would read it as a flag"
+LONG = "may have 130000 bytes at most: it becomes an argument of a program"
+INSIDE = "must be a text, a number, true or false: vLLM takes no mappings and lists in this list"
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("name", "value", "place", "message"),
     [
-        ("ignore-patterns", ["a", "-b"], "must not list what begins with a dash: vLLM would read it as a flag"),
-        ("cudagraph-capture-sizes", [-1], "must not list what begins with a dash: vLLM would read it as a flag"),
-        ("ignore-patterns", [], "must list at least one entry; leave the flag out for its default"),
-        (
-            "lora-modules",
-            [{"name": "a", "path": "/b"}],
-            "may only list texts, numbers, true and false; write a mapping as JSON text, in quotes",
-        ),
-        ("chat-template", "a\rb", "must not contain control characters"),
-        ("limit-mm-per-prompt", {"a\x07": 1}, "must not contain control characters"),
-        ("chat-template", "é" * 65001, "may have 130000 bytes at most: it becomes an argument of a program"),
-        (
-            "limit-mm-per-prompt",
-            {"a": ["b" * 130000]},
-            "may have 130000 bytes at most: it becomes an argument of a program",
-        ),
+        ("ignore-patterns", ["a", "-b"], (1,), DASH),
+        ("cudagraph-capture-sizes", [1, -1], (1,), DASH),
+        ("ignore-patterns", [], (), "must list at least one entry; leave the flag out for its default"),
+        ("ignore-patterns", ["a", {"b": 1}, {"c": 1}], (1,), INSIDE),
+        ("ignore-patterns", [["a"]], (0,), INSIDE),
+        ("chat-template", "a\rb", (), "must not contain control characters"),
+        ("limit-mm-per-prompt", {"a\x07": 1}, (), "must not contain control characters"),
+        ("mm-processor-kwargs", {"a": [float("nan")]}, (), "must not hold NaN or an infinite number"),
+        ("chat-template", "é" * 65001, (), LONG),
+        ("mm-processor-kwargs", {"a": ["b" * 130000]}, (), LONG),
     ],
 )
-def test_values_that_are_refused(name: str, value: Any, message: str) -> None:
-    assert check_args({name: value}, {}, (), V32) == [(("args", name), message)]
+def test_values_that_are_refused(name: str, value: Any, place: tuple[int, ...], message: str) -> None:
+    assert check_args({name: value}, {}, (), V32) == [(("args", name, *place), message)]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_values_that_are_refused(name: str, value: Any, message: str) -> None:
         ("ignore-patterns", ["a"] * 5000),
         ("chat-template", "x" * 130_000),
         ("chat-template", "$" * 130_000),
-        ("tool-call-parser", "--x"),
+        ("fingerprint-value", "--x"),
         ("allowed-origins", ["-", []]),
         ("limit-mm-per-prompt", {str(number): 2**53 for number in range(1000)}),
         ("chat-template", "é" * 65000),
@@ -111,9 +111,9 @@ def test_what_is_right_is_taken_by_the_chart(name: str, value: Any) -> None:
 
 
 def test_all_flags_together_have_room_in_the_object_of_a_pod() -> None:
-    names = ("chat-template", "tokenizer", "generation-config", "code-revision", "tool-call-parser")
+    names = ("chat-template", "tokenizer", "generation-config", "code-revision", "tokenizer-revision")
     args = dict.fromkeys(names, "x" * 110_000)
     assert check_args(dict(list(args.items())[:4]), {}, (), V32) == []
     [(path, message)] = check_args(args, {}, (), V32)
     assert path == ("args",)
-    assert message == "550068 bytes are too much for the object of a pod; 524288 at most"
+    assert message == "550070 bytes are too much for the object of a pod; 524288 at most"

@@ -156,14 +156,19 @@ def test_one_job_downloads_into_the_shared_cache_before_servers_change() -> None
         ("mistral", "mistral"),
         ("pt", "pt"),
         ("npcache", "pt"),
-        ("gguf", "gguf"),
         ("tensorizer", "all"),
-        ("of-a-plugin", "all"),
     ],
 )
 def test_what_vllm_loads_is_copied(form: str | None, copied: str | None) -> None:
     args = {"load-format": form} if form else {}
     assert chart_values({"serving": {"args": args}})["download"].get("format") == copied
+
+
+@pytest.mark.parametrize(("form", "copied"), [("gguf", "gguf"), ("of-a-plugin", "all")])
+def test_what_another_build_loads_is_copied(form: str, copied: str) -> None:
+    own = {"image": "registry.example.com/team/vllm", "tag": "v0.32.0"}
+    spec = {"vllm": own, "serving": {"args": {"load-format": form}}}
+    assert chart_values(spec)["download"].get("format") == copied
 
 
 @pytest.mark.parametrize(

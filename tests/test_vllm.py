@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.flagkinds import Kind
 from gpuyard.catalogue.flagrules import Finding, assumptions, check_args, check_unsafe, deprecations, passed_on
 
 V32, V33 = "0.32.0", "0.33.0"
@@ -30,7 +31,7 @@ def test_defaults_and_types_as_the_help_prints_them() -> None:
     known = vllm.catalogue(V32)
     assert known
     assert len(known.flags) == 317  # 316 lines of `vllm serve --help=all`, and one other spelling
-    assert known.flags["gpu-memory-utilization"] == vllm.Flag("number", 0.92, None, None)
+    assert known.flags["gpu-memory-utilization"] == vllm.Flag(Kind(("number",), above=0, maximum=1), 0.92, None, None)
     assert known.flags["device-memory-utilization"].alias == "gpu-memory-utilization"
     assert known.flags["enable-prefix-caching"].type == "boolean"
     assert known.flags["max-model-len"].type == "integer"
@@ -41,13 +42,13 @@ def test_a_removed_flag_names_its_version_and_successor() -> None:
     assert found({"disable-log-requests": True}) == [
         (
             ("args", "disable-log-requests"),
-            "--disable-log-requests was removed in 0.22; logging is off by default",
+            "--disable-log-requests was removed in 0.17; logging is off by default",
         )
     ]
     assert found({}, {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}) == [
         (
             ("env", "VLLM_ATTENTION_BACKEND"),
-            "VLLM_ATTENTION_BACKEND was removed in 0.32 or before; use the flag attention-backend",
+            "VLLM_ATTENTION_BACKEND was removed in 0.16 or before; use the flag attention-backend",
         )
     ]
 
@@ -56,7 +57,7 @@ def test_what_a_later_version_removes_is_still_there() -> None:
     name = "VLLM_USE_RAY_WRAPPED_PP_COMM"
     assert check_args({}, {name: "0"}, (), V32) == []
     assert check_args({}, {name: "0"}, (), V33) == [
-        (("env", name), f"{name} was removed in 0.33; there is no successor")
+        (("env", name), f"{name} was removed in 0.33; a replica runs on one node, without Ray")
     ]
 
 
@@ -85,7 +86,7 @@ def test_what_a_later_version_removes_is_still_there() -> None:
         ("max-lora-rank", True, "must be an integer"),
         ("stream-interval", [1], "must be an integer"),
         ("max-lora-rank", 64, None),
-        ("max-log-len", "16k", None),
+        ("max-log-len", "16k", "must be an integer without a suffix, which few flags take; write 16000"),
         ("no-enable-prefix-caching", True, None),
         ("limit-mm-per-prompt", {"image": 2}, None),
         (
@@ -95,7 +96,7 @@ def test_what_a_later_version_removes_is_still_there() -> None:
         ),
         ("allowed-origins", ["https://a.example.com"], None),
         ("allowed-origins", "https://a.example.com", "must be an array"),
-        ("dtype", True, "must be a value, not true or false"),
+        ("dtype", True, "must be a string"),
         ("no-trust-remote-code", True, None),
         ("trust-remote-code", False, None),
     ],
@@ -110,7 +111,7 @@ def test_flags(name: str, value: object, message: str | None) -> None:
         (
             {"enable-auto-tool-choice": True},
             "enable-auto-tool-choice",
-            "needs tool-call-parser, which names the format",
+            "needs tool-call-parser: it names the format",
         ),
         ({"enable-auto-tool-choice": True, "tool-call-parser": "llama3_json"}, "", ""),
         ({"enable-auto-tool-choice": False}, "", ""),
@@ -122,7 +123,7 @@ def test_flags(name: str, value: object, message: str | None) -> None:
         (
             {"dtype": "float32"},
             "dtype",
-            "float32 doubles weights and KV cache, which the fit counts at two bytes per value",
+            "float32 doubles weights and KV cache, which the fit counts at two bytes",
         ),
         ({"dtype": "half"}, "", ""),
     ],
@@ -219,7 +220,7 @@ def test_of_a_known_release_nothing_is_passed_on() -> None:
 @pytest.mark.parametrize(
     ("args", "env", "words"),
     [
-        ({"disable-log-requests": True}, {}, "was removed in 0.22"),
+        ({"disable-log-requests": True}, {}, "was removed in 0.17"),
         ({}, {"VLLM_USE_RAY_WRAPPED_PP_COMM": "0"}, "was removed in 0.33"),
         ({"max-model-len": 4096}, {}, "gpuyard sets it from serving.contextLength"),
         ({"no-max-model-len": True}, {}, "gpuyard sets it from serving.contextLength"),
@@ -228,7 +229,7 @@ def test_of_a_known_release_nothing_is_passed_on() -> None:
         ({}, {"VLLM_SERVER_DEV_MODE": "1"}, "to allow it, add VLLM_SERVER_DEV_MODE"),
         ({"enable-prefix-caching": "yes"}, {}, "must be a boolean"),
         ({"new-thing": []}, {}, "must list at least one entry"),
-        ({"new-thing": ["-x"]}, {}, "must not list what begins with a dash"),
+        ({"new-thing": ["-x"]}, {}, "must not begin with a dash"),
         ({"new-thing": "a\x00"}, {}, "must not contain control characters"),
     ],
 )
@@ -287,13 +288,29 @@ def test_rules_speak_of_flags_that_exist(version: str) -> None:
     known = vllm.catalogue(version)
     assert known
     rules = vllm.rules()
-    theirs = {name for kind in ("unsafe", "computed", "deprecated") for name in rules[kind]}
+    kinds = ("unsafe", "computed", "unsupported", "deprecated", "narrower")
+    theirs = {name for kind in kinds for name in rules[kind]}
+    theirs |= {place.partition(".")[0] for place in rules["repositories"]}
     unknown = {name for name in theirs if name not in known.flags and name not in known.environment}
     assert unknown == {
         name for name in theirs if name.isupper() and not name.startswith(("VLLM_", "CUDA_VISIBLE", "LD_LIB"))
     }
-    gone = [name for name, rule in rules["removed"].items() if (*map(int, rule["version"].split(".")),) <= known.minor]
-    assert not [name for name in gone if name in known.flags or name in known.environment]
+    named = [rule["flag"] for rule in rules["together"]]
+    named += [name for rule in rules["together"] for name in (*rule.get("needs", ()), *rule.get("excludes", ()))]
+    named += [rule["at-least"] for rule in rules["together"] if "at-least" in rule]
+    for flag, _, key in (name.partition(".") for name in named):
+        kind = known.flags[flag].kind
+        assert not key or key in known.objects[kind.object or ""], (flag, key)
+
+
+@pytest.mark.parametrize("version", vllm.versions())
+def test_what_is_gone_is_gone_and_says_what_to_do(version: str) -> None:
+    """Each of them: a missing sentence would be a traceback for the user who meets it."""
+    known = vllm.catalogue(version)
+    assert known
+    here = known.flags.keys() | known.environment | known.metrics.keys()
+    names = vllm.rules()["removed"]
+    assert {name for name in names if not vllm.removed(name, version)} == names.keys() & here
 
 
 def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
@@ -303,24 +320,56 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "raise SystemExit\n"
             "Kind = Literal['a', 'b']\n"
             "class ModelConfig:\n"
-            "    size: int | None = None\n"
+            "    size: int | None = Field(default=None, gt=0, le=9)\n"
             "    kind: Kind = 'a'\n"
             "    rank: Literal[1, 8] = 8\n"
+            "    backend: Backend | None = None\n"
+            "    @field_validator('backend', mode='before')\n"
+            "    def parse(cls, value):\n"
+            "        if value.lower() == 'auto':\n"
+            "            return None\n"
+            "        return Backend[value.upper()]\n"
+            "class Backend(Enum):\n"
+            "    FLASH = 'vllm.flash'\n"
+            "class Level(IntEnum):\n"
+            "    OFF = 0\n"
+            "    ON = 1\n"
+            "@config\n"
+            "class InnerConfig:\n"
+            "    level: Level = Level.ON\n"
+            "    hidden: int = field(init=False)\n"
+            "    @field_validator('level', mode='before')\n"
+            "    def parse(cls, value):\n"
+            "        return Level[value.upper()]\n"
+            "@config(config=ConfigDict(arbitrary_types_allowed=True))\n"
+            "class PassConfig:\n"
+            "    inner: InnerConfig | None = None\n"
+            "    key: int = Field(ge=0)\n"
+            "    names: list[Literal['x', 'y']] = field(default_factory=list)\n"
+            "    other: int | str = 7\n"
+            "    engine: SkipValidation[ModelConfig] = None\n"
+            "class VllmConfig:\n"
+            "    pass_config: PassConfig = Field(default_factory=PassConfig)\n"
         ),
         "vllm/engine/arg_utils.py": (
             "_GOING = '--old is deprecated. ' 'Use --new.'\n"
+            "def _compute_kwargs():\n"
+            "    human_readable_int_args = {'size'}\n"
             "class EngineArgs:\n"
             "    def add_cli_args(parser):\n"
             "        kwargs = get_kwargs(ModelConfig)\n"
             "        parser.add_argument('--size', '--extent', **kwargs['size'])\n"
             "        parser.add_argument('--kind', **{**kwargs['kind'], 'default': None})\n"
             "        parser.add_argument('--rank', '-r', **kwargs['rank'])\n"
+            "        parser.add_argument('--backend', **kwargs['backend'])\n"
+            "        parser.add_argument('--pass-config', **get_kwargs(VllmConfig)['pass_config'])\n"
             "        parser.add_argument('--quiet', action='store_true')\n"
             "        parser.add_argument('--old', action=argparse.BooleanOptionalAction, help=_GOING)\n"
         ),
         "vllm/entrypoints/common/cli_args.py": (
             "class BaseFrontendArgs:\n"
             "    chat_template: str | None = None\n"
+            "    tool_call_parser: str = ''\n"
             "class FrontendArgs(BaseFrontendArgs):\n"
             "    allowed_origins: list[str] = field(default_factory=list)\n"
             "    middleware: list[str] = field(default_factory=lambda: [])\n"
@@ -329,6 +378,7 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "        given['allowed_origins']['type'] = json.loads\n"
             "        given['middleware']['action'] = 'append'\n"
         ),
+        "vllm/tool_parsers/__init__.py": "_TOOL_PARSERS_TO_REGISTER = {'hermes': ('hermes', 'Hermes')}\n",
         "vllm/envs.py": "environment_variables: dict = {'VLLM_B': lambda: 1, 'VLLM_A': lambda: 2}\n",
         "vllm/metrics.py": (
             "import prometheus_client\n"
@@ -345,15 +395,27 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
         "version": "0.40",
         "release": "0.40.1",
         "flags": {
-            "allowed-origins": {"type": "array", "default": [], "list": "json"},
-            "chat-template": {"type": "string", "default": None},
+            "allowed-origins": {"type": "array", "items": {"type": "string"}, "default": [], "list": "json"},
+            "backend": {"type": "string", "choices": ["FLASH", "auto"], "case": True, "null": True, "default": None},
+            "chat-template": {"type": "string", "null": True, "default": None},
             "extent": {"alias": "size"},
-            "kind": {"type": "string", "default": None},
-            "middleware": {"type": "array", "list": "repeat"},
+            "kind": {"type": "string", "choices": ["a", "b"], "default": None},
+            "middleware": {"type": "array", "items": {"type": "string"}, "list": "repeat"},
             "old": {"type": "boolean", "deprecated": "--old is deprecated. Use --new."},
+            "pass-config": {"type": "object", "object": "PassConfig"},
             "quiet": {"type": "boolean", "switch": True},
-            "rank": {"type": "integer", "default": 8},
-            "size": {"type": "integer", "default": None},
+            "rank": {"type": "integer", "choices": [1, 8], "default": 8},
+            "size": {"type": "integer", "above": 0, "maximum": 9, "null": True, "default": None, "suffix": True},
+            "tool-call-parser": {"type": "string", "default": "", "choices": ["hermes"], "open": "tool-parser-plugin"},
+        },
+        "objects": {
+            "InnerConfig": {"level": {"type": ["integer", "string"], "choices": ["OFF", "ON", 0, 1], "case": True}},
+            "PassConfig": {
+                "inner": {"type": "object", "object": "InnerConfig", "null": True},
+                "key": {"type": "integer", "minimum": 0, "required": True},
+                "names": {"type": "array", "items": {"type": "string", "choices": ["x", "y"]}},
+                "other": {"type": ["integer", "string"]},
+            },
         },
         "environment": ["VLLM_A", "VLLM_B"],
         "metrics": {

@@ -68,13 +68,17 @@ OTHERS: Final = ("model", "revision", "served-model-name", "port", "shutdown-tim
 ODD: Final[Sequence[tuple[str, Any, Any]]] = (
     ("chat-template", "$(HOME) $$ {{ a }}\n'\"\\ --x=y", "$(HOME) $$ {{ a }}\n'\"\\ --x=y"),
     ("generation-config", "", ""),
-    ("tool-call-parser", "-", "-"),
-    ("tool-call-parser", "--trust-remote-code", "--trust-remote-code"),
-    ("tool-call-parser", "a.b=c d", "a.b=c d"),
-    ("prefix-cache-retention-interval", -1, -1),
+    ("fingerprint-value", "-", "-"),
+    ("fingerprint-value", "--trust-remote-code", "--trust-remote-code"),
+    ("fingerprint-value", "a.b=c d", "a.b=c d"),
+    ("fingerprint-value", 7, "7"),
+    ("max-logprobs", -1, -1),
+    ("max-lora-rank", "64", 64),
+    ("max-num-queued-tokens", "1.5k", 1500),
+    ("speculative-config", {"num-speculative-tokens": 2}, {"num-speculative-tokens": 2}),
     ("distributed-timeout-seconds", 2**53, 2**53),
     ("video-pruning-rate", 1e-05, 1e-05),
-    ("video-pruning-rate", -0.5, -0.5),
+    ("kv-offloading-size", -0.5, -0.5),
     ("kv-offloading-size", 0.1 + 0.2, 0.1 + 0.2),
     ("safetensors-prefetch-block-size", "16k", 16000),
     ("ignore-patterns", ["a.b", "", "c=d", "$x"], ["a.b", "", "c=d", "$x"]),
@@ -82,6 +86,7 @@ ODD: Final[Sequence[tuple[str, Any, Any]]] = (
     ("allowed-origins", [], []),
     ("allowed-origins", ["-", '"'], ["-", '"']),
     ("lora-modules", ['{"name": "a", "path": "/b"}'], [{"name": "a", "path": "/b"}]),
+    ("lora-modules", [{"name": "a", "path": "/b"}, "c=/d"], [{"name": "a", "path": "/b"}, {"name": "c", "path": "/d"}]),
     ("override-generation-config", {"a": [1e-05, None, "16k", {"$b": "-"}]}, {"a": [1e-05, None, "16k", {"$b": "-"}]}),
     ("kv-transfer-config", '{"kv_connector_extra_config": {"cpu_bytes_to_use": 80G}}',
      {"kv_connector_extra_config": {"cpu_bytes_to_use": 80 * 2**30}}),
@@ -134,7 +139,7 @@ def test_a_false_flag_is_off() -> None:
 
 @pytest.mark.parametrize(("name", "value", "meant"), ODD)
 def test_the_parser_of_vllm_understands_odd_values(name: str, value: Any, meant: Any) -> None:
-    found = check_args({name: value}, {}, (), install.VERSION)
+    found = check_args({name: value, "enable-lora": True}, {}, (), install.VERSION)
     assert [message for _, message in found if "serving.unsafe" not in message] == []
     names, answers = _odd()
     heard = answers[[each[:2] for each in ODD].index((name, value))]
@@ -187,3 +192,53 @@ def _same(meant: Any, heard: Any) -> bool:
     if isinstance(meant, dict) and isinstance(heard, dict):
         return all(key in heard and _same(value, heard[key]) for key, value in meant.items())
     return bool(meant == heard)
+
+
+# Closed sets and keys, as the modules of vLLM have them when they are loaded.
+_KNOWS: Final = """\
+import dataclasses, importlib, json, pkgutil, sys
+import vllm.config
+from vllm.entrypoints.cli.serve import ServeSubcommand
+from vllm.entrypoints.openai.models import protocol
+from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+from vllm.reasoning import ReasoningParserManager
+from vllm.tool_parsers import ToolParserManager
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+serve = ServeSubcommand().subparser_init(FlexibleArgumentParser().add_subparsers(required=True, dest="subparser"))
+choices = {a.option_strings[-1][2:]: [str(c) for c in a.choices if c is not None] for a in serve._actions if a.choices}
+choices["quantization"] = QUANTIZATION_METHODS
+choices["reasoning-parser"] = list(ReasoningParserManager.list_registered())
+choices["tool-call-parser"] = list(ToolParserManager.list_registered())
+names = [module.name for module in pkgutil.iter_modules(vllm.config.__path__)]
+modules = [protocol, *(importlib.import_module(f"vllm.config.{name}") for name in names)]
+found = {}
+for cls in json.load(sys.stdin):
+    known = next(getattr(module, cls) for module in modules if hasattr(module, cls))
+    found[cls] = [field.name for field in dataclasses.fields(known) if field.init]
+print("heard", json.dumps([choices, found]))
+"""
+# Fields that the engine fills itself, or that are its own.
+_INTERNAL: Final = {"target_model_config", "target_parallel_config", "draft_model_config", "draft_parallel_config"}
+# By the processor that vLLM runs on.
+_BY_PLATFORM: Final = {"mm-processor-device"}
+
+
+def test_closed_sets_and_keys_are_those_of_vllm() -> None:
+    known = vllm.base(install.VERSION)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "VLLM_NO_USAGE_STATS": "1"}
+    command = [str(install.environment() / "bin/python"), "-c", _KNOWS]
+    done = subprocess.run(
+        command, input=json.dumps(list(known.objects)), capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("heard ")]
+    choices, fields = json.loads(line.removeprefix("heard "))
+    ours = {name: known.flags[name].kind for name in choices if name not in _BY_PLATFORM and name in known.flags}
+    assert {name: sorted(map(str, (kind.items or kind).choices)) for name, kind in ours.items()} == {
+        name: sorted(choices[name]) for name in ours
+    }
+    assert {cls: sorted(keys) for cls, keys in known.objects.items()} == {
+        cls: sorted(key for key in keys if key not in _INTERNAL and not key.startswith("_"))
+        for cls, keys in fields.items()
+    }

@@ -3,132 +3,174 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from gpuyard.catalogue.flagvalues import MOST_TOGETHER, content, together
-from gpuyard.catalogue.vllm import Flag, ListForm, Version, base, minor, rules
-from gpuyard.errors import meant, nearest
+from gpuyard.catalogue.flagcontents import Given, Wrong, wrong
+from gpuyard.catalogue.flagsets import opening, together
+from gpuyard.catalogue.flagvalues import MOST_TOGETHER, bytes_of, content, text
+from gpuyard.catalogue.vllm import Flag, ListForm, Version, base, minor, removed, rules
+from gpuyard.errors import meant
 
-__all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations", "passed_on"]
+__all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations", "passed_on", "usable"]
 
-Finding = tuple[tuple[str, ...], str]
-"""Which flag or variable (`args` or `env`, and the name, or all of them), and what is wrong."""
+Finding = tuple[tuple[str | int, ...], str]
+"""Which flag or variable (`args` or `env`, and the name, and where in it, or all of them), and what is wrong."""
 
-_FOUR_BYTES = ("float", "float32")
-_PYTHON: Mapping[str, tuple[type, ...]] = {
-    "boolean": (bool,),
-    "integer": (int, str),  # vLLM reads 16k
-    "number": (int, float, str),
-    "string": (str, int, float),
-    "array": (list, str),
-    "object": (dict, str),
-}
+_OURS = ("computed", "unsupported", "unsafe")
+_CODE = ("PYTHONPATH", "VLLM_PLUGINS")
+"""Variables by which others' code is imported, which may register names."""
 
 
 def check_args(
-    args: Mapping[str, Any], env: Iterable[str], unsafe: Collection[str], version: str, *, released: bool = True
+    args: Mapping[str, Any], env: Collection[str], unsafe: Collection[str], version: str, *, released: bool = True
 ) -> list[Finding]:
     """What is wrong with flags, and with names of variables.
 
     `released`: the server is vLLM's own release of that version, and no other build of it.
     """
-    known, own = base(version), minor(version)
-    whole = released and own == known.minor
+    known = base(version)
+    whole = released and minor(version) == known.minor
     found: list[Finding] = []
+    beside = _beside(args, env)
     for name, value in args.items():
-        messages = _gone(name, own) or _flag(name, value, unsafe, known, whole=whole)
-        found += [(("args", name), message) for message in messages]
-    found += [(("args", name), message) for name, message in _together(args)]
+        flag, own, negated = known.named(name)
+        messages = (_gone(name, version) if flag is None else []) or _name(name, known, whole=whole)
+        problems = [Wrong((), each, typed=True) for each in messages]
+        if not problems:
+            if (value is False) if negated else (value is not False):
+                problems += [Wrong((), each, typed=True) for each in _unsafe(own, unsafe)]
+            problems += _value(name, value, flag, known, beside)
+        found += [(("args", name, *each.path), each.message) for each in problems if whole or each.typed]
+    readable = usable(args, version)
+    opened = [(path, _allowed(name, reason)) for name, path, reason in opening(readable) if name not in unsafe]
+    found += [(("args", *path), message) for path, message in opened]
+    found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
-        messages = _gone(name, own) or _variable(name, unsafe, known, whole=whole)
+        gone = _gone(name, version) if name not in known.environment else []
+        messages = gone or _variable(name, unsafe, known, whole=whole)
         found += [(("env", name), message) for message in messages]
-    if (size := together(args)) > MOST_TOGETHER:
+    if (size := bytes_of(args)) > MOST_TOGETHER:
         found.append((("args",), f"{size} bytes are too much for the object of a pod; {MOST_TOGETHER} at most"))
     return found
 
 
+def usable(args: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """The flags whose values are of the right type, so that others can read them; a flag's text is a text."""
+    known = base(version)
+    found: dict[str, Any] = {}
+    for name, value in args.items():
+        flag, _, _ = known.named(name)
+        if not any(each.typed for each in _value(name, value, flag, known, args)):
+            plain = flag is not None and flag.type == "string"
+            found[name] = text(value) if plain else value
+    return found
+
+
+def _beside(args: Iterable[str], env: Collection[str]) -> frozenset[str]:
+    """Flags that are given; empty is in it where code of others may register names."""
+    return frozenset({*args, *([""] if set(_CODE) & set(env) else [])})
+
+
+def _value(name: str, value: object, flag: Flag | None, known: Version, beside: Collection[str]) -> Iterator[Wrong]:
+    """What is wrong with the value of a flag; of one that nobody knows, with its form."""
+    listed = f"`vllm serve --help={name}` of vLLM {known.release} lists them"
+    problems = (
+        list(wrong(value, flag.kind, Given(known.objects, beside, rules()["removed_keys"], listed))) if flag else []
+    )
+    if not problems and flag and flag.list_form is ListForm.JSON and isinstance(value, str):
+        problems = [Wrong((), "must be an array", typed=True)]  # it is written as the JSON text that vLLM reads
+    yield from problems
+    if problems and isinstance(value, float):
+        return  # said already
+    mappings = flag is not None and flag.kind.items is not None and flag.kind.items.object is not None
+    for path, message in content(value, words=flag is None or flag.list_form is None, mappings=mappings):
+        yield Wrong(path, message, typed=True)
+
+
 def check_unsafe(unsafe: Iterable[str], given: Collection[str]) -> Iterator[tuple[int, str]]:
     """Entries of `unsafe` that allow nothing, by their index; `given` are the names of all flags and variables."""
-    names = {*map(_positive, given), *given}
+    names, by_value = {*map(_positive, given), *given}, rules()["unsafe_values"]
     for index, name in enumerate(unsafe):
         if name not in names:
             yield index, f"{name} is neither in args nor in env; remove it here too"
-        elif not _rule("unsafe", name):
+        elif not _rule("unsafe", name) and not any(name == rule["flag"].partition(".")[0] for rule in by_value):
             yield index, f"{name} needs no entry here"
 
 
-def passed_on(args: Collection[str], env: Collection[str], version: str, *, released: bool = True) -> list[Finding]:
-    """Flags and variables that the server gets though nobody here knows them, and what they may have meant."""
+def passed_on(args: Mapping[str, Any], env: Collection[str], version: str, *, released: bool = True) -> list[Finding]:
+    """What the server gets though nobody here knows it, and what may have been meant."""
     known = base(version)
     if released and minor(version) == known.minor:
         return []
-    flags = [name for name in args if known.named(name)[0] is None]
-    variables = [name for name in env if name.startswith("VLLM_") and name not in known.environment]
-    return [
-        *((("args", name), _passed(f"flag --{name}", meant(name, known.flags), known)) for name in flags),
-        *((("env", name), _passed(f"variable {name}", meant(name, known.environment), known)) for name in variables),
-    ]
+    found: list[Finding] = []
+    for name, value in args.items():
+        flag, _, _ = known.named(name)
+        if flag is None:
+            found.append((("args", name), _passed(f"has no flag --{name}", meant(name, known.flags), known)))
+        else:
+            problems = _value(name, value, flag, known, _beside(args, env))
+            found += [(("args", name, *each.path), _other(each.message, known)) for each in problems if not each.typed]
+    for name in (name for name in env if name.startswith("VLLM_") and name not in known.environment):
+        found.append((("env", name), _passed(f"has no variable {name}", meant(name, known.environment), known)))
+    return found
 
 
 def _passed(what: str, near: str, known: Version) -> str:
     hint = f"; did you mean {near}?" if near else ""
-    return f"vLLM {known.release} of the catalogue has no {what}; it is passed on as written{hint}"
+    return f"vLLM {known.release} of the catalogue {what}; it is passed on as written{hint}"
+
+
+def _other(message: str, known: Version) -> str:
+    return f"{message}, by vLLM {known.release} of the catalogue; it is passed on as written"
 
 
 def _positive(name: str) -> str:
     return name.removeprefix("no-")
 
 
-def _flag(name: str, value: object, unsafe: Collection[str], known: Version, *, whole: bool) -> Iterator[str]:
-    """`whole`: the version has no other flags than those that are known."""
-    flag, own, negated = known.named(name)
+def _name(name: str, known: Version, *, whole: bool) -> Iterator[str]:
+    """What is wrong with a flag, whatever its value; `whole`: the version has no other flags than are known."""
+    flag, own, _ = known.named(name)
     if whole and flag is None:
-        yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
-    elif by := _rule("computed", own):
-        yield f"gpuyard sets it from {by}; remove it here"
+        hint = _near(name, known.flags, f"`vllm serve --help=all` of vLLM {known.release} lists what there is")
+        yield f"vLLM {known.release} has no flag --{name}; {hint}"
+    elif ours := _not_yours(own):
+        yield ours
     elif flag is None and (longer := _abbreviated(own, known)):
         yield f"vLLM may read it as short for {longer}; write the whole name"
-    else:
-        if (value is False) if negated else (value is not False):
-            yield from _unsafe(own, unsafe)
-        yield from _type(value, flag) if flag else ()
-        yield from content(value, words=flag is None or flag.list_form is None)
+
+
+def _not_yours(name: str) -> str | None:
+    if by := _rule("computed", name):
+        return f"gpuyard sets it from {by}; remove it here"
+    if reason := _rule("unsupported", name):
+        return f"is not supported: {reason}"
+    return None
+
+
+def _near(name: str, known: Iterable[str], listed: str) -> str:
+    near = meant(name, known)
+    return f"did you mean {near}?" if near else listed
 
 
 def _abbreviated(name: str, known: Version) -> str | None:
     """A flag with a rule of ours that argparse may take a beginning for."""
     longer = (each for each in known.flags if each.startswith(name))
-    return next((each for each in longer if _rule("computed", each) or _rule("unsafe", each)), None)
-
-
-def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What each flag may be and all of them, or the arithmetic, may not."""
-    for name in args:
-        if name.startswith("no-") and _positive(name) in args:
-            yield name, f"conflicts with {_positive(name)}; keep one"
-    if args.get("enable-auto-tool-choice") is True and "tool-call-parser" not in args:
-        yield "enable-auto-tool-choice", "needs tool-call-parser, which names the format of the model's tool calls"
-    if args.get("dtype") in _FOUR_BYTES:
-        message = (
-            f"{args['dtype']} doubles weights and KV cache, which the fit counts at two bytes per value; use bfloat16"
-        )
-        yield "dtype", message
+    return next((each for each in longer if any(_rule(kind, each) for kind in _OURS)), None)
 
 
 def _variable(name: str, unsafe: Collection[str], known: Version, *, whole: bool) -> Iterator[str]:
-    if by := _rule("computed", name):
-        yield f"gpuyard sets it from {by}; remove it here"
+    if ours := _not_yours(name):
+        yield ours
     elif whole and name.startswith("VLLM_") and name not in known.environment:
-        yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment)}"
+        hint = _near(name, known.environment, f"vllm/envs.py of vLLM {known.release} lists what there is")
+        yield f"vLLM {known.release} has no variable {name}; {hint}"
     else:
         yield from _unsafe(name, unsafe)
 
 
-def _gone(name: str, version: tuple[int, ...]) -> list[str]:
+def _gone(name: str, version: str) -> list[str]:
     for spelling in (name, _positive(name)):
-        rule = rules()["removed"].get(spelling)
-        if rule and minor(rule["version"]) <= version:
-            flag = spelling if spelling.isupper() else f"--{spelling}"
-            before = " or before" if rule.get("before") else ""
-            return [f"{flag} was removed in {rule['version']}{before}; {rule['instead']}"]
+        if message := removed(spelling, version):
+            return [f"{'' if spelling.isupper() else '--'}{spelling} {message}"]
     return []
 
 
@@ -142,17 +184,11 @@ def _rule(kind: str, name: str) -> str | None:
 def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
     reason = _rule("unsafe", name)
     if reason and name not in unsafe:
-        yield f"{reason}; to allow it, add {name} to serving.unsafe"
+        yield _allowed(name, reason)
 
 
-def _type(value: object, flag: Flag) -> Iterator[str]:
-    expected = _PYTHON.get(flag.type)
-    if flag.type == "any" and isinstance(value, bool):
-        yield "must be a value, not true or false"
-    elif expected and ((isinstance(value, bool) and flag.type != "boolean") or not isinstance(value, expected)):
-        yield f"must be {'an' if flag.type[0] in 'aeio' else 'a'} {flag.type}"
-    elif flag.list_form is ListForm.JSON and isinstance(value, str):
-        yield "must be an array"  # it is written as the JSON text that vLLM reads
+def _allowed(name: str, reason: str) -> str:
+    return f"{reason}; to allow it, add {name} to serving.unsafe"
 
 
 def deprecations(args: Collection[str], version: str) -> list[Finding]:

@@ -1,13 +1,16 @@
 """What a version of vLLM takes and shows: flags, environment variables, metrics, and our rules for them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.flagkinds import Kind, read_kind, rows
 
 __all__ = [
     "Flag",
@@ -17,10 +20,13 @@ __all__ = [
     "base",
     "catalogue",
     "minor",
+    "removed",
     "rules",
     "versions",
 ]
 
+_SERIES = re.compile(r"_(?:bucket|sum|count)$")
+"""What /metrics adds to a histogram's name."""
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm"
 
 
@@ -35,15 +41,20 @@ class ListForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag of `vllm serve`; `type` is JSON's, or any."""
+    """A flag of `vllm serve`."""
 
-    type: str
+    kind: Kind
     default: object
     alias: str | None
     deprecated: str | None
     list_form: ListForm | None = None
     switch: bool = False
     """Boolean, and there is no --no-flag."""
+
+    @property
+    def type(self) -> str:
+        """One of JSON's, or any."""
+        return self.kind.type
 
     @property
     def negatable(self) -> bool:
@@ -65,6 +76,8 @@ class Version:
 
     release: str
     flags: Mapping[str, Flag]
+    objects: Mapping[str, Mapping[str, Kind]]
+    """Keys of the objects that some of them hold, by vLLM's class."""
     environment: frozenset[str]
     metrics: Mapping[str, Metric]
 
@@ -89,45 +102,69 @@ def minor(version: str) -> tuple[int, ...]:
 
 
 @cache
-def _versions() -> Mapping[tuple[int, ...], Version]:
-    files = [file for file in _FOLDER.iterdir() if file.name[:1].isdigit()]
-    found = [_version(read(file, "vllm")) for file in files]
-    return {version.minor: version for version in sorted(found, key=lambda version: version.minor)}
+def _files() -> Mapping[tuple[int, ...], Traversable]:
+    """By minor version, oldest first; each is read when it is asked for, because that takes a tenth of a second."""
+    files = {minor(file.name): file for file in _FOLDER.iterdir() if file.name[:1].isdigit()}
+    return dict(sorted(files.items()))
 
 
-def _version(data: Mapping[str, Any]) -> Version:
-    flags = {name: _read_flag(row) for name, row in data["flags"].items()}
+@cache
+def _known(number: tuple[int, ...]) -> Version:
+    return _version(read(_files()[number], "vllm"), rules()["narrower"])
+
+
+def _version(data: Mapping[str, Any], narrower: Mapping[str, Mapping[str, Any]]) -> Version:
+    flags = {name: _read_flag({**row, **narrower.get(name, {})}) for name, row in data["flags"].items()}
     metrics = {
         name: Metric(row["type"], frozenset(row["labels"]) if "labels" in row else None)
         for name, row in data["metrics"].items()
     }
-    return Version(data["release"], flags, frozenset(data["environment"]), metrics)
+    objects = {name: rows(table) for name, table in data["objects"].items()}
+    return Version(data["release"], flags, objects, frozenset(data["environment"]), metrics)
 
 
 def _read_flag(row: Mapping[str, Any]) -> Flag:
     form = ListForm(row["list"]) if "list" in row else None
     texts = (row.get("alias"), row.get("deprecated"))
-    return Flag(row.get("type", "any"), row.get("default"), *texts, form, switch="switch" in row)
+    return Flag(read_kind(row), row.get("default"), *texts, form, switch="switch" in row)
 
 
 def versions() -> tuple[str, ...]:
     """The releases that were read, oldest first; a patch of the same minor version counts as the same."""
-    return tuple(version.release for version in _versions().values())
+    return tuple(_known(each).release for each in _files())
 
 
 def catalogue(version: str) -> Version | None:
     """The facts about a version such as 0.32.1; None where its minor version isn't known."""
-    return _versions().get(minor(version))
+    return _known(minor(version)) if minor(version) in _files() else None
 
 
 def base(version: str) -> Version:
     """The facts that a version is checked by: its own, else of the newest before it, else of the oldest."""
-    known = _versions()
+    known = _files()
     before = [each for each in known if each <= minor(version)]
-    return known[max(before, default=min(known))]
+    return _known(max(before, default=min(known)))
 
 
 @cache
 def rules() -> Mapping[str, Any]:
     """Which flags and variables are removed, unsafe, computed or deprecated, whatever the version."""
     return read(_FOLDER / "rules.yaml", "vllm-rules")
+
+
+@cache
+def _removed() -> Mapping[str, Mapping[str, Any]]:
+    """Since which version there is no flag, variable or metric of a name."""
+    tables = read(_FOLDER / "removed.yaml", "vllm-removed").values()
+    return {name: row for table in tables for name, row in table.items()}
+
+
+def removed(name: str, version: str) -> str | None:
+    """Since when a version lacks a flag (without dashes), variable or metric, and what to use; None: it never went."""
+    known = _removed()
+    plain = name if name in known else _SERIES.sub("", name)
+    row = known.get(plain)
+    if row is None or minor(row["version"]) > minor(version):
+        return None
+    before = " or before" if "before" in row else ""
+    return f"was removed in {row['version']}{before}; {rules()['removed'][plain]}"

@@ -20,12 +20,12 @@ _HUB = "/cache/hf/hub"
 _FLAGS = ("enable-lora", "lora-modules", "max-lora-rank", "max-loras")
 
 
-def check(blueprint: Blueprint[Inference], problems: Problems) -> None:
+def check(blueprint: Blueprint[Inference], version: str, problems: Problems) -> None:
     """Names, and flags that say the same."""
     if not blueprint.spec.serving.adapters:
         return
-    for options in every(blueprint):
-        for name in (given for flag in _FLAGS for given in (flag, f"no-{flag}") if given in options.args):
+    for options in every(blueprint, version):
+        for name in (given for flag in _FLAGS for given in (flag, f"no-{flag}") if given in options.given):
             message = "follows from serving.adapters; remove it here"
             problems.add(blueprint.file, options.path("args", name), message, key=True)
     seen = {blueprint.spec.model.served_name: "the model's own"}

@@ -4,13 +4,13 @@ kv-offloading-size and cpu_bytes_to_use are for all GPUs of a server together (v
 vllm/v1/kv_offload/cpu/spec.py), cpu-offload-gb is for each of them (vllm/config/offload.py), LMCache's size, too.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpuyard.catalogue.flagvalues import mapping
 from gpuyard.catalogue.models import Model
 from gpuyard.doors.quantities import GIB
 
@@ -87,8 +87,7 @@ def _media(args: Mapping[str, Any], model: Model) -> Iterator[Use]:
 
 def _connectors(config: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Name and settings of the connector, and of those that it is made of."""
-    read = _read(config) if isinstance(config, str) else config
-    if not isinstance(read, Mapping):
+    if (read := mapping(config)) is None:
         return
     extra = read.get("kv_connector_extra_config")
     settings = extra if isinstance(extra, Mapping) else {}
@@ -97,16 +96,6 @@ def _connectors(config: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     inside = settings.get("connectors")
     for each in inside if isinstance(inside, list) else ():
         yield from _connectors(each)
-
-
-def _read(text: str) -> object:
-    """JSON, in which vLLM also takes numbers such as 80G."""
-    for attempt in (text, _SUFFIXED.sub(lambda found: str(int(_number(found[0]))), text)):
-        try:
-            return json.loads(attempt)
-        except ValueError:
-            continue
-    return None
 
 
 def _number(value: object) -> float:

@@ -18,7 +18,9 @@ __all__ = ["notes", "of_server"]
 def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
     """One line each, whatever the shape."""
     yield from exposure.notes(blueprint, site.stack)
-    yield from dict.fromkeys(note for options in every(blueprint) for note in _of_options(blueprint, options, site))
+    version = build.build(blueprint, site).version
+    both = (note for options in every(blueprint, version) for note in _of_options(blueprint, options, site))
+    yield from dict.fromkeys(both)
     yield from adapters.notes(blueprint)
     yield from build.notes(blueprint)
 
@@ -27,11 +29,11 @@ def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -
     """One line each, on flags and variables."""
     yield from network.notes(blueprint.file, options.texts, site.stack)
     for path, name in offline.named(options):
-        if path[0] == "speculative-config":
+        if path[0] in ("speculative-config", "spec-model"):
             yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
     runs = build.build(blueprint, site)
-    passed = passed_on(options.args, options.env, runs.version, released=runs.released)
-    for place, message in (*deprecations(options.args, runs.version), *passed):
+    passed = passed_on(options.given, options.env, runs.version, released=runs.released)
+    for place, message in (*deprecations(options.given, runs.version), *passed):
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 

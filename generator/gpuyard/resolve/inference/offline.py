@@ -1,8 +1,9 @@
 """Models that flags name beside the one that is served: who downloads them?"""
 
 from collections.abc import Iterator
-from typing import Any
 
+from gpuyard.catalogue.flagvalues import mapping
+from gpuyard.catalogue.vllm import rules
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
@@ -13,7 +14,8 @@ from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "named"]
 
-_FLAGS = ("tokenizer", "hf-config-path")
+_MODULE = "custom_class"
+"""The way to draft whose model is a Python class."""
 
 
 def check(blueprint: Blueprint[Inference], options: Options, source: Source, problems: Problems) -> None:
@@ -30,16 +32,27 @@ def check(blueprint: Blueprint[Inference], options: Options, source: Source, pro
             )
 
 
-def named(options: Options) -> Iterator[tuple[tuple[str, ...], str]]:
+def named(options: Options) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The flag that names a model, where in it, and the name."""
-    args = options.args
-    for flag in _FLAGS:
-        if isinstance(args.get(flag), str):
-            yield (flag,), args[flag]
-    draft = _draft(args.get("speculative-config"))
-    if isinstance(draft, str):
-        yield ("speculative-config", "model"), draft
+    modules = options.args.get("spec-method") == _MODULE
+    for place, words in rules()["repositories"].items():
+        flag, _, key = place.partition(".")
+        if flag in options.args and not (flag == "spec-model" and modules):
+            for path, name in _names(options.args[flag], key):
+                if isinstance(name, str) and name and name not in words:
+                    yield (flag, *path), name
 
 
-def _draft(config: object) -> Any:
-    return config.get("model") if isinstance(config, dict) else None
+def _names(value: object, key: str) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """The values at a key of an object, or of each in a list; where it is written, as far as that has a line."""
+    if not key:
+        yield (), value
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from (((index, *path), name) for path, name in _names(entry, key))
+    elif (read := mapping(value)) is not None:
+        if read.get("method") != _MODULE:
+            for each in (each for each in read if key in ("*", each.replace("-", "_"))):
+                yield ((each,) if isinstance(value, dict) else ()), read[each]
+    elif isinstance(value, str) and "=" in value:
+        yield (), value.partition("=")[2]

@@ -93,8 +93,12 @@ def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, pro
         problems.add(blueprint.file, path, "names no model; add name (a catalogue entry) or architecture (its facts)")
         return None
     if reference.name not in models.catalogue():
-        message = f"{reference.name} is not in the catalogue; {nearest(reference.name, models.catalogue())}"
-        problems.add(blueprint.file, (*path, "name"), f"{message}, or give the model's facts as architecture")
+        near = nearest(reference.name, models.catalogue())
+        message = f"{reference.name} is not in the catalogue; {near}"
+        more = (
+            " If not, give its facts as architecture" if near.endswith("?") else "; or give its facts as architecture"
+        )
+        problems.add(blueprint.file, (*path, "name"), message + more)
         return None
     return models.catalogue()[reference.name]
 

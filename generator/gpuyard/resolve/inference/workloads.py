@@ -60,7 +60,7 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
     stack, runs = site.stack, build(blueprint, site)
     _check(blueprint, site, runs, problems)
     found = []
-    for target in _targets(blueprint, stack, site.available, problems):
+    for target in _targets(blueprint, runs, stack, site.available, problems):
         result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
@@ -81,23 +81,23 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
-    adapters.check(blueprint, problems)
+    adapters.check(blueprint, runs.version, problems)
     exposure.check(blueprint, stack, problems)
 
 
 def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> None:
     """Flags and variables on every shape, and the entries that allow some of them."""
-    found, unsafe = options.every(blueprint), blueprint.spec.serving.unsafe
+    found, unsafe = options.every(blueprint, runs.version), blueprint.spec.serving.unsafe
     for each in found:
-        for place, message in check_args(each.args, each.env, unsafe, runs.version, released=runs.released):
+        for place, message in check_args(each.given, each.env, unsafe, runs.version, released=runs.released):
             problems.add(blueprint.file, each.path(*place), message, key=True)
-    given = {name for each in found for name in (*each.args, *each.env)} | set(hatch.variables(blueprint))
+    given = {name for each in found for name in (*each.given, *each.env)} | set(hatch.variables(blueprint))
     for index, message in check_unsafe(unsafe, given):
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
 def _targets(
-    blueprint: Blueprint[Inference], stack: Stack, available: Available, problems: Problems
+    blueprint: Blueprint[Inference], runs: Build, stack: Stack, available: Available, problems: Problems
 ) -> Iterator[_Target]:
     whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
     for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
@@ -119,7 +119,7 @@ def _targets(
                 where = (*path, "model")
                 form = sources.find(blueprint, override.model, where, stack, problems)
             if form:
-                given = options.of_shape(blueprint, name)
+                given = options.of_shape(blueprint, name, runs.version)
                 sources.check_token(blueprint, given, *form, where, problems)
                 storage.check_source(blueprint, form[1], where, problems)
                 storage.check_size(blueprint, *form, problems)
