@@ -119,11 +119,6 @@ def test_flags(name: str, value: object, message: str | None) -> None:
             "no-enable-prefix-caching",
             "conflicts with enable-prefix-caching; keep one",
         ),
-        (
-            {"dtype": "float32"},
-            "dtype",
-            "float32 doubles weights and KV cache, which the fit counts at two bytes per value",
-        ),
         ({"dtype": "half"}, "", ""),
     ],
 )
@@ -329,6 +324,9 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "        given['allowed_origins']['type'] = json.loads\n"
             "        given['middleware']['action'] = 'append'\n"
         ),
+        "vllm/model_executor/layers/quantization/__init__.py": "QuantizationMethods = Literal['awq', 'fp8']\n",
+        "vllm/model_executor/model_loader/__init__.py": "LoadFormats = Literal['auto', 'pt']\n",
+        "vllm/config/lora.py": "MaxLoRARanks = Literal[8, 16]\n",
         "vllm/envs.py": "environment_variables: dict = {'VLLM_B': lambda: 1, 'VLLM_A': lambda: 2}\n",
         "vllm/metrics.py": (
             "import prometheus_client\n"
@@ -355,6 +353,9 @@ def test_the_script_reads_a_source_without_running_it(tmp_path: Path) -> None:
             "rank": {"type": "integer", "default": 8},
             "size": {"type": "integer", "default": None},
         },
+        "quantizations": ["awq", "fp8"],
+        "loadFormats": ["auto", "pt"],
+        "loraRanks": [8, 16],
         "environment": ["VLLM_A", "VLLM_B"],
         "metrics": {
             "vllm:a": {"type": "gauge", "labels": ["engine", "model_name"]},

@@ -28,6 +28,8 @@ TYPES |= dict.fromkeys(("list", "tuple", "set"), "array") | {
     "Any": "any",
     "NoneType": "null",
 }
+QUANTIZATION = "model_executor/layers/quantization/__init__.py"
+LOADERS = "model_executor/model_loader/__init__.py"
 METRICS = {"gauge", "counter", "histogram"}
 
 
@@ -274,6 +276,17 @@ def label_names(node: ast.expr | None, lists: dict[str, ast.expr]) -> list[str] 
     return None
 
 
+def literals(root: Path, file: str, name: str) -> list[object]:
+    """The values of a Literal that has a name."""
+    tree = ast.parse((root / "vllm" / file).read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == name for target in node.targets):
+            items = node.value.slice if isinstance(node.value, ast.Subscript) else None
+            if isinstance(items, ast.Tuple):
+                return [item.value for item in items.elts if isinstance(item, ast.Constant)]
+    raise SystemExit(f"{file} has no Literal {name}")
+
+
 def document(root: Path, version: str, minor: str) -> str:
     """The catalogue of one version."""
     source = Source(root)
@@ -283,6 +296,9 @@ def document(root: Path, version: str, minor: str) -> str:
         f'release: "{version}"',
         "flags:",
         *(f"  {name}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in sorted(flags(source).items())),
+        f"quantizations: {json.dumps(literals(root, QUANTIZATION, 'QuantizationMethods'))}",
+        f"loadFormats: {json.dumps(literals(root, LOADERS, 'LoadFormats'))}",
+        f"loraRanks: {json.dumps(literals(root, 'config/lora.py', 'MaxLoRARanks'))}",
         "environment:",
         *(f"- {name}" for name in environment(root)),
         "metrics:",

@@ -12,7 +12,6 @@ __all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations
 Finding = tuple[tuple[str, ...], str]
 """Which flag or variable (`args` or `env`, and the name, or all of them), and what is wrong."""
 
-_FOUR_BYTES = ("float", "float32")
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "integer": (int, str),  # vLLM reads 16k
@@ -82,6 +81,8 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version, *, 
     flag, own, negated = known.named(name)
     if whole and flag is None:
         yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
+    elif why := _rule("unsupported", own):
+        yield f"is not supported: {why}"
     elif by := _rule("computed", own):
         yield f"gpuyard sets it from {by}; remove it here"
     elif flag is None and (longer := _abbreviated(own, known)):
@@ -96,7 +97,8 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version, *, 
 def _abbreviated(name: str, known: Version) -> str | None:
     """A flag with a rule of ours that argparse may take a beginning for."""
     longer = (each for each in known.flags if each.startswith(name))
-    return next((each for each in longer if _rule("computed", each) or _rule("unsafe", each)), None)
+    kinds = ("computed", "unsupported", "unsafe")
+    return next((each for each in longer if any(_rule(kind, each) for kind in kinds)), None)
 
 
 def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -106,11 +108,6 @@ def _together(args: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"conflicts with {_positive(name)}; keep one"
     if args.get("enable-auto-tool-choice") is True and "tool-call-parser" not in args:
         yield "enable-auto-tool-choice", "needs tool-call-parser, which names the format of the model's tool calls"
-    if args.get("dtype") in _FOUR_BYTES:
-        message = (
-            f"{args['dtype']} doubles weights and KV cache, which the fit counts at two bytes per value; use bfloat16"
-        )
-        yield "dtype", message
 
 
 def _variable(name: str, unsafe: Collection[str], known: Version, *, whole: bool) -> Iterator[str]:

@@ -66,6 +66,8 @@ class Attention:
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
+    sinks: bool = False
+    """Attention sinks, which few kernels take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Vision:
     heads: int | None = None
     replicated: bool = False
     """Every tensor-parallel GPU holds all of it."""
+    tokens: int | None = None
+    """Of the largest image, where known."""
+    bidirectional: bool = False
+    """Tokens of an image attend to each other in both directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,7 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
+        sinks=data.get("sinks", False),
     )
 
 

@@ -65,6 +65,12 @@ class Version:
 
     release: str
     flags: Mapping[str, Flag]
+    quantizations: frozenset[str]
+    """Values of --quantization."""
+    load_formats: frozenset[str]
+    """Values of --load-format."""
+    lora_ranks: tuple[int, ...]
+    """Values of --max-lora-rank."""
     environment: frozenset[str]
     metrics: Mapping[str, Metric]
 
@@ -101,7 +107,15 @@ def _version(data: Mapping[str, Any]) -> Version:
         name: Metric(row["type"], frozenset(row["labels"]) if "labels" in row else None)
         for name, row in data["metrics"].items()
     }
-    return Version(data["release"], flags, frozenset(data["environment"]), metrics)
+    return Version(
+        release=data["release"],
+        flags=flags,
+        quantizations=frozenset(data["quantizations"]),
+        load_formats=frozenset(data["loadFormats"]),
+        lora_ranks=tuple(data["loraRanks"]),
+        environment=frozenset(data["environment"]),
+        metrics=metrics,
+    )
 
 
 def _read_flag(row: Mapping[str, Any]) -> Flag:
