@@ -173,7 +173,8 @@ def _other_tensors(model: Model, nodes: Sequence[Node], wish: _Wish) -> Iterator
         return
     others = replace(wish, tensor=None).tensors(model, nodes)
     if found := [str(each) for each in others if _choice(model, nodes, replace(wish, tensor=each))]:
-        yield f"with tensorParallel {' or '.join(found)} it fits here"
+        listed = " or ".join(part for part in (", ".join(found[:-1]), found[-1]) if part)
+        yield f"with tensorParallel {listed} it fits here"
 
 
 def _offer(model: Model, choice: Choice) -> str:

@@ -40,8 +40,8 @@ def find(args: Args, model: Model, own: Model | None) -> Draft | None:
     draft = Draft(name or method, tokens, tensor=divided)
     if facts := own or _known(name):
         return replace(draft, weights=facts.loaded_bytes, attention=facts.attention)
-    if _without_weights(method, name):
-        return draft
+    if not _small(method, name) or _without_weights(method, name):
+        return draft  # of unknown size, which `check` reports, or of none
     layer = replace(model.attention, layers=1, window=None, state=None)
     if _within(method, name):
         assumed = f"{method}: its layer is among the model's weights, and has a KV cache of its own"
@@ -93,7 +93,8 @@ def _within(method: str, name: str) -> bool:
 
 def _small(method: str, name: str) -> bool:
     """A head of at most a layer, by its method or, as vLLM goes, by its name."""
-    return _without_weights(method, name) or method in _HEADS or "mtp" in method or "eagle" in name.lower()
+    heads = method in _HEADS or "mtp" in method or "eagle" in name.lower()
+    return heads or _without_weights(method, name) or _within(method, name)
 
 
 def _head_bytes(model: Model) -> int:

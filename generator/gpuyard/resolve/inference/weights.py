@@ -1,6 +1,6 @@
 """Weights that a version of vLLM can't load, and flags that contradict what they are."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from gpuyard.catalogue.models import Model, Quantization
@@ -75,7 +75,7 @@ def _flags(args: Mapping[str, Any], model: Model, version: str) -> Iterator[tupl
         yield from (("quantization", each) for each in _quantization(args, model, version))
     form = _lower(args.get("load-format"))
     if form is not None and form not in known.load_formats:
-        yield "load-format", f"vLLM {known.release} has no format {form}; {nearest(form, sorted(known.load_formats))}"
+        yield "load-format", f"vLLM {known.release} has no format {form}; {_instead(form, known.load_formats)}"
 
 
 def _quantization(args: Mapping[str, Any], model: Model, version: str) -> Iterator[str]:
@@ -84,12 +84,18 @@ def _quantization(args: Mapping[str, Any], model: Model, version: str) -> Iterat
     if method == "auto" or method is None or (method == "online" and own is Quantization.NONE):
         return
     if method not in known.quantizations:
-        yield f"vLLM {known.release} has no quantization {method}; {nearest(method, sorted(known.quantizations))}"
+        yield f"vLLM {known.release} has no quantization {method}; {_instead(method, known.quantizations)}"
     elif method not in offered:
         what = "in 16 bits" if own is Quantization.NONE else f"in {own}"
         yield f"{method} does not go with weights {what}: remove it, or use {' or '.join(offered[:3])}"
     elif (smaller := on_load(method)) and smaller.experts and model.experts is None:
         yield f"{method} is for a mixture of experts, and {model.name} is none; use fp8"
+
+
+def _instead(given: str, known: Collection[str]) -> str:
+    """What to use in place of a format that is gone, or what may have been meant."""
+    use = instead(given)
+    return f"use {use}" if use else nearest(given, sorted(known))
 
 
 def _lower(value: object) -> str | None:

@@ -49,13 +49,21 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
         if isinstance(result, Refusal) and blueprint.spec.shapes is not None:
-            path = ("spec", "shapes", target.shape.name)
+            path = _blamed([result], ("spec", "shapes", target.shape.name))
             problems.add(blueprint.file, path, result.reason, key=True)
-    if found and blueprint.spec.shapes is None and all(isinstance(result, Refusal) for result in found):
-        reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
-        problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
+    refused = [each for each in found if isinstance(each, Refusal)]
+    if found and blueprint.spec.shapes is None and len(refused) == len(found):
+        reasons = "; ".join(f"{each.shape}: {each.reason}" for each in refused)
+        path = _blamed(refused, ("spec", "model"))
+        problems.add(blueprint.file, path, f"fits on no shape of the stack; {reasons}")
     shapes = [each.shape for each in found if isinstance(each, Server)]
     yield from (_workload(each, site, shapes, problems) if isinstance(each, Server) else each for each in found)
+
+
+def _blamed(refused: Sequence[Refusal], otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """The flag without which all of them would go, where it is one; else the place that is given."""
+    paths = {each.path for each in refused}
+    return paths.pop() if len(paths) == 1 and "args" in refused[0].path else otherwise
 
 
 def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
