@@ -295,7 +295,7 @@ def test_batches_are_as_large_as_they_must_be(args: Values, spec: Values, batche
         (
             {"spec-tokens": 2, "speculative-config": {"method": "ngram", "num_speculative_tokens": 2}},
             {},
-            "spec-tokens: stands in speculative-config, too (num_speculative_tokens); keep one",
+            "spec-tokens: is num_speculative_tokens of speculative-config already; keep one",
         ),
         ({"block-size": 24}, {}, "block-size: must be a multiple of 16, as attention kernels want it: 24"),
         (

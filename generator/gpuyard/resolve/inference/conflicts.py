@@ -99,7 +99,7 @@ def _graphs(args: Args) -> Iterator[Finding]:
     compiled = mapping(args.get("compilation-config")) or {}
     for flag in ("cudagraph-capture-sizes", "max-cudagraph-capture-size"):
         if flag in args and flag.replace("-", "_") in compiled:
-            yield flag, "stands in compilation-config, too; keep one"
+            yield flag, "is in compilation-config already; keep one"
     sizes = args.get("cudagraph-capture-sizes", compiled.get("cudagraph_capture_sizes"))
     largest = integer(args, "max-cudagraph-capture-size") or integer(compiled, "max_cudagraph_capture_size")
     if isinstance(sizes, list) and sizes and largest and largest != (own := max(map(amount, sizes))):
@@ -122,7 +122,7 @@ def _drafts(args: Args, version: str) -> Iterator[Finding]:
     spelt = mapping(args.get("speculative-config")) or {}
     for flag, key in drafts.FLAGS.items():
         if flag in args and key in spelt:
-            yield flag, f"stands in speculative-config, too ({key}); keep one"
+            yield flag, f"is {key} of speculative-config already; keep one"
     method = str((given or {}).get("method") or "")
     if given is None or on(args, "async-scheduling") is not True or minor(version) > (0, 32):
         return
