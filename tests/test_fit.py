@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from gpuyard.catalogue.models import Attention, Experts, Latent, Model, Quantization, State, Vision, Window, catalogue
@@ -17,6 +18,9 @@ from gpuyard.fit.cachetypes import token_bytes
 from gpuyard.fit.impossible import impossible
 from gpuyard.fit.lora import adapters
 from tests.startup_logs import LOGS, Log
+
+limits.register_profile("patient", deadline=None)  # how long one takes says something about the machine alone
+limits.load_profile("patient")
 
 LLAMA_8B, LLAMA_70B = catalogue()["llama-3.1-8b-instruct"], catalogue()["llama-3.3-70b-instruct"]
 QWEN_VL = catalogue()["qwen2.5-vl-7b-instruct"]

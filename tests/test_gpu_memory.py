@@ -140,6 +140,17 @@ def test_weights_that_stay_in_the_node_let_a_model_fit() -> None:
     assert found.values["resources"]["requests"]["memory"] == "50Gi"
 
 
+def test_what_is_downloaded_is_as_large_as_ever() -> None:
+    model = {"name": "qwen3-32b"}
+    plain, smaller = (one(args, model, EIGHT) for args in ({}, {"quantization": "fp8"}))
+    assert (
+        plain.values["cache"]
+        == smaller.values["cache"]
+        == {"kind": "fss", "size": "150Gi", "storageClassName": "oci-fss"}
+    )
+    assert plain.values["budget"] == smaller.values["budget"]
+
+
 def test_a_model_that_becomes_smaller_needs_fewer_gpus() -> None:
     model = {"name": "qwen3-14b"}
     assert (one({}, model, FOUR).gpus, one({"quantization": "fp8"}, model, FOUR).gpus) == (4, 2)
@@ -383,6 +394,18 @@ def test_weights_that_no_minor_loads(model: Values, message: str) -> None:
             {"name": "qwen3-32b-awq"},
             "dtype",
             "weights in awq are computed in 16 bits, not in float32; use auto",
+        ),
+        (
+            {"quantization": "nvfp4_per_token"},
+            LLAMA,
+            "quantization",
+            "quantization nvfp4_per_token needs sm_100 or newer, NVIDIA A10 is sm_86",
+        ),
+        (
+            {"quantization": "fp8", "dtype": "float32"},
+            LLAMA,
+            "dtype",
+            "weights in fp8 are computed in 16 bits, not in float32; use auto",
         ),
         (
             {"kv-cache-dtype": "fp8"},

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gpuyard.catalogue.models import Model, Quantization
+from gpuyard.catalogue.quantizations import on_load
 from gpuyard.catalogue.shapes import Node
 from gpuyard.fit.cachetypes import unreadable
 from gpuyard.fit.settings import Settings
@@ -77,6 +78,13 @@ def _types(model: Model, node: Node, settings: Settings) -> Iterator[Refused]:
     gpu, dtype = node.gpu, {"half": "float16", "float": "float32"}.get(settings.dtype, settings.dtype)
     if dtype in model.refused_dtypes:
         yield Refused(f"vLLM refuses {dtype} for {model.name}, which is unstable in it; use bfloat16", "dtype")
+    smaller = on_load(settings.quantize)
+    if smaller and 0 < gpu.capability < smaller.capability:
+        oldest = f"sm_{smaller.capability}"
+        why = f"quantization {settings.quantize} needs {oldest} or newer, {gpu.product} is {gpu.architecture}"
+        yield Refused(why, "quantization")
+    if smaller and dtype == "float32":
+        yield Refused(f"weights in {settings.quantize} are computed in 16 bits, not in {dtype}; use auto", "dtype")
     if dtype == "float32" and model.quantization is not Quantization.NONE:
         yield Refused(f"weights in {model.quantization} are computed in 16 bits, not in {dtype}; use auto", "dtype")
     if dtype == "float16" and model.quantization is Quantization.MXFP4:

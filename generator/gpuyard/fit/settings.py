@@ -62,6 +62,8 @@ class Settings:
     adapter_graphs: int = 2
     """Sets of CUDA graphs that adapters need: with and without one."""
     dtype: str = "auto"
+    quantize: str = ""
+    """What makes 16-bit weights smaller while they are loaded (quantization)."""
     backend: str = "auto"
     """attention-backend."""
     block: int = 16

@@ -5,7 +5,7 @@ from math import floor, log2
 from typing import Any
 
 from gpuyard.catalogue.flagvalues import amount, mapping
-from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.models import Model, Quantization
 from gpuyard.doors.quantities import GIB
 from gpuyard.fit import Offload, memory
 
@@ -36,6 +36,8 @@ def settings(args: Args, model: Model) -> Mapping[str, Any]:
     }
     if isinstance(dtype := args.get("dtype"), str):
         found["dtype"] = dtype
+    if isinstance(method := args.get("quantization"), str) and model.quantization is Quantization.NONE:
+        found["quantize"] = method.lower()
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -40,7 +40,8 @@ class Target:
     override: ShapeOverride
     options: Options
     model: Model
-    """As it is in GPU memory."""
+    loaded: Model
+    """As it is in GPU memory, where a flag makes it smaller."""
     source: Source
     context: int
     concurrency: int
@@ -102,7 +103,8 @@ def _target(
         nodes=nodes,
         override=override,
         options=given,
-        model=weights.as_loaded(model, given.args),
+        model=model,
+        loaded=weights.as_loaded(model, given.args),
         source=source,
         context=context,
         concurrency=override.concurrency or serving.concurrency,

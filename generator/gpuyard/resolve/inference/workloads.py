@@ -118,7 +118,7 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: Target) -> Ser
         min_replicas=blueprint.spec.scaling.min if override.scaling.min is None else override.scaling.min,
         max_replicas=replicas,
         fit=choice.fit,
-        steps=alternatives.steps(model, nodes, choice, target.concurrency),
+        steps=alternatives.steps(target.loaded, nodes, choice, target.concurrency),
         budget=_budget(blueprint, target, replicas),
         resources=resources,
         cache_gib=cache_gib,
@@ -195,7 +195,7 @@ def _choice(
 ) -> fit.Choice | fit.Refusal:
     override, serving = target.override, blueprint.spec.serving
     return fit.choose(
-        target.model,
+        target.loaded,
         nodes,
         context=target.context,
         concurrency=target.concurrency,
