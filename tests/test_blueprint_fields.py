@@ -43,6 +43,12 @@ BUCKET = {"source": "oci://models@acme/mine", "credentials": SECRET}
 UPSTREAM = {"signal": "upstream", "upstream": {"query": "vector(1)", "target": 2}}
 ADAPTER = {"name": "sql", "source": "pvc://weights/sql", "rank": 8}
 WITH_ADAPTER = {"model": {"source": "pvc://weights"}, "serving": {"adapters": [ADAPTER]}}
+DRAFTED = {"method": "draft_model", "model": "/models/draft", "num_speculative_tokens": 3}
+DRAFTING: Spec = {
+    "model": {"source": "pvc://weights"},
+    "shapes": {"h100": {}},
+    "serving": {"args": {"speculative-config": DRAFTED}},
+}
 EXPOSED = {"expose": {"host": "chat.example.com"}}
 GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 INGRESS = {"ingress": {"className": "nginx", "namespace": "ingress", "plainHttp": True}}
@@ -131,6 +137,16 @@ BLUEPRINT_KEYS: dict[str, Case] = {
         {"serving": {"adapters": [{**ADAPTER, "source": "pvc://weights/law"}]}}, WITH_ADAPTER
     ),
     "spec.serving.adapters[].rank": Case({"serving": {"adapters": [{**ADAPTER, "rank": 64}]}}, WITH_ADAPTER),
+    "spec.serving.draft.name": Case(
+        {"serving": {"draft": {"name": "qwen3-32b"}}},
+        {**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"name": "qwen3-8b"}}},
+        example={**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"name": "qwen3-8b"}}},
+    ),
+    "spec.serving.draft.architecture": Case(
+        {"serving": {"draft": {"architecture": {"weightsBytes": 65524246528}}}},
+        {**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"architecture": FACTS}}},
+        example={**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"architecture": FACTS}}},
+    ),
     "spec.serving.unsafe": Case(
         {"serving": {"unsafe": []}},
         {"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},

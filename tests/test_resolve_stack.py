@@ -546,15 +546,17 @@ DRAFT = {"speculative-config": {"model": "org/draft", "num_speculative_tokens": 
     ],
 )
 def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
-    [message] = problems({"serving": {"args": args}})
+    serving = {"args": args, **({"draft": {"name": "qwen3-8b"}} if args is DRAFT else {})}
+    [message] = problems({"serving": serving})
     assert message.startswith(f"spec.serving.args.{path}: the server has no access to Hugging Face")
-    assert resolved({"serving": {"args": args}, "storage": {"download": False}})
+    assert resolved({"serving": serving, "storage": {"download": False}, "shapes": {"h100": {}}})
 
 
 def test_on_a_claim_they_are_there() -> None:
     args = {"speculative-config": {**DRAFT["speculative-config"], "model": "/models/draft"}}
-    spec = {"model": {"source": "pvc://weights/llama"}, "serving": {"args": args}}
-    assert notes(spec) == ["blueprints/chat.yaml: /models/draft takes GPU memory that the fit does not count"]
+    serving = {"args": args, "draft": {"name": "qwen3-8b"}}
+    spec = {"model": {"source": "pvc://weights/llama"}, "serving": serving, "shapes": {"h100": {}}}
+    assert notes(spec) == []
 
 
 def test_without_a_model_of_their_own() -> None:

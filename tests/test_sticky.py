@@ -15,7 +15,7 @@ from gpuyard.review.placed import Placed, Running
 from tests.projects import BLUEPRINT, Values, merged, sources, with_token
 from tests.test_compile import git, run, save
 
-FP8 = {"serving": {"args": {"kv-cache-dtype": "fp8"}}}
+FP8 = {"serving": {"args": {"kv-cache-dtype": "fp8_per_token_head"}}}
 """Which an A10 can't hold its cache in."""
 PHX: Values = {"name": "phx", "shapes": {"a10": ["VM.GPU.A10.2", "BM.GPU.A10.4"], "h100": "BM.GPU.H100.8"}}
 IAD: Values = {"name": "iad", "shapes": {"h100": "BM.GPU.H100.8"}}
@@ -64,12 +64,15 @@ def test_what_no_longer_fits_where_it_runs_is_an_error_with_its_way_out() -> Non
     found = project(FP8)
     assert placed(found, Running()) == {("phx", "chat"): "h100"}
     [problem] = problems(found, ran(chat="a10"))
-    line = found.sources["blueprints/chat.yaml"].decode().splitlines().index("      kv-cache-dtype: fp8") + 1
+    line = (
+        found.sources["blueprints/chat.yaml"].decode().splitlines().index("      kv-cache-dtype: fp8_per_token_head")
+        + 1
+    )
     assert str(problem.location) == f"blueprints/chat.yaml:{line}:7"
     assert problem.message.startswith(
         "spec.serving.args.kv-cache-dtype: chat runs on a10 in phx and would not fit there any more: "
     )
-    assert "an FP8 KV cache needs sm_89 or newer, NVIDIA A10 is sm_86" in problem.message
+    assert "an FP8 KV cache needs sm_89 or newer here, NVIDIA A10 is sm_86" in problem.message
     assert problem.message.endswith(
         ". Change it back, or decide it: list what phx runs in `blueprints` of the cluster in stack.yaml, "
         "list `shapes` of the blueprint without a10, or delete the blueprint"
@@ -159,7 +162,9 @@ def repository(tmp_path: Path) -> Path:
     chat = root / "blueprints" / "chat.yaml"
     text = chat.read_text(encoding="utf-8")
     assert "    args:\n" in text
-    chat.write_text(text.replace("    args:\n", "    args:\n      kv-cache-dtype: fp8\n"), encoding="utf-8")
+    chat.write_text(
+        text.replace("    args:\n", "    args:\n      kv-cache-dtype: fp8_per_token_head\n"), encoding="utf-8"
+    )
     save(root, "a pull request")
     return root
 

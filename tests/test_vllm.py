@@ -120,11 +120,6 @@ def test_flags(name: str, value: object, message: str | None) -> None:
             "no-enable-prefix-caching",
             "conflicts with enable-prefix-caching; keep one",
         ),
-        (
-            {"dtype": "float32"},
-            "dtype",
-            "float32 doubles weights and KV cache, which the fit counts at two bytes",
-        ),
         ({"dtype": "half"}, "", ""),
     ],
 )

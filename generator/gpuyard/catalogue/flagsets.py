@@ -11,7 +11,6 @@ __all__ = ["opening", "together"]
 Path = tuple[str, ...]
 
 _NOTHING = object()
-_FOUR_BYTES = ("float", "float32")
 
 
 def together(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -26,11 +25,6 @@ def together(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             continue
         for message in _broken(rule, value, given):
             yield _place(args, rule["flag"]), message
-    if given.get("dtype") in _FOUR_BYTES:
-        yield (
-            ("dtype",),
-            f"{given['dtype']} doubles weights and KV cache, which the fit counts at two bytes; use bfloat16",
-        )
 
 
 def opening(args: Mapping[str, Any]) -> Iterator[tuple[str, Path, str]]:

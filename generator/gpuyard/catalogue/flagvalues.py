@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["MOST_TOGETHER", "bytes_of", "content", "mapping", "readable", "text"]
+__all__ = ["MOST_TOGETHER", "amount", "bytes_of", "content", "mapping", "readable", "text"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*")')
@@ -53,6 +53,18 @@ def _expanded(number: re.Match[str]) -> str:
     if suffix.islower():
         return str(int(float(digits) * 1000**power))
     return str(int(digits) * 1024**power) if digits.isdigit() else number[0]
+
+
+def amount(value: object) -> float:
+    """A number, also one such as 16k (thousands) or 16K (1024); 0 where it is none, or less than nothing."""
+    if isinstance(value, str) and (found := _SUFFIXED.fullmatch(value.strip())):
+        base = 1024 if found[2].isupper() else 1000
+        return float(found[1]) * float(base) ** ("kmgt".index(found[2].lower()) + 1)
+    try:
+        number = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return number if math.isfinite(number) and number > 0 else 0.0
 
 
 def bytes_of(args: Mapping[str, object]) -> int:

@@ -26,8 +26,13 @@ class Gpu:
     @property
     def hopper(self) -> bool:
         """Whether it is NVIDIA's Hopper (sm_90) or newer, such as sm_100."""
+        return self.capability >= 90
+
+    @property
+    def capability(self) -> int:
+        """NVIDIA's compute capability, such as 86; 0 of another vendor's."""
         vendor, _, capability = self.architecture.partition("_")
-        return vendor == "sm" and int(capability) >= 90
+        return int(capability) if vendor == "sm" else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,11 @@ class Version:
     metrics: Mapping[str, Metric]
 
     @property
+    def quantizations(self) -> frozenset[object]:
+        """What --quantization may be."""
+        return frozenset(self.flags["quantization"].kind.choices)
+
+    @property
     def minor(self) -> tuple[int, ...]:
         """To compare by: (0, 32)."""
         return minor(self.release)

@@ -4,9 +4,9 @@ Per GPU: budget = utilization x usable; KV cache = budget - weights - activation
 """
 
 from gpuyard.fit.choose import Choice, Refusal, choose
-from gpuyard.fit.settings import Settings
+from gpuyard.fit.settings import Draft, Offload, Settings, least_batched
 from gpuyard.fit.verdict import MARGIN_GIB, TYPICAL_TOKENS, Fit, Verdict, defaults_for, fit
 from gpuyard.fit.words import explain
 
-__all__ = ["MARGIN_GIB", "TYPICAL_TOKENS", "Choice", "Fit", "Refusal", "Settings", "Verdict"]
-__all__ += ["choose", "defaults_for", "explain", "fit"]
+__all__ = ["MARGIN_GIB", "TYPICAL_TOKENS", "Choice", "Draft", "Fit", "Offload", "Refusal", "Settings", "Verdict"]
+__all__ += ["choose", "defaults_for", "explain", "fit", "least_batched"]

@@ -25,7 +25,7 @@ def adapters(model: Model, settings: Settings) -> float:
     divided = queries + 2 * keys + queries + 3 * width
     layers = attention.layers / settings.pipeline
     edges = 2 * (attention.hidden + attention.vocabulary)
-    numbers = layers * (whole + divided / tensor) + edges
+    numbers = layers * ((whole / tensor if settings.sharded_adapters else whole) + divided / tensor) + edges
     return settings.adapters * settings.adapter_rank * numbers * _BYTES * _UNSEEN / GIB
 
 

@@ -8,11 +8,11 @@ from gpuyard.catalogue.shapes import Node
 from gpuyard.doors.quantities import GIB
 from gpuyard.fit import memory
 from gpuyard.fit.accounting import accounting
+from gpuyard.fit.impossible import impossible
 from gpuyard.fit.lora import adapters
-from gpuyard.fit.memory import BLOCK
 from gpuyard.fit.settings import Settings
 
-__all__ = ["MARGIN_GIB", "TYPICAL_TOKENS", "Fit", "Verdict", "defaults_for", "fit", "impossible"]
+__all__ = ["MARGIN_GIB", "TYPICAL_TOKENS", "Fit", "Verdict", "defaults_for", "fit"]
 
 MARGIN_GIB = 1.0
 """What the estimate may be wrong by on one GPU: spread over public logs, cold or warm compile cache."""
@@ -44,6 +44,7 @@ class Fit:
     usable: float
     budget: float
     weights: float
+    draft: float
     activation: float
     buffers: float
     graphs: float
@@ -57,23 +58,33 @@ class Fit:
     """Requests of TYPICAL_TOKENS at once, at most max_num_seqs."""
     model: Model = field(repr=False)
     assumptions: tuple[str, ...]
+    impossible: bool = False
+    """vLLM refuses it whatever memory there is, and however short the context."""
+    flag: str = ""
+    """The one without which vLLM would start, where it is one."""
 
     @property
     def largest_context(self) -> int:
         """The longest request that the KV cache holds; bisection, because windows make it uneven."""
-        low, high = 0, self.model.attention.max_context // BLOCK
+        block = self.settings.block
+        low, high = 0, self.model.attention.max_context // block
         while low < high:
             middle = (low + high + 1) // 2
-            if memory.kv_bytes(self.model, self.settings, middle * BLOCK) <= self.kv * GIB:
+            if memory.kv_bytes(self.model, self.settings, middle * block) <= self.kv * GIB:
                 low = middle
             else:
                 high = middle - 1
-        return low * BLOCK
+        return low * block
 
     @property
     def other(self) -> float:
         """Everything beside weights and KV cache, GiB."""
-        return self.activation + self.buffers + self.graphs + self.adapters
+        return self.draft + self.activation + self.buffers + self.graphs + self.adapters
+
+    @property
+    def left(self) -> float:
+        """GiB that nothing else takes; less than nothing, where there is too little."""
+        return self.budget - self.weights - self.other
 
 
 def defaults_for(node: Node, context: int, *, concurrency: int = 1) -> Settings:
@@ -90,62 +101,54 @@ def defaults_for(node: Node, context: int, *, concurrency: int = 1) -> Settings:
     return Settings(context, max(seqs, concurrency), max(tokens, concurrency), utilization)
 
 
-def impossible(model: Model, node: Node, settings: Settings) -> str | None:
-    """Why vLLM would refuse to start, whatever memory there is."""
-    heads, kv_heads, tensor = model.attention.heads, model.attention.kv_heads, settings.tensor
-    if settings.gpus > node.gpus:
-        return f"needs {settings.gpus} GPUs, the node has {node.gpus}"
-    if heads % tensor:
-        return f"tensor parallelism {tensor} does not divide {heads} attention heads"
-    if not model.attention.latent and kv_heads % tensor and tensor % kv_heads:
-        return f"tensor parallelism {tensor} neither divides {kv_heads} KV heads nor is a multiple of them"
-    if model.vision and model.vision.heads and not model.vision.replicated and model.vision.heads % tensor:
-        return f"tensor parallelism {tensor} does not divide {model.vision.heads} heads of the vision tower"
-    if settings.context > model.attention.max_context:
-        return f"context {settings.context} is more than the model's {model.attention.max_context}"
-    if model.attention.encoder and settings.context > settings.batched_tokens:
-        return (
-            f"an encoder reads an input in one batch: {settings.context} tokens are more than {settings.batched_tokens}"
-        )
-    if settings.kv_dtype.startswith("fp8") and not node.gpu.fp8:
-        return f"an FP8 KV cache needs sm_89 or newer, {node.gpu.product} is {node.gpu.architecture}"
-    return None
-
-
 def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -> Fit:
     """Whether a replica serves requests of `settings.context` on a node, and how many at once."""
-    weights = memory.weights(model, settings)
-    activation = memory.activation(model, settings)
-    buffers = memory.buffers(node, settings)
     graphs = memory.graphs(model, node, settings)
-    slots = adapters(model, settings)
     on_top = 0.0 if accounting(settings.version).graphs_inside else graphs
-    budget = min(settings.utilization * node.usable_gib, node.usable_gib - on_top - _DRIVER_GIB)
-    kv = max(0.0, budget - weights - activation - buffers - slots - graphs + on_top)
+    most = node.usable_gib - on_top - _DRIVER_GIB
     needed = memory.kv_bytes(model, settings, settings.context)
-    typical = memory.kv_bytes(model, settings, min(settings.context, TYPICAL_TOKENS))
     result = Fit(
         verdict=Verdict.FITS,
         reason="",
         node=node.name,
         settings=settings,
         usable=node.usable_gib,
-        budget=budget,
-        weights=weights,
-        activation=activation,
-        buffers=buffers,
+        budget=min(settings.utilization * node.usable_gib, most) if settings.kv_gib is None else most,
+        weights=memory.weights(model, settings),
+        draft=memory.draft(settings),
+        activation=memory.activation(model, settings),
+        buffers=memory.buffers(node, settings),
         graphs=graphs - on_top,
-        adapters=slots,
-        kv=kv,
+        adapters=adapters(model, settings),
+        kv=0.0,
         kv_token_bytes=needed // settings.context,
-        kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK if needed else 0,
-        full_length=_at_once(kv, needed, settings, settings.context),
-        typical=min(_at_once(kv, typical, settings, TYPICAL_TOKENS), float(settings.max_num_seqs)),
+        kv_tokens=0,
+        full_length=0.0,
+        typical=0.0,
         model=model,
         assumptions=_assumptions(model, node, settings),
     )
-    verdict, reason = _judge(model, node, result, needed / GIB, concurrency)
+    result = _with_cache(result, needed)
+    if refused := impossible(model, node, settings):
+        for_good = impossible(model, node, replace(settings, context=1)) is not None
+        return replace(result, verdict=Verdict.NO, reason=refused.reason, impossible=for_good, flag=refused.flag)
+    verdict, reason = _judge(result, needed / GIB, concurrency)
     return replace(result, verdict=verdict, reason=reason)
+
+
+def _with_cache(found: Fit, needed: int) -> Fit:
+    """What is left for the KV cache, or what the author wants of it, and how many requests that holds."""
+    settings = found.settings
+    typical = memory.kv_bytes(found.model, settings, min(settings.context, TYPICAL_TOKENS))
+    wanted = found.left if settings.kv_gib is None else min(found.left, settings.kv_gib)
+    kv = max(0.0, wanted)
+    return replace(
+        found,
+        kv=kv,
+        kv_tokens=int(kv * GIB / needed * settings.context) // settings.block * settings.block if needed else 0,
+        full_length=_at_once(kv, needed, settings, settings.context),
+        typical=min(_at_once(kv, typical, settings, TYPICAL_TOKENS), float(settings.active or settings.max_num_seqs)),
+    )
 
 
 def _at_once(kv: float, needed: int, settings: Settings, tokens: int) -> float:
@@ -153,26 +156,32 @@ def _at_once(kv: float, needed: int, settings: Settings, tokens: int) -> float:
     return kv * GIB / needed if needed else settings.batched_tokens / min(tokens, settings.context)
 
 
-def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int) -> tuple[Verdict, str]:
+def _judge(found: Fit, needed: float, concurrency: int) -> tuple[Verdict, str]:
     """The verdict, and why it is no better."""
-    refused = impossible(model, node, found.settings)
-    if refused:
-        return Verdict.NO, refused
-    if found.kv < needed or not found.kv:
-        left = found.budget - found.weights - found.other
-        rest = f"{left:.2f} GiB are left" if left > 0 else "nothing is left"
-        if model.attention.encoder:
-            return Verdict.NO, f"{found.weights + found.other:.2f} GiB do not fit into {found.budget:.2f} GiB"
+    left, wanted = found.left, found.settings.kv_gib
+    rest = f"{left:.2f} GiB are left" if left > 0 else "nothing is left"
+    if wanted is not None and left < wanted:
+        return Verdict.NO, f"kv-cache-memory-bytes is {wanted:.2f} GiB, {rest}"
+    if found.model.attention.encoder:
+        return _judge_encoder(found)
+    if found.kv < needed:
         asked = f"a request of {found.settings.context} tokens needs {needed:.2f} GiB of KV cache on each GPU"
-        return Verdict.NO, f"{asked}, {rest}"
-    if found.kv - MARGIN_GIB < needed:
+        return Verdict.NO, f"{asked}, {rest if wanted is None else f'kv-cache-memory-bytes is {wanted:.2f}'}"
+    if left - MARGIN_GIB < (needed if wanted is None else wanted):
         return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, the margin of error of the estimate"
-    if model.attention.encoder:
-        return Verdict.FITS, ""  # what doesn't go into a batch waits for the next one, not for an answer
     if found.full_length < _FULL_LENGTH:
         return Verdict.TIGHT, f"{found.full_length:.1f} full-length requests at once, not {_FULL_LENGTH}"
     if found.typical < concurrency:
         return Verdict.TIGHT, f"{found.typical:.0f} requests of {TYPICAL_TOKENS} tokens, not {concurrency}"
+    return Verdict.FITS, ""
+
+
+def _judge_encoder(found: Fit) -> tuple[Verdict, str]:
+    """What doesn't go into a batch waits for the next one, not for an answer."""
+    if found.left <= 0:
+        return Verdict.NO, f"{found.weights + found.other:.2f} GiB do not fit into {found.budget:.2f} GiB"
+    if found.left < MARGIN_GIB:
+        return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, the margin of error of the estimate"
     return Verdict.FITS, ""
 
 
@@ -183,18 +192,24 @@ def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...
         f"vLLM {settings.version}: {settings.max_num_seqs} sequences, batches of {settings.batched_tokens}",
         "sampling counted as vLLM 0.19 measured it; newer ones may log a larger KV cache than this",
     ]
-    if model.attention.window:
+    if model.attention.window and settings.windows:
         found.append(f"{model.attention.window.layers} layers keep {model.attention.window.tokens} tokens only")
     if model.attention.state:
-        found.append("linear attention: the state of a sequence is counted, its alignment to blocks is not")
+        found.append(f"linear attention: {settings.state_copies} copies of a sequence's state, each a block")
     if settings.adapters:
         found.append(f"{settings.adapters} adapters of rank {settings.adapter_rank}, on every layer")
     if model.attention.encoder:
         found.append("an encoder keeps no KV cache: what is left of the GPU stays free")
-    if model.vision:
+    if model.vision and settings.images:
         found.append("one image of the largest size is encoded at a time")
+    if settings.draft:
+        found.append(
+            settings.draft.assumed or f"{settings.draft.name} proposes {settings.draft.tokens} tokens at a time"
+        )
     if model.quantization in {Quantization.FP8, Quantization.NVFP4} and not node.gpu.fp8:
         found.append(f"{node.gpu.product} has no FP8: the weights stay small, the arithmetic is 16-bit (Marlin)")
+    if settings.kv_dtype.startswith("fp8") and not node.gpu.fp8:
+        found.append(f"{node.gpu.product} has no FP8: FlashInfer reads the KV cache and computes in 16 bits")
     if settings.tensor > 1 and not node.gpu.nvlink:
         found.append(f"{settings.tensor} GPUs talk over PCIe: it fits, but each token waits for it")
     return tuple(found)

@@ -20,6 +20,7 @@ def explain(found: Fit) -> list[str]:
         f"{settings.batched_tokens} batched tokens",
         f"- buffers    {found.buffers:7.2f} GiB  CUDA context, NCCL",
         f"- graphs     {found.graphs:7.2f} GiB  CUDA graphs",
+        *([f"- draft      {found.draft:7.2f} GiB  {settings.draft.name}"] if settings.draft else []),
         *([f"- adapters   {found.adapters:7.2f} GiB  LoRA"] if settings.adapters else []),
         f"= {_left(found)}",
         f"concurrency: {found.full_length:.1f} requests of {settings.context:,} tokens, "

@@ -25,6 +25,9 @@ __all__ = ["command"]
 def command(directory: Path, base: str | None, as_json: bool) -> None:
     """Validate the stack and the blueprints in DIR (default: the current directory) and list what runs where.
 
+    A model fits where it has 1 GiB to spare, four requests of the whole context at once, and `concurrency` typical
+    ones; it is tight where it starts and has less. In brackets is what half or twice the GPUs would give.
+
     Says what the change does in the clusters (minutes without a server, claims that stay and are billed) and refuses
     what they would refuse. Nothing is written in DIR.
     """

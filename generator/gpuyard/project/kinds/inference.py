@@ -85,6 +85,8 @@ class Serving:
     args: Mapping[str, Any]
     env: Mapping[str, Variable]
     adapters: tuple[Adapter, ...]
+    draft: ModelRef | None = None
+    """What a flag lets propose tokens: how large it is."""
     unsafe: tuple[str, ...]
 
 

@@ -7,7 +7,7 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, build, hostmemory, offline, sources
+from gpuyard.resolve.inference import adapters, alternatives, build, drafts, hostmemory, sources, weights
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
@@ -28,9 +28,6 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
 def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -> Iterator[str]:
     """One line each, on flags and variables."""
     yield from network.notes(blueprint.file, options.texts, site.stack)
-    for path, name in offline.named(options):
-        if path[0] in ("speculative-config", "spec-model"):
-            yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
     runs = build.build(blueprint, site)
     passed = passed_on(options.given, options.env, runs.version, released=runs.released)
     for place, message in (*deprecations(options.given, runs.version), *passed):
@@ -45,6 +42,12 @@ def of_server(server: Server) -> Iterator[str]:
             f"{file}: {spare} spare GPUs are too few for a replica on "
             f"{server.shape.name} ({server.gpus} GPUs), so an old one stops before a new one starts"
         )
+    here = f"{server.blueprint.name} on {server.shape.name}"
+    yield from (f"{here}: {each}" for each in alternatives.notes(server.fit, server.steps))
+    yield from (f"{file}: {each}" for each in drafts.notes(server.fit.settings.draft))
+    yield from (f"{here}: {each}" for each in weights.notes(server.model, server.args, server.fit.settings.tensor))
+    if hostmemory.configured_elsewhere(server.args, server.options.env):
+        yield f"{file}: LMCACHE_CONFIG_FILE may let LMCache take memory of the node that is not counted"
     for connector in hostmemory.uncounted(server.args):
         yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
     yield from sources.notes(file, server.model, server.source)

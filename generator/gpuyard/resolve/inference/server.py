@@ -70,6 +70,8 @@ class Server:
     min_replicas: int
     max_replicas: int
     fit: Fit
+    steps: tuple[Fit, ...]
+    """With half and with twice the GPUs."""
     budget: Budget
     resources: Resources
     cache_gib: int

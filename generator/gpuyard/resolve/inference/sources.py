@@ -16,7 +16,7 @@ from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Bucket, Source
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check_token", "find", "notes"]
+__all__ = ["check_token", "find", "named", "notes"]
 
 Path = tuple[str | int, ...]
 
@@ -28,7 +28,7 @@ def find(
     blueprint: Blueprint[Inference], reference: ModelRef, path: Path, stack: Stack, problems: Problems
 ) -> tuple[Model, Source] | None:
     """The model that a reference names and the source of its weights; None when a problem was noted."""
-    model = _model(blueprint, reference, path, problems)
+    model = named(blueprint, reference, path, problems)
     if model is None:
         return None
     address = reference.source or _home(model)
@@ -76,7 +76,8 @@ def _needs_token(model: Model, source: Source) -> bool:
     return model.gated and source.credentials is None and home
 
 
-def _model(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:
+def named(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:
+    """The model of an entry of the catalogue or of given facts; None when a problem was noted."""
     if reference.architecture is not None:
         if reference.name is not None:
             problems.add(blueprint.file, (*path, "name"), "conflicts with architecture; give one of them")

@@ -1,30 +1,26 @@
 """A blueprint on every shape of the stack: which model form, which nodes, does it fit, with what settings."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gpuyard import fit
 from gpuyard.catalogue.flagrules import check_args, check_unsafe
 from gpuyard.catalogue.health import SCALED_OBJECT
-from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
-from gpuyard.errors import nearest
 from gpuyard.fit.budget import Budget, load_budget
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
-from gpuyard.project.stack import Stack
+from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import (
     adapters,
+    alternatives,
     download,
+    gpumemory,
     hatch,
     hostmemory,
-    offline,
     options,
     pod,
     scaling,
-    sources,
     storage,
 )
 from gpuyard.resolve.inference.build import Build, build
@@ -32,27 +28,15 @@ from gpuyard.resolve.inference.build import check as check_build
 from gpuyard.resolve.inference.facts import facts
 from gpuyard.resolve.inference.needs import needs, reach, volumes
 from gpuyard.resolve.inference.notes import of_server
-from gpuyard.resolve.inference.options import Options
-from gpuyard.resolve.inference.server import Resources, Server, Source
+from gpuyard.resolve.inference.server import Resources, Server
+from gpuyard.resolve.inference.targets import Target, flags, targets
 from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.site import Available, Site
+from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Refusal, Workload
 
 __all__ = ["workloads"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A blueprint on one shape, before it is known whether it fits."""
-
-    shape: Shape
-    nodes: tuple[Node, ...]
-    override: ShapeOverride
-    options: Options
-    model: Model
-    source: Source
 
 
 def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
@@ -60,18 +44,26 @@ def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -
     stack, runs = site.stack, build(blueprint, site)
     _check(blueprint, site, runs, problems)
     found = []
-    for target in _targets(blueprint, runs, stack, site.available, problems):
+    for target in targets(blueprint, runs, stack, site.available, problems):
         result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
         if isinstance(result, Refusal) and blueprint.spec.shapes is not None:
-            path = ("spec", "shapes", target.shape.name)
+            path = _blamed([result], ("spec", "shapes", target.shape.name))
             problems.add(blueprint.file, path, result.reason, key=True)
-    if found and blueprint.spec.shapes is None and all(isinstance(result, Refusal) for result in found):
-        reasons = "; ".join(f"{result.shape}: {result.reason}" for result in found if isinstance(result, Refusal))
-        problems.add(blueprint.file, ("spec", "model"), f"fits on no shape of the stack; {reasons}")
+    refused = [each for each in found if isinstance(each, Refusal)]
+    if found and blueprint.spec.shapes is None and len(refused) == len(found):
+        reasons = "; ".join(f"{each.shape}: {each.reason}" for each in refused)
+        path = _blamed(refused, ("spec", "model"))
+        problems.add(blueprint.file, path, f"fits on no shape of the stack; {reasons}")
     shapes = [each.shape for each in found if isinstance(each, Server)]
     yield from (_workload(each, site, shapes, problems) if isinstance(each, Server) else each for each in found)
+
+
+def _blamed(refused: Sequence[Refusal], otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """The flag without which all of them would go, where it is one; else the place that is given."""
+    paths = {each.path for each in refused}
+    return paths.pop() if len(paths) == 1 and "args" in refused[0].path else otherwise
 
 
 def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
@@ -96,64 +88,13 @@ def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Probl
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
-def _targets(
-    blueprint: Blueprint[Inference], runs: Build, stack: Stack, available: Available, problems: Problems
-) -> Iterator[_Target]:
-    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
-    for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
-        override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
-        path = ("spec", "shapes", name)
-        if name not in available:
-            problems.add(
-                blueprint.file,
-                path,
-                f"no cluster of the stack has {name}; {nearest(name, available)}",
-                key=True,
-            )
-            continue
-        shape, nodes = available[name]
-        if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
-            where: tuple[str, ...] = ("spec", "model")
-            form = whole
-            if override.model is not None:
-                where = (*path, "model")
-                form = sources.find(blueprint, override.model, where, stack, problems)
-            if form:
-                given = options.of_shape(blueprint, name, runs.version)
-                sources.check_token(blueprint, given, *form, where, problems)
-                storage.check_source(blueprint, form[1], where, problems)
-                storage.check_size(blueprint, *form, problems)
-                adapters.check_source(blueprint, form[1], problems)
-                offline.check(blueprint, given, form[1], problems)
-                yield _Target(shape, chosen, override, given, *form)
-
-
-def _nodes(
-    blueprint: Blueprint[Inference],
-    path: tuple[str, ...],
-    shape: Shape,
-    nodes: tuple[Node, ...],
-    override: ShapeOverride,
-    problems: Problems,
-) -> tuple[Node, ...]:
-    """The nodes of the stack, or those of them that the author wants."""
-    names = [node.name for node in nodes]
-    for index, wanted in enumerate(override.nodes):
-        if wanted not in names:
-            message = f"no cluster of the stack has {wanted}; {nearest(wanted, names)}"
-            problems.add(blueprint.file, (*path, "nodes", index), message)
-    return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
-
-
-def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Server | Refusal:
-    override, serving, model = target.override, blueprint.spec.serving, target.model
-    context = override.context_length or serving.context_length or min(default_context(), model.max_context)
-    concurrency = override.concurrency or serving.concurrency
+def _server(blueprint: Blueprint[Inference], runs: Build, target: Target) -> Server | Refusal:
+    override, model, context = target.override, target.model, target.context
     cache_gib = pod.cache_gib(blueprint, model, target.source)
     candidates = storage.with_drives(blueprint, target.nodes, override.nodes, cache_gib)
     if isinstance(candidates, str):
         return Refusal(blueprint.name, target.shape.name, candidates, ("spec", "storage", "cache"))
-    choice = _choice(blueprint, runs, target, candidates, context, concurrency)
+    choice = _choice(blueprint, runs, target, candidates)
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason, _decided(blueprint, target, choice))
     replicas = override.scaling.max or blueprint.spec.scaling.max
@@ -173,10 +114,11 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
         source=target.source,
         gpus=choice.settings.gpus,
         context=context,
-        concurrency=concurrency,
+        concurrency=target.concurrency,
         min_replicas=blueprint.spec.scaling.min if override.scaling.min is None else override.scaling.min,
         max_replicas=replicas,
         fit=choice.fit,
+        steps=alternatives.steps(target.loaded, nodes, choice, target.concurrency),
         budget=_budget(blueprint, target, replicas),
         resources=resources,
         cache_gib=cache_gib,
@@ -187,18 +129,18 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
     )
 
 
-def _decided(blueprint: Blueprint[Inference], target: _Target, refusal: fit.Refusal) -> tuple[str, ...]:
+def _decided(blueprint: Blueprint[Inference], target: Target, refusal: fit.Refusal) -> tuple[str, ...]:
     """The key without which a model would fit, where that is only one."""
     if refusal.widest:
         return ("spec", "serving", "contextLength") if blueprint.spec.serving.context_length else ("spec", "model")
-    dtype = target.options.args.get("kv-cache-dtype", "auto")
-    fp8 = str(dtype).startswith("fp8") and not any(node.gpu.fp8 for node in target.nodes)
-    return ("spec", "serving", "args", "kv-cache-dtype") if fp8 else ("spec", "model")
+    if refusal.flag in target.options.args:
+        return tuple(map(str, target.options.path("args", refusal.flag)))
+    return ("spec", "model")
 
 
 def _pod(
     blueprint: Blueprint[Inference],
-    target: _Target,
+    target: Target,
     nodes: tuple[Node, ...],
     args: Mapping[str, Any],
     *,
@@ -249,29 +191,24 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
 
 
 def _choice(
-    blueprint: Blueprint[Inference],
-    runs: Build,
-    target: _Target,
-    nodes: Sequence[Node],
-    context: int,
-    concurrency: int,
+    blueprint: Blueprint[Inference], runs: Build, target: Target, nodes: Sequence[Node]
 ) -> fit.Choice | fit.Refusal:
     override, serving = target.override, blueprint.spec.serving
     return fit.choose(
-        target.model,
+        target.loaded,
         nodes,
-        context=context,
-        concurrency=concurrency,
+        context=target.context,
+        concurrency=target.concurrency,
         tensor=override.tensor_parallel,
+        max_num_seqs=gpumemory.sequences(target.args),
+        batched_tokens=gpumemory.batched(target.args),
         utilization=override.gpu_memory_utilization or serving.gpu_memory_utilization,
-        kv_dtype=target.options.args.get("kv-cache-dtype"),
-        adapters=len(serving.adapters),
-        adapter_rank=adapters.largest_rank(blueprint),
         version=runs.version,
+        flags=flags(target),
     )
 
 
-def _budget(blueprint: Blueprint[Inference], target: _Target, replicas: int) -> Budget:
+def _budget(blueprint: Blueprint[Inference], target: Target, replicas: int) -> Budget:
     return load_budget(
         target.model,
         kind=storage.load_kind(blueprint, target.source),

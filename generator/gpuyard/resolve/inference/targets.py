@@ -1,0 +1,145 @@
+"""A blueprint on one shape before it is known whether it fits: which model, which nodes, and what its flags say."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpuyard import fit
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.shapes import Node, Shape
+from gpuyard.errors import nearest
+from gpuyard.project.blueprint import Blueprint
+from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
+from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference import (
+    adapters,
+    conflicts,
+    drafts,
+    gpumemory,
+    offline,
+    options,
+    sources,
+    storage,
+    weights,
+)
+from gpuyard.resolve.inference.build import Build
+from gpuyard.resolve.inference.options import Options
+from gpuyard.resolve.inference.server import Source
+from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.site import Available
+
+__all__ = ["Target", "flags", "targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A blueprint on one shape, before it is known whether it fits."""
+
+    shape: Shape
+    nodes: tuple[Node, ...]
+    override: ShapeOverride
+    options: Options
+    model: Model
+    loaded: Model
+    """As it is in GPU memory, where a flag makes it smaller."""
+    source: Source
+    context: int
+    concurrency: int
+    args: Mapping[str, Any]
+    """The author's flags, and those of adapters."""
+    draft: Model | None = None
+    """The facts of what proposes tokens, where the blueprint gives them."""
+
+
+def targets(
+    blueprint: Blueprint[Inference], runs: Build, stack: Stack, available: Available, problems: Problems
+) -> Iterator[Target]:
+    """Each shape that the stack has and the blueprint wants; what is wrong with one is reported."""
+    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
+    for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
+        override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
+        path = ("spec", "shapes", name)
+        if name not in available:
+            problems.add(
+                blueprint.file,
+                path,
+                f"no cluster of the stack has {name}; {nearest(name, available)}",
+                key=True,
+            )
+            continue
+        shape, nodes = available[name]
+        if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
+            where: tuple[str, ...] = ("spec", "model")
+            form = whole
+            if override.model is not None:
+                where = (*path, "model")
+                form = sources.find(blueprint, override.model, where, stack, problems)
+            if form:
+                given = options.of_shape(blueprint, name, runs.version)
+                sources.check_token(blueprint, given, *form, where, problems)
+                storage.check_source(blueprint, form[1], where, problems)
+                storage.check_size(blueprint, *form, problems)
+                adapters.check_source(blueprint, form[1], problems)
+                offline.check(blueprint, given, form[1], problems)
+                weights.check(blueprint, given, form, where, runs, problems)
+                target = _target(blueprint, shape, chosen, override, given, form, problems)
+                _check_flags(blueprint, target, runs.version, problems)
+                yield target
+
+
+def _target(
+    blueprint: Blueprint[Inference],
+    shape: Shape,
+    nodes: tuple[Node, ...],
+    override: ShapeOverride,
+    given: Options,
+    form: tuple[Model, Source],
+    problems: Problems,
+) -> Target:
+    (model, source), serving = form, blueprint.spec.serving
+    context = override.context_length or serving.context_length or min(default_context(), model.max_context)
+    return Target(
+        shape=shape,
+        nodes=nodes,
+        override=override,
+        options=given,
+        model=model,
+        loaded=weights.as_loaded(model, given.args),
+        source=source,
+        context=context,
+        concurrency=override.concurrency or serving.concurrency,
+        args={**given.args, **adapters.flags(blueprint, source)},
+        draft=drafts.check(blueprint, given, problems),
+    )
+
+
+def _check_flags(blueprint: Blueprint[Inference], target: Target, version: str, problems: Problems) -> None:
+    """Flags that contradict each other, the blueprint or the model, on any GPU."""
+    args, model, concurrency = target.args, target.model, target.concurrency
+    seqs, batched = gpumemory.sequences(args) or concurrency, gpumemory.batched(args) or 0
+    wanted = fit.Settings(target.context, seqs, batched, 1.0, **flags(target))
+    for flag, message in conflicts.find(args, model, wanted, concurrency, version):
+        problems.add(blueprint.file, target.options.path("args", flag), message)
+
+
+def flags(target: Target) -> Mapping[str, Any]:
+    """What flags say to the fit."""
+    draft = drafts.find(target.args, target.model, target.draft)
+    return {**gpumemory.settings(target.args, target.model), "draft": draft}
+
+
+def _nodes(
+    blueprint: Blueprint[Inference],
+    path: tuple[str, ...],
+    shape: Shape,
+    nodes: tuple[Node, ...],
+    override: ShapeOverride,
+    problems: Problems,
+) -> tuple[Node, ...]:
+    """The nodes of the stack, or those of them that the author wants."""
+    names = [node.name for node in nodes]
+    for index, wanted in enumerate(override.nodes):
+        if wanted not in names:
+            message = f"no cluster of the stack has {wanted}; {nearest(wanted, names)}"
+            problems.add(blueprint.file, (*path, "nodes", index), message)
+    return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
