@@ -21,6 +21,8 @@ FILES = {
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
     "vllm": CATALOGUE / "vllm" / "0.32.yaml",
+    "vllm-formats": CATALOGUE / "vllm" / "formats.yaml",
+    "vllm-removed": CATALOGUE / "vllm" / "removed.yaml",
     "vllm-rules": CATALOGUE / "vllm" / "rules.yaml",
 }
 

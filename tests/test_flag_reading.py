@@ -71,8 +71,8 @@ HELD: list[tuple[dict[str, Any], str]] = [
     ({"hf-config-path": NAME}, "hf-config-path"),
     ({"generation-config": NAME}, "generation-config"),
     ({"spec-model": NAME, "spec-method": "eagle3"}, "spec-model"),
-    ({"speculative-config": {"model": NAME}}, "speculative-config.model"),
-    ({"speculative-config": f'{{"model": "{NAME}", "num_speculative_tokens": 3}}'}, "speculative-config"),
+    ({"speculative-config": {"method": "eagle3", "model": NAME}}, "speculative-config.model"),
+    ({"speculative-config": f'{{"method": "eagle3", "model": "{NAME}"}}'}, "speculative-config"),
     ({"default-mm-loras": {"audio": NAME, "image": "/cache/image"}}, "default-mm-loras.audio"),
     ({"default-mm-loras": f'{{"audio": "{NAME}"}}'}, "default-mm-loras"),
     ({"enable-lora": True, "lora-modules": [f"a={NAME}"]}, "lora-modules[0]"),
@@ -102,21 +102,10 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
         {"speculative-config": {"method": "mtp", "num_speculative_tokens": 3}},
         {"speculative-config": {"method": "custom_class", "model": "team.Proposer", "num_speculative_tokens": 3}},
         {"spec-method": "custom_class", "spec-model": "team.Proposer", "spec-tokens": 3},
-        {"speculative-config": '{"model": "/cache/draft", "num_speculative_tokens": 3}'},
+        {"speculative-config": '{"method": "eagle3", "model": "/cache/draft", "num_speculative_tokens": 3}'},
         {"enable-lora": True, "lora-modules": ["a=/cache/a", '{"name": "b", "path": "/models/b"}']},
     ],
 )
 def test_what_is_no_name_or_on_a_volume_passes(args: dict[str, Any]) -> None:
     unsafe = [flag for flag in ("spec-method", "speculative-config") if "custom_class" in str(args.get(flag))]
     assert not problems({"serving": {"args": args, "unsafe": unsafe}})
-
-
-def test_a_draft_model_is_noted_by_whichever_flag() -> None:
-    words = "chat.yaml: /cache/draft takes GPU memory"
-    for args in (
-        {"spec-model": "/cache/draft", "spec-tokens": 3},
-        {"speculative-config": '{"model": "/cache/draft"}'},
-        {"speculative-config": {"model": "/cache/draft"}},
-    ):
-        notes = resolved({"serving": {"args": args}}).notes
-        assert [each for each in notes if words in each]

@@ -193,9 +193,10 @@ def test_a_draft_takes_its_weights_and_its_cache(args: Values) -> None:
 
 
 def test_a_draft_of_unknown_size_is_asked_for() -> None:
-    [message] = refused(DRAFT, spec={"storage": {"download": False}}, concurrency=4)
+    args = {**DRAFT, "spec-model": "acme/tiny"}
+    [message] = refused(args, spec={"storage": {"download": False}}, concurrency=4)
     assert message == (
-        "spec.serving.args.spec-model: the GPU memory of the draft meta-llama/Llama-3.2-1B-Instruct is not known; "
+        "spec.serving.args.spec-model: the GPU memory of the draft acme/tiny is not known; "
         "name its entry of the catalogue as serving.draft: {name: …}, or give its facts as "
         "serving.draft: {architecture: …}"
     )
@@ -281,7 +282,7 @@ def test_batches_are_as_large_as_they_must_be(args: Values, spec: Values, batche
             "max-lora-rank: must be one of 1, 8, 16, 32, 64, 128, 256, 320, 512",
         ),
         ({"enable-lora": True, "max-loras": 4, "max-cpu-loras": 2}, {}, "max-cpu-loras: 2 is less than max-loras, 4"),
-        ({"lora-modules": ["a=/cache/a"]}, {}, "lora-modules: needs enable-lora"),
+        ({"lora-modules": ["a=/cache/a"]}, {}, "lora-modules: needs enable-lora: true"),
         (
             {"enable-expert-parallel": True},
             {},
@@ -306,25 +307,25 @@ def test_batches_are_as_large_as_they_must_be(args: Values, spec: Values, batche
         (
             {"spec-tokens": 2, "speculative-config": {"method": "ngram", "num_speculative_tokens": 2}},
             {},
-            "spec-tokens: is num_speculative_tokens of speculative-config already; keep one",
+            "spec-tokens: conflicts with speculative-config.num_speculative_tokens; keep one",
         ),
         ({"block-size": 24}, {}, "block-size: must be a multiple of 16, as attention kernels want it: 24"),
         (
             {"quantization": "bitsandbytes"},
             {},
-            "quantization: vLLM 0.32.0 has no quantization bitsandbytes; use a version in AWQ, GPTQ or FP8, or the "
+            "quantization: bitsandbytes is not one of the 30 that vLLM knows; use a version in AWQ, GPTQ or FP8, or the "
             "16-bit weights with quantization fp8",
         ),
         (
             {"load-format": "gguf"},
             {},
-            "load-format: vLLM 0.32.0 has no format gguf; use the safetensors of the model, in AWQ, GPTQ or FP8 where "
+            "load-format: gguf is not one of the 15 that vLLM knows; use the safetensors of the model, in AWQ, GPTQ or FP8 where "
             "they must be small",
         ),
         (
             {"load-format": "safetensor"},
             {},
-            "load-format: vLLM 0.32.0 has no format safetensor; did you mean safetensors?",
+            "load-format: safetensor is not one of the 15 that vLLM knows; did you mean safetensors?",
         ),
         (
             {"quantization": "awq"},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gpuyard.catalogue.flagkinds import Kind
+from gpuyard.catalogue.quantizations import instead
 from gpuyard.errors import meant
 
 __all__ = ["Given", "Wrong", "bound", "known_keys"]
@@ -69,8 +70,8 @@ def _choose(value: object, choices: tuple[object, ...], given: Given) -> str:
     names = [str(each) for each in choices]
     if len(names) <= _MOST:
         return f"must be one of {', '.join(names)}"
-    near = meant(str(value), names)
-    hint = f"did you mean {near}?" if near else given.listed
+    near, use = meant(str(value), names), instead(str(value))
+    hint = f"use {use}" if use else f"did you mean {near}?" if near else given.listed
     return f"{value} is not one of the {len(names)} that vLLM knows; {hint}"
 
 
