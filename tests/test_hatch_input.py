@@ -387,9 +387,9 @@ def test_what_a_rollout_adds_is_held_against_the_limit(strategy: Mapping[str, An
 
 
 def test_flags_of_a_shape_are_what_the_fit_counts_with() -> None:
-    shapes = {"a10": {}, "h100": {"args": {"kv-cache-dtype": "fp8"}}}
+    shapes = {"a10": {}, "h100": {"args": {"kv-cache-dtype": "fp8_per_token_head"}}}
     assert problems({"shapes": shapes}) == []
-    (refusal,) = problems({"serving": {"args": {"kv-cache-dtype": "fp8"}}, "shapes": {"a10": {}}})
+    (refusal,) = problems({"serving": {"args": {"kv-cache-dtype": "fp8_per_token_head"}}, "shapes": {"a10": {}}})
     assert "an FP8 KV cache needs sm_89" in refusal
     plain, smaller = (workload({"shapes": {"h100": part}}).facts["kvTokens"].value for part in ({}, shapes["h100"]))
     assert smaller > 1.5 * plain

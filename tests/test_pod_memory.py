@@ -42,6 +42,9 @@ def found(args: dict[str, Any], env: dict[str, str] | None = None, gpus: int = 4
         (connector("LMCacheConnectorV1"), {}, [(20, False)]),
         (connector("LMCacheConnectorV1"), {"LMCACHE_MAX_LOCAL_CPU_SIZE": "12.5"}, [(50, False)]),
         (connector("LMCacheConnectorV1", **{"lmcache.max_local_cpu_size": 10}), {}, [(40, False)]),
+        (connector("LMCacheConnectorV1"), {"LMCACHE_LOCAL_CPU": "False"}, []),
+        (connector("LMCacheConnectorV1", **{"lmcache.local_cpu": False}), {}, []),
+        ({"max-cpu-loras": 4}, {}, []),
         ({}, {"LMCACHE_MAX_LOCAL_CPU_SIZE": "12.5"}, []),
         (connector("NixlConnector"), {}, []),
         (
@@ -116,6 +119,14 @@ def test_a_connector_that_nobody_knows_is_noted() -> None:
 
 A10 = {"shapes": {"a10": {"tensorParallel": 1}}}
 SMALL = {"clusters": [{"name": "phx", "region": "us-phoenix-1", "shapes": {"a10": ["VM.GPU.A10.1", "BM.GPU.A10.4"]}}]}
+
+
+def test_a_file_with_the_sizes_of_lmcache_is_noted() -> None:
+    args, env = connector("LMCacheConnectorV1"), {"LMCACHE_CONFIG_FILE": "/cache/lmcache.yaml"}
+    serving = {"args": args, "env": env, "unsafe": ["kv-transfer-config"]}
+    expected = "blueprints/chat.yaml: LMCACHE_CONFIG_FILE may let LMCache take memory of the node that is not counted"
+    assert expected in resolved({"serving": serving}).notes
+    assert expected not in resolved({"serving": {**serving, "env": {}}}).notes
 
 
 def sizes(args: dict[str, Any], **more: Any) -> tuple[str, str, str]:
