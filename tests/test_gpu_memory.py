@@ -313,14 +313,14 @@ def test_batches_are_as_large_as_they_must_be(args: Values, spec: Values, batche
         (
             {"quantization": "bitsandbytes"},
             {},
-            "quantization: bitsandbytes is not one of the 30 that vLLM knows; use a version in AWQ, GPTQ or FP8, or the "
-            "16-bit weights with quantization fp8",
+            "quantization: bitsandbytes is not one of the 30 that vLLM knows; use a version in AWQ, GPTQ or FP8, or "
+            "the 16-bit weights with quantization fp8",
         ),
         (
             {"load-format": "gguf"},
             {},
-            "load-format: gguf is not one of the 15 that vLLM knows; use the safetensors of the model, in AWQ, GPTQ or FP8 where "
-            "they must be small",
+            "load-format: gguf is not one of the 15 that vLLM knows; use the safetensors of the model, in AWQ, GPTQ "
+            "or FP8 where they must be small",
         ),
         (
             {"load-format": "safetensor"},
