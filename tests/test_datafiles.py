@@ -16,6 +16,7 @@ SHAPE = ROOT / "overlays" / "a10" / "shape.yaml"
 FILES = {
     "alerts": CATALOGUE / "alerts.yaml",
     "images": CATALOGUE / "images.yaml",
+    "ingress": CATALOGUE / "ingress.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",

@@ -553,8 +553,10 @@ def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
 
 def test_on_a_claim_they_are_there() -> None:
     args = {"speculative-config": {**DRAFT["speculative-config"], "model": "/models/draft"}}
-    spec = {"model": {"source": "pvc://weights/llama"}, "serving": {"args": args}}
-    assert notes(spec) == ["blueprints/chat.yaml: /models/draft takes GPU memory that the fit does not count"]
+    spec = {"model": {"source": "fss://weights/llama"}, "serving": {"args": args}}
+    assert notes({**spec, "storage": {"cache": {"kind": "ephemeral"}}}) == [
+        "blueprints/chat.yaml: /models/draft takes GPU memory that the fit does not count"
+    ]
 
 
 def test_without_a_model_of_their_own() -> None:

@@ -7,9 +7,10 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, build, hostmemory, offline, sources
+from gpuyard.resolve.inference import adapters, build, hostmemory, offline, references, sources, storage
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.overrides import Values
 from gpuyard.resolve.site import Site
 
 __all__ = ["notes", "of_server"]
@@ -35,8 +36,8 @@ def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
-def of_server(server: Server) -> Iterator[str]:
-    """One line each, on its shape."""
+def of_server(server: Server, values: Values) -> Iterator[str]:
+    """One line each, on its shape; `values` are what the chart gets."""
     file, spare = server.blueprint.file, server.spec.rollout.spare_gpus
     if spare and not server.surge:
         yield (
@@ -45,4 +46,5 @@ def of_server(server: Server) -> Iterator[str]:
         )
     for connector in hostmemory.uncounted(server.args):
         yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
+    yield from storage.notes(server, tuple(references.claims(values)))
     yield from sources.notes(file, server.model, server.source)

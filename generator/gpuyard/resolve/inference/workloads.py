@@ -244,7 +244,10 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         reach=reach(server, stack, opened.values),
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
-        notes=(*of_server(server), *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced)),
+        notes=(
+            *of_server(server, opened.values),
+            *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced),
+        ),
     )
 
 
