@@ -109,7 +109,8 @@ def notes(server: Server, claims: Sequence[str]) -> Iterator[str]:
             reading = " (or ReadOnlyMany)" if claim == source.claim else ""
             yield (
                 f"{file}: several replicas mount {claim}, which then must be ReadWriteMany{reading}: with "
-                "ReadWriteOnce those on other nodes wait for it in ContainerCreating; check `kubectl get pvc`, or set scaling.max: 1"
+                "ReadWriteOnce those on other nodes wait for it in ContainerCreating; check `kubectl get pvc`, or set "
+                "scaling.max: 1"
             )
     if source.kind is not Origin.HF and cache.kind in CLAIMED and not _names_cache(server):
         yield (

@@ -18,6 +18,7 @@ from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import (
     adapters,
     download,
+    files,
     hatch,
     hostmemory,
     offline,
@@ -82,6 +83,7 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     scaling.check(blueprint, stack, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, problems)
+    files.check(blueprint, problems)
     exposure.check(blueprint, stack, problems)
 
 
