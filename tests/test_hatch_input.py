@@ -491,7 +491,7 @@ def test_names_that_are_taken_are_those_of_the_chart() -> None:
                 volumes |= {volume["name"] for volume in pod["volumes"]}
                 both = (*pod["containers"], *pod.get("initContainers", ()))
                 containers |= {container["name"] for container in both}
-                paths |= {mount["mountPath"] for each in both for mount in each["volumeMounts"]}
+                paths |= {mount["mountPath"] for each in both for mount in each.get("volumeMounts", ())}
     assert set(VOLUMES) <= volumes
     assert set(PATHS) <= paths
     assert set(CONTAINERS) <= containers

@@ -1,6 +1,5 @@
 """serving.files: files of the repository, of ConfigMaps and of Secrets, in the pods of a server."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -132,7 +131,7 @@ def test_a_link_is_nobody_s_file(tmp_path: Path) -> None:
     directory = written(tmp_path / "repo", {"serving": {"files": OF_FILE}}, {})
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/chat.jinja").write_text("other people's")
-    os.symlink(tmp_path / "outside", directory / "templates")
+    Path(directory / "templates").symlink_to(tmp_path / "outside")
     (problem,) = said(directory)
     assert "templates/chat.jinja is a link, or in a linked folder; use a regular file" in problem
 

@@ -9,7 +9,7 @@ __all__ = ["PodFile", "SecretKey", "Unique", "Vllm"]
 
 @dataclass(frozen=True, slots=True)
 class PodFile:
-    """Where the content of a file of the pod is: in a file of the repository, or under a key of a Secret or ConfigMap."""
+    """What a file of the pod holds: a file of the repository, or a key of a Secret or ConfigMap."""
 
     file: str | None = None
     secret: str | None = None
