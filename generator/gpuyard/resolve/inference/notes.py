@@ -6,8 +6,8 @@ from gpuyard.catalogue.flagrules import deprecations, passed_on
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, build, hostmemory, offline, references, sources, storage
+from gpuyard.resolve import exposure
+from gpuyard.resolve.inference import adapters, build, hostmemory, offline, reaching, references, sources, storage
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.overrides import Values
@@ -26,7 +26,6 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
 
 def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -> Iterator[str]:
     """One line each, on flags and variables."""
-    yield from network.notes(blueprint.file, options.texts, site.stack)
     for path, name in offline.named(options):
         if path[0] == "speculative-config":
             yield f"{blueprint.file}: {name} takes GPU memory that the fit does not count"
@@ -36,7 +35,7 @@ def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
-def of_server(server: Server, values: Values) -> Iterator[str]:
+def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
     """One line each, on its shape; `values` are what the chart gets."""
     file, spare = server.blueprint.file, server.spec.rollout.spare_gpus
     if spare and not server.surge:
@@ -46,5 +45,6 @@ def of_server(server: Server, values: Values) -> Iterator[str]:
         )
     for connector in hostmemory.uncounted(server.args):
         yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
+    yield from reaching.notes(server, site, values)
     yield from storage.notes(server, tuple(references.claims(values)))
     yield from sources.notes(file, server.model, server.source)

@@ -247,7 +247,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
         notes=(
-            *of_server(server, opened.values),
+            *of_server(server, site, opened.values),
             *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced),
         ),
     )
