@@ -23,6 +23,7 @@ from gpuyard.resolve.inference import (
     hostmemory,
     offline,
     options,
+    paths,
     pod,
     scaling,
     sources,
@@ -224,6 +225,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
     """The server as everything behind resolve knows it; `shapes` are all that its blueprint runs on."""
     blueprint, stack = server.blueprint, site.stack
     opened = hatch.opened(server, values(server, site, shapes), site, problems)
+    unsure = paths.check(server, site, opened.values, problems)
     return Workload(
         name=blueprint.name,
         file=blueprint.file,
@@ -248,6 +250,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         facts=facts(server),
         notes=(
             *of_server(server, site, opened.values),
+            *unsure,
             *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced),
         ),
     )
