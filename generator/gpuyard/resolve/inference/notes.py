@@ -7,7 +7,17 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure
-from gpuyard.resolve.inference import adapters, build, hostmemory, offline, reaching, references, sources, storage
+from gpuyard.resolve.inference import (
+    adapters,
+    build,
+    hostmemory,
+    offline,
+    query,
+    reaching,
+    references,
+    sources,
+    storage,
+)
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.overrides import Values
@@ -21,6 +31,7 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
     yield from exposure.notes(blueprint, site.stack)
     yield from dict.fromkeys(note for options in every(blueprint) for note in _of_options(blueprint, options, site))
     yield from adapters.notes(blueprint)
+    yield from query.notes(blueprint, build.build(blueprint, site))
     yield from build.notes(blueprint)
 
 

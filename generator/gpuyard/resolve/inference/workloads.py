@@ -25,6 +25,7 @@ from gpuyard.resolve.inference import (
     options,
     paths,
     pod,
+    query,
     scaling,
     sources,
     storage,
@@ -82,6 +83,7 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     _check_options(blueprint, runs, problems)
     check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
+    query.check(blueprint, runs, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, problems)
     files.check(blueprint, problems)
