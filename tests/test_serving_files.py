@@ -17,6 +17,8 @@ from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
 from tests.conftest import gathered, write_tree
 from tests.projects import problems, sources
+from tests.test_compile import git, save
+from tests.test_compile import run as gpuyard
 from tests.test_equivalence import by_name, run, scripts
 
 TEMPLATE = "{% for m in messages %}{{ m.content }} ${HOME} $(X)\n{%- endfor %}\n"
@@ -216,3 +218,26 @@ def test_kustomize_and_helm_make_the_same_of_it(shape: str, tmp_path: Path, helm
     of_kustomize = by_name([*run(kubectl, "kustomize", gathered(tmp_path, shape)), *scripts(tmp_path)])
     assert of_helm == of_kustomize
     assert list(of_helm["ConfigMap", "chat-files"]["data"].values()) == [text]
+
+
+def test_it_is_committed_before_and_never_out_of_date(tmp_path: Path) -> None:
+    """A pull request that changes the file alone is seen by `compile --check`."""
+    repository, template = tmp_path / "gitops", tmp_path / "gitops/templates/chat.jinja"
+    assert gpuyard("init", repository).exit_code == 0
+    template.parent.mkdir()
+    template.write_text(TEMPLATE)
+    spec = {"shapes": {"h100": {}}, "serving": {"files": OF_FILE}}
+    (repository / "blueprints/chat.yaml").write_bytes(sources(spec)["blueprints/chat.yaml"])
+    git(repository, "add", "blueprints")
+    git(repository, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "by hand")
+    result = gpuyard("compile", repository)
+    assert (result.exit_code, "  templates/chat.jinja (not in the commit)" in result.output) == (73, True)
+    save(repository)
+    assert gpuyard("compile", repository).exit_code == 0
+    assert gpuyard("compile", "--check", repository).exit_code == 0
+    template.write_text("other\n")
+    assert "  templates/chat.jinja (differs)" in gpuyard("compile", repository).output
+    assert gpuyard("compile", "--check", repository).exit_code == 79
+    save(repository)
+    assert gpuyard("compile", repository).exit_code == 0
+    assert ": |\n    other\n" in (repository / "base/chat/configmap.yaml").read_text()
