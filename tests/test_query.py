@@ -171,3 +171,32 @@ def test_a_build_of_one_s_own_may_have_others() -> None:
 def test_a_function_that_the_parser_does_not_know_is_passed_on() -> None:
     assert said("sum(brand_new(a))") == []
     assert any("unknown function with name 'brand_new'" in each for each in resolved(spec("sum(brand_new(a))")).notes)
+
+
+def rules(*expressions: object) -> dict[str, Any]:
+    groups = [{"name": "mine", "rules": [{"alert": "A", "expr": each} for each in expressions]}]
+    return {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "spec": {"groups": groups}}
+
+
+def scaled(query: str, kind: str = "prometheus") -> dict[str, Any]:
+    triggers = [{"type": kind, "metadata": {"query": query, "serverAddress": "x", "threshold": "1"}}]
+    return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "spec": {"triggers": triggers}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "place"),
+    [
+        (rules("sum(a) > 1", "sum by (pod) (a)"), ""),
+        (rules("sum(a", "b"), ".spec.groups[0].rules[0].expr: is not PromQL: unclosed left parenthesis"),
+        (rules("b", "rate(a)"), ".spec.groups[0].rules[1].expr: is not PromQL: expected type matrix"),
+        (rules(1, {"a": 1}), ""),
+        (scaled("sum(a)"), ""),
+        (scaled("sum(a"), ".spec.triggers[0].metadata.query: is not PromQL: unclosed left parenthesis"),
+        (scaled("select (", "mysql"), ""),
+        ({**rules(), "spec": {"groups": "none"}}, ""),
+    ],
+)
+def test_rules_and_triggers_that_authors_add(obj: dict[str, Any], place: str) -> None:
+    found = problems({"shapes": {"h100": {}}, "values": {"extraObjects": [{**obj, "metadata": {"name": "mine"}}]}})
+    assert len(found) == bool(place)
+    assert all(f"extraObjects[0]{place}" in each for each in found)

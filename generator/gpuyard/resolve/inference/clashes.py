@@ -10,6 +10,7 @@ from gpuyard.doors.schema import Breach
 from gpuyard.doors.yamlio import Path
 from gpuyard.errors import meant, nearest
 from gpuyard.project.objects import made_for
+from gpuyard.resolve.inference import query
 from gpuyard.resolve.inference.build import build
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, POD, VOLUMES
 from gpuyard.resolve.inference.server import Server
@@ -146,6 +147,7 @@ def _objects(objects: Iterable[Values], site: Site) -> Iterator[Breach]:
         if kind == "Secret" and (each.get("data") or each.get("stringData")):
             message = "Secret would put its content into Git; create it in the cluster, or use an ExternalSecret"
             yield Breach((*path, "kind"), message)
+        yield from (Breach((*path, *inside), message) for inside, message in query.wrong(each))
         if (given := metadata.get("namespace")) not in (None, stack.namespace):
             message = f"{given} is not the namespace of the models, {stack.namespace}, where all objects go; remove it"
             yield Breach((*path, "metadata", "namespace"), message)

@@ -1,18 +1,21 @@
 """The author's own PromQL: is it any, is its result one value, and has vLLM the metrics that it names?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gpuyard.catalogue.vllm import Metric, base
 from gpuyard.doors import promql
 from gpuyard.doors.promql import Query, Selector
+from gpuyard.doors.yamlio import Path
 from gpuyard.errors import nearest
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve.inference.build import Build
+from gpuyard.resolve.overrides import at
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check", "notes", "read"]
+__all__ = ["check", "notes", "read", "wrong"]
 
 _PATH = ("spec", "scaling", "upstream", "query")
 _OURS = "vllm:"
@@ -60,6 +63,34 @@ def notes(blueprint: Blueprint[Inference], runs: Build) -> Iterator[str]:
         yield f"{where}: a division by zero is NaN, by which KEDA does not scale; write / clamp_min(…, 1)"
     if not runs.released:
         yield from (f"{where}: {message}" for message in dict.fromkeys(_unknown(blueprint, found, runs)))
+
+
+def wrong(obj: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """What is wrong with the PromQL of an object that an author adds: of rules, and of triggers."""
+    for path, text in _written(obj):
+        found = promql.parse(str(text)) if isinstance(text, str | int | float) else None
+        if isinstance(found, str) and not found.startswith(_UNKNOWN):
+            yield path, f"is not PromQL: {found}"
+
+
+def _written(obj: Mapping[str, Any]) -> Iterator[tuple[Path, object]]:
+    """As far as it can be read: the API server checks the rest."""
+    if obj["kind"] == "PrometheusRule":
+        for at_group, group in _listed(obj, "spec", "groups"):
+            for at_rule, rule in _listed(group, "rules"):
+                if "expr" in rule:
+                    yield (*at_group, *at_rule, "expr"), rule["expr"]
+    elif obj["kind"] == "ScaledObject":
+        for at_trigger, trigger in _listed(obj, "spec", "triggers"):
+            if trigger.get("type") == "prometheus" and isinstance(trigger.get("metadata"), Mapping):
+                yield (*at_trigger, "metadata", "query"), trigger["metadata"].get("query")
+
+
+def _listed(holder: Mapping[str, Any], *path: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    found = at(holder, path)
+    for index, each in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(each, Mapping):
+            yield (*path, index), each
 
 
 def _parsed(blueprint: Blueprint[Inference]) -> Query | str | None:
