@@ -45,6 +45,7 @@ BRING = "; bring the file by serving.files: {%s: {file: FILE}} (of this reposito
         (args(lora_modules=["sql=/adapters/sql"]), "args.lora-modules", "/adapters/sql"),
         (args(speculative_config={"model": "/models/draft"}), "args.speculative-config", "/models/draft"),
         (env(**CA), "env.SSL_CERT_FILE", "/etc/certs/ca.crt"),
+        (env(SSL_CERT_FILE="/etc/ssl/certs/corp.pem"), "env.SSL_CERT_FILE", "/etc/ssl/certs/corp.pem"),
         (env(REQUESTS_CA_BUNDLE="/etc/ca.pem"), "env.REQUESTS_CA_BUNDLE", "/etc/ca.pem"),
         (env(LMCACHE_CONFIG_FILE="/etc/lmcache.yaml"), "env.LMCACHE_CONFIG_FILE", "/etc/lmcache.yaml"),
         (env(VLLM_TUNED_CONFIG_FOLDER="/tuned"), "env.VLLM_TUNED_CONFIG_FOLDER", "/tuned"),
@@ -99,6 +100,7 @@ def test_a_path_begins_where_the_image_runs(spec: dict[str, Any], written: str) 
         (args(chat_template="/cache/templates/x.jinja"), {}),
         (env(VLLM_DEBUG_DUMP_PATH="/tmp/dump"), {}),  # noqa: S108 - in pods
         (env(SSL_CERT_FILE="/etc/ssl/certs/ca-certificates.crt"), {}),
+        (env(SSL_CERT_DIR="/etc/ssl/certs"), {}),
         (env(MY_PREFIX="/api"), {}),
         (env(LD_LIBRARY_PATH="/x:/y"), {}),
         (env(SSL_CERT_FILE="/etc/trust/ca.crt"), {"network": {"ca": {"configMap": "corp-ca"}}}),

@@ -1,5 +1,7 @@
 """serving.files: files of the repository, of ConfigMaps and of Secrets, in the pods of a server."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,7 +117,11 @@ def test_it_is_a_source_like_the_blueprint(tmp_path: Path) -> None:
         ("a.txt", b"x" * (512 * 1024 + 1), "is larger than 524288 bytes"),
         ("a.txt", b"one\ntwo\x00\n", "holds U+0000, which is not text; remove it (line 2)"),
         ("a.txt", "one\u202e\n".encode(), "changes the order in which text is displayed; remove it (line 1)"),
-        ("a.txt", b"token: hf_" + b"a1B2" * 6, "looks like a Hugging Face token (line 1); keep it in a Secret"),
+        (
+            "a.txt",
+            b"token: hf_" + b"a1B2" * 6,
+            "has what looks like a Hugging Face token; keep it in a Secret, and name that",
+        ),
         ("base/chat/x.yaml", b"a: 1\n", "is a file that gpuyard may write; put yours elsewhere"),
     ],
 )
@@ -127,6 +133,14 @@ def test_a_file_that_cannot_be_brought(tmp_path: Path, name: str, data: bytes | 
     assert place.count(":") == 2
     assert text.startswith(f'spec.serving.files["{TEMPLATE_AT}"].file: {name} ')
     assert message in text
+
+
+def test_a_certificate_is_no_secret(tmp_path: Path) -> None:
+    lines = [base64.b64encode(hashlib.sha384(bytes([index])).digest()).decode() for index in range(20)]
+    text = "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+    spec = {"serving": {"files": {"/etc/certs/ca.crt": {"file": "ca.crt"}}}}
+    assert said(written(tmp_path / "a", spec, {"ca.crt": text})) == []
+    assert said(written(tmp_path / "b", spec, {"ca.crt": text.replace("CERTIFICATE", "PRIVATE KEY")})) != []
 
 
 def test_a_link_is_nobody_s_file(tmp_path: Path) -> None:

@@ -40,5 +40,5 @@ def _wrong(data: bytes) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         for _, message in bad_characters(line):
             yield f"{message} (line {number})"
-        if kind := looks_secret(line):
-            yield f"has what looks like {kind} (line {number}); keep it in a Secret: {{secret: NAME, key: KEY}}"
+    if kind := looks_secret("\n".join(lines)):
+        yield f"has what looks like {kind}; keep it in a Secret, and name that here (secret: NAME, key: KEY)"
