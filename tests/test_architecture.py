@@ -31,6 +31,7 @@ DOORS = {
     "jinja2": ("render.readme",),
     "jsonschema": ("doors.schema",),
     "jsonschema_rs": ("doors.schema",),
+    "promql_parser": ("doors.promql",),
     "oci": (),
     "requests": (),
     "ruamel": ("doors.yamlio",),

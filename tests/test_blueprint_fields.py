@@ -132,6 +132,17 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.serving.gpuMemoryUtilization": Case({"serving": {"gpuMemoryUtilization": 0.8}}),
     "spec.serving.args.*": Case({"serving": {"args": {"seed": 7}}}),
     "spec.serving.env.*": Case({"serving": {"env": {"NCCL_DEBUG": "WARN"}}}),
+    "spec.serving.files.*": Case(
+        {"serving": {"files": {"/etc/vllm/chat.jinja": {"configMap": "c", "key": "k"}}}},
+        example={
+            "serving": {
+                "files": {
+                    "/etc/vllm/chat.jinja": {"file": "templates/chat.jinja"},
+                    "/etc/certs/ca.crt": {"configMap": "corp-ca", "key": "ca.crt"},
+                }
+            }
+        },
+    ),
     "spec.serving.adapters[].name": Case({"serving": {"adapters": [{**ADAPTER, "name": "law"}]}}, WITH_ADAPTER),
     "spec.serving.adapters[].source": Case(
         {"serving": {"adapters": [{**ADAPTER, "source": "pvc://weights/law"}]}}, WITH_ADAPTER

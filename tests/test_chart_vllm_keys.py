@@ -30,6 +30,11 @@ OTHERS = {"matchLabels": {"team": "search"}}
 SECRET = {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "proxy", "key": "password"}}}
 FIELD = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
 SOURCES = [{"configMapRef": {"name": "site"}}, {"prefix": "S_", "secretRef": {"name": "site", "optional": True}}]
+FILES = [
+    {"path": "/etc/vllm/chat.jinja", "content": "{{ x }}"},
+    {"path": "/etc/site/ca.crt", "configMap": "ca", "key": "ca.crt"},
+    {"path": "/srv/key", "secret": "s", "key": "k"},
+]
 VOLUME = {"name": "certificates", "csi": {"driver": "csi.cert-manager.io", "readOnly": True}}
 MOUNT = {"name": "certificates", "mountPath": "/etc/ssl/site", "subPath": "a", "readOnly": True}
 CONTAINER = {"name": "extra", "image": "busybox", "restartPolicy": "Always", "volumeMounts": [MOUNT]}
@@ -94,6 +99,10 @@ KEYS: list[Row] = [
     ("default", {}, (*SERVER, "envFrom"), None),
     ("default", {"extraVolumes": [VOLUME]}, (*POD, "volumes", -1), VOLUME),
     ("default", {"extraVolumeMounts": [MOUNT]}, (*SERVER, "volumeMounts", -1), MOUNT),
+    ("default", {"files": FILES}, (*SERVER, "volumeMounts", -1, "mountPath"), "/srv/key"),
+    ("default", {"files": FILES}, (*POD, "volumes", -1, "projected", "sources", 2, "secret", "name"), "s"),
+    ("default", {"files": FILES}, ("ConfigMap", "metadata", "name"), "release-vllm-files"),
+    ("default", {"files": FILES[1:]}, ("ConfigMap",), None),
     ("default", {"initContainers": [CONTAINER]}, (*POD, "initContainers"), [CONTAINER]),
     ("shared-cache", {"initContainers": [CONTAINER]}, (*POD, "initContainers", -1), CONTAINER),
     ("default", {}, (*POD, "initContainers"), None),
@@ -238,6 +247,7 @@ SAMPLES = [
 ELSEWHERE = {
     ("enabled",),  # an umbrella chart reads it
     ("ingress", "plainHttp"),  # allows what else is refused
+    *(("files", 0, name) for name in ("configMap", "secret", "key")),  # in place of content; KEYS has each
     ("service", "ipFamilies", 0),  # must differ from the next one
     ("prometheusRule", "slo", "ttftSeconds"),  # test_chart_vllm_alerts.py
     ("prometheusRule", "slo", "objective"),

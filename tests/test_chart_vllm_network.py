@@ -186,7 +186,7 @@ def test_the_ingress_lets_only_the_api_and_health_through() -> None:
 
 
 def test_an_ingress_waits_for_long_answers_and_takes_images() -> None:
-    """Both nginx controllers cut after 60 s and refuse more than 1 MB, unless they are told."""
+    """Both nginx controllers cut after 60 s and refuse more than 1 MB, both of HAProxy cut after 50 s, if not told."""
     ingress = {"timeoutSeconds": 240, "bodySize": "128m", "annotations": {"nginx.org/proxy-send-timeout": "9s"}}
     assert objects(case("bucket", ingress=ingress))["Ingress"]["metadata"]["annotations"] == {
         "nginx.ingress.kubernetes.io/proxy-read-timeout": "240",
@@ -194,6 +194,8 @@ def test_an_ingress_waits_for_long_answers_and_takes_images() -> None:
         "nginx.ingress.kubernetes.io/proxy-body-size": "128m",
         "nginx.org/proxy-read-timeout": "240s",
         "nginx.org/proxy-send-timeout": "9s",
+        "haproxy.org/timeout-server": "240s",
+        "haproxy-ingress.github.io/timeout-server": "240s",
         "nginx.org/client-max-body-size": "128m",
         "example.com/owner": "search",
     }

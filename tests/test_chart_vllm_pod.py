@@ -243,7 +243,8 @@ def test_the_api_key_is_a_file_in_memory(tmp_path: Path, secret: str, keys: list
     assert (tmp_path / "api-key.yaml").stat().st_mode & 0o777 == 0o600
     volumes, container = names(pod(case("shared-cache"))["volumes"]), server(case("shared-cache"))
     assert volumes["config"]["emptyDir"]["medium"] == "Memory"
-    assert {"name": "config", "mountPath": "/etc/vllm", "readOnly": True} in container["volumeMounts"]
+    mount = {"name": "config", "mountPath": "/etc/vllm/api-key.yaml", "subPath": "api-key.yaml", "readOnly": True}
+    assert mount in container["volumeMounts"]
     assert container["args"][container["args"].index("--config") + 1] == "/etc/vllm/api-key.yaml"
 
 

@@ -16,6 +16,8 @@ SHAPE = ROOT / "overlays" / "a10" / "shape.yaml"
 FILES = {
     "alerts": CATALOGUE / "alerts.yaml",
     "images": CATALOGUE / "images.yaml",
+    "ingress": CATALOGUE / "ingress.yaml",
+    "vllm-reach": CATALOGUE / "vllm" / "reach.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",

@@ -57,6 +57,9 @@ class Toy:
     def unique(self) -> Iterator[Unique]:
         yield Unique("command", self.command, ("spec", "command"), "{other} runs it already")
 
+    def brought(self) -> tuple[()]:
+        return ()
+
     def placed(self, own: Placing) -> "Toy":
         return self
 

@@ -555,8 +555,8 @@ def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
 def test_on_a_claim_they_are_there() -> None:
     args = {"speculative-config": {**DRAFT["speculative-config"], "model": "/models/draft"}}
     serving = {"args": args, "draft": {"name": "qwen3-8b"}}
-    spec = {"model": {"source": "pvc://weights/llama"}, "serving": serving, "shapes": {"h100": {}}}
-    assert notes(spec) == []
+    spec = {"model": {"source": "fss://weights/llama"}, "serving": serving, "shapes": {"h100": {}}}
+    assert notes({**spec, "storage": {"cache": {"kind": "ephemeral"}}}) == []
 
 
 def test_without_a_model_of_their_own() -> None:

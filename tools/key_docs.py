@@ -61,7 +61,8 @@ def _node(whole: Mapping[str, Any], key: str) -> Mapping[str, Any]:
             node = inside["properties"][step]
             continue
         element = inside["additionalProperties" if step == "*" else "items"]
-        described = {key: inside[key] for key in ("description", "default") if key in inside}
+        holder = {**inside, **node}
+        described = {key: holder[key] for key in ("description", "default") if key in holder}
         node = {**described, **element}
     return {**_followed(whole, node), **node}
 

@@ -7,7 +7,7 @@ from importlib import resources
 
 from gpuyard.catalogue.datafiles import read
 
-__all__ = ["Image", "image", "mirrored"]
+__all__ = ["Image", "image", "mirrored", "of_hub"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ def mirrored(repository: str, mirrors: Mapping[str, str]) -> tuple[str, str]:
         if repository == prefix or repository.startswith(f"{prefix}/"):
             return mirrors[prefix] + repository[len(prefix) :], prefix
     return repository, ""
+
+
+def of_hub(name: str) -> str | None:
+    """The whole name of what clusters take for an image or a path of Docker Hub; None: a registry is named."""
+    host, slash, _ = name.partition("/")
+    if host == "localhost" or "." in host or ":" in host:
+        return None
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
 
 
 @cache

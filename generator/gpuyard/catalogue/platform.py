@@ -40,6 +40,8 @@ class Switch:
     description: str
     without: str | None
     """What every cluster must have in its place where it is off."""
+    unused: str | None = None
+    """What a stack is told that installs it though nothing of its models is of a kind that it brings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,14 @@ def _switched_wrongly(found: Mapping[str, Release]) -> Iterable[Problem]:
             yield Problem(Location(file), message)
 
 
+def _switch(data: Mapping[str, Any]) -> Switch:
+    return Switch(data["default"], data["description"], data.get("without"), data.get("unused"))
+
+
 def _release(data: Mapping[str, Any]) -> Release:
     return Release(
         component=data["component"],
-        switch=Switch(data["default"], data["description"], data.get("without")) if "default" in data else None,
+        switch=_switch(data) if "default" in data else None,
         layer=Layer(data["layer"]),
         chart=data["chart"],
         version=data["version"],

@@ -42,7 +42,7 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
 
 
 def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
-    committed = {name: entry for name, entry in snapshot.below().items() if is_source(name)}
+    committed = {name: entry for name, entry in snapshot.below().items() if is_source(name) or name in sources}
     for name, data in sources.items():
         if name not in committed:
             yield f"{name} (not in the commit)"

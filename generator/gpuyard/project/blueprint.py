@@ -18,6 +18,9 @@ class Spec(Protocol):
     def unique(self) -> Iterable[Unique]:
         """What no other blueprint may have."""
 
+    def brought(self) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Files of the repository that it needs: the place that names each, and its name."""
+
     def placed(self, own: Placing) -> Self:
         """As it is in a cluster that has it differently."""
 

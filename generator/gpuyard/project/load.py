@@ -7,16 +7,16 @@ which reports them beside its own.
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from gpuyard.doors import yamlio
 from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.schema import validate, with_defaults
-from gpuyard.doors.yamlio import Document
+from gpuyard.doors.yamlio import Document, show_path
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.project import siteoverrides
+from gpuyard.project import podfiles, siteoverrides
 from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
 from gpuyard.project.formats import of_blueprint, schema
 from gpuyard.project.imageslock import IMAGES_LOCK
@@ -25,7 +25,7 @@ from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.unique import duplicates
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
 
-__all__ = ["Project", "Sources", "load", "parse"]
+__all__ = ["Project", "Sources", "bring", "load", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,25 @@ class Project:
 
 def load(directory: Path, cache: Cache = NOTHING) -> Project:
     """The project in a directory; raises InputError where the stack is wrong, and keeps other problems."""
-    return parse(*read(directory), cache)
+    return bring(parse(*read(directory), cache), directory)
+
+
+def bring(project: Project, directory: Path) -> Project:
+    """With the files that its blueprints bring into their pods, which are sources, too, and what is wrong with them."""
+    found, problems = dict(project.sources), list(project.problems)
+    for blueprint in project.blueprints:
+        size = 0
+        for path, name in blueprint.spec.brought():
+            data = podfiles.read(directory, name)
+            if isinstance(data, str):
+                problems.append(Problem(project.at(blueprint.file, *path), f"{show_path(path)}: {name} {data}"))
+            else:
+                found[name], size = data, size + len(data)
+        if size > podfiles.MOST_TOGETHER:
+            path = ("spec", "serving", "files")
+            message = f"{size} bytes are more than a ConfigMap holds; {podfiles.MOST_TOGETHER} at most"
+            problems.append(Problem(project.at(blueprint.file, *path, key=True), f"{show_path(path)}: {message}"))
+    return replace(project, sources=found, problems=tuple(problems))
 
 
 def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOTHING) -> Project:

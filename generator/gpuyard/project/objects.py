@@ -6,6 +6,7 @@ from typing import Any
 __all__ = ["MADE", "made_for", "own"]
 
 MADE: Mapping[str, tuple[str, ...]] = {
+    "ConfigMap": ("-files",),
     "Deployment": ("",),
     "HTTPRoute": ("",),
     "Ingress": ("",),

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["SecretKey", "Unique", "Vllm"]
+__all__ = ["PodFile", "SecretKey", "Unique", "Vllm"]
+
+
+@dataclass(frozen=True, slots=True)
+class PodFile:
+    """What a file of the pod holds: a file of the repository, or a key of a Secret or ConfigMap."""
+
+    file: str | None = None
+    secret: str | None = None
+    config_map: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from gpuyard.errors import Location, MissingError, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 
-__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_folder"]
+__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_file", "read_folder"]
 
 Sources = Mapping[str, bytes]
 """The user's files by the name that errors show."""
@@ -59,6 +59,16 @@ def _read(directory: Path, names: Iterable[str]) -> tuple[Sources, list[Problem]
         except _NotPlainError as error:
             problems.append(Problem(Location(name if _PATH.fullmatch(name) else ascii(name)), str(error)))
     return files, problems
+
+
+def read_file(directory: Path, name: str) -> bytes | str:
+    """One that a blueprint names, or why it can't be read; of a larger one, more than a blueprint may bring."""
+    if not os.path.lexists(directory / name):
+        return "is not in the repository; its path begins at the folder of stack.yaml"
+    try:
+        return _bytes(directory, name)
+    except _NotPlainError as error:
+        return str(error)
 
 
 def is_source(name: str) -> bool:

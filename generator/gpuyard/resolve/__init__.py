@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gpuyard.catalogue.shapes import Shape, catalogue
 from gpuyard.errors import InputError
+from gpuyard.project import podfiles
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import moved, names, placements, pulls, releases, stackrules, variants
@@ -29,7 +30,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
-    site = Site(stack, _available(stack, shapes), project.digests, blueprints)
+    site = Site(stack, _available(stack, shapes), project.digests, blueprints, _files(project))
     results = [
         result
         for blueprint in project.blueprints
@@ -62,6 +63,12 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
         *notes(project, site, whole, differing.notes),
     )
     return replace(whole, notes=told)
+
+
+def _files(project: Project) -> Mapping[str, str]:
+    """What blueprints bring into their pods; what is wrong with a file has been noted."""
+    names = {name for blueprint in project.blueprints for _, name in blueprint.spec.brought()}
+    return {name: podfiles.text(project.sources[name]) for name in sorted(names & project.sources.keys())}
 
 
 def _available(stack: Stack, shapes: Mapping[str, Shape]) -> Available:

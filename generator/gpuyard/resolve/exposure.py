@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from gpuyard.catalogue.ingress import controller
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Expose, Inference
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Ingress, Stack
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "check_stack", "notes", "stack_notes", "tls_secret"]
@@ -59,8 +60,23 @@ def notes(blueprint: Blueprint[Inference], stack: Stack) -> Iterator[str]:
     expose = blueprint.spec.expose
     if expose.host and expose.api_key is None:
         yield f"{blueprint.file}: {expose.host} accepts requests from anyone; set expose.apiKey to require a key"
+    if expose.host and stack.ingress:
+        yield from _limits(blueprint, stack.ingress)
     if expose.host and stack.ingress and tls_secret(expose, stack) is None:
         yield (
             f"{blueprint.file}: {expose.host} is served without TLS, so prompts and keys can be read in transit; "
             "set expose.tlsSecret to a certificate"
         )
+
+
+def _limits(blueprint: Blueprint[Inference], ingress: Ingress) -> Iterator[str]:
+    """How long a request may take is a field of a route; of an Ingress, annotations that not every controller reads."""
+    found = controller(ingress.class_name)
+    if ingress.annotations or (found and found.keeps):  # whoever writes annotations has looked them up
+        return
+    instead = found.instead if found else "set what its controller reads in spec.ingress.annotations of stack.yaml"
+    yield (
+        f"{blueprint.file}: {blueprint.spec.expose.host}: gpuyard knows no annotation by which Ingress class "
+        f"{ingress.class_name} lets a request take {blueprint.spec.budget.shutdown_seconds} s (budget.shutdownSeconds) "
+        f"and send images of 64 MB; {instead}"
+    )

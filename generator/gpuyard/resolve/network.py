@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
 from gpuyard.project.stack import Network, Stack
-from gpuyard.resolve import addresses, proxy
+from gpuyard.resolve import addresses, policy, proxy
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "notes", "stack_notes"]
@@ -110,6 +110,9 @@ def notes(file: str, env: Mapping[str, str], stack: Stack) -> Iterator[str]:
             continue  # the proxy is what must be let out
         if host is None or port is None:
             yield f"{file}: {variable} is not an address; write it like http://proxy.example.com:3128"
+        elif not _let_out(host, port, stack.network) and policy.namespace_of(host, stack.namespace):
+            way = policy.way_out(host, port, stack.namespace)
+            yield f"{file}: {variable} is {host}, port {port}, which the NetworkPolicy blocks; {way}"
         elif not _let_out(host, port, stack.network):
             yield (
                 f"{file}: {variable} is {host}, port {port}, which the NetworkPolicy blocks; list its "

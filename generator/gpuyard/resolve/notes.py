@@ -51,7 +51,13 @@ def _of_stack(resolved: Resolved) -> Iterator[str]:
     if any(workload.reach and workload.reach.outside for workload in resolved.workloads):
         yield from exposure.stack_notes(stack)
     yield from network.stack_notes(stack)
-    yield from releases.notes(stack, resolved.releases)
+    yield from releases.notes(stack, resolved.releases, _kinds(resolved.workloads))
+
+
+def _kinds(workloads: Sequence[Workload]) -> set[tuple[str, str]]:
+    """Of the objects that authors add to what is made for theirs."""
+    objects = (each for workload in workloads for each in workload.values.get("extraObjects", ()))
+    return {(each["apiVersion"], each["kind"]) for each in objects}
 
 
 def _only(name: str, resolved: Resolved, own: Own) -> Collection[str] | None:

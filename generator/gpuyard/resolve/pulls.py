@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gpuyard.catalogue.images import Image
+from gpuyard.catalogue.images import Image, of_hub
 from gpuyard.catalogue.platform import Release
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.stack import Stack
@@ -14,14 +14,20 @@ _MIRRORS = ("spec", "images", "mirrors")
 
 
 def check(stack: Stack, releases: Sequence[Release], problems: Problems) -> None:
-    """Mirrors that no registry can be."""
+    """Mirrors and registries that none can be."""
     for name, mirror in stack.images.mirrors.items():
-        host = mirror.partition("/")[0]
-        if host != "localhost" and "." not in host and ":" not in host:
+        if of_hub(mirror):
             message = (
                 f"is {mirror}, which clusters read as docker.io/{mirror}; give the registry's full domain or its port"
             )
             problems.add(stack.file, (*_MIRRORS, name), message)
+        if of_hub(name):
+            message = f"stands for no image, because each is named with its registry; write docker.io/{name}"
+            problems.add(stack.file, (*_MIRRORS, name), message, key=True)
+    for index, name in enumerate(stack.policy.registries):
+        if of_hub(name) and name not in stack.images.mirrors.values():  # of which it has been said
+            message = f"{name} is not a registry; on Docker Hub it is docker.io/{name}"
+            problems.add(stack.file, ("spec", "policy", "registries", index), message)
     for each in (each for release in releases for each in release.images or ()):
         _check_name(stack, each, problems)
 
@@ -32,6 +38,9 @@ def check_source(stack: Stack, server: Image, file: str, path: tuple[str, ...], 
     Other images aren't held to it: which there are follows from charts that gpuyard has chosen.
     """
     _check_name(stack, server, problems)
+    if whole := of_hub(server.upstream.rpartition(":")[0]):
+        problems.add(file, path, f"names no registry; write {whole}")
+        return
     if any(server.repository.startswith(f"{registry}/") for registry in stack.policy.registries):
         return
     name = server.upstream.rpartition(":")[0]

@@ -1,6 +1,6 @@
 """Which charts of the platform a stack wants, from where, and with whose images."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gpuyard.catalogue.chartimages import with_images, with_value
@@ -62,9 +62,12 @@ def check(stack: Stack, problems: Problems) -> None:
                 problems.add(stack.file, (*layer.path, *path), message)
 
 
-def notes(stack: Stack, wanted: Iterable[Release]) -> Iterator[str]:
-    """What the stack's own values replace of ours."""
+def notes(stack: Stack, wanted: Iterable[Release], kinds: Collection[tuple[str, str]]) -> Iterator[str]:
+    """What nothing uses, and what the stack's own values replace of ours; `kinds` are those of authors' objects."""
     for release in wanted:
+        brought = {(version, kind) for version, names in release.provides.items() for kind in names}
+        if release.switch and release.switch.unused and not brought & set(kinds):
+            yield f"{stack.file}: spec.platform.{release.component}: {release.switch.unused}"
         if layer := _layer(release, stack.platform):
             yield from (f"{stack.file}: {each}" for each in replaced(release.computed, [layer], release.values))
 

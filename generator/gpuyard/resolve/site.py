@@ -1,7 +1,7 @@
 """What holds for every workload of a stack."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gpuyard.catalogue.images import Image, image
 from gpuyard.catalogue.shapes import Node, Shape
@@ -23,6 +23,8 @@ class Site:
     """Of images, by name and tag, as the stack's lock has them."""
     blueprints: frozenset[str]
     """Names of all."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Texts that blueprints bring into their pods, by the names of their files."""
     zones: tuple[str, ...] = ()
     """Of a cluster, that a workload must run in; empty: any."""
 

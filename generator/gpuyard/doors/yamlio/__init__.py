@@ -5,6 +5,7 @@ of YAML 1.2, in pure Python, with limits, and knows the line and column of every
 """
 
 from gpuyard.doors.yamlio.alike import Alike
+from gpuyard.doors.yamlio.characters import bad_characters
 from gpuyard.doors.yamlio.document import Document, Path, read_again, show_path, written
 from gpuyard.doors.yamlio.loader import load_data, parse_manifests
 from gpuyard.doors.yamlio.reader import read
@@ -14,6 +15,7 @@ __all__ = [
     "Alike",
     "Document",
     "Path",
+    "bad_characters",
     "dump",
     "load_data",
     "parse_manifests",

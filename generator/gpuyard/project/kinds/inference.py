@@ -8,7 +8,7 @@ from typing import Any
 
 from gpuyard.doors.schema import read_schema, structured
 from gpuyard.project import objects
-from gpuyard.project.parts import SecretKey, Unique, Vllm
+from gpuyard.project.parts import PodFile, SecretKey, Unique, Vllm
 from gpuyard.project.placing import Placing
 
 __all__ = [
@@ -84,6 +84,8 @@ class Serving:
     gpu_memory_utilization: float | None = None
     args: Mapping[str, Any]
     env: Mapping[str, Variable]
+    files: Mapping[str, PodFile]
+    """By their path in the pod."""
     adapters: tuple[Adapter, ...]
     draft: ModelRef | None = None
     """What a flag lets propose tokens: how large it is."""
@@ -246,6 +248,12 @@ class Inference:
             for index, each in objects.own(values):
                 message = f"{{other}} has {each} already; give it another name"
                 yield Unique("object", each, (*path, "extraObjects", index), message)
+
+    def brought(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Those that go into the pods as they are."""
+        for path, each in self.serving.files.items():
+            if each.file:
+                yield ("spec", "serving", "files", path, "file"), each.file
 
     def placed(self, own: Placing) -> "Inference":
         """As it is in a cluster, which has it on one shape."""

@@ -10,6 +10,7 @@ from gpuyard.doors.schema import Breach
 from gpuyard.doors.yamlio import Path
 from gpuyard.errors import meant, nearest
 from gpuyard.project.objects import made_for
+from gpuyard.resolve.inference import query
 from gpuyard.resolve.inference.build import build
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, POD, VOLUMES
 from gpuyard.resolve.inference.server import Server
@@ -27,7 +28,7 @@ _INTERVAL = ("podMonitor", "intervalSeconds")
 def find(values: Values, server: Server, site: Site) -> Iterator[Breach]:
     """Each at its place among the values."""
     yield from _variables(values, server, site)
-    yield from _pod(values)
+    yield from _pod(values, server.spec.serving.files)
     yield from _scaling(values)
     yield from _strategy(values)
     yield from _objects(values.get("extraObjects", ()), site)
@@ -47,7 +48,7 @@ def _variables(values: Values, server: Server, site: Site) -> Iterator[Breach]:
         seen.setdefault(each["name"], "extraEnv")
 
 
-def _pod(values: Values) -> Iterator[Breach]:
+def _pod(values: Values, files: Iterable[str]) -> Iterator[Breach]:
     volumes = dict.fromkeys(VOLUMES, "the chart")
     for index, each in enumerate(values.get("extraVolumes", ())):
         message = "is the name of a volume of {} already; choose another"
@@ -61,8 +62,14 @@ def _pod(values: Values) -> Iterator[Breach]:
             containers.setdefault(each["name"], key)
             yield from _mounts((key, index, "volumeMounts"), each.get("volumeMounts", ()), {}, volumes)
             yield from _own_variables((key, index, "env"), each.get("env", ()))
-    paths = dict.fromkeys(PATHS, "the chart")
-    yield from _mounts(("extraVolumeMounts",), values.get("extraVolumeMounts", ()), paths, volumes)
+    paths = {**dict.fromkeys(PATHS, "the chart"), **dict.fromkeys(files, "serving.files")}
+    mounts = values.get("extraVolumeMounts", ())
+    yield from _mounts(("extraVolumeMounts",), mounts, paths, volumes)
+    for index, each in enumerate(mounts):
+        for file in files:
+            if file.startswith(f"{posixpath.normpath(each['mountPath'])}/"):
+                message = f"holds {file} of serving.files, which would be mounted into it; choose another path for one"
+                yield Breach(("extraVolumeMounts", index, "mountPath"), message)
     for field in values.get("extraPodSpec", {}).keys() - POD:
         if near := meant(field, POD):
             yield Breach(("extraPodSpec", field), f"is not a field of a pod; did you mean {near}?", key=True)
@@ -140,6 +147,7 @@ def _objects(objects: Iterable[Values], site: Site) -> Iterator[Breach]:
         if kind == "Secret" and (each.get("data") or each.get("stringData")):
             message = "Secret would put its content into Git; create it in the cluster, or use an ExternalSecret"
             yield Breach((*path, "kind"), message)
+        yield from (Breach((*path, *inside), message) for inside, message in query.wrong(each))
         if (given := metadata.get("namespace")) not in (None, stack.namespace):
             message = f"{given} is not the namespace of the models, {stack.namespace}, where all objects go; remove it"
             yield Breach((*path, "metadata", "namespace"), message)

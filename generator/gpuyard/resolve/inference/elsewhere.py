@@ -34,6 +34,7 @@ _BLUEPRINT: Mapping[str, str] = {
     "download.adapters": "serving.adapters",
     "download.enabled": "storage.download",
     "drain.shutdownSeconds": "budget.shutdownSeconds",
+    "files": "serving.files",
     "gpu.count": "shapes.<shape>.tensorParallel",
     "image.repository": "vllm.image",
     "image.tag": "vllm.version or spec.vllm.tag",

@@ -42,6 +42,9 @@ def _secrets(server: Server, stack: Stack) -> Iterator[KeyUse]:
         yield KeyUse(key.secret, key.key, f"{name}: API key of the clients")
     if ca := stack.network.ca:
         yield KeyUse(ca.name, ca.key, "certificate authorities that models and downloads trust", ca.kind)
+    for path, file in server.spec.serving.files.items():
+        if held := file.secret or file.config_map:
+            yield KeyUse(held, file.key or "", f"{name}: file {path}", "Secret" if file.secret else "ConfigMap")
     if certificate := tls_secret(expose, stack):
         for each in _TLS:
             yield KeyUse(certificate, each, f"certificate of {expose.host}")

@@ -6,10 +6,23 @@ from gpuyard.catalogue.flagrules import deprecations, passed_on
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, alternatives, build, drafts, hostmemory, sources, weights
+from gpuyard.resolve import exposure
+from gpuyard.resolve.inference import (
+    adapters,
+    alternatives,
+    build,
+    drafts,
+    hostmemory,
+    query,
+    reaching,
+    references,
+    sources,
+    storage,
+    weights,
+)
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
+from gpuyard.resolve.overrides import Values
 from gpuyard.resolve.site import Site
 
 __all__ = ["notes", "of_server"]
@@ -22,20 +35,20 @@ def notes(blueprint: Blueprint[Inference], site: Site) -> Iterator[str]:
     both = (note for options in every(blueprint, version) for note in _of_options(blueprint, options, site))
     yield from dict.fromkeys(both)
     yield from adapters.notes(blueprint)
+    yield from query.notes(blueprint, build.build(blueprint, site))
     yield from build.notes(blueprint)
 
 
 def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -> Iterator[str]:
     """One line each, on flags and variables."""
-    yield from network.notes(blueprint.file, options.texts, site.stack)
     runs = build.build(blueprint, site)
     passed = passed_on(options.given, options.env, runs.version, released=runs.released)
     for place, message in (*deprecations(options.given, runs.version), *passed):
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
-def of_server(server: Server) -> Iterator[str]:
-    """One line each, on its shape."""
+def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
+    """One line each, on its shape; `values` are what the chart gets."""
     file, spare = server.blueprint.file, server.spec.rollout.spare_gpus
     if spare and not server.surge:
         yield (
@@ -50,4 +63,6 @@ def of_server(server: Server) -> Iterator[str]:
         yield f"{file}: LMCACHE_CONFIG_FILE may let LMCache take memory of the node that is not counted"
     for connector in hostmemory.uncounted(server.args):
         yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
+    yield from reaching.notes(server, site, values)
+    yield from storage.notes(server, tuple(references.claims(values)))
     yield from sources.notes(file, server.model, server.source)

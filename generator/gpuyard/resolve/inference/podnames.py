@@ -8,6 +8,7 @@ VOLUMES = (
     "ca",
     "cache",
     "config",
+    "files",
     "hf-token",
     "home",
     "scripts",
@@ -23,6 +24,7 @@ PATHS = (
     "/etc/hf",
     "/etc/trust",
     "/etc/vllm",
+    "/etc/vllm/api-key.yaml",
     "/home/vllm",
     "/models",
     "/tmp",  # noqa: S108 - in pods

@@ -1,7 +1,6 @@
 """What decides the number of replicas, and the bounds of it."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference import query
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.problems import Problems
 
@@ -23,7 +23,6 @@ _SOME = 2
 """Replicas of which one serves while another one is replaced."""
 _SURGE = "25%"
 """What Kubernetes does where a strategy does not say."""
-_OR_VECTOR = re.compile(r"\bor\s+(on\s*\([^)]*\)\s*)?vector\s*\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +100,18 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
     """What the query of signal upstream is worth while no replica runs, or while some stay."""
     if blueprint.spec.scaling.signal != "upstream" or blueprint.spec.scaling.upstream is None:
         return
-    query, path = blueprint.spec.scaling.upstream.query, (*_WHOLE, "upstream", "query")
+    found, path = query.read(blueprint), (*_WHOLE, "upstream", "query")
+    if found is None:
+        return
     where = f" ({show_path(low.path)} is {low.value})" if low.of_shape else ""
-    if low.value == 0 and "vllm:" in query:
+    if low.value == 0 and any((each.name or "").startswith("vllm:") for each in found.selectors):
         problems.add(
             blueprint.file,
             path,
             f"scaling to zero needs a signal that exists without pods{where}, and metrics of vLLM end with the last "
             "one; ask a gateway or a queue, or use min: 1",
         )
-    elif low.value and _OR_VECTOR.search(query):
+    elif low.value and found.fallback:
         problems.add(
             blueprint.file,
             path,

@@ -62,7 +62,13 @@ def check_token(
 
 
 def notes(file: str, model: Model, source: Source) -> Iterator[str]:
-    """A mirror may ask for no token."""
+    """Weights that may change, and a mirror that may ask for a token."""
+    if source.kind is Origin.HF and source.revision is None:
+        commit = model.revision if source.repository == model.repository else None
+        yield (
+            f"{file}: hf://{source.repository} is not pinned: a later download may bring other weights; write source: "
+            f"hf://{source.repository}@{commit or f'<commit>, one of https://huggingface.co/{source.repository}/commits'}"
+        )
     if _needs_token(model, source):
         yield (
             f"{file}: {model.name} is gated, and the mirror in {_MIRROR} may require a token: "

@@ -1,7 +1,8 @@
 """Caches, and the Job that fills a shared one."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node
@@ -11,11 +12,11 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
 from gpuyard.resolve.inference.scaling import bounds
-from gpuyard.resolve.inference.server import Source
+from gpuyard.resolve.inference.server import Server, Source
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["CLAIMED", "beyond_boot_volume", "check", "check_size", "check_source", "download_seconds", "downloads"]
-__all__ += ["load_kind", "with_drives"]
+__all__ += ["load_kind", "notes", "with_drives"]
 
 _GIB_PER_TB = 10**12 / GIB
 _OF_BOOT_VOLUME = 0.8
@@ -96,6 +97,31 @@ def check_size(blueprint: Blueprint[Inference], model: Model, source: Source, pr
     if gib(cache.size) < needed:
         message = f"{cache.size} is too small for {weights:.0f} GiB of weights ({model.name}); at least {needed}Gi"
         problems.add(blueprint.file, ("spec", "storage", "cache", "size"), message)
+
+
+def notes(server: Server, claims: Sequence[str]) -> Iterator[str]:
+    """Claims whose access mode nobody knows here, and one that nothing would be kept on; `claims` are volumes more."""
+    file, cache, source = server.blueprint.file, server.spec.storage.cache, server.source
+    mounted = [source.claim] if source.claim and source.kind is not Origin.FSS else []
+    mounted += [claim for claim in (cache.claim, *claims) if claim]
+    if server.max_replicas > 1 or server.surge:
+        for claim in dict.fromkeys(mounted):
+            reading = " (or ReadOnlyMany)" if claim == source.claim else ""
+            yield (
+                f"{file}: several replicas mount {claim}, which then must be ReadWriteMany{reading}: with "
+                "ReadWriteOnce those on other nodes wait for it in ContainerCreating; check `kubectl get pvc`, or set "
+                "scaling.max: 1"
+            )
+    if source.kind is not Origin.HF and cache.kind in CLAIMED and not _names_cache(server):
+        yield (
+            f"{file}: the claim {server.blueprint.name}-cache of {server.cache_gib}Gi would stay empty, because "
+            f"weights come from {source.kind}://; set storage.cache: {{kind: ephemeral, size: 1Gi}}"
+        )
+
+
+def _names_cache(server: Server) -> bool:
+    """Whether a flag or a variable of the author's is about something in it."""
+    return "/cache" in json.dumps([server.args, dict(server.options.texts)], default=str)
 
 
 def downloads(blueprint: Blueprint[Inference], source: Source) -> bool:

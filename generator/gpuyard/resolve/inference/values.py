@@ -9,7 +9,7 @@ from gpuyard.project.kinds.inference import Variable
 from gpuyard.project.stack import Platform
 from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.exposure import tls_secret
-from gpuyard.resolve.inference import download
+from gpuyard.resolve.inference import download, files
 from gpuyard.resolve.inference.flags import written
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
@@ -41,6 +41,7 @@ def values(server: Server, site: Site, shapes: Collection[Shape]) -> Values:
         "args": list(written(server.args, server.version)),
         **_authorities(site),
         **_environment(server, site),
+        **files.values(server, site),
         "gpu": {"count": server.gpus, **_differing("gpu", resource=server.shape.resource)},
         "resources": _resources(server),
         "sharedMemory": {"size": f"{server.resources.shared_memory}Gi"},

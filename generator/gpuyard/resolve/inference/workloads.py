@@ -15,11 +15,14 @@ from gpuyard.resolve.inference import (
     adapters,
     alternatives,
     download,
+    files,
     gpumemory,
     hatch,
     hostmemory,
     options,
+    paths,
     pod,
+    query,
     scaling,
     storage,
 )
@@ -72,8 +75,10 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     _check_options(blueprint, runs, problems)
     check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
+    query.check(blueprint, runs, problems)
     storage.check(blueprint, stack, problems)
     adapters.check(blueprint, runs.version, problems)
+    files.check(blueprint, problems)
     exposure.check(blueprint, stack, problems)
 
 
@@ -164,6 +169,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
     """The server as everything behind resolve knows it; `shapes` are all that its blueprint runs on."""
     blueprint, stack = server.blueprint, site.stack
     opened = hatch.opened(server, values(server, site, shapes), site, problems)
+    unsure = paths.check(server, site, opened.values, problems)
     return Workload(
         name=blueprint.name,
         file=blueprint.file,
@@ -186,7 +192,11 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         reach=reach(server, stack, opened.values),
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
-        notes=(*of_server(server), *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced)),
+        notes=(
+            *of_server(server, site, opened.values),
+            *unsure,
+            *(f"{blueprint.name} on {server.shape.name}: {each}" for each in opened.replaced),
+        ),
     )
 
 

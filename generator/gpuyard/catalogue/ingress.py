@@ -1,0 +1,33 @@
+"""Ingress controllers: whether they keep what an Ingress of ours promises."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from gpuyard.catalogue.datafiles import read
+
+__all__ = ["Controller", "controller"]
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """One that is known by a word of its class's name."""
+
+    word: str
+    keeps: bool
+    """A request may take as long, and be as large, as the chart's annotations say."""
+    instead: str = ""
+    """What to do for that where it doesn't."""
+
+
+def controller(class_name: str) -> Controller | None:
+    """The controller that an IngressClass of that name usually has; None: nobody can tell."""
+    words = re.split("[-.]", class_name)
+    return next((each for each in _catalogue() if each.word in words), None)
+
+
+@cache
+def _catalogue() -> tuple[Controller, ...]:
+    rows = read(resources.files("gpuyard") / "catalogue" / "ingress.yaml", "ingress")["controllers"]
+    return tuple(Controller(**row) for row in rows)

@@ -1,0 +1,60 @@
+"""Every text that a server is started with: of flags, of the JSON in them, and of variables."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpuyard.resolve.overrides import Values
+
+__all__ = ["Text", "of_args", "of_variables"]
+
+_JSON = ("{", "[")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, and the names that lead to it: the flag or variable, then keys of its value."""
+
+    names: tuple[str, ...]
+    value: str
+
+    @property
+    def name(self) -> str:
+        """Of what holds it: the last one, an element of a list is its list's."""
+        return self.names[-1]
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return ".".join(self.names)
+
+
+def of_args(args: Mapping[str, Any]) -> Iterator[Text]:
+    """Of flags; a text that holds JSON is what it holds."""
+    for name, value in args.items():
+        yield from _of((name.removeprefix("no-"),), value)
+
+
+def of_variables(values: Values) -> Iterator[Text]:
+    """Of variables whose text is known here, as the chart gets them."""
+    for each in values.get("extraEnv", ()):
+        if isinstance(each.get("value"), str):
+            yield from _of((each["name"],), each["value"])
+
+
+def _of(names: tuple[str, ...], value: Any) -> Iterator[Text]:
+    if isinstance(value, str) and value.lstrip()[:1] in _JSON:
+        try:
+            value = json.loads(value)
+        except ValueError:
+            yield Text(names, value)
+            return
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _of((*names, str(key)), each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _of(names, each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield Text(names, str(value))

@@ -1,0 +1,202 @@
+"""An author's PromQL is parsed: what KEDA can do nothing with is refused, and what vLLM doesn't have, too."""
+
+from typing import Any
+
+import pytest
+
+from tests.projects import problems, resolved
+
+WHERE = "spec.scaling.upstream.query: "
+RUNNING = 'vllm:num_requests_running{model_name="chat"}'
+TTFT = "vllm:time_to_first_token_seconds"
+
+
+def spec(query: str, least: int = 1, **more: Any) -> dict[str, Any]:
+    scaling = {"signal": "upstream", "upstream": {"query": query, "target": 8}, "min": least}
+    return {"shapes": {"h100": {}}, "clientNamespaces": ["apps"], "scaling": scaling, **more}
+
+
+def said(query: str, least: int = 1, **more: Any) -> list[str]:
+    return [each.removeprefix(WHERE) for each in problems(spec(query, least, **more)) if each.startswith(WHERE)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"sum({RUNNING})",
+        "avg(gateway_requests)",
+        "(sum(a))",
+        "-sum(a) * -1",
+        "max(sum by (pod) (a))",
+        "clamp_min(sum(a), 1)",
+        'label_replace(sum(a), "x", "$1", "y", ".*")',
+        "sum(a) / clamp_min(sum(b), 1)",
+        "sum(rate(a[5m]))",
+        "max_over_time(sum(a)[10m:1m])",
+        "topk(1, a)",
+        "scalar(sum(a)) + 1",
+        "vector(2)",
+        "time()",
+        "2 * 3",
+        "absent(a)",
+        "sum(a) and on() sum(b)",
+        f"histogram_quantile(0.95, sum by (le) (rate({TTFT}_bucket[5m])))",
+        f"sum(rate({TTFT}_sum[5m])) / clamp_min(sum(rate({TTFT}_count[5m])), 1)",
+        'sum(vllm:request_success_total{finished_reason="stop", namespace="inference", model_name=~"chat|other"})',
+        'sum({__name__="vllm:num_requests_waiting", pod=~"chat-.*"})',
+        "sum(vllm_custom_metric)",
+        "sum by () (a)",
+        "count(a)",
+    ],
+)
+def test_one_value(query: str) -> None:
+    assert said(query) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("sum(a", "is not PromQL: unclosed left parenthesis"),
+        ("rate(a)", "is not PromQL: expected type matrix in call to function 'rate', got vector"),
+        ("a{b=c}", "is not PromQL: unexpected identifier 'c' in label matching, expected string"),
+        ("a[5m]", "gives a range vector, and KEDA needs one number"),
+        ("sum(a)[5m:1m]", "gives a range vector, and KEDA needs one number"),
+        ('"a"', "gives a string, and KEDA needs one number"),
+        ("a", "may give several elements, because a has one for each series"),
+        ("sum by (pod) (a)", "may give several elements, because sum has one for each group"),
+        ("sum without (pod) (a)", "may give several elements, because sum has one for each group"),
+        ("topk(3, a)", "may give several elements, because topk keeps as many as it is told"),
+        ('count_values("v", a)', "may give several elements, because count_values has one for each value"),
+        ("clamp_min((rate(a[5m])), 1)", "may give several elements, because a[5m] has one for each series"),
+        ("sum(a) + on() group_right() b", "may give several elements, because b has one for each series"),
+        ("a unless on() sum(b)", "may give several elements, because a has one for each series"),
+        (f"histogram_quantile(0.9, sum by (le, pod) (rate({TTFT}_bucket[5m])))", "because sum has one for each group"),
+    ],
+)
+def test_no_one_value(query: str, message: str) -> None:
+    (problem,) = said(query)
+    assert message in problem
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            "sum(vllm:num_request_running)",
+            "vllm:num_request_running is not a metric of vLLM 0.32.0; did you mean vllm:num_requests_running?",
+        ),
+        ("sum(vllm:prompt_tokens)", "is not a metric of vLLM 0.32.0; did you mean vllm:prompt_tokens_total?"),
+        (f"sum({TTFT})", "is not a metric of vLLM 0.32.0; did you mean vllm:time_to_first_token_seconds_"),
+        ('sum({__name__="vllm:nothing_like"})', "vllm:nothing_like is not a metric of vLLM 0.32.0"),
+        ('clamp_min(sum(vllm:num_requests_running{model="chat"}), 1)', "has no label model; did you mean model_name?"),
+        ('sum(vllm:num_requests_running{le="1"})', "vllm:num_requests_running has no label le"),
+        ('sum(vllm:num_requests_running{model_name="other"})', 'model_name="other", and this model is served as chat'),
+        (
+            'sum(vllm:num_requests_running{model_name=~"oth.*"})',
+            'model_name=~"oth.*", and this model is served as chat',
+        ),
+        ('sum(vllm:num_requests_running{model_name!="chat"})', 'model_name!="chat", and this model is served as chat'),
+    ],
+)
+def test_what_vllm_does_not_have(query: str, message: str) -> None:
+    (problem,) = said(query)
+    assert message in problem
+
+
+def test_the_name_that_it_is_served_by() -> None:
+    query = 'sum(vllm:num_requests_running{model_name="Qwen/Qwen3-8B"})'
+    assert said(query, model={"servedName": "Qwen/Qwen3-8B"}) == []
+    assert said(query) != []
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("sum(a) or vector(0)", True),
+        ("sum(a or vector(0))", True),
+        ("clamp_min((sum(a) OR on() (vector(0))), 1)", True),
+        ("sum(a) or clamp_min(vector(0), 0)", True),
+        ("sum(a) or absent(a) * 0", True),
+        ("sum(a) or sum(b)", False),
+        ('sum(a{b=" or vector(0)"})', False),
+    ],
+)
+def test_a_lost_metric_is_no_idleness(query: str, refused: bool) -> None:
+    found = said(query)
+    assert bool(found) == refused
+    assert all("`or vector(…)` is only for min: 0" in each for each in found)
+    assert said(query, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("sum(vllm:num_requests_waiting)", True),
+        ('sum(a{b="vllm:x"})', False),
+        ('sum({__name__="vllm:num_requests_waiting"})', True),
+    ],
+)
+def test_metrics_of_pods_do_not_wake_the_first_one(query: str, refused: bool) -> None:
+    assert any("scaling to zero needs a signal that exists without pods" in each for each in said(query, 0)) == refused
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("sum(a) > 3", ["`>` may leave no element", "write `> bool` for 0 and 1"]),
+        ("clamp_min((sum(a) > 3), 1)", ["`>` may leave no element"]),
+        ("sum(a > 3)", ["`>` may leave no element"]),
+        ("sum(a) unless on() sum(b)", ["`unless` may leave no element"]),
+        ("sum(a) > bool 3", []),
+        ("3 > bool 2", []),
+        ("sum(a) / sum(b)", ["a division by zero is NaN"]),
+        ("sum(a) / (sum(b) > 0)", ["`>` may leave no element"]),
+        ("sum(a) / clamp_min(sum(b), 1)", []),
+        ("sum(a) / 2", []),
+        ("sum(a)", []),
+    ],
+)
+def test_what_may_leave_keda_without_a_value(query: str, words: list[str]) -> None:
+    found = [each for each in resolved(spec(query)).notes if WHERE in each]
+    assert bool(found) == bool(words)
+    assert all(any(word in each for each in found) for word in words)
+
+
+def test_a_build_of_one_s_own_may_have_others() -> None:
+    more = {"vllm": {"image": "docker.io/acme/vllm"}}
+    assert said("sum(vllm:mine)", **more) == []
+    assert any("vllm:mine is not a metric of" in each for each in resolved(spec("sum(vllm:mine)", **more)).notes)
+
+
+def test_a_function_that_the_parser_does_not_know_is_passed_on() -> None:
+    assert said("sum(brand_new(a))") == []
+    assert any("unknown function with name 'brand_new'" in each for each in resolved(spec("sum(brand_new(a))")).notes)
+
+
+def rules(*expressions: object) -> dict[str, Any]:
+    groups = [{"name": "mine", "rules": [{"alert": "A", "expr": each} for each in expressions]}]
+    return {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "spec": {"groups": groups}}
+
+
+def scaled(query: str, kind: str = "prometheus") -> dict[str, Any]:
+    triggers = [{"type": kind, "metadata": {"query": query, "serverAddress": "x", "threshold": "1"}}]
+    return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "spec": {"triggers": triggers}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "place"),
+    [
+        (rules("sum(a) > 1", "sum by (pod) (a)"), ""),
+        (rules("sum(a", "b"), ".spec.groups[0].rules[0].expr: is not PromQL: unclosed left parenthesis"),
+        (rules("b", "rate(a)"), ".spec.groups[0].rules[1].expr: is not PromQL: expected type matrix"),
+        (rules(1, {"a": 1}), ""),
+        (scaled("sum(a)"), ""),
+        (scaled("sum(a"), ".spec.triggers[0].metadata.query: is not PromQL: unclosed left parenthesis"),
+        (scaled("select (", "mysql"), ""),
+        ({**rules(), "spec": {"groups": "none"}}, ""),
+    ],
+)
+def test_rules_and_triggers_that_authors_add(obj: dict[str, Any], place: str) -> None:
+    found = problems({"shapes": {"h100": {}}, "values": {"extraObjects": [{**obj, "metadata": {"name": "mine"}}]}})
+    assert len(found) == bool(place)
+    assert all(f"extraObjects[0]{place}" in each for each in found)
