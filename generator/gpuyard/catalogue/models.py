@@ -70,9 +70,10 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """Mixture of experts: how many in a layer."""
+    """Mixture of experts: how many in a layer, and how wide one is, where known."""
 
     total: int
+    intermediate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,12 @@ class Model:
     vision: Vision | None = None
     gated: bool = False
     licence: str | None = None
+    intermediate: int | None = None
+    """Width of an MLP that isn't an expert's; None: not known."""
+    group_size: int | None = None
+    """Quantised weights that share a scale; None: as usual for the quantisation."""
+    refused_dtypes: tuple[str, ...] = ()
+    """Types that vLLM refuses for this architecture."""
 
     @property
     def weights_gib(self) -> float:
@@ -138,6 +145,9 @@ def model_from(data: Mapping[str, Any]) -> Model:
         vision=Vision(**vision) if vision else None,
         gated=data.get("gated", False),
         licence=data.get("licence"),
+        intermediate=data.get("intermediate"),
+        group_size=data.get("groupSize"),
+        refused_dtypes=tuple(data.get("refusedDtypes", ())),
     )
 
 
