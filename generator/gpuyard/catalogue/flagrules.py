@@ -12,6 +12,8 @@ __all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations
 Finding = tuple[tuple[str, ...], str]
 """Which flag or variable (`args` or `env`, and the name, or all of them), and what is wrong."""
 
+_FLAGS = "`vllm serve --help=all` lists its flags"
+_VARIABLES = "https://docs.vllm.ai/en/latest/configuration/env_vars/ lists its variables"
 _FOUR_BYTES = ("float", "float32")
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -81,7 +83,7 @@ def _flag(name: str, value: object, unsafe: Collection[str], known: Version, *, 
     """`whole`: the version has no other flags than those that are known."""
     flag, own, negated = known.named(name)
     if whole and flag is None:
-        yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags)}"
+        yield f"vLLM {known.release} has no flag --{name}; {nearest(name, known.flags, listed=_FLAGS)}"
     elif by := _rule("computed", own):
         yield f"gpuyard sets it from {by}; remove it here"
     elif flag is None and (longer := _abbreviated(own, known)):
@@ -117,7 +119,7 @@ def _variable(name: str, unsafe: Collection[str], known: Version, *, whole: bool
     if by := _rule("computed", name):
         yield f"gpuyard sets it from {by}; remove it here"
     elif whole and name.startswith("VLLM_") and name not in known.environment:
-        yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment)}"
+        yield f"vLLM {known.release} has no variable {name}; {nearest(name, known.environment, listed=_VARIABLES)}"
     else:
         yield from _unsafe(name, unsafe)
 

@@ -10,7 +10,7 @@ from typing import Any
 from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
 
-__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Vision", "Window"]
+__all__ = ["Attention", "Experts", "Extension", "Latent", "Model", "Quantization", "Rope", "State", "Vision", "Window"]
 __all__ += ["catalogue", "impossible", "model_from", "variants"]
 
 
@@ -53,6 +53,32 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Rope:
+    """Rotary positions that YaRN can extend."""
+
+    theta: float
+    partial: float | None = None
+    """Of a head; None: all of it."""
+    original_context: int | None = None
+    """That the authors extend; None: the longest."""
+    factor: float | None = None
+    """The largest that they recommend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A context that YaRN makes longer: so many times the original one."""
+
+    factor: float
+    original_context: int
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest request."""
+        return int(self.factor * self.original_context)
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """The language model's attention, as config.json has it."""
 
@@ -66,6 +92,7 @@ class Attention:
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
+    rope: Rope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +138,8 @@ class Model:
     """Quantised weights that share a scale; None: as usual for the quantisation."""
     refused_dtypes: tuple[str, ...] = ()
     """Types that vLLM refuses for this architecture."""
+    extension: Extension | None = None
+    """By which attention.max_context is what it is; None: the context is the model's own."""
 
     @property
     def weights_gib(self) -> float:
@@ -152,7 +181,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
 
 
 def _attention(data: Mapping[str, Any]) -> Attention:
-    window, latent, state = data.get("window"), data.get("latent"), data.get("state")
+    window, latent, state, rope = (data.get(key) for key in ("window", "latent", "state", "rope"))
     return Attention(
         layers=data["layers"],
         hidden=data["hidden"],
@@ -164,7 +193,12 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
+        rope=_rope(rope) if rope else None,
     )
+
+
+def _rope(data: Mapping[str, Any]) -> Rope:
+    return Rope(data["theta"], data.get("partial"), data.get("originalContext"), data.get("factor"))
 
 
 def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:

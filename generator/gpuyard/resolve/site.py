@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpuyard.catalogue.images import Image, image
+from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.project.stack import Stack
 
@@ -23,6 +24,10 @@ class Site:
     """Of images, by name and tag, as the stack's lock has them."""
     blueprints: frozenset[str]
     """Names of all."""
+    models: Mapping[str, Model]
+    """All that blueprints can name."""
+    broken_models: frozenset[str]
+    """Files of models that have problems of their own."""
     zones: tuple[str, ...] = ()
     """Of a cluster, that a workload must run in; empty: any."""
 

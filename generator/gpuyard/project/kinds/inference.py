@@ -19,6 +19,7 @@ __all__ = [
     "Expose",
     "Inference",
     "ModelRef",
+    "RopeScaling",
     "Scaling",
     "Served",
     "Serving",
@@ -35,6 +36,14 @@ SCHEMA = resources.files("gpuyard") / "project" / "kinds" / "inference.schema.js
 """Of `spec`; every default stands there and nowhere else."""
 
 
+@dataclass(frozen=True, slots=True)
+class RopeScaling:
+    """A longer context by YaRN; None: the model's own."""
+
+    factor: float
+    original_context: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
     """Which model: a catalogue name or inline facts; `source` overrides where the weights are."""
@@ -46,6 +55,7 @@ class ModelRef:
     """Of a bucket."""
     credentials: SecretKey | None = None
     """To read the source."""
+    rope_scaling: RopeScaling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve import exposure, network
-from gpuyard.resolve.inference import adapters, build, hostmemory, offline, sources
+from gpuyard.resolve.inference import adapters, build, hostmemory, longcontext, offline, sources
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
@@ -46,3 +46,4 @@ def of_server(server: Server) -> Iterator[str]:
     for connector in hostmemory.uncounted(server.args):
         yield f"{file}: {connector} of kv-transfer-config may take memory of the node that is not counted"
     yield from sources.notes(file, server.model, server.source)
+    yield from longcontext.notes(file, server.model)

@@ -13,13 +13,13 @@ from gpuyard.errors import nearest
 from gpuyard.fit.budget import Budget, load_budget
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
-from gpuyard.project.stack import Stack
 from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import (
     adapters,
     download,
     hatch,
     hostmemory,
+    longcontext,
     offline,
     options,
     pod,
@@ -37,7 +37,7 @@ from gpuyard.resolve.inference.server import Resources, Server, Source
 from gpuyard.resolve.inference.values import CHART, values
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.site import Available, Site
+from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Refusal, Workload
 
 __all__ = ["workloads"]
@@ -57,10 +57,10 @@ class _Target:
 
 def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
     """What becomes of a blueprint on each of its shapes."""
-    stack, runs = site.stack, build(blueprint, site)
+    runs = build(blueprint, site)
     _check(blueprint, site, runs, problems)
     found = []
-    for target in _targets(blueprint, stack, site.available, problems):
+    for target in _targets(blueprint, site, problems):
         result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
@@ -96,10 +96,9 @@ def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Probl
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
-def _targets(
-    blueprint: Blueprint[Inference], stack: Stack, available: Available, problems: Problems
-) -> Iterator[_Target]:
-    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
+def _targets(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[_Target]:
+    available = site.available
+    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), site, problems)
     for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
         override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
         path = ("spec", "shapes", name)
@@ -117,7 +116,7 @@ def _targets(
             form = whole
             if override.model is not None:
                 where = (*path, "model")
-                form = sources.find(blueprint, override.model, where, stack, problems)
+                form = sources.find(blueprint, override.model, where, site, problems)
             if form:
                 given = options.of_shape(blueprint, name)
                 sources.check_token(blueprint, given, *form, where, problems)
@@ -125,7 +124,9 @@ def _targets(
                 storage.check_size(blueprint, *form, problems)
                 adapters.check_source(blueprint, form[1], problems)
                 offline.check(blueprint, given, form[1], problems)
-                yield _Target(shape, chosen, override, given, *form)
+                longcontext.check_flags(blueprint, given, form[0], problems)
+                if longcontext.check_context(blueprint, name, form[0], where, problems):
+                    yield _Target(shape, chosen, override, given, *form)
 
 
 def _nodes(
@@ -157,7 +158,11 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: _Target) -> Se
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason, _decided(blueprint, target, choice))
     replicas = override.scaling.max or blueprint.spec.scaling.max
-    args = {**pod.args(choice, context, target.options, target.source), **adapters.flags(blueprint, target.source)}
+    args = {
+        **pod.args(choice, context, target.options, target.source),
+        **adapters.flags(blueprint, target.source),
+        **longcontext.flags(model, target.options),
+    }
     candidates = tuple(node for node in candidates if node.name in choice.nodes)
     found = _pod(blueprint, target, candidates, args, gpus=choice.settings.gpus, replicas=replicas, cache=cache_gib)
     if isinstance(found, str):
