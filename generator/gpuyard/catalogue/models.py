@@ -140,6 +140,10 @@ class Model:
     """Types that vLLM refuses for this architecture."""
     extension: Extension | None = None
     """By which attention.max_context is what it is; None: the context is the model's own."""
+    source: str | None = None
+    """Where the facts are from."""
+    date: str | None = None
+    """The day on which they were looked up."""
 
     @property
     def weights_gib(self) -> float:
@@ -177,6 +181,8 @@ def model_from(data: Mapping[str, Any]) -> Model:
         intermediate=data.get("intermediate"),
         group_size=data.get("groupSize"),
         refused_dtypes=tuple(data.get("refusedDtypes", ())),
+        source=data.get("source"),
+        date=data.get("date"),
     )
 
 

@@ -9,8 +9,9 @@ from gpuyard.catalogue import datafiles
 from gpuyard.catalogue.models import Model, catalogue, impossible, model_from
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
+from gpuyard.project.userfiles import MODELS
 
-__all__ = ["OVERRIDE", "architecture", "breaches", "known", "schema"]
+__all__ = ["OVERRIDE", "architecture", "breaches", "files", "known", "schema"]
 
 OVERRIDE = "override"
 _OVERRIDE = {
@@ -51,6 +52,11 @@ def breaches(document: Document, file: str) -> Iterator[Problem]:
         yield document.problem(("name",), message)
     elif name not in catalogue() and value.get(OVERRIDE):
         yield document.problem((OVERRIDE,), f"the catalogue has no {name}; remove it")
+
+
+def files(documents: Mapping[str, Document]) -> Mapping[str, str]:
+    """The files of models, by the model's name."""
+    return {PurePosixPath(name).stem: name for name in documents if name.startswith(f"{MODELS}/")}
 
 
 def known(own: Mapping[str, Any]) -> Mapping[str, Model]:

@@ -28,6 +28,7 @@ __all__ = [
     "Storage",
     "Upstream",
     "Variable",
+    "default_concurrency",
     "default_context",
     "parse",
 ]
@@ -300,3 +301,10 @@ def default_context() -> int:
     """Tokens of the longest request where the author says nothing and the model takes them."""
     context: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["contextLength"]["x-default"]
     return context
+
+
+@cache
+def default_concurrency() -> int:
+    """Requests per replica where the author says nothing."""
+    concurrency: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["concurrency"]["default"]
+    return concurrency
