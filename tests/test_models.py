@@ -92,6 +92,7 @@ def test_inline_facts_make_a_model() -> None:
             "attention.layers",
             "must be at least 33, the layers of window and state together",
         ),
+        (changed(encoder=True), "task", "must be embed or score: an encoder writes nothing"),
         (
             FACTS | {"weightsBytes": 16},
             "weightsBytes",

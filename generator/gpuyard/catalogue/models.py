@@ -10,8 +10,8 @@ from typing import Any
 from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
 
-__all__ = ["Attention", "Experts", "Extension", "Latent", "Model", "Quantization", "Rope", "State", "Vision", "Window"]
-__all__ += ["catalogue", "impossible", "model_from", "variants"]
+__all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Task", "Vision", "Window"]
+__all__ += ["Extension", "Rope", "catalogue", "impossible", "model_from", "variants"]
 
 
 class Quantization(StrEnum):
@@ -26,6 +26,15 @@ class Quantization(StrEnum):
     MXFP4 = "mxfp4"
     NVFP4 = "nvfp4"
     BITSANDBYTES = "bitsandbytes"
+
+
+class Task(StrEnum):
+    """What a model answers with."""
+
+    GENERATE = "generate"
+    EMBED = "embed"
+    SCORE = "score"
+    TRANSCRIBE = "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,10 @@ class Attention:
     window: Window | None = None
     latent: Latent | None = None
     state: State | None = None
+    encoder: bool = False
+    """An input is one batch; nothing of it stays in a KV cache."""
+    cross: int | None = None
+    """Tokens of the encoder's output, kept beside those of the answer."""
     rope: Rope | None = None
 
 
@@ -138,6 +151,7 @@ class Model:
     """Quantised weights that share a scale; None: as usual for the quantisation."""
     refused_dtypes: tuple[str, ...] = ()
     """Types that vLLM refuses for this architecture."""
+    task: Task = Task.GENERATE
     extension: Extension | None = None
     """By which attention.max_context is what it is; None: the context is the model's own."""
     source: str | None = None
@@ -156,9 +170,14 @@ class Model:
         return self.attention.max_context
 
     @property
+    def pooling(self) -> bool:
+        """Answers with numbers about its input, so that vLLM runs it as --runner=pooling."""
+        return self.task in (Task.EMBED, Task.SCORE)
+
+    @property
     def multimodal(self) -> bool:
-        """Takes images."""
-        return self.vision is not None
+        """Takes images, or recordings."""
+        return self.vision is not None or self.task is Task.TRANSCRIBE
 
 
 def model_from(data: Mapping[str, Any]) -> Model:
@@ -181,6 +200,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
         intermediate=data.get("intermediate"),
         group_size=data.get("groupSize"),
         refused_dtypes=tuple(data.get("refusedDtypes", ())),
+        task=Task(data.get("task", "generate")),
         source=data.get("source"),
         date=data.get("date"),
     )
@@ -196,6 +216,8 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         head_dim=data["headDim"],
         vocabulary=data["vocabulary"],
         max_context=data["maxContext"],
+        encoder=data.get("encoder", False),
+        cross=data.get("cross"),
         window=Window(**window) if window else None,
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
@@ -212,6 +234,8 @@ def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
     attention = data["attention"]
     if attention["heads"] % attention["kvHeads"]:
         yield ("attention", "heads"), f"must be a multiple of kvHeads: {attention['heads']} of {attention['kvHeads']}"
+    if attention.get("encoder") and data.get("task", "generate") not in ("embed", "score"):
+        yield ("task",), "must be embed or score: an encoder writes nothing"
     special = sum(attention[key]["layers"] for key in ("window", "state") if key in attention)
     if special > attention["layers"]:
         yield ("attention", "layers"), f"must be at least {special}, the layers of window and state together"

@@ -68,6 +68,8 @@ def graphs(model: Model, node: Node, settings: Settings) -> float:
 def kv_bytes(model: Model, settings: Settings, tokens: int) -> int:
     """KV cache in bytes on one GPU that vLLM counts for a request of so many tokens."""
     attention = model.attention
+    if attention.encoder:
+        return 0
     windowed = attention.window.layers if attention.window else 0
     constant = attention.state.layers if attention.state else 0
     full = _stage(attention.layers - windowed - constant, settings)
@@ -78,6 +80,9 @@ def kv_bytes(model: Model, settings: Settings, tokens: int) -> int:
         groups = _group_size(full, _stage(windowed, settings))
         blocks = ceil(tokens / BLOCK) * ceil(full / groups) * groups
         blocks += (ceil(held / BLOCK) + 1) * ceil(_stage(windowed, settings) / groups) * groups
+    if attention.cross:
+        # Of the encoder's output, vLLM counts as much as a batch takes, whatever one input can have.
+        blocks += ceil(max(attention.cross, settings.batched_tokens) / BLOCK) * full
     state = attention.state.bytes * _stage(constant, settings) // settings.tensor if attention.state else 0
     return blocks * BLOCK * _token_bytes(model, settings) + state
 

@@ -134,14 +134,19 @@ def fit(model: Model, node: Node, settings: Settings, *, concurrency: int = 1) -
         adapters=slots,
         kv=kv,
         kv_token_bytes=needed // settings.context,
-        kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK,
-        full_length=kv * GIB / needed,
-        typical=min(kv * GIB / typical, float(settings.max_num_seqs)),
+        kv_tokens=int(kv * GIB / needed * settings.context) // BLOCK * BLOCK if needed else 0,
+        full_length=_at_once(kv, needed, settings, settings.context),
+        typical=min(_at_once(kv, typical, settings, TYPICAL_TOKENS), float(settings.max_num_seqs)),
         model=model,
         assumptions=_assumptions(model, node, settings),
     )
     verdict, reason = _judge(model, node, result, needed / GIB, concurrency)
     return replace(result, verdict=verdict, reason=reason)
+
+
+def _at_once(kv: float, needed: int, settings: Settings, tokens: int) -> float:
+    """Requests of so many tokens that the KV cache holds, or one batch of an encoder, which has none."""
+    return kv * GIB / needed if needed else settings.batched_tokens / min(tokens, settings.context)
 
 
 def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int) -> tuple[Verdict, str]:
@@ -156,6 +161,8 @@ def _judge(model: Model, node: Node, found: Fit, needed: float, concurrency: int
         return Verdict.NO, f"{asked}, {rest}"
     if found.kv - MARGIN_GIB < needed:
         return Verdict.TIGHT, f"less than {MARGIN_GIB:g} GiB to spare, the margin of error of the estimate"
+    if model.attention.encoder:
+        return Verdict.FITS, ""  # what doesn't go into a batch waits for the next one, not for an answer
     if found.full_length < _FULL_LENGTH:
         return Verdict.TIGHT, f"{found.full_length:.1f} full-length requests at once, not {_FULL_LENGTH}"
     if found.typical < concurrency:
@@ -176,6 +183,8 @@ def _assumptions(model: Model, node: Node, settings: Settings) -> tuple[str, ...
         found.append("linear attention: the state of a sequence is counted, its alignment to blocks is not")
     if settings.adapters:
         found.append(f"{settings.adapters} adapters of rank {settings.adapter_rank}, on every layer")
+    if model.attention.encoder:
+        found.append("an encoder keeps no KV cache: what is left of the GPU stays free")
     if model.vision:
         found.append("one image of the largest size is encoded at a time")
     if model.quantization in {Quantization.FP8, Quantization.NVFP4} and not node.gpu.fp8:

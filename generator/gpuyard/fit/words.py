@@ -21,9 +21,15 @@ def explain(found: Fit) -> list[str]:
         f"- buffers    {found.buffers:7.2f} GiB  CUDA context, NCCL",
         f"- graphs     {found.graphs:7.2f} GiB  CUDA graphs",
         *([f"- adapters   {found.adapters:7.2f} GiB  LoRA"] if settings.adapters else []),
-        f"= KV cache   {found.kv:7.2f} GiB  {found.kv_tokens:,} tokens of {found.kv_token_bytes:,} bytes",
+        f"= {_left(found)}",
         f"concurrency: {found.full_length:.1f} requests of {settings.context:,} tokens, "
         f"{found.typical:.0f} of {min(TYPICAL_TOKENS, settings.context):,}",
         f"largest context: {found.largest_context:,} tokens",
     ]
     return lines + [f"assumed: {assumption}" for assumption in found.assumptions]
+
+
+def _left(found: Fit) -> str:
+    if found.model.attention.encoder:
+        return f"free       {found.kv:7.2f} GiB  no KV cache"
+    return f"KV cache   {found.kv:7.2f} GiB  {found.kv_tokens:,} tokens of {found.kv_token_bytes:,} bytes"

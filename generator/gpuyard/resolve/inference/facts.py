@@ -16,7 +16,12 @@ def facts(server: Server) -> Mapping[str, Fact]:
         "licence": Fact(server.model.licence),
         "fit": Fact(str(server.fit.verdict), str(server.fit.verdict)),
         "context": Fact(server.context, f"context {server.context}"),
-        "kvTokens": Fact(server.fit.kv_tokens, f"KV cache {server.fit.kv_tokens} tokens"),
+        "kvTokens": Fact(server.fit.kv_tokens, _cache(server)),
         "replicas": Fact({"min": low, "max": high}, f"replicas {low}-{high}"),
         "startSeconds": Fact(server.budget.start, f"ready within {server.budget.start} s"),
     }
+
+
+def _cache(server: Server) -> str:
+    encoder = server.model.attention.encoder
+    return "no KV cache" if encoder else f"KV cache {server.fit.kv_tokens} tokens"

@@ -87,6 +87,7 @@ def args(choice: Choice, context: int, options: Options, source: Source) -> Mapp
     """Every flag of the server but those that the chart sets; nothing is left to the GPU's own defaults."""
     return {
         **({"load-format": "runai_streamer"} if source.kind is Origin.OCI else {}),
+        **({"runner": "pooling"} if choice.fit.model.pooling else {}),
         "tensor-parallel-size": choice.settings.tensor,
         "max-model-len": context,
         "gpu-memory-utilization": choice.settings.utilization,
