@@ -13,13 +13,9 @@ from pathlib import Path
 TARGET = Path(__file__).parents[1] / "generator" / "gpuyard" / "catalogue" / "vllm" / "architectures"
 REGISTRY = Path("vllm") / "model_executor" / "models" / "registry.py"
 GENERATE = ("_TEXT_GENERATION_MODELS", "_MULTIMODAL_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS")
-POOLING = (
-    "_EMBEDDING_MODELS",
-    "_LATE_INTERACTION_MODELS",
-    "_REWARD_MODELS",
-    "_TOKEN_CLASSIFICATION_MODELS",
-    "_SEQUENCE_CLASSIFICATION_MODELS",
-)
+EMBED = ("_EMBEDDING_MODELS", "_LATE_INTERACTION_MODELS")
+SCORE = ("_SEQUENCE_CLASSIFICATION_MODELS",)
+CLASSIFY = ("_REWARD_MODELS", "_TOKEN_CLASSIFICATION_MODELS")
 REMOVED, PLUGINS = "_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS"
 
 
@@ -40,16 +36,17 @@ def _entries(table: ast.Dict) -> Iterator[tuple[str, str]]:
 
 
 def page(release: str, found: Mapping[str, dict[str, str]]) -> str:
-    """The data file; a name that generates isn't said to pool, too."""
-    generate = {name for table in GENERATE for name in found[table]}
-    pooling = {name for table in POOLING for name in found[table]} - generate
+    """The data file; every name is in one list, the first that has it."""
+    lists, served = {}, set[str]()
+    for task, names in (("generate", GENERATE), ("embed", EMBED), ("score", SCORE), ("classify", CLASSIFY)):
+        lists[task] = {name for table in names for name in found[table]} - served
+        served |= lists[task]
     lines = [
         f"# Written by tools/vllm_architectures.py from vllm-{release}.tar.gz of PyPI. Do not edit.",
         f'release: "{release}"',
-        *_list("generate", generate),
-        *_list("pooling", pooling),
-        *_mapping("removed", found[REMOVED], generate | pooling),
-        *_mapping("plugins", found[PLUGINS], generate | pooling),
+        *(line for task, names in lists.items() for line in _list(task, names)),
+        *_mapping("removed", found[REMOVED], served),
+        *_mapping("plugins", found[PLUGINS], served),
     ]
     return "\n".join([*lines, ""])
 

@@ -12,6 +12,7 @@ from gpuyard.catalogue.vllm import base, versions
 __all__ = ["Verdict", "verdict"]
 
 _FOLDER = resources.files("gpuyard") / "catalogue" / "vllm" / "architectures"
+_TASKS = ("generate", "embed", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Verdict:
 
     refused: str = ""
     note: str = ""
+    task: str = "generate"
+    """As a model file has it."""
 
 
 @cache
@@ -31,12 +34,13 @@ def verdict(names: Sequence[str], version: str | None = None) -> Verdict:
     """Of the architectures that a config.json lists, the first that vLLM has counts."""
     minor = ".".join(map(str, base(version or versions()[0]).minor))
     table = _of(minor)
-    if any(name in table["generate"] for name in names):
-        return Verdict()
+    for task in _TASKS:
+        if any(name in table[task] for name in names):
+            return Verdict(task=task)
     shown = ", ".join(names)[:80]
-    if any(name in table["pooling"] for name in names):
-        return Verdict(refused=f"{shown} embeds or classifies texts; gpuyard has no facts for such models yet")
-    others = [each for each in _minors() if each != minor and any(name in _of(each)["generate"] for name in names)]
+    if any(name in table["classify"] for name in names):
+        return Verdict(refused=f"{shown} labels tokens or rewards answers, for which a blueprint has no task")
+    others = [each for each in _minors() if each != minor and any(name in _served(each) for name in names)]
     if others:
         return Verdict(refused=f"vLLM {minor} has no {shown}, {others[0]} has: set spec.vllm.version of the stack")
     for name in names:
@@ -47,6 +51,10 @@ def verdict(names: Sequence[str], version: str | None = None) -> Verdict:
     return Verdict(
         note=f"vLLM {minor} has no code of its own for {shown}; Transformers' code may serve it, more slowly"
     )
+
+
+def _served(minor: str) -> Sequence[str]:
+    return [name for task in _TASKS for name in _of(minor)[task]]
 
 
 def _minors() -> Sequence[str]:

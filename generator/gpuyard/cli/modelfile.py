@@ -3,7 +3,7 @@
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def read(path: Path, directory: Path | None, origin: Origin, given: Given) -> Re
         if not (directory / STACK_FILE).is_file():
             raise MissingError(f"{directory}: no {STACK_FILE} here; give the directory of a stack, or --print")
         version = load(directory).stack.vllm.version
-    found = read_facts(open_checkpoint(path), Given(given.weights_bytes, given.parameters, given.vision_bytes, version))
+    found = read_facts(open_checkpoint(path), replace(given, version=version))
     facts = {
         **origin.facts,
         **found.facts,

@@ -13,6 +13,8 @@ _UNSCALED = ("default", "mrope", None)
 _SCALED_ALREADY = ("su", "longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling")
 """max_position_embeddings is the longest context; of other types it is multiplied."""
 
+_MOST_FACTOR = 1000
+
 
 def attention(text: Config) -> dict[str, Any]:
     """The facts of the language model; what is missing was noted."""
@@ -26,6 +28,8 @@ def attention(text: Config) -> dict[str, Any]:
         "headDim": _head_dim(text, hidden, heads),
         "vocabulary": text.needed("vocabulary"),
         "maxContext": context,
+        "encoder": True if text.model_type in names()["encoders"] else None,
+        "cross": text.whole("max_source_positions", 1 << 20) if text.get("max_source_positions") else None,
         "latent": latent(text),
         "rope": _rope(text),
     }
@@ -81,15 +85,22 @@ def _context(text: Config) -> int | None:
         )
         return None
     lengths = [text.whole(key, names()["mostContext"]) for key in keys]
-    known = [length for length in lengths if length]
+    offset = _offset(text)
+    known = [max(1, length - offset) for length in lengths if length]
     if len(known) < len(keys):
         return None
     rope = _rope_of(text)
     factor, kind = rope.get("factor"), rope.get("rope_type", rope.get("type"))
     scaled = kind not in (*_UNSCALED, *_SCALED_ALREADY) and not text.model_type.startswith("gemma3")
-    if scaled and isinstance(factor, int | float) and factor >= 1:
+    if scaled and isinstance(factor, int | float) and 1 <= factor <= _MOST_FACTOR:
         return int(min(known) * factor)
     return min(known)
+
+
+def _offset(text: Config) -> int:
+    """Positions that no token has: RoBERTa's begin behind the one of the padding."""
+    padding = text.get("pad_token_id")
+    return (padding if type(padding) is int else 1) + 1 if text.model_type in names()["offsetPositions"] else 0
 
 
 def _rope(text: Config) -> dict[str, Any] | None:

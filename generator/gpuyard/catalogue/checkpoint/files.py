@@ -13,6 +13,7 @@ __all__ = ["Checkpoint", "Tensor", "open_checkpoint"]
 
 _CONFIG = "config.json"
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_SENTENCES = "modules.json"
 _MODELOPT = "hf_quant_config.json"
 _MOST_JSON = 64 << 20
 _MOST_HEADER = 100_000_000
@@ -42,6 +43,8 @@ class Checkpoint:
     """Of all safetensors files; none where one of them is missing."""
     quantization: Mapping[str, Any] = field(default_factory=dict)
     """From a file of its own, as ModelOpt writes it."""
+    sentences: bool = False
+    """Made with Sentence Transformers: for embeddings."""
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -59,7 +62,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
     listed = _mapping(index) if index else {}
     metadata = listed.get("metadata") if isinstance(listed.get("metadata"), dict) else {}
     modelopt = _mapping(path / _MODELOPT) if (path / _MODELOPT).is_file() else {}
-    return Checkpoint(str(config), text, data, metadata or {}, tuple(_tensors(path, listed)), modelopt)
+    return Checkpoint(
+        str(config), text, data, metadata or {}, tuple(_tensors(path, listed)), modelopt, (path / _SENTENCES).is_file()
+    )
 
 
 def _alone(path: Path) -> Checkpoint:

@@ -23,6 +23,7 @@ def command() -> None:
 @click.option("--revision", callback=options.given, help="Commit of the repository, if --source has none.")
 @click.option("--licence", callback=options.given, help="Licence of the weights, such as apache-2.0.")
 @click.option("--gated", is_flag=True, help="The repository asks for a token.")
+@click.option("--task", type=click.Choice(["generate", "embed", "score", "transcribe"]), help="Default: by its files.")
 @click.option("--weights-bytes", type=click.IntRange(min=1), help="Bytes of all safetensors files, if PATH has none.")
 @click.option("--parameters", type=click.IntRange(min=1), help="Number of parameters, if the files do not say it.")
 @click.option("--vision-bytes", type=click.IntRange(min=1), help="Bytes of the vision tower, if PATH has no weights.")
@@ -35,6 +36,7 @@ def _add(
     source: str | None,
     revision: str | None,
     licence: str | None,
+    task: str | None,
     weights_bytes: int | None,
     parameters: int | None,
     vision_bytes: int | None,
@@ -53,7 +55,7 @@ def _add(
     from gpuyard.cli.modelfile import read as read_model
 
     origin = Origin.of(path, name=name, source=source, revision=revision, licence=licence, gated=gated)
-    given = Given(weights_bytes, parameters, vision_bytes)
+    given = Given(weights_bytes, parameters, vision_bytes, task)
     found = read_model(path, None if shown else directory, origin, given)
     if shown:
         shape = {"architecture": found.facts}
