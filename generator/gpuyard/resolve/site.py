@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from gpuyard.catalogue.images import Image, image
 from gpuyard.catalogue.models import Model
-from gpuyard.catalogue.shapes import Node, Shape
+from gpuyard.catalogue.shapes import Node, Shape, catalogue
+from gpuyard.errors import nearest
 from gpuyard.project.stack import Stack
 
 __all__ = ["Available", "Site"]
@@ -30,6 +31,12 @@ class Site:
     """Files of models that have problems of their own."""
     zones: tuple[str, ...] = ()
     """Of a cluster, that a workload must run in; empty: any."""
+
+    def absent(self, shape: str) -> str:
+        """Why a shape isn't there: nobody knows it, or no cluster has it."""
+        if shape not in catalogue():
+            return f"{shape} is not a shape; {nearest(shape, catalogue())}"
+        return f"no cluster of the stack has {shape}; {nearest(shape, self.available)}"
 
     def image(self, repository: str, tag: str) -> Image:
         """An image as the stack's clusters pull it."""

@@ -10,7 +10,7 @@ from gpuyard.cli.output import emit_json, emit_notes
 __all__ = ["command"]
 
 
-@click.group("model")
+@click.group("model", epilog="Example: gpuyard model add ~/models/my-model gitops")
 def command() -> None:
     """Add a model that the catalogue does not have, so that blueprints can name it."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gpuyard.resolve.inference.price import price
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.workload import Fact
 
@@ -18,6 +19,7 @@ def facts(server: Server) -> Mapping[str, Fact]:
         "context": Fact(server.context, f"context {server.context}"),
         "kvTokens": Fact(server.fit.kv_tokens, _cache(server)),
         "replicas": Fact({"min": low, "max": high}, f"replicas {low}-{high}"),
+        "price": price(server),
         "startSeconds": Fact(server.budget.start, f"ready within {server.budget.start} s"),
     }
 

@@ -103,12 +103,7 @@ def _targets(blueprint: Blueprint[Inference], site: Site, problems: Problems) ->
         override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
         path = ("spec", "shapes", name)
         if name not in available:
-            problems.add(
-                blueprint.file,
-                path,
-                f"no cluster of the stack has {name}; {nearest(name, available)}",
-                key=True,
-            )
+            problems.add(blueprint.file, path, site.absent(name), key=True)
             continue
         shape, nodes = available[name]
         if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
