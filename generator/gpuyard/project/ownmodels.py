@@ -51,7 +51,7 @@ def breaches(document: Document, file: str) -> Iterator[Problem]:
         message = f"{name} is a model of the catalogue; give yours another, or add {OVERRIDE}: true to replace it"
         yield document.problem(("name",), message)
     elif name not in catalogue() and value.get(OVERRIDE):
-        yield document.problem((OVERRIDE,), f"the catalogue has no {name}; remove it")
+        yield document.problem((OVERRIDE,), f"has nothing to replace: the catalogue has no {name}; remove it")
 
 
 def files(documents: Mapping[str, Document]) -> Mapping[str, str]:
