@@ -450,7 +450,7 @@ def test_a_folder_without_a_config(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"has no config\.json"):
         open_checkpoint(tmp_path)
     (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(MissingError, match="adapter_config.json is a LoRA adapter's"):
+    with pytest.raises(MissingError, match=r"adapter_config\.json is a LoRA adapter's"):
         open_checkpoint(tmp_path)
     (tmp_path / "model-Q4_K_M.gguf").write_text("", encoding="utf-8")
     with pytest.raises(MissingError, match="GGUF files, which vLLM does not load"):

@@ -8,7 +8,7 @@ from typing import Any
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import HOURS_A_MONTH, Node, catalogue
 from gpuyard.fit import Fit, Refusal, Verdict, choose
-from gpuyard.project.kinds.inference import default_concurrency, default_context
+from gpuyard.project.serving import default_concurrency, default_context
 from gpuyard.project.userfiles import STACK_FILE
 
 __all__ = ["Place", "Wish", "known", "places", "smallest"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["SecretKey", "Unique", "Vllm"]
+__all__ = ["RopeScaling", "SecretKey", "Unique", "Vllm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,11 @@ class Unique:
     path: Path
     clash: str
     """What to say when another blueprint has it; `{other}` is that one's name or file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RopeScaling:
+    """A longer context by YaRN; None: the model's own."""
+
+    factor: float
+    original_context: int | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from gpuyard.catalogue.checkpoint.caches import latent, state, window
 from gpuyard.catalogue.checkpoint.config import Config
-from gpuyard.catalogue.checkpoint.names import names
+from gpuyard.catalogue.checkpoint.vocabulary import names
 
 __all__ = ["attention"]
 

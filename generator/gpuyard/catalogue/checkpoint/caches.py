@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from gpuyard.catalogue.checkpoint.config import Config
-from gpuyard.catalogue.checkpoint.names import names
+from gpuyard.catalogue.checkpoint.vocabulary import names
 
 __all__ = ["latent", "state", "window"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpuyard.catalogue.checkpoint.names import family, names
+from gpuyard.catalogue.checkpoint.vocabulary import family, names
 from gpuyard.errors import Location, Problem
 
 __all__ = ["Config", "whole"]

@@ -9,10 +9,10 @@ from gpuyard.catalogue.checkpoint import config
 from gpuyard.catalogue.checkpoint.attention import attention
 from gpuyard.catalogue.checkpoint.config import Config
 from gpuyard.catalogue.checkpoint.files import Checkpoint
-from gpuyard.catalogue.checkpoint.formats import Format, format_of
-from gpuyard.catalogue.checkpoint.names import names
 from gpuyard.catalogue.checkpoint.parameters import of_layers, of_vision
+from gpuyard.catalogue.checkpoint.quantised import Format, format_of
 from gpuyard.catalogue.checkpoint.sizes import Given, sizes
+from gpuyard.catalogue.checkpoint.vocabulary import names
 from gpuyard.catalogue.models import Quantization, impossible
 from gpuyard.errors import InputError, Location, Problem
 

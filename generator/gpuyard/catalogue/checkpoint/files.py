@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gpuyard.catalogue.checkpoint.names import names
+from gpuyard.catalogue.checkpoint.vocabulary import names
 from gpuyard.errors import InputError, Location, MissingError, Problem
 
 __all__ = ["Checkpoint", "Tensor", "open_checkpoint"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gpuyard.catalogue.checkpoint.config import Config
 from gpuyard.catalogue.checkpoint.files import Tensor
-from gpuyard.catalogue.checkpoint.formats import Format
+from gpuyard.catalogue.checkpoint.quantised import Format
 from gpuyard.catalogue.models import Quantization
 
 __all__ = ["bytes_per_parameter", "counted", "of_layers", "of_vision"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gpuyard.catalogue.checkpoint.config import Config
 from gpuyard.catalogue.checkpoint.files import Checkpoint
-from gpuyard.catalogue.checkpoint.formats import Format
 from gpuyard.catalogue.checkpoint.parameters import bytes_per_parameter, counted
+from gpuyard.catalogue.checkpoint.quantised import Format
 from gpuyard.catalogue.models import Quantization
 from gpuyard.errors import Location, Problem
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib import resources
 from typing import Any
 
-from gpuyard.doors.schema import read_schema, structured
+from gpuyard.doors.schema import structured
 from gpuyard.project import objects
-from gpuyard.project.parts import SecretKey, Unique, Vllm
+from gpuyard.project.parts import RopeScaling, SecretKey, Unique, Vllm
 from gpuyard.project.placing import Placing
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "Expose",
     "Inference",
     "ModelRef",
-    "RopeScaling",
     "Scaling",
     "Served",
     "Serving",
@@ -28,21 +26,11 @@ __all__ = [
     "Storage",
     "Upstream",
     "Variable",
-    "default_concurrency",
-    "default_context",
     "parse",
 ]
 
 SCHEMA = resources.files("gpuyard") / "project" / "kinds" / "inference.schema.json"
 """Of `spec`; every default stands there and nowhere else."""
-
-
-@dataclass(frozen=True, slots=True)
-class RopeScaling:
-    """A longer context by YaRN; None: the model's own."""
-
-    factor: float
-    original_context: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,17 +282,3 @@ def _with_variables(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """A plain text is the short form of a variable."""
     env = part.get("env", {})
     return {**part, "env": {name: {"text": each} if isinstance(each, str) else each for name, each in env.items()}}
-
-
-@cache
-def default_context() -> int:
-    """Tokens of the longest request where the author says nothing and the model takes them."""
-    context: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["contextLength"]["x-default"]
-    return context
-
-
-@cache
-def default_concurrency() -> int:
-    """Requests per replica where the author says nothing."""
-    concurrency: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["concurrency"]["default"]
-    return concurrency

@@ -8,7 +8,8 @@ from typing import Any
 from gpuyard.catalogue.models import Extension, Model
 from gpuyard.doors.yamlio import Path, show_path
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.project.kinds.inference import Inference, RopeScaling, ShapeOverride
+from gpuyard.project.kinds.inference import Inference, ShapeOverride
+from gpuyard.project.parts import RopeScaling
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.problems import Problems
 

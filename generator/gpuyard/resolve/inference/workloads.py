@@ -12,7 +12,8 @@ from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.errors import nearest
 from gpuyard.fit.budget import Budget, load_budget
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
+from gpuyard.project.kinds.inference import Inference, ShapeOverride
+from gpuyard.project.serving import default_context
 from gpuyard.resolve import exposure
 from gpuyard.resolve.inference import (
     adapters,
