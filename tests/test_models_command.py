@@ -1,7 +1,9 @@
 """`gpuyard models` and `gpuyard model add`: what can be served, where, at what price; and a model of one's own."""
 
 import json
+import re
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,17 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gpuyard.catalogue.models import catalogue, model_from
+from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.catalogue.shapes import catalogue as shapes
 from gpuyard.cli.main import cli
+from gpuyard.doors import yamlio
+from gpuyard.doors.git.remote import no_branch
+from gpuyard.doors.schema import validate
 from gpuyard.errors import InputError, nearest
+from gpuyard.fit import MARGIN_GIB, TYPICAL_TOKENS
 from gpuyard.project.formats import schema
 from tests import configs
+from tests.conftest import ROOT
 from tests.projects import resolved, workload
 from tests.test_checkpoint import folder
 from tools.vllm_architectures import page, tables
@@ -224,6 +232,19 @@ def test_no_list_of_names_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
+    ("branch", "count", "said"),
+    [
+        ("prod", 2, "it has topic-0, topic-1"),
+        ("topic3", 40, "did you mean topic-3?"),
+        ("prod", 40, "`git ls-remote --heads` lists those that it has"),
+    ],
+)
+def test_nor_one_of_branches(branch: str, count: int, said: str) -> None:
+    names = [f"topic-{index}" for index in range(count)]
+    assert str(no_branch("origin", f"refs/heads/{branch}", names)) == f"origin has no branch {branch}; {said}"
+
+
+@pytest.mark.parametrize(
     ("spec", "said"),
     [
         ({"shapes": {"l40s": {}}}, "spec.shapes.l40s: l40s is not a shape; known are a10, a100, h100"),
@@ -265,3 +286,30 @@ def test_architectures_are_read_from_the_registry() -> None:
         "removed": {"Old": "0.28.0"},
         "plugins": {"Plug": "https://example.com"},
     }
+
+
+# --- the page ------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+FILE, LONGER = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+
+
+def test_the_page_has_the_options_of_the_command() -> None:
+    rows = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `--")]
+    table = {option for row in rows for option in re.findall(r"`(--[-a-z]+)`", row)}
+    group = import_module("gpuyard.cli.commands.model").command
+    options = {name for each in group.commands["add"].params for name in each.opts if name.startswith("--")}
+    assert table == options - {"--output"}
+
+
+def test_the_page_s_file_and_blueprint_hold() -> None:
+    assert not list(validate(yamlio.read(yamlio.dump(FILE).encode(), "models/x.yaml"), schema("model")))
+    assert FILE["name"] == "my-model"
+    assert resolved(LONGER["spec"]).workloads
+
+
+def test_the_page_says_what_fits_means() -> None:
+    text = " ".join(PAGE.split())
+    assert f"with {MARGIN_GIB:g} GiB to spare" in text
+    assert f"as many requests of {TYPICAL_TOKENS} tokens as" in text
+    assert f"a month of {HOURS_A_MONTH} hours" in text
