@@ -118,7 +118,8 @@ def test_a_model_is_added_and_can_be_named(project: Path, tmp_path: Path) -> Non
     result = run("model", "add", path, project, "--source", source, "--licence", "mit", "--gated")
     assert result.exit_code == 0, result.output
     file = project / "models" / "my-model.yaml"
-    assert result.stdout.splitlines()[0] == str(file)
+    written, _, advice = result.stdout.splitlines()
+    assert (written, advice) == (str(file), f"Where it fits: gpuyard models my-model --in {project}")
     facts = yaml.safe_load(file.read_text(encoding="utf-8"))
     assert (facts["repository"], facts["revision"]) == ("acme/My_Model", COMMIT)
     assert (facts["licence"], facts["gated"]) == ("mit", True)

@@ -1,5 +1,6 @@
 """`gpuyard model add`: a model of the user's own, from its config.json."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -69,4 +70,5 @@ def _add(
     click.echo(f"{file}")
     emit_notes(found.notes)
     click.echo(f"Next: model: {{name: {found.facts['name']}}} in a blueprint; commit the file with it")
-    click.echo(f"Where it fits: gpuyard models {found.facts['name']}")
+    place = "" if directory == Path() else f" --in {shlex.quote(str(directory))}"
+    click.echo(f"Where it fits: gpuyard models {found.facts['name']}{place}")
