@@ -24,7 +24,7 @@ from tests.projects import BLUEPRINT, STACK, Values, merged, with_token, workloa
 Spec = Mapping[str, Any]
 HELM = Embedded(shipped_charts())
 SECRET = {"secret": "s", "key": "k"}
-FACTS = {
+FACTS: Values = {
     "name": "mine",
     "parameters": 8190735360,
     "weightsBytes": 16381470720,
@@ -117,6 +117,11 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "metadata.name": Case({"metadata": {"name": "other"}}),
     "metadata.description": Case({"metadata": {"description": "Talks."}}),
     "spec.model.name": Case({"model": {"name": "qwen3-8b"}}),
+    "spec.model.ropeScaling.factor": Case({"model": {"ropeScaling": {"factor": 4}}}, {"model": {"name": "qwen3-8b"}}),
+    "spec.model.ropeScaling.originalContext": Case(
+        {"model": {"ropeScaling": {"factor": 4, "originalContext": 40960}}},
+        {"model": {"name": "qwen3-8b", "ropeScaling": {"factor": 4}}},
+    ),
     "spec.model.architecture": Case({"model": {"name": None, "architecture": FACTS, "source": HERE}}),
     "spec.model.source": Case({"model": {"source": HERE}}),
     "spec.model.region": Case({"model": {"region": "us-ashburn-1"}}, {"model": BUCKET}),
@@ -168,6 +173,13 @@ BLUEPRINT_KEYS: dict[str, Case] = {
         {"shapes": {"a10": {"nodes": ["BM.GPU.A10.4"]}}}, {"shapes": {"a10": {"nodes": ["VM.GPU.A10.2"]}}}
     ),
     "spec.shapes.*.model.name": Case(h100(model={"name": "qwen3-8b"}), h100()),
+    "spec.shapes.*.model.ropeScaling.factor": Case(
+        h100(model={"name": "qwen3-8b", "ropeScaling": {"factor": 4}}), h100(model={"name": "qwen3-8b"})
+    ),
+    "spec.shapes.*.model.ropeScaling.originalContext": Case(
+        h100(model={"name": "qwen3-8b", "ropeScaling": {"factor": 4, "originalContext": 40960}}),
+        h100(model={"name": "qwen3-8b", "ropeScaling": {"factor": 4}}),
+    ),
     "spec.shapes.*.model.architecture": Case(h100(model={"architecture": FACTS, "source": HERE}), h100()),
     "spec.shapes.*.model.source": Case(
         h100(model={"name": "qwen3-8b", "source": HERE}), h100(model={"name": "qwen3-8b"})
@@ -412,8 +424,8 @@ def leaves(kind: str) -> Iterator[str]:
 
     def walk(node: Values, path: str) -> Iterator[str]:
         while "$ref" in node or "then" in node:
-            if node.get("$ref", "").startswith("#/$defs/own-"):
-                yield path  # what stands below is the stack's: test_differing sets each of those in a cluster
+            if node.get("$ref", "").startswith(("#/$defs/own-", "#/$defs/architecture")):
+                yield path  # the stack's keys, which test_differing sets in a cluster, or those of a model file
                 return
             node = whole["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node["then"]
         items, others = node.get("items", {}), node.get("additionalProperties")

@@ -14,6 +14,8 @@ from tests.conftest import ROOT
 CATALOGUE = ROOT / "generator" / "gpuyard" / "catalogue"
 SHAPE = ROOT / "overlays" / "a10" / "shape.yaml"
 FILES = {
+    "architectures": CATALOGUE / "vllm" / "architectures" / "0.32.yaml",
+    "configs": CATALOGUE / "checkpoint" / "configs.yaml",
     "alerts": CATALOGUE / "alerts.yaml",
     "images": CATALOGUE / "images.yaml",
     "ingress": CATALOGUE / "ingress.yaml",

@@ -25,15 +25,15 @@ _HEAD = """\
 # Keys
 
 Every key that a user can write, with an example that a test compiles. In a name, `*` stands for a name of your own and
-`[]` for an element of a list. Examples in `spec` leave that word out. `gpuyard schema stack` and `gpuyard schema
-blueprint` print the same as JSON Schema, for editors.
+`[]` for an element of a list. Examples in `spec` leave that word out. `gpuyard schema stack`, `gpuyard schema
+blueprint` and `gpuyard schema model` print the same as JSON Schema, for editors.
 """
 _FILES = {"stack": ("stack.yaml", STACK_KEYS), "blueprint": ("blueprints/*.yaml", BLUEPRINT_KEYS)}
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, *(_table(kind, title, cases) for kind, (title, cases) in _FILES.items())])
+    return "\n".join([_HEAD, *(_table(kind, title, cases) for kind, (title, cases) in _FILES.items()), _models()])
 
 
 def example(case: Case) -> Mapping[str, Any]:
@@ -50,6 +50,14 @@ def _table(kind: str, title: str, cases: Mapping[str, Case]) -> str:
         for key, node in nodes.items()
     ]
     return "\n".join([f"## {title}\n", "| key | what it says | default | example |", "|---|---|---|---|", *rows, ""])
+
+
+def _models() -> str:
+    """The keys of a model's facts, without examples: docs/models.md has whole files."""
+    nodes = {key: _node(schema("model"), key) for key in leaves("model")}
+    rows = [f"| `{key}` | {_cell(node.get('description', ''))} | {_default(node)} |" for key, node in nodes.items()]
+    about = "The same keys stand below `spec.model.architecture` of a blueprint, but for `override`.\n"
+    return "\n".join(["## models/*.yaml\n", about, "| key | what it says | default |", "|---|---|---|", *rows, ""])
 
 
 def _node(whole: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ __all__ = [
 _LONGEST = 900
 """Characters of a problem's message."""
 _MOST = 12
-"""Names that a message lists; nobody reads two hundred flags."""
+"""Names that a message lists; nobody reads two hundred flags, and part of a list helps nobody."""
 _COMPARED = 80
 """Characters of a name that are compared with others."""
 
@@ -131,12 +131,14 @@ def meant(name: str, known: Iterable[str]) -> str:
     return plain[near[0]] if near else ""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean a10?`, or the names that are known where none is near."""
+def nearest(name: str, known: Iterable[str], *, listed: str = "") -> str:
+    """`did you mean a10?`, or the names that are known where none is near; `listed` says where, if they are many."""
     names = sorted(known)
     if near := meant(name, names):
         return f"did you mean {near}?"
-    return f"known are {', '.join(names[:_MOST]) or 'none'}{' …' if len(names) > _MOST else ''}"
+    if len(names) > _MOST and listed:
+        return listed
+    return f"known are {', '.join(names) or 'none'}"
 
 
 def _plain(name: str) -> str:

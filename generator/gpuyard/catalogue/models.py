@@ -11,7 +11,7 @@ from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.doors.quantities import GIB
 
 __all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Task", "Vision", "Window"]
-__all__ += ["catalogue", "impossible", "model_from", "variants"]
+__all__ += ["Extension", "Rope", "catalogue", "impossible", "model_from", "variants"]
 
 
 class Quantization(StrEnum):
@@ -62,6 +62,32 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Rope:
+    """Rotary positions that YaRN can extend."""
+
+    theta: float
+    partial: float | None = None
+    """Of a head; None: all of it."""
+    original_context: int | None = None
+    """That the authors extend; None: the longest."""
+    factor: float | None = None
+    """The largest that they recommend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A context that YaRN makes longer: so many times the original one."""
+
+    factor: float
+    original_context: int
+
+    @property
+    def context(self) -> int:
+        """Tokens of the longest request."""
+        return int(self.factor * self.original_context)
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """The language model's attention, as config.json has it."""
 
@@ -81,6 +107,7 @@ class Attention:
     state: State | None = None
     sinks: bool = False
     """Attention sinks, which few kernels take."""
+    rope: Rope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +160,12 @@ class Model:
     """Quantised weights that share a scale; None: as usual for the quantisation."""
     refused_dtypes: tuple[str, ...] = ()
     """Types that vLLM refuses for this architecture."""
+    extension: Extension | None = None
+    """By which attention.max_context is what it is; None: the context is the model's own."""
+    source: str | None = None
+    """Where the facts are from."""
+    date: str | None = None
+    """The day on which they were looked up."""
 
     @property
     def weights_gib(self) -> float:
@@ -177,11 +210,13 @@ def model_from(data: Mapping[str, Any]) -> Model:
         intermediate=data.get("intermediate"),
         group_size=data.get("groupSize"),
         refused_dtypes=tuple(data.get("refusedDtypes", ())),
+        source=data.get("source"),
+        date=data.get("date"),
     )
 
 
 def _attention(data: Mapping[str, Any]) -> Attention:
-    window, latent, state = data.get("window"), data.get("latent"), data.get("state")
+    window, latent, state, rope = (data.get(key) for key in ("window", "latent", "state", "rope"))
     return Attention(
         layers=data["layers"],
         hidden=data["hidden"],
@@ -196,7 +231,12 @@ def _attention(data: Mapping[str, Any]) -> Attention:
         latent=Latent(latent["rank"], latent["ropeDim"]) if latent else None,
         state=State(**state) if state else None,
         sinks=data.get("sinks", False),
+        rope=_rope(rope) if rope else None,
     )
+
+
+def _rope(data: Mapping[str, Any]) -> Rope:
+    return Rope(data["theta"], data.get("partial"), data.get("originalContext"), data.get("factor"))
 
 
 def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:

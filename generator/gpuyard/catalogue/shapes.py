@@ -10,7 +10,10 @@ from gpuyard.catalogue.datafiles import Breach, read
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.errors import InputError, Problem
 
-__all__ = ["Gpu", "Node", "Rdma", "Shape", "Taint", "catalogue", "load"]
+__all__ = ["HOURS_A_MONTH", "Gpu", "Node", "Rdma", "Shape", "Taint", "catalogue", "load"]
+
+HOURS_A_MONTH = 730
+"""By which Oracle's cost estimator counts."""
 
 
 @dataclass(frozen=True, slots=True)

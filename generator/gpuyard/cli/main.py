@@ -24,8 +24,10 @@ _COMMANDS = {
     "compile": "Generate all manifests and commit them.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
+    "models": "List the models with their size, fit and price.",
+    "model": "Add a model of your own from its config.json.",
     "shapes": "List the GPU shapes with their memory and list price.",
-    "schema": "Print the JSON Schema of a blueprint or a stack.",
+    "schema": "Print the JSON Schema of a blueprint, stack or model.",
 }
 """What `gpuyard --help` says of each, within 60 columns."""
 _INTERRUPTED = 130

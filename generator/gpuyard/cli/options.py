@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["base", "directory", "given", "output", "placed", "workload"]
 
+_CLUSTERS, _BLUEPRINTS = "stack.yaml lists them", "the folder blueprints has them"
+_PLACED = "`gpuyard check --output json` lists its placements"
+
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> bool:
     ctx.meta[JSON] = value == "json"
@@ -50,17 +53,17 @@ def placed(resolved: "Resolved", project: "Project", name: str, cluster: str) ->
     _check_name(project, name)
     clusters = [each.name for each in project.stack.clusters]
     if cluster not in clusters:
-        raise MissingError(f"no cluster is called {cluster}; {nearest(cluster, clusters)}")
+        raise MissingError(f"no cluster is called {cluster}; {nearest(cluster, clusters, listed=_CLUSTERS)}")
     found = {each.workload.name: each.workload for each in resolved.placements if each.cluster == cluster}
     if name not in found:
-        raise MissingError(f"{name} does not run in {cluster}; {nearest(name, found)}")
+        raise MissingError(f"{name} does not run in {cluster}; {nearest(name, found, listed=_PLACED)}")
     return found[name]
 
 
 def _check_name(project: "Project", name: str) -> None:
     names = sorted(blueprint.name for blueprint in project.blueprints)
     if name not in names:
-        raise MissingError(f"no blueprint is called {name}; {nearest(name, names)}")
+        raise MissingError(f"no blueprint is called {name}; {nearest(name, names, listed=_BLUEPRINTS)}")
 
 
 def workload(resolved: "Resolved", project: "Project", name: str, shape: str) -> "Workload":

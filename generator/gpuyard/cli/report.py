@@ -8,7 +8,7 @@ from gpuyard.render.required import required
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.review.placed import Consequence
 
-__all__ = ["as_data", "as_lines", "told", "told_as_data"]
+__all__ = ["as_data", "as_lines", "prices", "told", "told_as_data"]
 
 
 def as_lines(resolved: Resolved) -> list[str]:
@@ -17,6 +17,17 @@ def as_lines(resolved: Resolved) -> list[str]:
     rows += [_row(each.workload, f"in {each.cluster}") for each in resolved.placements if each.own]
     refused = [f"{refusal.blueprint} on {refusal.shape}: {refusal.reason}" for refusal in resolved.refusals]
     return [*table(rows), *refused]
+
+
+def prices(resolved: Resolved) -> list[str]:
+    """What the prices are: a line below them."""
+    told = [each.facts["price"].value for each in resolved.every_workload if "price" in each.facts]
+    nodes = {row["node"]: row for price in told for row in price["nodes"]}
+    if not nodes:
+        return []
+    whole = ", ".join(f"{name} {row['usdPerHourOfNode']:.2f}" for name, row in nodes.items())
+    date = max(row["date"] for row in nodes.values())
+    return [f"USD/hour: list price of {date} for the GPUs of one replica; Oracle bills whole nodes: {whole}"]
 
 
 def _row(workload: Workload, where: str = "") -> tuple[str, ...]:

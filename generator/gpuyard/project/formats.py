@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.doors.schema import read_schema
+from gpuyard.project import ownmodels
 from gpuyard.project.blueprint import DEFAULT, KINDS
 from gpuyard.project.stackschema import filled
 
@@ -17,7 +18,9 @@ _FOLDER = resources.files("gpuyard") / "project" / "schemas"
 
 @cache
 def schema(file: str) -> Schema:
-    """The JSON Schema of `blueprint` (of every kind), `stack` or `images-lock`."""
+    """The JSON Schema of `blueprint` (of every kind), `stack`, `model` (of the user's own) or `images-lock`."""
+    if file == "model":
+        return ownmodels.schema()
     found = read_schema(_FOLDER / f"{file}.schema.json")
     if file == "stack":
         return filled(found)
@@ -43,6 +46,7 @@ def _with_kinds(whole: Schema, kinds: Iterable[str]) -> Schema:
     specs = [_with_type(spec) for spec in specs]
     spec = specs[0] if len(specs) == 1 else {"description": "The workload.", "oneOf": specs}
     definitions = {name: part for each in found for name, part in each["$defs"].items()}
+    definitions["architecture"] = ownmodels.architecture()
     return {**whole, "properties": {**whole["properties"], "spec": spec}, "$defs": definitions}
 
 

@@ -1,4 +1,4 @@
-"""Stage 1, load: a directory with stack.yaml and blueprints/ in, checked dataclasses out.
+"""Stage 1, load: a directory with stack.yaml, blueprints/ and models/ in, checked dataclasses out.
 
 The only place that sees dicts from users. Problems of all files are collected; files without any go on to `resolve`,
 which reports them beside its own.
@@ -11,19 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from gpuyard.catalogue.models import Model, catalogue
 from gpuyard.doors import yamlio
 from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.doors.schema import validate, with_defaults
 from gpuyard.doors.yamlio import Document, show_path
 from gpuyard.errors import InputError, Location, Problem
-from gpuyard.project import podfiles, siteoverrides
+from gpuyard.project import ownmodels, podfiles, siteoverrides
 from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
 from gpuyard.project.formats import of_blueprint, schema
 from gpuyard.project.imageslock import IMAGES_LOCK
+from gpuyard.project.ownmodels import known
 from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.unique import duplicates
-from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, Sources, misplaced, read
+from gpuyard.project.userfiles import BLUEPRINTS, MODELS, STACK_FILE, Sources, misplaced, read
 
 __all__ = ["Project", "Sources", "bring", "load", "parse"]
 
@@ -44,6 +46,10 @@ class Project:
     """By the name of each cluster that differs: the stack as it holds there."""
     broken: frozenset[str] = frozenset()
     """Blueprints that can't be asked about: names as far as they are known, and names of files."""
+    models: Mapping[str, Model] = field(default_factory=catalogue)
+    """All that blueprints can name: the catalogue's, and those of the user's files."""
+    broken_models: frozenset[str] = frozenset()
+    """By the names of their files."""
 
     def at(self, file: str, *path: str | int, key: bool = False) -> Location:
         """Where a value of a user's file stands, or its key."""
@@ -75,13 +81,13 @@ def bring(project: Project, directory: Path) -> Project:
 
 def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOTHING) -> Project:
     """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
-    known = _known(sources, cache)
-    documents, found = _parse({name: data for name, data in sources.items() if name not in known})
+    before = _known(sources, cache)
+    documents, found = _parse({name: data for name, data in sources.items() if name not in before})
     breaches = {name: _breaches(name, document) for name, document in documents.items()}
     found += [*problems, *(problem for each in breaches.values() for problem in each)]
     new = {name: _filled(name, document) for name, document in documents.items() if not breaches[name]}
     cache.write({_question(name, sources[name]): _written(each) for name, each in new.items()})
-    both = {**known, **new}
+    both = {**before, **new}
     right = {name: both[name].document for name in sources if name in both}
     if STACK_FILE not in right:
         raise InputError(found)
@@ -93,16 +99,19 @@ def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOT
         )
     )
     digests = values[IMAGES_LOCK]["images"] if IMAGES_LOCK in values else {}
-    unread = (problem.location.file for problem in problems)
-    broken = frozenset(_broken([*sources.keys() - right.keys(), *unread], documents))
+    unread = [*sources.keys() - right.keys(), *(problem.location.file for problem in problems)]
+    broken = frozenset(_broken((name for name in unread if _kind(name) == "blueprint"), documents))
+    models = known({name: value for name, value in values.items() if _kind(name) == "model"})
+    broken_models = frozenset(PurePosixPath(name).stem for name in unread if _kind(name) == "model")
     stack = stack_from(values[STACK_FILE], STACK_FILE)
     found += duplicates(stack, blueprints, right)
     sites = siteoverrides.stacks(right[STACK_FILE], schema("stack"), stack)
-    return Project(sources, stack, blueprints, digests, right, tuple(found), sites, broken)
+    return Project(sources, stack, blueprints, digests, right, tuple(found), sites, broken, models, broken_models)
 
 
 def _kind(name: str) -> str:
-    return {STACK_FILE: "stack", IMAGES_LOCK: "images-lock"}.get(name, "blueprint")
+    other = "model" if name.startswith(f"{MODELS}/") else "blueprint"
+    return {STACK_FILE: "stack", IMAGES_LOCK: "images-lock"}.get(name, other)
 
 
 def _question(name: str, data: bytes) -> bytes:
@@ -138,8 +147,8 @@ def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
     documents: dict[str, Document] = {}
     problems: list[Problem] = []
     for name, data in sources.items():
-        if _kind(name) == "blueprint" and (message := misplaced(name)):
-            problems.append(Problem(Location(BLUEPRINTS), message))
+        if name not in (STACK_FILE, IMAGES_LOCK) and (message := misplaced(name)):
+            problems.append(Problem(Location(MODELS if _kind(name) == "model" else BLUEPRINTS), message))
             continue
         try:
             documents[name] = yamlio.read(data, name)
@@ -152,6 +161,8 @@ def _breaches(name: str, document: Document) -> list[Problem]:
     found = validate(document, _schema(name, document))
     if not found and _kind(name) == "stack":
         found = list(siteoverrides.breaches(document, schema("stack")))
+    if not found and _kind(name) == "model":
+        found = list(ownmodels.breaches(document, name))
     return [*found, *find_secrets(document)]
 
 

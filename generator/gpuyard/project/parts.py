@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["PodFile", "SecretKey", "Unique", "Vllm"]
+__all__ = ["PodFile", "RopeScaling", "SecretKey", "Unique", "Vllm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +50,11 @@ class Unique:
     path: Path
     clash: str
     """What to say when another blueprint has it; `{other}` is that one's name or file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RopeScaling:
+    """A longer context by YaRN; None: the model's own."""
+
+    factor: float
+    original_context: int | None = None

@@ -1,6 +1,6 @@
-"""Which files of a directory are the user's: stack.yaml, images.lock and blueprints/*.yaml.
+"""Which files of a directory are the user's: stack.yaml, images.lock, blueprints/*.yaml and models/*.yaml.
 
-What looks like a blueprint and isn't read would silently not be deployed, so it is a problem with a name.
+What looks like one of them and isn't read would silently not be deployed, so it is a problem with a name.
 """
 
 import os
@@ -11,13 +11,16 @@ from pathlib import Path
 from gpuyard.errors import Location, MissingError, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 
-__all__ = ["BLUEPRINTS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_file", "read_folder"]
+__all__ = ["BLUEPRINTS", "MODELS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_file"]
+__all__ += ["read_folder"]
 
 Sources = Mapping[str, bytes]
 """The user's files by the name that errors show."""
 
 STACK_FILE = "stack.yaml"
 BLUEPRINTS = "blueprints"
+MODELS = "models"
+_FOLDERS = (BLUEPRINTS, MODELS)
 _ENDINGS = (".yaml", ".yml")
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 """Names that may stand in headers and in the README as they are: they come with a pull request, too."""
@@ -35,7 +38,7 @@ def read(directory: Path) -> tuple[Sources, list[Problem]]:
         raise MissingError(f"{directory}: no such directory")
     if not (directory / STACK_FILE).is_file():
         raise MissingError(f"{directory}: no {STACK_FILE} here; `gpuyard init DIR` makes a new repository")
-    names = [STACK_FILE, *_blueprints(directory)]
+    names = [STACK_FILE, *(name for folder in _FOLDERS for name in _files(directory, folder))]
     if os.path.lexists(directory / IMAGES_LOCK):
         names.append(IMAGES_LOCK)
     return _read(directory, names)
@@ -45,7 +48,7 @@ def read_folder(folder: Path) -> tuple[Sources, list[Problem]]:
     """What looks like a blueprint in a folder that isn't a repository's, by its name."""
     if not folder.is_dir():
         raise MissingError(f"{folder}: no such directory")
-    names = [path.name for path in sorted(folder.iterdir()) if _like_blueprint(path.name)]
+    names = [path.name for path in sorted(folder.iterdir()) if _like_source(path.name)]
     if not names:
         raise MissingError(f"{folder}: no blueprints (*.yaml) here")
     return _read(folder, names)
@@ -74,32 +77,32 @@ def read_file(directory: Path, name: str) -> bytes | str:
 def is_source(name: str) -> bool:
     """Whether a file of a repository is one that `read` reads."""
     folder, _, last = name.rpartition("/")
-    if folder == BLUEPRINTS:
+    if folder in _FOLDERS:
         return last.endswith(_ENDINGS) and not _EDITORS.fullmatch(last)
     return name in (STACK_FILE, IMAGES_LOCK)
 
 
-def _blueprints(directory: Path) -> Iterator[str]:
-    """What looks like a blueprint, in sub-folders too; by its path with slashes."""
-    for folder, folders, files in os.walk(directory / BLUEPRINTS):
+def _files(directory: Path, kind: str) -> Iterator[str]:
+    """What looks like a file of a folder, in sub-folders too; by its path with slashes."""
+    for folder, folders, files in os.walk(directory / kind):
         kept = [name for name in sorted(folders) if not _EDITORS.fullmatch(name)]
         # What is called like a file is reported as what it is; walked into, it would say nothing.
         yaml = [name for name in kept if _YAML.fullmatch(name)]
         folders[:] = [name for name in kept if name not in yaml]
         for name in [*yaml, *sorted(files)]:
-            if _like_blueprint(name):
+            if _like_source(name):
                 yield (Path(folder) / name).relative_to(directory).as_posix()
 
 
-def _like_blueprint(name: str) -> bool:
+def _like_source(name: str) -> bool:
     return bool(_YAML.fullmatch(name)) and not _EDITORS.fullmatch(name)
 
 
 def misplaced(path: str) -> str | None:
-    """What is wrong with the place or the name of a blueprint's file."""
+    """What is wrong with the place or the name of a file in blueprints or models."""
     folder, _, name = path.rpartition("/")
-    if folder != BLUEPRINTS:
-        return f"{path!a}: gpuyard does not read sub-folders; move it to {BLUEPRINTS}/"
+    if folder not in _FOLDERS:
+        return f"{path!a}: gpuyard does not read sub-folders; move it to {folder.partition('/')[0]}/"
     if not _NAME.fullmatch(name):
         return f"{path!a}: the file name may only have letters, digits, dashes, dots and underscores"
     if not name.endswith(_ENDINGS):

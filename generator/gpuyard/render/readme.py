@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from gpuyard.catalogue.platform import Layer
+from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.render import prerequisites
 from gpuyard.render.engines import ENGINES
 from gpuyard.resolve import Placement, Refusal, Resolved, Workload, prometheus
@@ -72,6 +73,7 @@ def _page(resolved: Resolved, blueprint: Workload, placements: Sequence[Placemen
         description=blueprint.description,
         namespace=resolved.stack.namespace,
         placements=[_row(placement) for placement in placements],
+        prices=_prices(placements),
         refusals=refusals,
         calls=_calls(reaches),
         port=next((reach.port for reach in reaches.values()), None),
@@ -95,7 +97,25 @@ def _row(placement: Placement) -> dict[str, object]:
         "nodes": ", ".join(workload.nodes),
         "gpus": workload.gpus,
         "replicas": f"{replicas['min']}{_NONE}{replicas['max']}" if replicas else _NONE,
+        "price": _range(told["price"]["usdPerMonth"]) if "price" in told else _NONE,
         **{name: told.get(name, _NONE) for name in ("model", "context", "fit")},
+    }
+
+
+def _range(bounds: Mapping[str, int]) -> str:
+    low, high = f"{bounds['min']:,}", f"{bounds['max']:,}"
+    return low if low == high else f"{low}{_NONE}{high}"
+
+
+def _prices(placements: Sequence[Placement]) -> dict[str, object] | None:
+    """What the prices in the table are; None: there are none."""
+    told = {each.cluster: each.workload.facts["price"].value for each in placements if "price" in each.workload.facts}
+    if not told:
+        return None
+    return {
+        "date": max(node["date"] for price in told.values() for node in price["nodes"]),
+        "hours": HOURS_A_MONTH,
+        "nodes": ", ".join(f"{_range(price['usdPerMonthOfNodes'])} in {name}" for name, price in told.items()),
     }
 
 

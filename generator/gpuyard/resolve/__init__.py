@@ -30,7 +30,8 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
-    site = Site(stack, _available(stack, shapes), project.digests, blueprints, _files(project))
+    available, models = _available(stack, shapes), project.models
+    site = Site(stack, available, project.digests, blueprints, models, project.broken_models, _files(project))
     results = [
         result
         for blueprint in project.blueprints

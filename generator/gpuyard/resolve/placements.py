@@ -17,6 +17,7 @@ __all__ = ["check_gpus", "place"]
 
 Found = Mapping[str, Mapping[str, Workload]]
 """Workloads by blueprint and shape; shapes in the order of the author's preference."""
+_LISTED = "the folder blueprints has them"
 
 
 def place(
@@ -59,7 +60,8 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
         if name in project.broken and name not in found:
             continue  # its file has problems of its own
         if name not in found:
-            problems.add(project.stack.file, path, f"no blueprint is called {name}; {nearest(name, found)}", key=True)
+            message = f"no blueprint is called {name}; {nearest(name, found, listed=_LISTED)}"
+            problems.add(project.stack.file, path, message, key=True)
         elif shape not in cluster.shapes:
             message = f"the cluster has no shape {shape}; {nearest(shape, cluster.shapes)}"
             problems.add(project.stack.file, path, message)

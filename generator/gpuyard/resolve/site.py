@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gpuyard.catalogue.images import Image, image
-from gpuyard.catalogue.shapes import Node, Shape
+from gpuyard.catalogue.models import Model
+from gpuyard.catalogue.shapes import Node, Shape, catalogue
+from gpuyard.errors import nearest
 from gpuyard.project.stack import Stack
 
 __all__ = ["Available", "Site"]
@@ -23,10 +25,20 @@ class Site:
     """Of images, by name and tag, as the stack's lock has them."""
     blueprints: frozenset[str]
     """Names of all."""
+    models: Mapping[str, Model]
+    """All that blueprints can name."""
+    broken_models: frozenset[str]
+    """Files of models that have problems of their own."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Texts that blueprints bring into their pods, by the names of their files."""
     zones: tuple[str, ...] = ()
     """Of a cluster, that a workload must run in; empty: any."""
+
+    def absent(self, shape: str) -> str:
+        """Why a shape isn't there: nobody knows it, or no cluster has it."""
+        if shape not in catalogue():
+            return f"{shape} is not a shape; {nearest(shape, catalogue())}"
+        return f"no cluster of the stack has {shape}; {nearest(shape, self.available)}"
 
     def image(self, repository: str, tag: str) -> Image:
         """An image as the stack's clusters pull it."""

@@ -31,7 +31,7 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
     Says what the change does in the clusters (minutes without a server, claims that stay and are billed) and refuses
     what they would refuse. Nothing is written in DIR.
     """
-    from gpuyard.cli.report import as_data, as_lines, told
+    from gpuyard.cli.report import as_data, as_lines, prices, told
     from gpuyard.errors import InputError
     from gpuyard.pipeline import load
 
@@ -46,7 +46,7 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(_result(as_data(resolved), notes, found))
         return
-    for line in as_lines(resolved):
+    for line in (*as_lines(resolved), *prices(resolved)):
         click.echo(line)
     emit_notes(notes)
 

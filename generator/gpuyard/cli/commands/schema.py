@@ -8,9 +8,12 @@ __all__ = ["command"]
 
 
 @click.command("schema", epilog="Example: gpuyard schema blueprint > blueprint.schema.json")
-@click.argument("kind", type=click.Choice(["blueprint", "stack"]), default="blueprint")
+@click.argument("kind", type=click.Choice(["blueprint", "stack", "model"]), default="blueprint")
 def command(kind: str) -> None:
-    """Print the JSON Schema of a blueprint (the default) or a stack, for editors."""
+    """Print the JSON Schema of a blueprint (the default), a stack or a model file, for editors.
+
+    The keys of a model file are those of model.architecture in a blueprint.
+    """
     from gpuyard.project.formats import schema
 
     emit_json(schema(kind))

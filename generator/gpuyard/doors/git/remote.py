@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from gpuyard.doors.git.process import Result, Store, checked, explain, printable, redact
-from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError
+from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError, meant
 
 __all__ = ["Remote", "is_url", "no_branch", "parse_url"]
 
@@ -22,6 +22,8 @@ _HTTPS = re.compile(rf"https://(?:({_USER})(?::([^/@\s]*))?@)?((?:{_HOST})(?::\d
 _SSH = re.compile(rf"ssh://(?:{_USER}@)?(?:{_HOST})(?::\d+)?/(?!-){_PATH}")
 _SCP = re.compile(rf"{_USER}@(?:{_HOST}):(?!-)(?!:){_PATH}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:/?/|:)|[^/\s]+@[^/\s:]+:")
+_MOST = 10
+"""Branches that a message lists."""
 _RACE = re.compile(
     r"stale info|fetch first|non-fast-forward|incorrect old value"
     r"|cannot lock ref|failed to lock|failed to update ref"
@@ -161,8 +163,12 @@ class Remote:
 
 def no_branch(label: str, ref: str, names: Sequence[str]) -> MissingError:
     """The error for a branch that isn't there, in a repository that has others."""
-    shown = ", ".join(sorted(names)[:10]) + (", …" if len(names) > 10 else "")
-    return MissingError(f"{label} has no branch {ref.removeprefix('refs/heads/')}; it has {shown}")
+    branch = ref.removeprefix("refs/heads/")
+    hint = f"it has {', '.join(sorted(names))}"
+    if len(names) > _MOST:
+        near = meant(branch, names)
+        hint = f"did you mean {near}?" if near else "`git ls-remote --heads` lists those that it has"
+    return MissingError(f"{label} has no branch {branch}; {hint}")
 
 
 def _verdict(result: Result) -> str:

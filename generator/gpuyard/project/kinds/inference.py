@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib import resources
 from typing import Any
 
-from gpuyard.doors.schema import read_schema, structured
+from gpuyard.doors.schema import structured
 from gpuyard.project import objects
-from gpuyard.project.parts import PodFile, SecretKey, Unique, Vllm
+from gpuyard.project.parts import PodFile, RopeScaling, SecretKey, Unique, Vllm
 from gpuyard.project.placing import Placing
 
 __all__ = [
@@ -27,7 +26,6 @@ __all__ = [
     "Storage",
     "Upstream",
     "Variable",
-    "default_context",
     "parse",
 ]
 
@@ -46,6 +44,7 @@ class ModelRef:
     """Of a bucket."""
     credentials: SecretKey | None = None
     """To read the source."""
+    rope_scaling: RopeScaling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,10 +292,3 @@ def _with_variables(part: Mapping[str, Any]) -> Mapping[str, Any]:
     """A plain text is the short form of a variable."""
     env = part.get("env", {})
     return {**part, "env": {name: {"text": each} if isinstance(each, str) else each for name, each in env.items()}}
-
-
-@cache
-def default_context() -> int:
-    """Tokens of the longest request where the author says nothing and the model takes them."""
-    context: int = read_schema(SCHEMA)["$defs"]["serving"]["properties"]["contextLength"]["x-default"]
-    return context

@@ -12,6 +12,7 @@ from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve.inference import sources
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.site import Site
 
 __all__ = ["FLAGS", "check", "config", "find", "notes"]
 
@@ -51,11 +52,11 @@ def find(args: Args, model: Model, own: Model | None) -> Draft | None:
     return replace(draft, weights=weights, attention=layer, assumed=assumed)
 
 
-def check(blueprint: Blueprint[Inference], options: Options, problems: Problems) -> Model | None:
+def check(blueprint: Blueprint[Inference], options: Options, site: Site, problems: Problems) -> Model | None:
     """The facts that the blueprint gives of the draft; a model of which nobody knows the size is reported."""
     own = None
     if reference := blueprint.spec.serving.draft:
-        own = sources.named(blueprint, reference, ("spec", "serving", "draft"), problems)
+        own = sources.named(blueprint, reference, ("spec", "serving", "draft"), site, problems)
         if config(options.args) is None:
             message = "no flag asks for a draft; add speculative-config to args, or remove it"
             problems.add(blueprint.file, ("spec", "serving", "draft"), message, key=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gpuyard.resolve.inference import alternatives
 from gpuyard.resolve.inference.gpumemory import pooling
+from gpuyard.resolve.inference.price import price
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.workload import Fact
 
@@ -23,5 +24,6 @@ def facts(server: Server) -> Mapping[str, Fact]:
         **cache,
         "otherGpus": Fact(alternatives.as_data(server.steps)),
         "replicas": Fact({"min": low, "max": high}, f"replicas {low}-{high}"),
+        "price": price(server),
         "startSeconds": Fact(server.budget.start, f"ready within {server.budget.start} s"),
     }

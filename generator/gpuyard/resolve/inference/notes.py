@@ -13,6 +13,7 @@ from gpuyard.resolve.inference import (
     build,
     drafts,
     hostmemory,
+    longcontext,
     query,
     reaching,
     references,
@@ -66,3 +67,4 @@ def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
     yield from reaching.notes(server, site, values)
     yield from storage.notes(server, tuple(references.claims(values)))
     yield from sources.notes(file, server.model, server.source)
+    yield from longcontext.notes(file, server.model)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 
 from gpuyard.catalogue import models
-from gpuyard.catalogue.datafiles import schema
 from gpuyard.catalogue.models import Model
 from gpuyard.errors import nearest
 from gpuyard.fit.budget import Origin
@@ -12,23 +11,32 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ModelRef
 from gpuyard.project.parts import SecretKey
 from gpuyard.project.stack import Stack
+from gpuyard.resolve.inference import longcontext
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Bucket, Source
 from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.site import Site
 
 __all__ = ["check_token", "find", "named", "notes"]
 
 Path = tuple[str | int, ...]
 
+_BOTH = (
+    "conflicts with architecture: keep name for the facts of that model, whose context ropeScaling extends, "
+    "or architecture for facts of your own"
+)
+_OWN = "`gpuyard models` lists it, and `gpuyard model add` adds a model of your own"
 _MIRROR = "HF_ENDPOINT"
 _READ_WITH_CREDENTIALS = (Origin.HF, Origin.OCI)
 
 
 def find(
-    blueprint: Blueprint[Inference], reference: ModelRef, path: Path, stack: Stack, problems: Problems
+    blueprint: Blueprint[Inference], reference: ModelRef, path: Path, site: Site, problems: Problems
 ) -> tuple[Model, Source] | None:
     """The model that a reference names and the source of its weights; None when a problem was noted."""
-    model = named(blueprint, reference, path, problems)
+    model = named(blueprint, reference, path, site, problems)
+    if model and reference.rope_scaling:
+        model = longcontext.extended(blueprint, model, reference.rope_scaling, path, problems)
     if model is None:
         return None
     address = reference.source or _home(model)
@@ -42,7 +50,7 @@ def find(
     kind = Origin(address.partition("://")[0])
     before = len(problems.found)
     _check(blueprint, reference, path, kind, problems)
-    bucket = _bucket(blueprint, reference, path, stack, problems) if kind is Origin.OCI else None
+    bucket = _bucket(blueprint, reference, path, site.stack, problems) if kind is Origin.OCI else None
     if len(problems.found) > before:
         return None
     return model, _source(address, kind, bucket, _credentials(blueprint, reference, kind))
@@ -82,13 +90,13 @@ def _needs_token(model: Model, source: Source) -> bool:
     return model.gated and source.credentials is None and home
 
 
-def named(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, problems: Problems) -> Model | None:
-    """The model of an entry of the catalogue or of given facts; None when a problem was noted."""
+def named(
+    blueprint: Blueprint[Inference], reference: ModelRef, path: Path, site: Site, problems: Problems
+) -> Model | None:
+    """The model that a name stands for, or of given facts; None when a problem was noted."""
     if reference.architecture is not None:
         if reference.name is not None:
-            problems.add(blueprint.file, (*path, "name"), "conflicts with architecture; give one of them")
-            return None
-        if not problems.validate(blueprint.file, (*path, "architecture"), schema("model")):
+            problems.add(blueprint.file, (*path, "name"), _BOTH)
             return None
         breaches = list(models.impossible(reference.architecture))
         if "flags" in reference.architecture:
@@ -99,15 +107,12 @@ def named(blueprint: Blueprint[Inference], reference: ModelRef, path: Path, prob
     if reference.name is None:
         problems.add(blueprint.file, path, "names no model; add name (a catalogue entry) or architecture (its facts)")
         return None
-    if reference.name not in models.catalogue():
-        near = nearest(reference.name, models.catalogue())
-        message = f"{reference.name} is not in the catalogue; {near}"
-        more = (
-            " If not, give its facts as architecture" if near.endswith("?") else "; or give its facts as architecture"
-        )
-        problems.add(blueprint.file, (*path, "name"), message + more)
+    if reference.name not in site.models:
+        if reference.name not in site.broken_models:
+            near = nearest(reference.name, site.models, listed=_OWN)
+            problems.add(blueprint.file, (*path, "name"), f"{reference.name} is not in the catalogue; {near}")
         return None
-    return models.catalogue()[reference.name]
+    return site.models[reference.name]
 
 
 def _home(model: Model) -> str | None:

@@ -9,13 +9,14 @@ from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.errors import nearest
 from gpuyard.project.blueprint import Blueprint
-from gpuyard.project.kinds.inference import Inference, ShapeOverride, default_context
-from gpuyard.project.stack import Stack
+from gpuyard.project.kinds.inference import Inference, ShapeOverride
+from gpuyard.project.serving import default_context
 from gpuyard.resolve.inference import (
     adapters,
     conflicts,
     drafts,
     gpumemory,
+    longcontext,
     offline,
     options,
     sources,
@@ -26,7 +27,7 @@ from gpuyard.resolve.inference.build import Build
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.problems import Problems
-from gpuyard.resolve.site import Available
+from gpuyard.resolve.site import Site
 
 __all__ = ["Target", "flags", "targets"]
 
@@ -51,21 +52,15 @@ class Target:
     """The facts of what proposes tokens, where the blueprint gives them."""
 
 
-def targets(
-    blueprint: Blueprint[Inference], runs: Build, stack: Stack, available: Available, problems: Problems
-) -> Iterator[Target]:
+def targets(blueprint: Blueprint[Inference], runs: Build, site: Site, problems: Problems) -> Iterator[Target]:
     """Each shape that the stack has and the blueprint wants; what is wrong with one is reported."""
-    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), stack, problems)
-    for name in available if blueprint.spec.shapes is None else blueprint.spec.shapes:
-        override = ShapeOverride() if blueprint.spec.shapes is None else blueprint.spec.shapes[name]
+    available, wanted = site.available, blueprint.spec.shapes
+    whole = sources.find(blueprint, blueprint.spec.model, ("spec", "model"), site, problems)
+    for name in available if wanted is None else wanted:
+        override = ShapeOverride() if wanted is None else wanted[name]
         path = ("spec", "shapes", name)
         if name not in available:
-            problems.add(
-                blueprint.file,
-                path,
-                f"no cluster of the stack has {name}; {nearest(name, available)}",
-                key=True,
-            )
+            problems.add(blueprint.file, path, site.absent(name), key=True)
             continue
         shape, nodes = available[name]
         if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
@@ -73,18 +68,32 @@ def targets(
             form = whole
             if override.model is not None:
                 where = (*path, "model")
-                form = sources.find(blueprint, override.model, where, stack, problems)
+                form = sources.find(blueprint, override.model, where, site, problems)
             if form:
                 given = options.of_shape(blueprint, name, runs.version)
-                sources.check_token(blueprint, given, *form, where, problems)
-                storage.check_source(blueprint, form[1], where, problems)
-                storage.check_size(blueprint, *form, problems)
-                adapters.check_source(blueprint, form[1], problems)
-                offline.check(blueprint, given, form[1], problems)
-                weights.check(blueprint, given, form, where, runs, problems)
-                target = _target(blueprint, shape, chosen, override, given, form, problems)
+                _check(blueprint, given, form, where, runs, problems)
+                target = _target(blueprint, shape, chosen, override, given, form, site, problems)
                 _check_flags(blueprint, target, runs.version, problems)
-                yield target
+                if longcontext.check_context(blueprint, name, form[0], where, problems):
+                    yield target
+
+
+def _check(
+    blueprint: Blueprint[Inference],
+    given: Options,
+    form: tuple[Model, Source],
+    where: tuple[str, ...],
+    runs: Build,
+    problems: Problems,
+) -> None:
+    """What the model and its source ask for; `where` names the model."""
+    sources.check_token(blueprint, given, *form, where, problems)
+    storage.check_source(blueprint, form[1], where, problems)
+    storage.check_size(blueprint, *form, problems)
+    adapters.check_source(blueprint, form[1], problems)
+    offline.check(blueprint, given, form[1], problems)
+    longcontext.check_flags(blueprint, given, form[0], problems)
+    weights.check(blueprint, given, form, where, runs, problems)
 
 
 def _target(
@@ -94,6 +103,7 @@ def _target(
     override: ShapeOverride,
     given: Options,
     form: tuple[Model, Source],
+    site: Site,
     problems: Problems,
 ) -> Target:
     (model, source), serving = form, blueprint.spec.serving
@@ -109,7 +119,7 @@ def _target(
         context=context,
         concurrency=override.concurrency or serving.concurrency,
         args={**given.args, **adapters.flags(blueprint, source)},
-        draft=drafts.check(blueprint, given, problems),
+        draft=drafts.check(blueprint, given, site, problems),
     )
 
 

@@ -19,6 +19,7 @@ from gpuyard.resolve.inference import (
     gpumemory,
     hatch,
     hostmemory,
+    longcontext,
     options,
     paths,
     pod,
@@ -44,10 +45,10 @@ __all__ = ["workloads"]
 
 def workloads(blueprint: Blueprint[Inference], site: Site, problems: Problems) -> Iterator[Workload | Refusal]:
     """What becomes of a blueprint on each of its shapes."""
-    stack, runs = site.stack, build(blueprint, site)
+    runs = build(blueprint, site)
     _check(blueprint, site, runs, problems)
     found = []
-    for target in targets(blueprint, runs, stack, site.available, problems):
+    for target in targets(blueprint, runs, site, problems):
         result = _server(blueprint, runs, target)
         found.append(result)
         # A shape that the author asked for must work; the others are only tried.
@@ -103,7 +104,11 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: Target) -> Ser
     if isinstance(choice, fit.Refusal):
         return Refusal(blueprint.name, target.shape.name, choice.reason, _decided(blueprint, target, choice))
     replicas = override.scaling.max or blueprint.spec.scaling.max
-    args = {**pod.args(choice, context, target.options, target.source), **adapters.flags(blueprint, target.source)}
+    args = {
+        **pod.args(choice, context, target.options, target.source),
+        **adapters.flags(blueprint, target.source),
+        **longcontext.flags(model, target.options),
+    }
     candidates = tuple(node for node in candidates if node.name in choice.nodes)
     found = _pod(blueprint, target, candidates, args, gpus=choice.settings.gpus, replicas=replicas, cache=cache_gib)
     if isinstance(found, str):
