@@ -1,4 +1,4 @@
-"""Many odd inputs through `check`, and what of them it takes through `compile`: whole batches at once, culprits one by one.
+"""Many odd inputs through `check`, and what it takes of them through `compile`: batches at once, culprits one by one.
 
 A traceback, or a disagreement between the two, is a fault; so is an error that a user couldn't read.
 """

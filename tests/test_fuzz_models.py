@@ -1,4 +1,4 @@
-"""Facts of a model that are missing, contradict each other or are absurd: each an error in words, none of them a fit."""
+"""Facts of a model that are missing, contradictory or absurd: each an error in words, none of them a fit."""
 
 import copy
 import random
@@ -100,7 +100,7 @@ def test_no_entry_of_the_catalogue_contradicts_itself(name: str) -> None:
         },
         **({"experts": {"total": model.experts.total}} if model.experts else {}),
         **({"vision": {"bytes": model.vision.bytes}} if model.vision else {}),
-        **({"loadedBytes": model.loaded_bytes}),
+        "loadedBytes": model.loaded_bytes,
     }  # fmt: skip
     if attention.latent:
         facts["attention"]["latent"] = {"rank": attention.latent.rank}  # type: ignore[index]  # a mapping, see above

@@ -1,7 +1,7 @@
 """What `check` passes starts, and what it refuses would not have: the real vLLM is the judge.
 
-Its own parser and its own configuration decide, with the arguments of the rendered pod; no weights are loaded and no GPU
-is asked. What vLLM can't show without them (memory, the network, what is unsafe) is tested elsewhere.
+Its own parser and its own configuration decide, with the arguments of the rendered pod; no weights are loaded and no
+GPU is asked. What vLLM can't show without them (memory, the network, what is unsafe) is tested elsewhere.
 """
 
 from collections.abc import Mapping

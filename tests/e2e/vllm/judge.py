@@ -14,6 +14,7 @@ import time
 import types
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 _AT_ONCE = 2
@@ -88,8 +89,8 @@ def _verdict(vllm: types.SimpleNamespace, case: Mapping[str, Any]) -> str | None
 def _last_words(log: str) -> str:
     """What the parser writes before it ends the program."""
     sys.stderr.flush()
-    with open(log, encoding="utf-8", errors="replace") as file:
-        lines = [line for line in file.read().splitlines() if "error:" in line]
+    text = Path(log).read_text(encoding="utf-8", errors="replace")
+    lines = [line for line in text.splitlines() if "error:" in line]
     return lines[-1] if lines else "it ended"
 
 
@@ -137,7 +138,7 @@ def _gpus(vllm: types.SimpleNamespace, gpu: Mapping[str, Any]) -> None:
 
 
 def _imported(families: list[str]) -> types.SimpleNamespace:
-    """vLLM as on a node with GPUs."""
+    """The parts of vLLM that `_started` calls, as they are on a node with GPUs."""
     os.environ["VLLM_LOGGING_LEVEL"] = "WARNING"
     for name in _KERNELS:
         sys.modules[f"vllm.{name}"] = types.ModuleType(f"vllm.{name}")
@@ -164,12 +165,21 @@ def _imported(families: list[str]) -> types.SimpleNamespace:
     parser = FlexibleArgumentParser()
     ServeSubcommand().subparser_init(parser.add_subparsers(required=True, dest="subparser"))
     return types.SimpleNamespace(
-        AsyncEngineArgs=AsyncEngineArgs, capability=capability, context=UsageContext.OPENAI_API_SERVER, envs=envs,
-        get_attn_backend=get_attn_backend, get_model_loader=get_model_loader,
-        get_uvicorn_log_config=get_uvicorn_log_config, parser=parser, platform=platform,
-        propagate=propagate_flash_late_interaction, set_current=set_current_vllm_config,
-        tokenizer=cached_tokenizer_from_config, validate_api_server_args=validate_api_server_args, validate_parsed_serve_args=validate_parsed_serve_args,
-    )  # fmt: skip
+        AsyncEngineArgs=AsyncEngineArgs,
+        capability=capability,
+        context=UsageContext.OPENAI_API_SERVER,
+        envs=envs,
+        get_attn_backend=get_attn_backend,
+        get_model_loader=get_model_loader,
+        get_uvicorn_log_config=get_uvicorn_log_config,
+        parser=parser,
+        platform=platform,
+        propagate=propagate_flash_late_interaction,
+        set_current=set_current_vllm_config,
+        tokenizer=cached_tokenizer_from_config,
+        validate_api_server_args=validate_api_server_args,
+        validate_parsed_serve_args=validate_parsed_serve_args,
+    )
 
 
 def _cuda() -> tuple[Any, Any]:
