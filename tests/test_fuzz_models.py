@@ -38,17 +38,17 @@ ABSURD: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any], str]]] = 
     # what a slip does to the facts, and what is said of it
     "bytes in GB": (FACTS, {"weightsBytes": 16}, "give bytes, not GB"),
     "bytes in MB": (FACTS, {"weightsBytes": 16_381}, "give bytes, not GB"),
-    "half of the bytes": (FACTS, {"weightsBytes": 8_190_735_360}, "2 bytes a parameter without quantization"),
+    "half of the bytes": (FACTS, {"weightsBytes": 8_190_735_360}, "16 bits a parameter without quantization"),
     "bytes of four bits for FP8": (
         FACTS,
         {"weightsBytes": 4_600_000_000, "quantization": "fp8"},
-        "1 bytes a parameter of fp8 weights",
+        "8 bits a parameter of fp8 weights",
     ),
-    "parameters in billions": (FACTS, {"parameters": 8}, "more than 4 bytes a parameter"),
-    "a digit of the parameters": (FACTS, {"parameters": 819_073_536}, "more than 4 bytes a parameter"),
+    "parameters in billions": (FACTS, {"parameters": 8}, "more than 32 bits a parameter"),
+    "a digit of the parameters": (FACTS, {"parameters": 819_073_536}, "more than 32 bits a parameter"),
     "parameters of another model": (FACTS, {"parameters": 1, "weightsBytes": 2}, "must be at least"),
-    "nothing is loaded": (FACTS, {"loadedBytes": 1}, "at least half of weightsBytes"),
-    "loaded in GiB": (WINDOW, {"loadedBytes": 23}, "at least half of weightsBytes"),
+    "nothing is loaded": (FACTS, {"loadedBytes": 1}, "16 bits a parameter"),
+    "loaded in GiB": (WINDOW, {"loadedBytes": 23}, "16 bits a parameter"),
     "one layer": (FACTS, {"attention": {"layers": 1}}, "too many for 1 layers"),
     "layers of another model": (FACTS, {"attention": {"layers": 360}}, "must be at least"),
     "hidden is one": (FACTS, {"attention": {"hidden": 1}}, "near hidden / heads"),
@@ -80,7 +80,12 @@ def test_absurd_facts_are_refused_in_words(name: str) -> None:
     assert all("spec.model.architecture" in message for message in found), found
 
 
-@pytest.mark.parametrize("facts", MODELS, ids=lambda facts: str(facts["name"]))
+TWICE: Final = {**FACTS, "weightsBytes": 3 * FACTS["weightsBytes"], "loadedBytes": FACTS["weightsBytes"]}  # type: ignore[operator]  # numbers
+
+
+@pytest.mark.parametrize(
+    "facts", [*MODELS, TWICE], ids=["whole", "latent", "state", "window", "weights in two formats"]
+)
 def test_facts_that_are_right_are_taken(facts: Mapping[str, Any]) -> None:
     assert problems(_spec(dict(facts))) == []
 

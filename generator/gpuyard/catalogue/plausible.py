@@ -31,18 +31,17 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Breach]:
 
 
 def _sizes(data: Mapping[str, Any]) -> Iterator[Breach]:
-    parameters, size, loaded = data["parameters"], data["weightsBytes"], data.get("loadedBytes")
-    name = data.get("quantization", "none")
-    least = _LEAST_BITS.get(name, 0)
-    if size * 8 < parameters * 2:
+    """What is loaded, not what is downloaded: a repository may hold the same weights in several formats."""
+    parameters, key = data["parameters"], "loadedBytes" if "loadedBytes" in data else "weightsBytes"
+    size, name = data[key], data.get("quantization", "none")
+    least = _LEAST_BITS.get(name, 2)
+    if data["weightsBytes"] * 4 < parameters:
         return  # said already, in other words
     if size * 8 < parameters * least * _SLACK:
         how = "without quantization; if the weights are quantised, name how" if name == "none" else f"of {name} weights"
-        yield ("weightsBytes",), f"must be at least {least // 8} bytes a parameter {how}"
+        yield (key,), f"must be at least {least} bits a parameter {how}"
     if size * 8 * _SLACK > parameters * _MOST_BITS:
-        yield ("parameters",), f"must be more: {size} bytes of weights are more than 4 bytes a parameter"
-    if loaded is not None and loaded * 2 < size:
-        yield ("loadedBytes",), "must be at least half of weightsBytes; leave it out where it is not known"
+        yield ("parameters",), f"must be more: {size} bytes are more than {_MOST_BITS} bits a parameter"
 
 
 def _heads(attention: Mapping[str, Any]) -> Iterator[Breach]:
