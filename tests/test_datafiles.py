@@ -22,6 +22,7 @@ FILES = {
     "shape": SHAPE,
     "vllm": CATALOGUE / "vllm" / "0.32.yaml",
     "vllm-rules": CATALOGUE / "vllm" / "rules.yaml",
+    "vllm-variables": CATALOGUE / "vllm" / "variables.yaml",
 }
 
 

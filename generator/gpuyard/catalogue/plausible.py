@@ -70,6 +70,8 @@ def _parameters(data: Mapping[str, Any]) -> Iterator[Breach]:
     if parameters < least * _SLACK:
         message = f"must be at least {least}, which vocabulary, hidden, heads, headDim and layers make"
         yield ("parameters",), message
+    if "cross" in attention:
+        return  # an encoder has layers of its own
     experts = data["experts"]["total"] if "experts" in data else 1
     tower = data["vision"]["bytes"] if "vision" in data else 0
     if parameters > 2 * embedding + layers * (2 * own + 3 * _WIDEST * hidden**2 * experts) + tower:
