@@ -10,6 +10,7 @@ import pytest
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors.helm import Embedded
+from gpuyard.project.formats import schema
 from gpuyard.resolve import Workload
 from tests.fuzzing import NESTED, ODD, TEXTS, Verdict, compiled, faults_of, in_batches, tried
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
@@ -38,6 +39,16 @@ def test_variables() -> None:
 
 def test_keys() -> None:
     _check(_keys(), KEYS)
+
+
+def test_keys_at_their_limits() -> None:
+    """The least and the most of each number, alone and with others: compile takes what check takes."""
+    inputs = _limits()
+    found = dict(in_batches(inputs, SITE))
+    assert [fault for verdict in found.values() for fault in faults_of(verdict)] == []
+    taken = {name: inputs[name] for name, verdict in found.items() if verdict.workloads}
+    assert len(taken) > 20
+    assert list(compiled(taken, SITE)) == []
 
 
 @pytest.mark.parametrize("key", STACK_KEYS)
@@ -122,6 +133,44 @@ def _keys() -> dict[str, Values]:
         for path in _places(spec):
             inputs += [_put(spec, path, value) for value in chance.sample(ODD, 3)]
     return _named(inputs)
+
+
+def _limits() -> dict[str, Values]:
+    chance = random.Random(CHANCE)  # noqa: S311 - as above
+    ends: list[tuple[tuple[str, ...], Any]] = []
+    for key, node in _nodes(dict(schema("blueprint")), ()):
+        path = tuple("h100" if part == "*" else part for part in key[1:])
+        ends += [(path, node[end]) for end in ("minimum", "maximum") if end in node]
+    assert len(ends) > 30
+    alone = [_put_new({}, path, value) for path, value in ends]
+    together = [chance.sample(ends, 3) for _ in range(60)]
+    return _named([*alone, *(_several(each) for each in together)])
+
+
+def _several(ends: list[tuple[tuple[str, ...], Any]]) -> Values:
+    spec: Values = {}
+    for path, value in ends:
+        spec = _put_new(spec, path, value)
+    return spec
+
+
+def _put_new(spec: Values, path: tuple[str, ...], value: Any) -> Values:
+    below: Any = value
+    for part in reversed(path):
+        below = {part: below}
+    return merged(spec, below)
+
+
+def _nodes(node: Values, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Values]]:
+    """Numbers of the schema below mappings: those of lists need what is listed beside them."""
+    whole = schema("blueprint")
+    while "$ref" in node or "then" in node:
+        node = whole["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node["then"]
+    yield path, node
+    for name, part in node.get("properties", {}).items():
+        yield from _nodes(part, (*path, name))
+    if path[-1:] == ("shapes",):
+        yield from _nodes(node["additionalProperties"], (*path, "*"))
 
 
 def _named(specs: Iterator[Values] | list[Values]) -> dict[str, Values]:
