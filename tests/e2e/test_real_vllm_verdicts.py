@@ -31,6 +31,7 @@ def test_the_table_is_large_enough() -> None:
     assert len(ACCEPTED) >= 60
     assert len(REFUSED) >= 60
     assert len(STRICTER) <= MOST_STRICTER
+    assert len({*ACCEPTED, *REFUSED, *STRICTER}) == len(ACCEPTED) + len(REFUSED) + len(STRICTER)
     assert [name for name, case in STRICTER.items() if not case["why"]] == []
 
 
