@@ -28,6 +28,7 @@ FILES = {
     "vllm-formats": CATALOGUE / "vllm" / "formats.yaml",
     "vllm-removed": CATALOGUE / "vllm" / "removed.yaml",
     "vllm-rules": CATALOGUE / "vllm" / "rules.yaml",
+    "vllm-variables": CATALOGUE / "vllm" / "variables.yaml",
 }
 
 

@@ -65,7 +65,7 @@ def test_inline_facts_make_a_model() -> None:
     [
         (changed(heads=30), "attention.heads", "must be a multiple of kvHeads: 30 of 8"),
         (
-            changed(window={"layers": 33, "tokens": 1}),
+            changed(window={"layers": 33, "tokens": 16}),
             "attention.layers",
             "must be at least 33, the layers of window and state together",
         ),

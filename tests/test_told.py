@@ -66,7 +66,8 @@ def test_what_was_told_is_not_told_again(repository: Path) -> None:
 
 def test_where_nothing_was_compiled_yet_there_is_nothing_to_tell(tmp_path: Path) -> None:
     run("init", tmp_path / "new")
-    (tmp_path / "new" / ".gpuyard.lock").unlink()
+    for generated in (".gpuyard.lock", "README.md"):
+        (tmp_path / "new" / generated).unlink()
     result = run("check", tmp_path / "new", env={"GPUYARD_HELM": "/nowhere"})
     assert (result.exit_code, result.stdout.startswith("chat ")) == (0, True), result.output
 

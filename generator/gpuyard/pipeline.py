@@ -16,7 +16,7 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.lock import LOCK, Lock, is_lock, listing_digest, lock_of
+from gpuyard.commit.lock import LOCK, Lock, is_lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import read_locks, write_locks
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
@@ -34,10 +34,10 @@ from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
 from gpuyard.review.consequences import consequences
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
-from gpuyard.tree import Tree, about, cluster, owner
+from gpuyard.tree import FOLDERS, PAGE, Tree, about, cluster, owner
 
 __all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
-__all__ += ["placements_of", "plan", "remembered", "renamed", "running", "running_at", "write"]
+__all__ += ["placements_of", "plan", "remembered", "renamed", "running", "running_at", "untouched", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,19 @@ def plan(
         notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
         message=message(title, found, compiled.digest, words),
     )
+
+
+def untouched(project: Project, place: Place) -> bool:
+    """Whether no plan can meet a file of somebody else's, or one that was edited; what it says of entries is raised.
+
+    Asks for no tree: where every file that might be in the way is as the locks have it, none is.
+    """
+    lock = _lock(place)
+    check_entries(project, lock.files, place)
+    below = [PurePosixPath(path) for folder in FOLDERS for path in place.below(PurePosixPath(folder))]
+    there = place.ids(path for path in (PAGE, *below) if not is_lock(path))
+    texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*there).items()}  # no links
+    return all(path in texts and sha256(texts[path]) == lock.files.get(path) for path in there)
 
 
 def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:

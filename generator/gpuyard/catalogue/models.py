@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import Breach, read
+from gpuyard.catalogue.plausible import contradictions
 from gpuyard.doors.quantities import GIB
 
 __all__ = ["Attention", "Experts", "Latent", "Model", "Quantization", "State", "Task", "Vision", "Window"]
@@ -253,6 +254,7 @@ def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
         yield ("vision", "bytes"), "must be less than weightsBytes, which includes it"
     if data["weightsBytes"] * 4 < data["parameters"]:
         yield ("weightsBytes",), "must be at least two bits a parameter; give bytes, not GB or GiB"
+    yield from contradictions(data)
 
 
 @cache

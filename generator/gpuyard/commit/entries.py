@@ -1,14 +1,14 @@
 """Would what syncs a cluster let go of what it holds? An engine deletes what leaves, with all that it holds itself."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.commit.plan import Place
 from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Names
-from gpuyard.tree import PLATFORM, Tree, cluster
+from gpuyard.tree import PLATFORM, cluster
 
 __all__ = ["check_entries"]
 
@@ -17,10 +17,13 @@ _LAYER = re.compile(rf"\bname: (([-a-z0-9]+-)?{PLATFORM}-configs)$", re.MULTILIN
 _ENTRY = "sync.yaml"
 
 
-def check_entries(project: Project, tree: Tree, place: Place) -> None:
-    """InputError with what keeps the clusters of a place as they are, or with the way that does."""
-    clusters = {path.parts[1] for path in tree if path.parts[0] == "clusters"}
-    entries = [path for path in tree if path.parts[0] == "clusters"]
+def check_entries(project: Project, paths: Iterable[PurePosixPath], place: Place) -> None:
+    """InputError with what keeps the clusters of a place as they are, or with the way that does.
+
+    `paths` are those of the tree that goes there, or that is there.
+    """
+    entries = [path for path in paths if path.parts[0] == "clusters"]
+    clusters = {path.parts[1] for path in entries}
     texts = place.read(*entries, *(cluster(name) / _ENTRY for name in clusters))
     if problems := [*_renamed(project, texts), *_left(project, texts)]:
         raise InputError(problems)

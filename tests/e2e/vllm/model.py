@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["adapter", "llama", "qwen_vl"]
+__all__ = ["adapter", "llama", "qwen_vl", "tokenizer"]
 
 _BYTES: Final = 256
 _DECODER: Final[dict[str, Any]] = {
@@ -24,7 +24,7 @@ _DECODER: Final[dict[str, Any]] = {
 
 def llama(folder: Path) -> Path:
     """A small Llama."""
-    special = _tokenizer(folder, "<|begin_of_text|>", "<|eot_id|>", "<|python_tag|>")
+    special = tokenizer(folder, "<|begin_of_text|>", "<|eot_id|>", "<|python_tag|>")
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -59,7 +59,7 @@ def adapter(folder: Path, rank: int) -> Path:
 def qwen_vl(folder: Path) -> Path:
     """A small Qwen2.5-VL, and its processor for small pictures."""
     vision = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
-    special = _tokenizer(folder, "<|endoftext|>", "<|im_end|>", "<|im_start|>", *vision)
+    special = tokenizer(folder, "<|endoftext|>", "<|im_end|>", "<|im_start|>", *vision)
     config = {
         "architectures": ["Qwen2_5_VLForConditionalGeneration"],
         "model_type": "qwen2_5_vl",
@@ -98,7 +98,7 @@ def qwen_vl(folder: Path) -> Path:
     return folder
 
 
-def _tokenizer(folder: Path, begin: str, end: str, *others: str) -> dict[str, int]:
+def tokenizer(folder: Path, begin: str, end: str, *others: str) -> dict[str, int]:
     """A token per byte, and the special ones; returns those by their text."""
     special = {text: _BYTES + number for number, text in enumerate((begin, end, *others))}
     flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False) | {"special": True}

@@ -54,7 +54,7 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
 def _compared(
     project: "Project", directory: Path, base: str | None
 ) -> tuple["Resolved", Sequence["Consequence"], Sequence["Problem"], Sequence[str]]:
-    """What follows, and what it does where something runs; rendered only where there is something to compare."""
+    """What follows, and what it does where something runs; rendered only where there is something to compare with."""
     from gpuyard import pipeline
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_place
@@ -67,15 +67,17 @@ def _compared(
     running = pipeline.renamed(here, before)
     refused = with_refusals(project, running)
     same = not base and pipeline.is_current(project, place, cache)
-    if refused.problems or same or not before.placements:
+    if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
         resolved = resolve(refused, running)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
         return resolved, (), (), tuple(pipeline.beside(resolved, place))
     check_place(project, directory)
     progress("rendering")
     compiled = pipeline.compile(project, running, cache)
-    notes = tuple(pipeline.beside(compiled.resolved, place, compiled.tree))
-    return (compiled.resolved, *pipeline.compare(compiled, before), notes)
+    found, problems = pipeline.compare(compiled, before)
+    if not problems:
+        pipeline.plan(compiled, place, base=before)  # raises what keeps `compile` from it, too
+    return compiled.resolved, found, problems, tuple(pipeline.beside(compiled.resolved, place, compiled.tree))
 
 
 def _result(

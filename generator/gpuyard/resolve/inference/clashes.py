@@ -6,6 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue.flagrules import check_args
 from gpuyard.catalogue.shippedchart import chart_defaults
+from gpuyard.catalogue.variables import content
 from gpuyard.doors.schema import Breach
 from gpuyard.doors.yamlio import Path
 from gpuyard.errors import meant, nearest
@@ -45,6 +46,8 @@ def _variables(values: Values, server: Server, site: Site) -> Iterator[Breach]:
             yield from _twice(path, each["name"], seen, "is a variable of {} already; keep one")
             found = check_args({}, [each["name"]], unsafe, server.version, released=released)
             yield from (Breach(path, f"{each['name']}: {message}") for _, message in found)
+            texts = content(each["name"], each["value"], server.version) if "value" in each else ()
+            yield from (Breach(("extraEnv", index, "value"), message) for message in texts)
         seen.setdefault(each["name"], "extraEnv")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["KEYS", "instead"]
+__all__ = ["KEYS", "instead", "key_of"]
 
 _STACK = "in stack.yaml"
 _SELECTS = "selects the pods of this model; choose another label"
@@ -140,3 +140,12 @@ def instead(path: Path, shape: str) -> str | None:
     if own is None:
         return KEYS.get(path)
     return "set " + " and ".join(f"spec.shapes.{shape}.{key}" for key in own.split(" and ")) + " instead"
+
+
+def key_of(path: Path) -> Path:
+    """The key of a blueprint that a value follows from; the whole of `spec` where it is several, or the stack's."""
+    names = {**_BLUEPRINT, "extraEnv": "serving.env"}
+    texts = [str(each) for each in path]
+    found = (names.get(".".join(texts[:length])) for length in range(len(texts), 0, -1))
+    key = next(filter(None, found), "")
+    return ("spec", *key.split(".")) if key and " " not in key else ("spec",)

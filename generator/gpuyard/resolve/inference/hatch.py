@@ -11,7 +11,7 @@ from gpuyard.doors.schema import Breach, breaches_of, read_schema
 from gpuyard.doors.yamlio import Path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve.inference import clashes, sizes
+from gpuyard.resolve.inference import clashes, refused, sizes
 from gpuyard.resolve.inference.elsewhere import instead
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.values import CHART
@@ -58,16 +58,18 @@ def opened(server: Server, computed: Values, site: Site, problems: Problems) -> 
     blueprint, shape = server.blueprint, server.shape.name
     own = layers(blueprint, shape)
     if not own:
+        for path, message in refused.find(computed):
+            problems.add(blueprint.file, path, message)
         return Opened(computed, ())
     whole = merged(computed, own, extended=EXTENDED)
     result = _without_empties(whole)
-    refused = list(_elsewhere(own, shape, result))
-    broken = [each for each in _broken(own, computed, whole) if not any(_below(each, other) for other in refused)]
+    found = list(_elsewhere(own, shape, result))
+    broken = [each for each in _broken(own, computed, whole) if not any(_below(each, other) for other in found)]
     problems.breaches(blueprint.file, broken)
     if not broken:
-        found = (*clashes.find(result, server, site), *sizes.find(result, computed))
-        refused += [_placed(own, computed, each) for each in found]
-    for path, message, key in refused:
+        others = (*clashes.find(result, server, site), *sizes.find(result, computed))
+        found += [_placed(own, computed, each) for each in others]
+    for path, message, key in found:
         problems.add(blueprint.file, path, message, key=key)
     return Opened(computed if broken else result, tuple(replaced(computed, own, result)))
 

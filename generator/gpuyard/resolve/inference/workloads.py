@@ -26,6 +26,7 @@ from gpuyard.resolve.inference import (
     query,
     scaling,
     storage,
+    variables,
 )
 from gpuyard.resolve.inference.build import Build, build
 from gpuyard.resolve.inference.build import check as check_build
@@ -81,6 +82,7 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     adapters.check(blueprint, runs.version, problems)
     files.check(blueprint, problems)
     exposure.check(blueprint, stack, problems)
+    variables.check(blueprint, runs, problems)
 
 
 def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> None:
