@@ -9,7 +9,6 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
-from gpuyard.catalogue import datafiles
 from gpuyard.doors import yamlio
 from gpuyard.project.formats import schema
 
@@ -69,8 +68,6 @@ def _walk(kind: str, node: Schema, root: Schema, path: Path) -> Iterator[tuple[P
     if node.get("$ref", "").startswith("#/$defs/own-"):
         return  # the stack's own keys, in a cluster: tests/test_differing_files.py has texts there
     node = _resolved(node.get("else", node), root)  # the shorter of two forms: the longer has no other texts
-    if path and path[-1] == "architecture":
-        node = root = datafiles.schema("model")
     for part in [node, *node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]:
         part = _resolved(part, root)
         # Forms that a value of an open mapping may have stand under keys of their own, all at once.
