@@ -10,7 +10,7 @@ from tests.projects import merged, resolved
 
 QUIET = {"clientNamespaces": ["apps"], "shapes": {"h100": {}}}
 OTEL = "http://otel.observability:4317"
-MASTER = {"kv_connector": "X", "kv_role": "kv_both"}
+MASTER = {"kv_connector": "LMCacheConnectorV1", "kv_role": "kv_both"}
 
 
 def notes(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
@@ -61,7 +61,7 @@ BLOCKED = {
         65432,
     ),
     "lmcache in JSON as text": (
-        args(kv_transfer_config='{"kv_connector": "X", "kv_connector_extra_config": {"a": "redis://cache:6380"}}'),
+        args(kv_transfer_config='{"kv_connector": "LMCacheConnectorV1", "kv_role": "kv_both", "kv_connector_extra_config": {"a": "redis://cache:6380"}}'),
         "kv-transfer-config.kv_connector_extra_config.a",
         "cache",
         6380,

@@ -128,10 +128,10 @@ def test_flags_of_ones_own_model_are_the_blueprints() -> None:
     ]
     own = {
         "model": {"name": RERANKERS[0]},
-        "serving": {"args": {"chat-template": "/mine.jinja"}},
+        "serving": {"args": {"chat-template": "{{ mine }}"}},
         "shapes": {"a10": {}},
     }
-    assert flags(workload(own, shape="a10").values)["chat-template"] == "/mine.jinja"
+    assert flags(workload(own, shape="a10").values)["chat-template"] == "{{ mine }}"
 
 
 def test_the_cache_holds_the_files_twice_whatever_is_loaded_of_them() -> None:

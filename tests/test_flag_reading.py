@@ -103,7 +103,7 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
         {"speculative-config": {"method": "custom_class", "model": "team.Proposer", "num_speculative_tokens": 3}},
         {"spec-method": "custom_class", "spec-model": "team.Proposer", "spec-tokens": 3},
         {"speculative-config": '{"method": "eagle3", "model": "/cache/draft", "num_speculative_tokens": 3}'},
-        {"enable-lora": True, "lora-modules": ["a=/cache/a", '{"name": "b", "path": "/models/b"}']},
+        {"enable-lora": True, "lora-modules": ["a=/cache/a", '{"name": "b", "path": "/cache/b"}']},
     ],
 )
 def test_what_is_no_name_or_on_a_volume_passes(args: dict[str, Any]) -> None:

@@ -102,6 +102,7 @@ def test_no_entry_of_the_catalogue_contradicts_itself(name: str) -> None:
         "attention": {
             "layers": attention.layers, "hidden": attention.hidden, "heads": attention.heads,
             "kvHeads": attention.kv_heads, "headDim": attention.head_dim, "vocabulary": attention.vocabulary,
+            **({"cross": attention.cross} if attention.cross else {}),
         },
         **({"experts": {"total": model.experts.total}} if model.experts else {}),
         **({"vision": {"bytes": model.vision.bytes}} if model.vision else {}),

@@ -60,7 +60,7 @@ EIGHT = {"h100": "BM.GPU.H100.8"}
     [
         ({"enable-lora": True}, LLAMA, FOUR),
         ({"dtype": "float32"}, {"name": "qwen3-8b"}, EIGHT),
-        ({"speculative-config": {"method": "eagle3", "model": "/models/e", "num_speculative_tokens": 2}}, LLAMA, EIGHT),
+        ({"speculative-config": {"method": "eagle3", "model": "/cache/e", "num_speculative_tokens": 2}}, LLAMA, EIGHT),
         ({"speculative-config": '{"method": "mtp", "num_speculative_tokens": 1}'}, LLAMA, EIGHT),
         ({"disable-hybrid-kv-cache-manager": True}, GEMMA, EIGHT),
         ({"kv-offloading-size": 8, "kv-offloading-backend": "lmcache"}, GEMMA, EIGHT),

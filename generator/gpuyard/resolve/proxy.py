@@ -47,17 +47,20 @@ def egress(network: Network) -> tuple[Egress, ...]:
 
 def passes(network: Network, url: str) -> bool:
     """Whether a URL is reached through the proxy, by the rules that all programs have in common."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL: a bracket without its other one
+        return False
     named = f"{parts.scheme.upper()}_PROXY" in urls(network)
     return named and not any(_matches(parts.hostname or "", each) for each in _without(network))
 
 
 def target(address: str) -> tuple[str | None, int | None]:
     """Host and port of a URL, or of a proxy that is written without a scheme."""
-    parts = urlsplit(address if "://" in address else f"http://{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
         return parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is no number, a bracket without its other one
         return None, None
 
 
