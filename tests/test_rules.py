@@ -385,7 +385,11 @@ OURS: dict[str, Refused] = {
     "stages on GPUs that nobody counted": of_flag("", 2, "pipeline-parallel-size"),
     "servers on GPUs that nobody counted": of_flag("", 2, "data-parallel-size"),
     "a list that vLLM reads as JSON": of_flag("must be an array", "*", "allowed-origins"),
-    "a list in a list": of_flag("may only list texts", [{"x": "y"}], "lora-modules"),
+    "a mapping in a list": Refused(
+        "spec.serving.args.ignore-patterns[0]",
+        "takes no mappings and lists in this list",
+        {"serving": {"args": {"ignore-patterns": [{"x": "y"}]}}},
+    ),
     "a flag that opens the pod": of_flag("add trust-remote-code to serving.unsafe", True, "trust-remote-code"),
     "a variable that opens the pod": Refused(
         "spec.serving.env.LD_PRELOAD", "add LD_PRELOAD to", {"serving": {"env": {"LD_PRELOAD": "x.so"}}}
