@@ -54,10 +54,10 @@ def passes(network: Network, url: str) -> bool:
 
 def target(address: str) -> tuple[str | None, int | None]:
     """Host and port of a URL, or of a proxy that is written without a scheme."""
-    parts = urlsplit(address if "://" in address else f"http://{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
         return parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is no number, or brackets around no address
         return None, None
 
 
