@@ -107,6 +107,16 @@ def path(tmp_path: Path) -> str:
     return str(tmp_path / "bin")
 
 
+OWN_QUERY = """\
+apiVersion: gpuyard.dev/v1alpha1
+kind: Blueprint
+metadata: {name: own}
+spec:
+  model: {name: qwen3-8b}
+  scaling: {signal: upstream, upstream: {query: sum(requests), target: 8}}
+"""
+
+
 def test_the_main_job_runs_where_nothing_but_the_wheel_was_asked_for(
     environment: Path, path: str, tmp_path: Path
 ) -> None:
@@ -128,6 +138,8 @@ def test_the_main_job_runs_where_nothing_but_the_wheel_was_asked_for(
     run("init", "gitops")
     assert "commit " in run("compile", "gitops")
     assert run("compile", "gitops").startswith("up to date")
+    (tmp_path / "gitops" / "blueprints" / "own.yaml").write_text(OWN_QUERY, encoding="utf-8")
+    assert "own" in run("check", "gitops")
 
     (site,) = environment.glob("lib/python*/site-packages")
     installed = {dist.name: list(own_files(dist)) for dist in distributions(path=[str(site)])}

@@ -88,7 +88,10 @@ def _address(host: str) -> Address | None:
 
 def _in(address: Address | None, cidr: str) -> bool:
     """A name may have any address, and so may the pods of a Service."""
-    return address is None or address in ip_network(cidr, strict=False)
+    try:
+        return address is None or address in ip_network(cidr, strict=False)
+    except ValueError:  # of a rule that only the API server checks
+        return True
 
 
 def _port(rule: Mapping[str, Any], port: int) -> bool:
@@ -109,7 +112,7 @@ def _to(rule: Mapping[str, Any], address: Address | None, namespace: str | None,
 
 def _peer(peer: Mapping[str, Any], address: Address | None, namespace: str | None, own: str) -> bool:
     if block := peer.get("ipBlock"):
-        outside = any(address in ip_network(each, strict=False) for each in block.get("except", ()) if address)
+        outside = address and any(_in(address, each) for each in block.get("except", ()))
         return _in(address, block["cidr"]) and not outside
     if namespace is None:
         return address is not None and not address.is_global  # of a pod, perhaps

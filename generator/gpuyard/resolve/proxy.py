@@ -47,10 +47,7 @@ def egress(network: Network) -> tuple[Egress, ...]:
 
 def passes(network: Network, url: str) -> bool:
     """Whether a URL is reached through the proxy, by the rules that all programs have in common."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # no URL: a bracket without its other one
-        return False
+    parts = urlsplit(url)
     named = f"{parts.scheme.upper()}_PROXY" in urls(network)
     return named and not any(_matches(parts.hostname or "", each) for each in _without(network))
 
@@ -60,7 +57,7 @@ def target(address: str) -> tuple[str | None, int | None]:
     try:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         return parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number, a bracket without its other one
+    except ValueError:  # a port that is no number, or brackets around no address
         return None, None
 
 

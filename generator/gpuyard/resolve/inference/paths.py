@@ -18,7 +18,8 @@ __all__ = ["check"]
 
 _WHOLE = re.compile(r"(?:[-\w.]+=)?(/[^\s{}<>\"'`$|;*?]*)")
 """A path, or a name and a path as lora-modules has them."""
-_RELATIVE = re.compile(r"[-\w.]+(?:/[-\w.]+)*")
+_RELATIVE = re.compile(r"[-\w.]{1,80}(?:/[-\w.]{1,80}){0,9}", re.ASCII)
+"""What is longer is a text of another kind."""
 _VOLUMES = ("/cache", "/dev/shm", "/home/vllm", "/tmp")  # noqa: S108 - in pods
 """Of every server."""
 
