@@ -122,7 +122,7 @@ def opened(spec: dict[str, Any], note: str) -> tuple[dict[str, Any], dict[str, A
         (args(kv_events_config={"endpoint": "ipc:///tmp/x"}), {}),
         (args(tool_server="demo"), {}),
         (args(allowed_origins=["https://app.example.com"]), {}),
-        (args(structured_outputs_config={"schema": {"$schema": "http://json-schema.org/draft-07/schema"}}), {}),
+        (args(default_chat_template_kwargs={"schema": {"$schema": "http://json-schema.org/draft-07/schema"}}), {}),
         (args(chat_template="See https://example.com:8443 {{ x }}"), {}),
         (env(NO_PROXY="10.0.0.8:80,http://x:1"), {}),
         (env(MY_OWN="s3://bucket/key"), {}),

@@ -159,7 +159,7 @@ BLUEPRINT_KEYS: dict[str, Case] = {
         example={**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"name": "qwen3-8b"}}},
     ),
     "spec.serving.draft.architecture": Case(
-        {"serving": {"draft": {"architecture": {"weightsBytes": 65524246528}}}},
+        {"serving": {"draft": {"architecture": {"parameters": 32762123264, "weightsBytes": 65524246528}}}},
         {**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"architecture": FACTS}}},
         example={**DRAFTING, "serving": {**DRAFTING["serving"], "draft": {"architecture": FACTS}}},
     ),

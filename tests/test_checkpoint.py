@@ -196,7 +196,10 @@ def test_sizes(
         ),
     ],
 )
-def test_attention(config: Config, expected: Mapping[str, Any], tmp_path: Path) -> None:
+def test_attention(
+    config: Config, expected: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpuyard.catalogue.plausible._parameters", lambda _: ())
     given: dict[str, Any] = {
         "parameters": 8_000_000_000,
         "weights_bytes": 16_000_000_000,
@@ -410,7 +413,8 @@ def test_headers_have_the_bytes_and_the_parameters(tmp_path: Path) -> None:
     assert found["weightsBytes"] == 2 * found["parameters"]
 
 
-def test_packed_weights_are_counted_unpacked(tmp_path: Path) -> None:
+def test_packed_weights_are_counted_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpuyard.catalogue.plausible._parameters", lambda _: ())
     config = without(configs.GPT_OSS, "quantization_config") | {
         "quantization_config": {"quant_method": "awq", "bits": 4}
     }

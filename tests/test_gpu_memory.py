@@ -376,7 +376,7 @@ def test_another_build_may_load_other_formats() -> None:
 )
 def test_weights_that_no_minor_loads(model: Values, message: str) -> None:
     if facts := model.get("architecture"):
-        facts = {"name": "some", "parameters": 8 * 10**9, "weightsBytes": 5 * 10**9, "attention": ATTENTION, **facts}
+        facts = {"name": "some", "parameters": 12 * 10**9, "weightsBytes": 7 * 10**9, "attention": ATTENTION, **facts}
         model = {**model, "architecture": facts}
     assert refused({}, model, FOUR) == [f"spec.model: {message}"]
 

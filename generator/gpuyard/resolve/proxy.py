@@ -47,7 +47,10 @@ def egress(network: Network) -> tuple[Egress, ...]:
 
 def passes(network: Network, url: str) -> bool:
     """Whether a URL is reached through the proxy, by the rules that all programs have in common."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets around no address
+        return False
     named = f"{parts.scheme.upper()}_PROXY" in urls(network)
     return named and not any(_matches(parts.hostname or "", each) for each in _without(network))
 
