@@ -43,6 +43,8 @@ SEEDS: dict[str, Any] = {
     "blueprint.spec.serving.env.*": "GREETING",
     "blueprint.spec.shapes.h100.args.*": "reasoning-parser",
     "blueprint.spec.shapes.h100.env.*": "FAREWELL",
+    "blueprint.spec.serving.files.*": "/etc/zq/file",
+    "blueprint.spec.serving.draft.name": "llama-3.2-1b-instruct",
     "blueprint.spec.serving.unsafe.0": "trust-remote-code",
 }
 

@@ -42,6 +42,13 @@ Contents = Mapping[str, dict[str, Any]]
 """What stands in the stack and in the blueprint, by kind of file."""
 
 
+_DRAFTING: Mapping[Path, Any] = {
+    ("spec", "shapes", "a10"): None,
+    ("spec", "serving", "args", "spec-method"): "draft_model",
+    ("spec", "serving", "args", "spec-model"): "/cache/draft",
+    ("spec", "serving", "args", "spec-tokens"): 2,
+}
+
 # What excludes each other, so that one example can't hold all of it; None takes something out of the base.
 VARIANTS: Mapping[str, Mapping[Path, Any]] = {
     "catalogue": {},
@@ -65,6 +72,12 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
             "region": "us-phoenix-1",
         },
     },
+    "draft": {
+        **_DRAFTING,
+        ("spec", "serving", "draft"): {"name": "llama-3.2-1b-instruct"},
+        ("spec", "serving", "files"): {"/etc/zq/file": {"configMap": "site", "key": "text"}},
+    },
+    "facts of a draft": {**_DRAFTING, ("spec", "serving", "draft"): {"architecture": architecture()}},
     "password": {},
     "certificate": {},
 }
