@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gpuyard.catalogue.vllm import Metric, base
+from gpuyard.catalogue.vllm import Metric, base, removed
 from gpuyard.doors import promql
 from gpuyard.doors.promql import Query, Selector
 from gpuyard.doors.yamlio import Path
@@ -19,6 +19,7 @@ __all__ = ["check", "notes", "read", "wrong"]
 
 _PATH = ("spec", "scaling", "upstream", "query")
 _OURS = "vllm:"
+_LISTED = "/metrics of a running server lists them"
 _ENDS = {"histogram": ("_bucket", "_count", "_sum")}
 _UNKNOWN = "unknown function"
 _OF_TARGETS = ("container", "endpoint", "instance", "job", "namespace", "node", "pod", "service", "cluster", "region")
@@ -107,8 +108,11 @@ def _unknown(blueprint: Blueprint[Inference], query: Query, runs: Build) -> Iter
     for each in query.selectors:
         if each.name is None or not each.name.startswith(_OURS):
             continue
-        if each.name not in series:
-            yield f"{each.name} is not a metric of vLLM {known.release}; {nearest(each.name, series)}"
+        if each.name not in series and (gone := removed(each.name, runs.version)):
+            yield f"{each.name} {gone}"
+        elif each.name not in series:
+            near = nearest(each.name, series, listed=_LISTED)
+            yield f"{each.name} is not a metric of vLLM {known.release}; {near}"
         else:
             yield from _labels(each, series[each.name], blueprint.spec.model.served_name)
 
