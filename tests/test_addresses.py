@@ -61,7 +61,10 @@ BLOCKED = {
         65432,
     ),
     "lmcache in JSON as text": (
-        args(kv_transfer_config='{"kv_connector": "LMCacheConnectorV1", "kv_role": "kv_both", "kv_connector_extra_config": {"a": "redis://cache:6380"}}'),
+        args(
+            kv_transfer_config='{"kv_connector": "LMCacheConnectorV1", "kv_role": "kv_both", '
+            '"kv_connector_extra_config": {"a": "redis://cache:6380"}}'
+        ),
         "kv-transfer-config.kv_connector_extra_config.a",
         "cache",
         6380,

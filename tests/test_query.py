@@ -90,7 +90,7 @@ def test_no_one_value(query: str, message: str) -> None:
         ("sum(vllm:gpu_cache_usage_perc)", "was removed in 0.12; use vllm:kv_cache_usage_perc"),
         (
             "sum(rate(vllm:time_per_output_token_seconds_bucket[5m]))",
-            "vllm:time_per_output_token_seconds_bucket was removed in 0.16 or before; use vllm:inter_token_latency_seconds",
+            "time_per_output_token_seconds_bucket was removed in 0.16 or before; use vllm:inter_token_latency_seconds",
         ),
         ('sum({__name__="vllm:nothing_like"})', "vllm:nothing_like is not a metric of vLLM 0.32.0"),
         ('clamp_min(sum(vllm:num_requests_running{model="chat"}), 1)', "has no label model; did you mean model_name?"),

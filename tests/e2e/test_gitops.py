@@ -58,7 +58,7 @@ def remove(cluster: Cluster) -> None:
     cluster.kubectl(
         "delete", "kustomization,gitrepository", "--all", "-n", "flux-system", "--wait=true", "--timeout=120s"
     )
-    # First the API that a pod in one of them serves: no namespace is deleted while one can't be asked what it has there.
+    # First the API that a pod in one of them serves: no namespace goes while what it has there can't be asked for.
     cluster.kubectl("delete", "apiservice", "v1beta1.external.metrics.k8s.io", "--ignore-not-found")
     for namespace in ("inference", "monitoring", "keda"):
         cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
