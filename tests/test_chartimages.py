@@ -55,8 +55,8 @@ def pinned(spec: Mapping[str, Any], digests: Mapping[str, str]) -> Resolved:
 
 
 def told(found: Resolved) -> tuple[str, ...]:
-    """The notes, but for the one that every stack has."""
-    return tuple(note for note in found.notes if "node pools need" not in note)
+    """The notes, but for those on its nodes and on KubeRay, which this is not about."""
+    return tuple(note for note in found.notes if "node pools need" not in note and "object of Ray" not in note)
 
 
 def written(found: Resolved) -> dict[str, Any]:

@@ -381,7 +381,7 @@ def test_flags_that_go_together(args: dict[str, Any]) -> None:
     [
         (
             {"rope-scaling": {"factor": 4}},
-            "--rope-scaling was removed in 0.11; use hf-overrides: {rope_parameters: {…}}",
+            "--rope-scaling was removed in 0.11; set model.ropeScaling of the blueprint, such as {factor: 4}",
         ),
         ({"speculative-model": "a/b"}, "--speculative-model was removed in 0.8; use spec-model"),
         ({"use-v2-block-manager": True}, "--use-v2-block-manager was removed in 0.10; it is the only one"),

@@ -100,8 +100,8 @@ def test_overrides_of_the_author_s_stay(given: object) -> None:
         ({"rope_parameters": {}}, ".rope_parameters: rope_parameters follows from model.ropeScaling; remove it"),
         ({"max_position_embeddings": 1}, ".max_position_embeddings: max_position_embeddings follows from"),
         ('{"rope_scaling": {}}', ": rope_scaling follows from model.ropeScaling; remove it"),
-        ("nonsense", ": must be a mapping, which model.ropeScaling adds to"),
-        ("[1]", ": must be a mapping, which model.ropeScaling adds to"),
+        ("nonsense", ": must be an object: a mapping such as {key: value}, or the same as JSON text"),
+        ("[1]", ": must be an object: a mapping such as {key: value}, or the same as JSON text"),
     ],
 )
 def test_overrides_of_the_author_s_that_are_ours(given: object, said: str) -> None:
@@ -149,7 +149,7 @@ def test_overrides_of_the_author_s_that_are_ours(given: object, said: str) -> No
         ),
         pytest.param(
             {"model": {"name": "qwen3-8b"}, "serving": {"args": {"rope-scaling": {"factor": 4}}}},
-            "spec.serving.args.rope-scaling: --rope-scaling was removed in 0.32 or before; set model.ropeScaling of "
+            "spec.serving.args.rope-scaling: --rope-scaling was removed in 0.11; set model.ropeScaling of "
             "the blueprint, such as {factor: 4}",
             id="the flag of former versions",
         ),

@@ -22,7 +22,7 @@ def check(stack: Stack, releases: Sequence[Release], problems: Problems) -> None
             )
             problems.add(stack.file, (*_MIRRORS, name), message)
         if of_hub(name):
-            message = f"stands for no image, because each is named with its registry; write docker.io/{name}"
+            message = f"matches no image, because each is named with its registry; write docker.io/{name}"
             problems.add(stack.file, (*_MIRRORS, name), message, key=True)
     for index, name in enumerate(stack.policy.registries):
         if of_hub(name) and name not in stack.images.mirrors.values():  # of which it has been said

@@ -58,7 +58,8 @@ def opened(server: Server, computed: Values, site: Site, problems: Problems) -> 
     blueprint, shape = server.blueprint, server.shape.name
     own = layers(blueprint, shape)
     if not own:
-        for path, message in refused.find(computed):
+        # Most have been said by then, in better words and at their place.
+        for path, message in () if problems.found else refused.find(computed):
             problems.add(blueprint.file, path, message)
         return Opened(computed, ())
     whole = merged(computed, own, extended=EXTENDED)

@@ -1,10 +1,10 @@
 """A context beyond the one that a model was made with: YaRN, and the flag that tells vLLM of it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gpuyard.catalogue.flagvalues import mapping
 from gpuyard.catalogue.models import Extension, Model
 from gpuyard.doors.yamlio import Path, show_path
 from gpuyard.project.blueprint import Blueprint
@@ -72,22 +72,11 @@ def check_flags(blueprint: Blueprint[Inference], options: Options, model: Model,
     given = options.args.get(_FLAG)
     if model.extension is None or given is None:
         return
-    path, own = options.path("args", _FLAG), _overrides(given)
-    if own is None:
-        problems.add(blueprint.file, path, "must be a mapping, which model.ropeScaling adds to")
-    for key in own or ():
+    path = options.path("args", _FLAG)
+    for key in mapping(given) or ():
         if key in _OURS:
             place = (*path, key) if isinstance(given, Mapping) else path
             problems.add(blueprint.file, place, f"{key} follows from model.ropeScaling; remove it")
-
-
-def _overrides(given: object) -> Mapping[str, Any] | None:
-    """The flag's value, as a mapping or as its JSON text."""
-    try:
-        value = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        return None
-    return value if isinstance(value, Mapping) else None
 
 
 def flags(model: Model, options: Options) -> Mapping[str, Any]:
@@ -109,7 +98,7 @@ def flags(model: Model, options: Options) -> Mapping[str, Any]:
             **({"partial_rotary_factor": rope.partial} if rope.partial else {}),
         },
     }
-    own = dict(_overrides(options.args.get(_FLAG)) or {})
+    own = dict(mapping(options.args.get(_FLAG)) or {})
     if model.multimodal:
         return {_FLAG: {**own, "text_config": {**own.get("text_config", {}), **ours}}}
     return {_FLAG: {**own, **ours}}
