@@ -116,8 +116,7 @@ def test_what_an_ingress_keeps(class_name: str, words: str | None) -> None:
         (
             {},
             {"images": {"mirrors": {"vllm": "registry.example.com/vllm"}}},
-            "spec.images.mirrors.vllm: matches no image, because each is named with its registry; write "
-            "docker.io/vllm",
+            "spec.images.mirrors.vllm: matches no image, because each is named with its registry; write docker.io/vllm",
         ),
         (
             {},

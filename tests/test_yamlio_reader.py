@@ -368,9 +368,9 @@ def _is_soon_refused(bomb: bytes) -> bool:
     """In half a second of a quiet processor, on which the yardstick takes 0.04 s; other processes slow both down."""
     if _seconds(lambda: refusal(bomb)) <= 0.5:
         return True
-    yardstick = b"- {name: a, size: 1}\n" * 400
+    yardstick = b"- {name: a, size: 1}\n" * 400 + b"- {a: 1, a: 2}\n"  # what is right, libyaml reads
     for _ in range(5):
-        slowness = max(1.0, _seconds(lambda: read(yardstick, "f")) / 0.04)
+        slowness = max(1.0, _seconds(lambda: refusal(yardstick)) / 0.04)
         if _seconds(lambda: refusal(bomb)) <= 0.5 * slowness:
             return True
     return False
