@@ -373,11 +373,11 @@ OLD = replace(A10, gpu=replace(A10.gpu, architecture="sm_75", product="NVIDIA T4
 @pytest.mark.parametrize(
     ("model", "node", "changes", "reason"),
     [
-        (LLAMA_8B, A10, {"kv_dtype": "fp8"}, None),
+        (LLAMA_8B, A10, {"kv_dtype": "fp8"}, "ask for that by attention-backend: FLASHINFER"),
         (LLAMA_8B, A10, {"kv_dtype": "fp8", "backend": "flashinfer"}, None),
         (LLAMA_8B, A10, {"kv_dtype": "fp8", "backend": "FLASH_ATTN"}, "attention-backend FLASH_ATTN does not read fp8"),
         (catalogue()["gpt-oss-20b"], A10, {"kv_dtype": "fp8_e5m2"}, "attention sinks"),
-        (catalogue()["gemma-3-12b-it"], A10, {"kv_dtype": "fp8", "images": False}, None),
+        (catalogue()["gemma-3-12b-it"], A10, {"kv_dtype": "fp8", "backend": "FLASHINFER", "images": False}, None),
         (catalogue()["gemma-3-12b-it"], A10, {"kv_dtype": "fp8"}, "both directions"),
         (catalogue()["gemma-3-12b-it"], H100, {"kv_dtype": "fp8"}, None),
         (LLAMA_8B, A10, {"kv_dtype": "fp8_per_token_head"}, "only Triton's kernels read it there"),

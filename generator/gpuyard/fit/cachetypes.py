@@ -70,11 +70,19 @@ def unreadable(model: Model, gpu: Gpu, settings: Settings) -> str | None:
 
 
 def _older(model: Model, gpu: Gpu, settings: Settings) -> str | None:
-    """FP8 without FP8 arithmetic: FlashInfer reads it (from sm_80), Triton and FlashAttention don't."""
+    """FP8 without FP8 arithmetic: FlashInfer reads it (from sm_80), Triton and FlashAttention don't.
+
+    vLLM takes FlashInfer by itself where FlashAttention declines. Nobody has tried that for us, and where it isn't
+    taken the server ends at its start: the author has to ask for it.
+    """
     dtype = settings.kv_dtype
     if model.attention.latent or dtype == "fp8_per_token_head":
         why = "only Triton's kernels read it there"
-    elif not (why := _without_flashinfer(model, dtype, settings, heads=_FLASHINFER_HEADS) or ""):
+    elif why := _without_flashinfer(model, dtype, settings, heads=_FLASHINFER_HEADS) or "":
+        pass
+    elif settings.backend.upper() == "AUTO":
+        why = "only FlashInfer reads it there; ask for that by attention-backend: FLASHINFER"
+    else:
         return None
     return f"an FP8 KV cache needs sm_89 or newer here, {gpu.product} is {gpu.architecture}: {why}"
 
