@@ -446,7 +446,7 @@ def test_a_type_that_does_not_go_is_the_reason_and_no_numbers(
 
 
 def test_an_fp8_cache_on_ampere_is_flashinfer_s() -> None:
-    """FlashAttention declines, FlashInfer takes it from sm_80 (vLLM 0.32, platforms/cuda.py): the author asks for it."""
+    """FlashAttention declines, FlashInfer takes it from sm_80 (vLLM 0.32, cuda.py): the author asks for it."""
     args = {"kv-cache-dtype": "fp8", "attention-backend": "FLASHINFER"}
     assert tokens(args, LLAMA, A10) == pytest.approx(2 * tokens({}, LLAMA, A10), abs=16)
     assert tokens({**args, "language-model-only": True}, GEMMA, FOUR)
