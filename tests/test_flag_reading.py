@@ -46,7 +46,7 @@ def test_each_mistake_is_where_it_is_written() -> None:
     args = {
         "structured-outputs-config": {"backend": "outline"},
         "collect-detailed-traces": ["model", "gpu"],
-        "speculative-config": '{"num_speculative_tokens": 0}',
+        "speculative-config": '{"method": "ngram", "num_speculative_tokens": 0}',
         "otlp-traces-endpoint": "http://traces:4317",
     }
     found = problems({"serving": {"args": args}})
@@ -88,7 +88,8 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
     found = [each.message for each in problems({"serving": {"args": args}}) if "Hugging Face" in each.message]
     assert [each.partition(": ")[0] for each in found] == [f"spec.serving.args.{place}"]
     assert found[0].partition(": ")[2].startswith(OFFLINE)
-    assert not problems({"storage": {"download": False}, "serving": {"args": args}})
+    left = problems({"storage": {"download": False}, "serving": {"args": args}})
+    assert not [each for each in left if "takes texts alone" not in each.message]  # said of adapters by modality
 
 
 @pytest.mark.parametrize(

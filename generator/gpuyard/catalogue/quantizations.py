@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from gpuyard.catalogue.datafiles import read
 from gpuyard.catalogue.models import Model, Quantization
 
-__all__ = ["OnLoad", "instead", "loaded", "methods", "on_load"]
+__all__ = ["Backend", "OnLoad", "attention_backend", "instead", "loaded", "methods", "on_load"]
 
 _FILE = resources.files("gpuyard") / "catalogue" / "vllm" / "formats.yaml"
 
@@ -42,6 +43,24 @@ def instead(checkpoint: str) -> str | None:
     """What to use in place of a format that vLLM doesn't load."""
     found: str | None = _formats()["instead"].get(checkpoint)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What an attention backend is for."""
+
+    latent: bool = False
+    gpus: tuple[int, ...] = ()
+    """Compute capabilities without their last digit; empty: any."""
+    reason: str = ""
+    """Why nobody needs to name it."""
+
+
+def attention_backend(name: str) -> Backend:
+    """By its name in any case; of one that isn't listed nothing is known but that it is for plain attention."""
+    rows = _formats()["backends"]
+    row: Mapping[str, Any] = next((row for each, row in rows.items() if fnmatchcase(name.upper(), each)), {})
+    return Backend(row.get("latent", False), tuple(row.get("gpus", ())), row.get("reason", ""))
 
 
 def on_load(method: object) -> OnLoad | None:

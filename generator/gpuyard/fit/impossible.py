@@ -5,7 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from gpuyard.catalogue.models import Model, Quantization
-from gpuyard.catalogue.quantizations import on_load
+from gpuyard.catalogue.quantizations import attention_backend, on_load
 from gpuyard.catalogue.shapes import Node
 from gpuyard.fit.cachetypes import unreadable
 from gpuyard.fit.settings import Settings
@@ -34,7 +34,24 @@ def impossible(model: Model, node: Node, settings: Settings) -> Refused | None:
         longest, most = settings.context, settings.batched_tokens
         return Refused(f"an encoder reads an input in one batch: {longest} tokens are more than {most}")
     divided, types = chain(_divided(model, settings), _groups(model, settings)), _types(model, node, settings)
-    return next(chain(divided, types, _context_parallel(model, settings)), None)
+    return next(chain(divided, _backend(model, node, settings), types, _context_parallel(model, settings)), None)
+
+
+def _backend(model: Model, node: Node, settings: Settings) -> Iterator[Refused]:
+    """The attention backend that the author names, which vLLM takes or ends."""
+    name, gpu = settings.backend, node.gpu
+    found, flag = attention_backend(name), "attention-backend"
+    if name == "auto" or name.upper() == "CUSTOM":
+        return
+    if found.reason:
+        yield Refused(f"{flag} {name} cannot be named: {found.reason}", flag)
+    elif found.latent and not model.attention.latent:
+        yield Refused(f"{flag} {name} is for latent attention, which {model.name} does not have", flag)
+    elif model.attention.latent and not found.latent:
+        yield Refused(f"{flag} {name} is not for latent attention, which {model.name} has", flag)
+    elif found.gpus and gpu.capability // 10 not in found.gpus:
+        needed = " or ".join(f"sm_{each}x" for each in found.gpus)
+        yield Refused(f"{flag} {name} needs {needed}, {gpu.product} is {gpu.architecture}", flag)
 
 
 def _divided(model: Model, settings: Settings) -> Iterator[Refused]:

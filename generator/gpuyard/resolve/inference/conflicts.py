@@ -21,11 +21,14 @@ Args = Mapping[str, Any]
 Finding = tuple[str, str]
 """A flag, and what is wrong with it."""
 
+_WORKERS = "VLLM_WORKER_MULTIPROC_METHOD"
 _ASYNC = ("eagle", "eagle3", "mtp", "ngram_gpu", "draft_model", "dspark", "dflash", "")
 """Ways to propose tokens that go with async scheduling (0.32)."""
 
 
-def find(args: Args, model: Model, wanted: Settings, concurrency: int, version: str) -> Iterator[Finding]:
+def find(
+    args: Args, env: Mapping[str, str], model: Model, wanted: Settings, concurrency: int, version: str
+) -> Iterator[Finding]:
     """`wanted` is what the flags say, with the author's context; computed values don't matter, as they follow."""
     yield from _sequences(args, concurrency)
     yield from _batches(args, model, wanted)
@@ -34,6 +37,17 @@ def find(args: Args, model: Model, wanted: Settings, concurrency: int, version: 
     yield from _offloading(args)
     yield from _drafts(args, version)
     yield from _cache(args, version)
+    yield from _task(args, env, model)
+
+
+def _task(args: Args, env: Mapping[str, str], model: Model) -> Iterator[Finding]:
+    """What the model doesn't do, or takes."""
+    if args.get("runner") == "generate" and model.attention.encoder:
+        yield "runner", f"{model.name} is an encoder and generates nothing; remove it"
+    if args.get("default-mm-loras") and not model.multimodal:
+        yield "default-mm-loras", f"{model.name} takes texts alone; use lora-modules or serving.adapters"
+    if args.get("mm-tensor-ipc") == "torch_shm" and model.multimodal and env.get(_WORKERS) != "spawn":
+        yield "mm-tensor-ipc", f"torch_shm needs {_WORKERS}: spawn in serving.env"
 
 
 def _sequences(args: Args, concurrency: int) -> Iterator[Finding]:

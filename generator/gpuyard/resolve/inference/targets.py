@@ -128,7 +128,7 @@ def _check_flags(blueprint: Blueprint[Inference], target: Target, version: str, 
     args, model, concurrency = target.args, target.model, target.concurrency
     seqs, batched = gpumemory.sequences(args) or concurrency, gpumemory.batched(args) or 0
     wanted = fit.Settings(target.context, seqs, batched, 1.0, **flags(target))
-    for flag, message in conflicts.find(args, model, wanted, concurrency, version):
+    for flag, message in conflicts.find(args, target.options.texts, model, wanted, concurrency, version):
         problems.add(blueprint.file, target.options.path("args", flag), message)
 
 
