@@ -341,7 +341,7 @@ TOGETHER: list[tuple[dict[str, Any], tuple[str, ...], str]] = [
     (
         {"enable-dbo": True},
         ("enable-dbo",),
-        "needs all2all-backend: deepep_low_latency or deepep_high_throughput or nixl_ep: no other goes with microbatches",
+        "needs all2all-backend: deepep_low_latency or deepep_high_throughput or nixl_ep: microbatches need it",
     ),
     (
         {"structured-outputs-config": {"disable_any_whitespace": True}},
