@@ -89,7 +89,7 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
     assert [each.partition(": ")[0] for each in found] == [f"spec.serving.args.{place}"]
     assert found[0].partition(": ")[2].startswith(OFFLINE)
     left = problems({"storage": {"download": False}, "serving": {"args": args}})
-    assert not [each for each in left if "takes texts alone" not in each.message]  # said of adapters by modality
+    assert not [each for each in left if "takes only texts" not in each.message]  # said of adapters by modality
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def _task(args: Args, env: Mapping[str, str], model: Model) -> Iterator[Finding]
     if args.get("runner") == "generate" and model.attention.encoder:
         yield "runner", f"{model.name} is an encoder and generates nothing; remove it"
     if args.get("default-mm-loras") and not model.multimodal:
-        yield "default-mm-loras", f"{model.name} takes texts alone; use lora-modules or serving.adapters"
+        yield "default-mm-loras", f"{model.name} takes only texts; use lora-modules or serving.adapters"
     if args.get("mm-tensor-ipc") == "torch_shm" and model.multimodal and env.get(_WORKERS) != "spawn":
         yield "mm-tensor-ipc", f"torch_shm needs {_WORKERS}: spawn in serving.env"
 
