@@ -69,7 +69,7 @@ def _row(model: "Model", file: str) -> tuple[str, ...]:
     licence = f"{model.licence or '-'}{' (gated)' if model.gated else ''}"
     return (
         f"{model.name}{f' ({file})' if file else ''}",
-        f"{model.parameters / 1e9:.1f}B",
+        f"{model.parameters / 1e9:.1f}B" if model.parameters >= 1e9 else f"{model.parameters / 1e6:.0f}M",
         kind,
         str(model.max_context),
         licence,
