@@ -16,7 +16,7 @@ from tests.cluster.repository import Repository
 from tests.cluster.state import State
 from tests.e2e.gitops import CLUSTER, Gitops
 from tests.e2e.scaler import Scaler
-from tests.e2e.test_gitops import BLUEPRINTS, FLUX, KINDS, LAYERS, Record, arrive, remove
+from tests.e2e.test_gitops import BLUEPRINTS, FLUX, KINDS, Record, arrive, remove
 
 PLATFORM = ("deployment", "service", "helmrelease", "ocirepository", "helmrepository", "prometheus", "daemonset")
 KEPT = tuple(kind for kind in KINDS if kind != "job")
@@ -40,8 +40,9 @@ def gitops(cluster: Cluster, world: State) -> Iterator[Gitops]:
 
 
 def names(stack: str) -> list[str]:
-    models = [f"inference-{name}{part}" for name in BLUEPRINTS for part in ("", "-weights")]
-    return [stack, *LAYERS, *models]
+    layers = [f"{stack}-platform-{layer}" for layer in ("crds", "controllers", "configs")]
+    models = [f"{stack}-inference-{name}{part}" for name in BLUEPRINTS for part in ("", "-weights")]
+    return [stack, *layers, *models]
 
 
 def uids(cluster: Cluster) -> dict[str, str]:
