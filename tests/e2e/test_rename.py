@@ -143,7 +143,7 @@ def test_a_rename_is_refused_and_its_commands_keep_everything(cluster: Cluster, 
 
 
 def test_without_the_commands_the_entry_stays_and_all_comes_back(cluster: Cluster, gitops: Gitops) -> None:
-    """What the refusal warns of: the old entry deletes Kustomizations of its names, and these may delete what they hold."""
+    """As the refusal warns: the old entry deletes Kustomizations that it made, and they may delete what they hold."""
     before = uids(cluster)
     _, second = steps(refusal(gitops, "acme", "other"))
     confirmed(gitops, "acme")
