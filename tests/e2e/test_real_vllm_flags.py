@@ -75,7 +75,11 @@ ODD: Final[Sequence[tuple[str, Any, Any]]] = (
     ("max-logprobs", -1, -1),
     ("max-lora-rank", "64", 64),
     ("max-num-queued-tokens", "1.5k", 1500),
-    ("speculative-config", {"num-speculative-tokens": 2}, {"num-speculative-tokens": 2}),
+    (
+        "speculative-config",
+        {"method": "ngram", "num-speculative-tokens": 2},
+        {"method": "ngram", "num-speculative-tokens": 2},
+    ),
     ("distributed-timeout-seconds", 2**53, 2**53),
     ("video-pruning-rate", 1e-05, 1e-05),
     ("kv-offloading-size", -0.5, -0.5),
