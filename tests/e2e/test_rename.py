@@ -25,6 +25,10 @@ NAME = "metadata:\n  name: {}\n"
 
 @pytest.fixture(scope="module")
 def gitops(cluster: Cluster, world: State) -> Iterator[Gitops]:
+    yield from started(cluster, world)
+
+
+def started(cluster: Cluster, world: State) -> Iterator[Gitops]:
     """Compiled, pushed and applied to an empty cluster."""
     if cluster.objects("kustomization.kustomize.toolkit.fluxcd.io", namespace="flux-system"):
         remove(cluster)
