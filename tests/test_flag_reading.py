@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import vllm
+from gpuyard.catalogue.flagrules import usable
 from gpuyard.errors import InputError, Problem
 from tests.projects import resolved
 
@@ -110,3 +111,8 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
 def test_what_is_no_name_or_on_a_volume_passes(args: dict[str, Any]) -> None:
     unsafe = [flag for flag in ("spec-method", "speculative-config") if "custom_class" in str(args.get(flag))]
     assert not problems({"serving": {"args": args, "unsafe": unsafe}})
+
+
+def test_a_number_where_vllm_takes_a_text_is_read_as_one() -> None:
+    """As on the command line, so that nobody who reads the flag meets a number."""
+    assert usable({"code-revision": 7, "max-num-seqs": 8}, "0.32.0") == {"code-revision": "7", "max-num-seqs": 8}
