@@ -218,6 +218,11 @@ def test_check_says_what_its_prices_are(project: Path) -> None:
     assert "USD/hour: list price of 2026-08-14 for the GPUs of one replica; Oracle bills whole nodes: " in text
     assert "BM.GPU.H100.8 80.00" in text
     found = data("check", project)
+    prices = {(each["blueprint"], each["shape"]): each["price"]["usdPerMonth"] for each in found["workloads"]}
+    months = [prices[each["blueprint"], each["shape"]] for each in found["placements"]]
+    few, many = (sum(month[end] for month in months) for end in ("min", "max"))
+    assert f"USD/month of all clusters: {few} with the fewest replicas, {many} with the most" in text
+    assert few
     assert all(each["price"]["nodes"] for each in found["workloads"])
 
 

@@ -20,14 +20,19 @@ def as_lines(resolved: Resolved) -> list[str]:
 
 
 def prices(resolved: Resolved) -> list[str]:
-    """What the prices are: a line below them."""
+    """What the prices are, and a month of all that runs: lines below them."""
     told = [each.facts["price"].value for each in resolved.every_workload if "price" in each.facts]
     nodes = {row["node"]: row for price in told for row in price["nodes"]}
     if not nodes:
         return []
     whole = ", ".join(f"{name} {row['usdPerHourOfNode']:.2f}" for name, row in nodes.items())
     date = max(row["date"] for row in nodes.values())
-    return [f"USD/hour: list price of {date} for the GPUs of one replica; Oracle bills whole nodes: {whole}"]
+    placed = [each.workload.facts["price"].value["usdPerMonth"] for each in resolved.placements]
+    few, many = (sum(month[end] for month in placed) for end in ("min", "max"))
+    return [
+        f"USD/hour: list price of {date} for the GPUs of one replica; Oracle bills whole nodes: {whole}",
+        f"USD/month of all clusters: {few} with the fewest replicas, {many} with the most",
+    ]
 
 
 def _row(workload: Workload, where: str = "") -> tuple[str, ...]:
