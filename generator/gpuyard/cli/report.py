@@ -27,8 +27,8 @@ def prices(resolved: Resolved) -> list[str]:
         return []
     whole = ", ".join(f"{name} {row['usdPerHourOfNode']:.2f}" for name, row in nodes.items())
     date = max(row["date"] for row in nodes.values())
-    placed = [each.workload.facts["price"].value["usdPerMonth"] for each in resolved.placements]
-    few, many = (sum(month[end] for month in placed) for end in ("min", "max"))
+    priced = [each.workload.facts["price"] for each in resolved.placements if "price" in each.workload.facts]
+    few, many = (sum(each.value["usdPerMonth"][end] for each in priced) for end in ("min", "max"))
     return [
         f"USD/hour: list price of {date} for the GPUs of one replica; Oracle bills whole nodes: {whole}",
         f"USD/month of all clusters: {few} with the fewest replicas, {many} with the most",
