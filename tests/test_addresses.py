@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gpuyard.doors import yamlio
+from gpuyard.resolve.inference.texts import of_args
 from tests.projects import merged, resolved
 
 QUIET = {"clientNamespaces": ["apps"], "shapes": {"h100": {}}}
@@ -213,3 +214,10 @@ def test_a_mirror_in_the_cluster_is_let_out_by_a_rule_of_the_author_s() -> None:
     (note,) = notes(spec)
     assert note.startswith("HF_ENDPOINT is mirror.hub.svc, port 8080, which the NetworkPolicy blocks; ")
     assert notes(opened(spec, note)[0]) == []
+
+
+@pytest.mark.parametrize("depth", [400, 900, 20_000])
+def test_json_that_is_deep_is_a_text(depth: int) -> None:
+    nested = "[" * depth + '"redis://cache:6380"' + "]" * depth
+    found = [text.value for text in of_args({"response-role": nested})]
+    assert found in (["redis://cache:6380"], [nested])

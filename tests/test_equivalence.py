@@ -18,6 +18,7 @@ from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
 from tests.conftest import demo_sources, gathered, write_tree
+from tests.differing import run
 
 SHAPES = sorted(catalogue())
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -27,12 +28,6 @@ def by_name(found: list[dict[str, Any]]) -> Objects:
     named = {(obj["kind"], obj["metadata"]["name"]): obj for obj in found}
     assert len(named) == len(found)
     return named
-
-
-def run(*argv: str | Path) -> list[dict[str, Any]]:
-    done = subprocess.run([str(part) for part in argv], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return yamlio.parse_manifests(done.stdout)
 
 
 def scripts(root: Path) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def test_flags() -> None:
     assert set(found) <= set(vllm.catalogue("0.32.0").flags)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("rank", "largest"), [(1, 8), (8, 8), (9, 16), (257, 320), (321, 512), (512, 512)])
+@pytest.mark.parametrize(("rank", "largest"), [(1, 1), (8, 8), (9, 16), (257, 320), (321, 512), (512, 512)])
 def test_the_smallest_rank_that_holds_all(rank: int, largest: int) -> None:
     assert flags(chart_values({**CLAIM, **serving(adapter(rank=rank))}))["max-lora-rank"] == str(largest)
 

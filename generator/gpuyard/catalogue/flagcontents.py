@@ -73,7 +73,7 @@ def _text(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
 
 
 def _entries(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
-    """One for each word of the command line; a text alone is the only entry."""
+    """One for each word of the command line; a text that is no list is the only entry."""
     if not isinstance(value, list | str):
         yield Wrong((), "must be an array", typed=True)
         return

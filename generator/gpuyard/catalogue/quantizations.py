@@ -24,7 +24,7 @@ class OnLoad:
     capability: int
     """The oldest GPU."""
     experts: bool = False
-    """Of the experts alone."""
+    """Only the experts."""
 
 
 @cache

@@ -33,7 +33,7 @@ class Outcome:
     base: str | None = None
     pushed: bool = False
     wrote: bool = False
-    """Files, to a work tree alone."""
+    """Files, to a work tree and without a commit."""
     stale: tuple[PurePosixPath, ...] = ()
 
     @property

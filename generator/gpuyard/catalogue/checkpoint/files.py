@@ -1,4 +1,4 @@
-"""The files of a model: a folder, or a config.json alone. Tensors are known by their headers; no weight is read."""
+"""The files of a model: a folder, or only a config.json. Tensors are known by their headers; no weight is read."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """The files in a folder, or the config.json alone; InputError or MissingError where they aren't a model's."""
+    """The files in a folder, or only the config.json; InputError or MissingError where they aren't a model's."""
     if not path.exists():
         raise MissingError(f"{path}: no such file or folder; give a model's folder, or its {_CONFIG}")
     if not path.is_dir():

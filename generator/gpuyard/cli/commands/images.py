@@ -105,7 +105,7 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
 
 
 def _once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Releases of clusters that differ may differ in values alone."""
+    """Releases of clusters that differ may differ only in values."""
     return [row for index, row in enumerate(rows) if row not in rows[:index]]
 
 

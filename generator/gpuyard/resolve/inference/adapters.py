@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gpuyard.catalogue.vllm import base
 from gpuyard.fit.budget import Origin
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Adapter, Inference
@@ -11,10 +12,8 @@ from gpuyard.resolve.inference.server import Source
 from gpuyard.resolve.inference.storage import downloads
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check", "check_source", "copied", "flags", "largest_rank", "notes"]
+__all__ = ["check", "check_source", "copied", "flags", "notes"]
 
-_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What max-lora-rank may be (vllm/config/lora.py, MaxLoRARanks); it sets memory aside for the largest."""
 _HUB = "/cache/hf/hub"
 """Where a download Job leaves what it copies; huggingface_hub names the folders by repository and commit."""
 _FLAGS = ("enable-lora", "lora-modules", "max-lora-rank", "max-loras")
@@ -43,7 +42,7 @@ def check_source(blueprint: Blueprint[Inference], source: Source, problems: Prob
             problems.add(blueprint.file, ("spec", "serving", "adapters", index, "source"), reason)
 
 
-def flags(blueprint: Blueprint[Inference], source: Source) -> Mapping[str, Any]:
+def flags(blueprint: Blueprint[Inference], source: Source, version: str) -> Mapping[str, Any]:
     """What vLLM is told; nothing without adapters."""
     adapters = blueprint.spec.serving.adapters
     if not adapters:
@@ -51,15 +50,15 @@ def flags(blueprint: Blueprint[Inference], source: Source) -> Mapping[str, Any]:
     return {
         "enable-lora": True,
         "max-loras": len(adapters),
-        "max-lora-rank": largest_rank(blueprint),
+        "max-lora-rank": _rank(max(adapter.rank for adapter in adapters), version),
         "lora-modules": [f"{adapter.name}={_place(blueprint, source, adapter)}" for adapter in adapters],
     }
 
 
-def largest_rank(blueprint: Blueprint[Inference]) -> int:
-    """The smallest max-lora-rank that holds all; 0 without adapters."""
-    largest = max((adapter.rank for adapter in blueprint.spec.serving.adapters), default=0)
-    return next(rank for rank in (0, *_RANKS) if rank >= largest)
+def _rank(largest: int, version: str) -> int:
+    """The smallest max-lora-rank that holds all: vLLM sets memory aside for so much."""
+    ranks = base(version).flags["max-lora-rank"].kind.choices
+    return min(rank for rank in ranks if isinstance(rank, int) and rank >= largest)
 
 
 def copied(blueprint: Blueprint[Inference]) -> Iterator[tuple[str, str]]:

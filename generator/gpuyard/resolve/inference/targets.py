@@ -72,7 +72,7 @@ def targets(blueprint: Blueprint[Inference], runs: Build, site: Site, problems: 
             if form:
                 given = options.of_shape(blueprint, name, runs.version)
                 _check(blueprint, given, form, where, runs, problems)
-                target = _target(blueprint, shape, chosen, override, given, form, site, problems)
+                target = _target(blueprint, runs, shape, chosen, override, given, form, site, problems)
                 _check_flags(blueprint, target, runs.version, problems)
                 if longcontext.check_context(blueprint, name, form[0], where, problems):
                     yield target
@@ -98,6 +98,7 @@ def _check(
 
 def _target(
     blueprint: Blueprint[Inference],
+    runs: Build,
     shape: Shape,
     nodes: tuple[Node, ...],
     override: ShapeOverride,
@@ -118,7 +119,7 @@ def _target(
         source=source,
         context=context,
         concurrency=override.concurrency or serving.concurrency,
-        args={**given.args, **adapters.flags(blueprint, source)},
+        args={**given.args, **adapters.flags(blueprint, source, runs.version)},
         draft=drafts.check(blueprint, given, site, problems),
     )
 

@@ -44,17 +44,24 @@ def of_variables(values: Values) -> Iterator[Text]:
 
 
 def _of(names: tuple[str, ...], value: Any) -> Iterator[Text]:
+    """Without recursion: JSON may be as deep as its reader takes it."""
+    waiting = [(names, value)]
+    while waiting:
+        names, value = waiting.pop()
+        value = _read(value)
+        if isinstance(value, Mapping):
+            waiting += reversed([((*names, str(key)), each) for key, each in value.items()])
+        elif isinstance(value, list):
+            waiting += reversed([(names, each) for each in value])
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield Text(names, str(value))
+
+
+def _read(value: Any) -> Any:
+    """What JSON in a text holds; anything else as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in _JSON:
         try:
-            value = json.loads(value)
-        except ValueError:
-            yield Text(names, value)
-            return
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _of((*names, str(key)), each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _of(names, each)
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield Text(names, str(value))
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value

@@ -108,7 +108,7 @@ def _server(blueprint: Blueprint[Inference], runs: Build, target: Target) -> Ser
     replicas = override.scaling.max or blueprint.spec.scaling.max
     args = {
         **pod.args(choice, context, target.options, target.source),
-        **adapters.flags(blueprint, target.source),
+        **target.args,
         **longcontext.flags(model, target.options),
     }
     candidates = tuple(node for node in candidates if node.name in choice.nodes)
