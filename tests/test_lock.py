@@ -13,7 +13,7 @@ from gpuyard.errors import GpuyardError
 from gpuyard.pipeline import placements_of
 from gpuyard.resolve import Resolved
 from gpuyard.review.placed import Claim, Placed, Running
-from gpuyard.tree import Tree, is_generated, owner
+from gpuyard.tree import HEADER, Tree, is_generated, owner
 from tests.conftest import write_tree
 from tests.test_compile import git, run, save
 
@@ -286,7 +286,7 @@ def test_a_forged_lock_deletes_nothing(victim: str, lock: PurePosixPath, reposit
     save(repository, "a pull request")
     head = git(repository, "rev-parse", "HEAD")
     results = [run("compile", repository, *more) for more in ((), ("--overwrite",), ("--check",))]
-    assert {(result.exit_code, result.output) for result in results} == {(1, results[0].output)}
+    assert {(result.exit_code, result.output) for result in results} == {(65, results[0].output)}
     assert f"{lock}: damaged ('{victim}' is not a file that gpuyard generates)" in results[0].output
     assert (repository / victim).read_text(encoding="utf-8") == text
     assert git(repository, "rev-parse", "HEAD") == head
@@ -294,8 +294,9 @@ def test_a_forged_lock_deletes_nothing(victim: str, lock: PurePosixPath, reposit
 
 def test_a_lock_of_a_blueprint_that_is_not_there_takes_its_own_files_and_no_others(repository: Path) -> None:
     ghost = PurePosixPath("base/ghost")
-    lock = {**GOOD_CHAT, "blueprint": "ghost", "files": {f"{ghost}/x.yaml": sha256("x\n")}}
-    write_tree(repository, {ghost / "x.yaml": "x\n", ghost / "mine.yaml": "", lock_path("ghost"): json.dumps(lock)})
+    text = f"{HEADER.format(source='ghost')}x\n"
+    lock = {**GOOD_CHAT, "blueprint": "ghost", "files": {f"{ghost}/x.yaml": sha256(text)}}
+    write_tree(repository, {ghost / "x.yaml": text, ghost / "mine.yaml": "", lock_path("ghost"): json.dumps(lock)})
     save(repository, "a pull request")
     assert run("compile", repository).exit_code == 0
     assert [path.name for path in (repository / ghost).iterdir()] == ["mine.yaml"]

@@ -139,7 +139,8 @@ def nothing(root: Path) -> None:
 
 
 def touch(root: Path) -> None:
-    (root / SERVICE).write_text("edited", encoding="utf-8")
+    with (root / SERVICE).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
 
 
 def delete(root: Path) -> None:
@@ -290,7 +291,7 @@ def test_a_sha256_repository_is_up_to_date_after_its_compile(tmp_path: Path, com
 
 
 def test_a_directory_is_read_as_its_commit(tmp_path: Path) -> None:
-    """Pipes are no files there, and would keep a reader waiting."""
+    """Pipes are no files there, and would keep a reader waiting; a link is never taken for a file."""
     (tmp_path / "base").mkdir()
     subprocess.run(["mkfifo", str(tmp_path / "base" / "pipe")], check=True)
     (tmp_path / "base" / "link").symlink_to("/etc/passwd")
@@ -299,4 +300,4 @@ def test_a_directory_is_read_as_its_commit(tmp_path: Path) -> None:
     target = subprocess.run(
         ["git", "hash-object", "--stdin"], input="/etc/passwd", capture_output=True, text=True, check=True
     )
-    assert Directory(tmp_path).ids(paths) == {PurePosixPath("base/link"): target.stdout.strip()}
+    assert Directory(tmp_path).ids(paths) == {PurePosixPath("base/link"): f"link {target.stdout.strip()}"}

@@ -238,7 +238,8 @@ def test_the_folder_of_another_stack_is_not_compiled_to(folder: Path, host: Path
 
 def test_an_edited_file_and_one_in_the_way_are_named_by_their_place(folder: Path, host: Path) -> None:
     assert run("compile", folder).exit_code == 0
-    (folder / "base/chat/service.yaml").write_text("edited\n")
+    with (folder / "base/chat/service.yaml").open("a") as service:
+        service.write("# edited\n")
     save(host)
     result = run("compile", folder, "--check")
     assert (result.exit_code, "base/chat/service.yaml: was edited by hand" in result.output) == (76, True)

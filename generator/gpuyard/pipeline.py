@@ -18,6 +18,7 @@ from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
 from gpuyard.commit.lock import LOCK, Lock, is_lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import read_locks, write_locks
+from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.commit.refused import refused
@@ -56,8 +57,8 @@ def is_current(project: Project, place: Place, cache: Cache) -> bool:
 
     What a commit says of itself has no part in it.
     """
-    question = _question(project)
-    lock = _lock(place)
+    question, lock = _question(project), _lock(place)
+    check_entries(project, lock.files, place)
     ids = place.ids({*lock.files, *lock.paths})
     return cache.read([question]).get(question) == listing_digest(ids.items()).encode()
 
@@ -146,6 +147,8 @@ def untouched(project: Project, place: Place) -> bool:
     below = [PurePosixPath(path) for folder in FOLDERS for path in place.below(PurePosixPath(folder))]
     there = place.ids(path for path in (PAGE, *below) if not is_lock(path))
     texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*there).items()}  # no links
+    if unmarked(there, texts, place):
+        return False
     return all(path in texts and sha256(texts[path]) == lock.files.get(path) for path in there)
 
 
@@ -222,7 +225,7 @@ def _question(project: Project) -> bytes:
 
 def _lock(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    inside = [
-        path for path in map(PurePosixPath, place.below(about("x", "lock").parent)) if is_lock(path) and owner(path)
-    ]
-    return read_locks(place.read(LOCK, *inside))
+    below = map(PurePosixPath, place.below(about("x", "lock").parent))
+    paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
+    texts = place.read(*paths)
+    return read_locks({path: texts.get(path) for path in place.ids(paths)})

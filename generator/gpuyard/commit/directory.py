@@ -1,6 +1,7 @@
 """A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,7 @@ from gpuyard.commit.lock import LOCK, blob_id, is_lock
 from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import OutputError, OwnershipError
+from gpuyard.tree import LARGEST
 
 __all__ = ["Directory"]
 
@@ -20,13 +22,19 @@ class Directory:
     root: Path
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
-        """Git's id of each of those paths that is there: of links, too."""
-        found = {path: self._bytes(path) for path in paths}
-        return {path: blob_id(data) for path, data in found.items() if data is not None}
+        """Git's id of each of those paths that is there; a link's, or a larger file's, is no file's."""
+        found = {}
+        for path in paths:
+            if self._large(path):
+                found[path] = "large"
+            elif (data := self._bytes(path)) is not None:
+                found[path] = blob_id(data) if not (self.root / path).is_symlink() else f"link {blob_id(data)}"
+        return found
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
-        """The texts of those paths that are plain files; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: self._bytes(path) for path in paths if not (self.root / path).is_symlink()}
+        """The texts of those paths that are plain files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
+        plain = (path for path in paths if not (self.root / path).is_symlink() and not self._large(path))
+        found = {path: self._bytes(path) for path in plain}
         return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
 
     def below(self, path: PurePosixPath) -> list[str]:
@@ -39,6 +47,15 @@ class Directory:
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""
         return blob_id(data)
+
+    def check_clear(self, written: Collection[PurePosixPath], deleted: Collection[PurePosixPath]) -> None:
+        """OwnershipError for what is no file of ours and stands where one goes."""
+        leaving = {str(path) for path in deleted}
+        try:
+            with PlainFiles(self.root) as files:
+                self._check(files, [*map(str, written), *leaving], leaving)
+        except OSError as error:
+            raise OutputError(f"{error.filename or self.root}: cannot be read: {error.strerror}") from error
 
     def write(self, written: Mapping[PurePosixPath, str], deleted: Iterable[PurePosixPath]) -> None:
         """Make it so, each file in one step and the locks last; an interrupt waits until all is there.
@@ -67,6 +84,14 @@ class Directory:
                     found.add(f"{error.path}: is {error.kind}, and a {_wanted(error.path == name)} goes there; move it")
         if found:
             raise OwnershipError("\n".join(sorted(found)))
+
+    def _large(self, path: PurePosixPath) -> bool:
+        """Whether it is a file that isn't read."""
+        try:
+            found = (self.root / path).lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size > LARGEST
 
     def _bytes(self, path: PurePosixPath) -> bytes | None:
         """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""

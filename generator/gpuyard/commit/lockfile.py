@@ -18,7 +18,7 @@ from gpuyard.commit.suspicion import (
     shown,
     text,
 )
-from gpuyard.errors import GpuyardError
+from gpuyard.errors import InputError, Location, Problem
 from gpuyard.review.placed import Claim, Placed, Placements
 from gpuyard.tree import Tree, is_generated, owner
 
@@ -28,35 +28,65 @@ _FORMAT = 3
 _ONE_FOR_ALL = 2
 """The last format with the blueprints' files in the stack's lock."""
 _WITHOUT_PLACEMENTS = 1
+_LONGEST = 8 << 20
+"""Characters of a lock: of 400 blueprints, an older one for all has two million."""
+_MOST = 5000
+"""Locks."""
 
 
-def read_locks(texts: Mapping[PurePosixPath, str]) -> Lock:
-    """What the locks of a place say, by their paths; older formats have one for all, and format 1 no placements."""
-    whole = _read(LOCK, texts[LOCK]) if LOCK in texts else Lock()
-    placements = {cluster: dict(found) for cluster, found in whole.placements.items()}
-    files = dict(whole.files)
+def read_locks(texts: Mapping[PurePosixPath, str | None]) -> Lock:
+    """What the locks of a place say, by their paths; older formats have one for all, and format 1 no placements.
+
+    InputError names each that gpuyard can't have written; None: something is there that is no file of a lock's size.
+    """
+    if len(texts) > _MOST:
+        raise InputError([Problem(Location(f"{lock_path('*')}"), f"there are {len(texts):,} locks, {_MOST:,} at most")])
+    found: dict[PurePosixPath, Lock] = {}
+    problems = []
     for path, content in sorted(texts.items()):
+        try:
+            found[path] = _read(path, content)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return _together(found)
+
+
+def _together(found: Mapping[PurePosixPath, Lock]) -> Lock:
+    whole = found.get(LOCK, Lock())
+    placements = {cluster: dict(placed) for cluster, placed in whole.placements.items()}
+    files = dict(whole.files)
+    for path, lock in found.items():
         if path != LOCK:
-            lock = _read(path, content)
             files.update(lock.files)
-            for cluster, found in lock.placements.items():
-                placements.setdefault(cluster, {}).update(found)
-    return Lock(whole.stack, whole.namespace, placements, files, frozenset(texts))
+            for cluster, placed in lock.placements.items():
+                placements.setdefault(cluster, {}).update(placed)
+    return Lock(whole.stack, whole.namespace, placements, files, frozenset(found))
 
 
 @lru_cache(maxsize=1024)
-def _read(path: PurePosixPath, content: str) -> Lock:
-    place = str(path)
+def _read(path: PurePosixPath, content: str | None) -> Lock:
+    place = Location(str(path))
     try:
-        data = json.loads(content)
+        data = _parsed(content)
         return _stack(data, _format(path, data)) if path == LOCK else _blueprint(path, data, _format(path, data))
     except json.JSONDecodeError as error:
-        place, reason = f"{path}:{error.lineno}:{error.colno}", f"not JSON: {error.msg}"
+        place, reason = Location(str(path), error.lineno, error.colno), f"not JSON: {error.msg}"
     except (ValueError, RecursionError):  # a number of 5000 digits, 100 kB of brackets
         reason = "more than any lock has"
     except DamagedError as error:
         reason = str(error)
-    raise GpuyardError(f"{place}: damaged ({reason}); restore its previous version and commit it: {_restore(path)}")
+    message = f"damaged ({reason}); restore its previous version and commit it: {_restore(path)}"
+    raise InputError([Problem(place, message)])
+
+
+def _parsed(content: str | None) -> object:
+    if content is None:
+        raise DamagedError("not a regular file, or larger than any lock")
+    if len(content) > _LONGEST:
+        raise DamagedError("longer than any lock")
+    return suspicion.parsed(content)
 
 
 def _restore(path: PurePosixPath) -> str:
@@ -98,11 +128,11 @@ def _written(placed: Placed) -> Mapping[str, object]:
 def _format(path: PurePosixPath, data: object) -> int:
     number = data.get("format") if isinstance(data, dict) else None
     if type(number) is not int or number < _WITHOUT_PLACEMENTS:
-        raise GpuyardError(
-            f"{path}: not written by gpuyard (it has no format); move it, or restore gpuyard's: {_restore(path)}"
-        )
+        message = f"not written by gpuyard (it has no format); move it, or restore gpuyard's: {_restore(path)}"
+        raise InputError([Problem(Location(str(path)), message)])
     if number > _FORMAT:
-        raise GpuyardError(f"{path}: written by a newer gpuyard (format {number}); upgrade gpuyard")
+        message = f"written by a newer gpuyard (format {number}); upgrade gpuyard"
+        raise InputError([Problem(Location(str(path)), message)])
     return number
 
 
@@ -129,7 +159,8 @@ def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:
 
 def _files(found: Mapping[str, object], blueprint: str | None) -> Mapping[PurePosixPath, str]:
     """Only paths of generated files: they decide what gpuyard deletes and overwrites. None: of all blueprints."""
-    files = {}
+    files: dict[PurePosixPath, str] = {}
+    alike: dict[str, str] = {}
     for name in found:
         path = PurePosixPath(name)
         if not is_generated(name) or is_lock(path):
@@ -137,6 +168,8 @@ def _files(found: Mapping[str, object], blueprint: str | None) -> Mapping[PurePo
         if blueprint is not None and owner(path) != blueprint:
             whose = f"of {blueprint}" if blueprint else "that only depends on the stack"
             raise DamagedError(f"{shown(name)} is not a file {whose}")
+        if (other := alike.setdefault(name.lower(), name)) != name:
+            raise DamagedError(f"{shown(name)} and {shown(other)} are one file where case makes no difference")
         files[path] = text(found, name, SHA256)
     return files
 

@@ -3,6 +3,7 @@
 What stands in messages and in commands that people paste has no other characters than these.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "name",
     "names",
     "number",
+    "parsed",
     "shown",
     "text",
 ]
@@ -33,9 +35,10 @@ _LONGEST = 10**7
 """Seconds."""
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 NAME_OR_NONE = re.compile(r"([a-z]([-a-z0-9]{0,61}[a-z0-9])?)?")
-CLASS_OR_NONE = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?")
+_SUBDOMAIN = r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+CLASS = re.compile(_SUBDOMAIN)
+CLASS_OR_NONE = re.compile(f"({_SUBDOMAIN})?")
 DIGEST_OR_NONE = re.compile(r"([0-9a-f]{16,64})?")
-CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 KIND = re.compile(r"[a-z]{1,40}")
 SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -67,6 +70,11 @@ def number(found: Mapping[str, object], key: str) -> int:
     return value
 
 
+def parsed(content: str) -> object:
+    """JSON as the standard has it: no key twice, of which each reader takes another, and only numbers that are some."""
+    return json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+
+
 def text(found: Mapping[str, object], key: str, pattern: re.Pattern[str]) -> str:
     """A text that is all of a pattern."""
     return _checked(found.get(key), key, pattern)
@@ -87,6 +95,19 @@ def mapping(value: object, what: str) -> Mapping[str, Any]:
 def shown(value: object) -> str:
     """Nothing that a terminal would obey."""
     return ascii(value)[:_SHOWN] if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key in found:
+            raise DamagedError(f"{shown(key)} stands there twice")
+        found[key] = value
+    return found
+
+
+def _no_number(text: str) -> object:
+    raise DamagedError(f"{text} is not a number")
 
 
 def _checked(value: object, what: str, pattern: re.Pattern[str]) -> str:

@@ -1,12 +1,12 @@
 """What of a commit's files becomes another one, and what stands in its way there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.errors import ConflictError, OwnershipError
 
-__all__ = ["REGULAR", "Entry", "edits_of", "refuse_conflict", "refuse_obstacles"]
+__all__ = ["REGULAR", "Entry", "edits_of", "obstacles", "refuse_conflict", "refuse_obstacles"]
 
 REGULAR = ("100644", "100755")
 """Modes of plain files."""
@@ -49,18 +49,27 @@ def refuse_conflict(base: Files, latest: Files, wanted: Mapping[str, str | None]
 
 def refuse_obstacles(latest: Files, edits: Mapping[str, Edit], label: str) -> None:
     """What isn't a plain file was never written by us: links and submodules stay, and so do directories."""
-    leaving = {name for name, edit in edits.items() if edit.text is None}
+    for name, edit in edits.items():
+        if edit.mode not in REGULAR:
+            raise OwnershipError(f"{name} is {_KINDS.get(edit.mode, 'no plain file')} in {label}; remove it")
+    written = {name for name, edit in edits.items() if edit.text is not None}
+    for name, kind, whole in obstacles(latest, written, edits.keys() - written):
+        there = "; remove it" if whole else ", where a directory has to be; remove it"
+        raise OwnershipError(f"{name} is {kind} in {label}{there}")
+
+
+def obstacles(latest: Files, written: Collection[str], leaving: Collection[str]) -> Iterator[tuple[str, str, bool]]:
+    """What stands where files are written, with its kind; True: where the file itself goes, and not a directory."""
     directories = set()
     for name in latest.keys() - leaving:
         while (name := name.rpartition("/")[0]) and name not in directories:
             directories.add(name)
-    for name, edit in edits.items():
-        if edit.mode not in REGULAR:
-            raise OwnershipError(f"{name} is {_KINDS.get(edit.mode, 'no plain file')} in {label}; remove it")
-        if edit.text is not None and name in directories:
-            raise OwnershipError(f"{name} is a directory in {label}; remove it")
+    for name in written:
+        if name in directories:
+            yield name, "a directory", True
+        elif name in latest and latest[name].mode not in REGULAR:
+            yield name, _KINDS.get(latest[name].mode, "no plain file"), True
         above = name
         while above := above.rpartition("/")[0]:
             if above in latest and above not in leaving:
-                kind = _KINDS.get(latest[above].mode, "a file")
-                raise OwnershipError(f"{above} is {kind} in {label}, where a directory has to be; remove it")
+                yield above, _KINDS.get(latest[above].mode, "a file"), False

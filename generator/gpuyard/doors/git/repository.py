@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from random import SystemRandom
 
 from gpuyard.doors.git import fastimport
-from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, refuse_conflict, refuse_obstacles
+from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, obstacles, refuse_conflict, refuse_obstacles
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
@@ -25,7 +25,8 @@ from gpuyard.doors.git.remote import is_url, parse_url
 from gpuyard.doors.git.revisions import base_of
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
-from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, Problem
+from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
+from gpuyard.tree import LARGEST
 
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "read_base", "read_tree"]
 
@@ -52,16 +53,30 @@ class Snapshot:
     folder: PurePosixPath = _TOP
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
-        """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
+        """The texts of those paths that are files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
         plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
+        large = {blob for blob, size in self.store.sizes(plain.values()).items() if size > LARGEST}
+        plain = {path: blob for path, blob in plain.items() if blob not in large}
         blobs = self.store.blobs(plain.values())
         return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
-        """Git's id of each of those paths that the commit has: of links and submodules, too."""
+        """Git's id of each of those paths that the commit has; that of a link or submodule is no file's."""
         named = {path: str(self.folder / path) for path in paths}
-        return {path: self.files[name].blob for path, name in named.items() if name in self.files}
+        found = {path: self.files[name] for path, name in named.items() if name in self.files}
+        return {path: blob if mode in REGULAR else f"link {blob}" for path, (mode, blob) in found.items()}
+
+    def check_clear(self, written: Iterable[PurePosixPath], deleted: Iterable[PurePosixPath]) -> None:
+        """OwnershipError for what is no file of ours and stands where one goes."""
+        wanted, leaving = ({str(self.folder / path) for path in paths} for paths in (written, deleted))
+        lines = {
+            f"{name.removeprefix(f'{self.folder}/')}: is {kind}, and a {'file' if whole else 'directory'} goes "
+            "there; move it"
+            for name, kind, whole in obstacles(self.files, wanted, leaving)
+        }
+        if lines:
+            raise OwnershipError("\n".join(sorted(lines)))
 
     def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
         """The files below a path, by their path in the folder."""
