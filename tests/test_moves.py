@@ -165,8 +165,7 @@ def test_a_branch_that_has_moved_is_refused_unless_it_still_says_so(tmp_path: Pa
         assert (result.exit_code, "has no effect" in result.output) == (0, False), result.output
     stack.write_text(text, encoding="utf-8")
     save(root, "no longer said")
-    assert run("compile", root, "--branch", "branch").exit_code == 0
-    for command in (("check",), ("compile", "--check")):
-        assert run(*command, root).exit_code == 0
-        result = run(*command, root, "--base", "main")
-        assert (result.exit_code, "the clusters have this stack with the name demo" in result.output) == (65, True)
+    for name, *more in (("compile", "--branch", "branch"), ("check",), ("compile", "--check")):
+        for base in ((), ("--base", "main")):
+            result = run(name, root, *more, *base)
+            assert (result.exit_code, "the clusters have this stack with the name demo" in result.output) == (65, True)

@@ -310,7 +310,7 @@ def test_a_folder_that_is_a_link_in_the_branch(folder: Path, host: Path, tmp_pat
     (host / "gpu").symlink_to("apps")
     save(host)
     result = run("compile", tmp_path / "copy/gpu", "--repo", host)
-    assert "gpu is a symbolic link" in result.output, result.output
+    assert "gpu: is a symbolic link" in result.output, result.output
     assert result.exit_code == 76
 
 

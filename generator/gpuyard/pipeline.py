@@ -1,33 +1,34 @@
 """The job on one page: what the command line calls, and whatever else previews or makes a change.
 
     project = load(directory)                    1 load: the only step that reads the user's files
-    compiled = compile(project, running(place))  2 resolve, 3 render: pure
-    what = plan(compiled, place)                 what would change there, as data; reads it and writes nothing
+    before = synced_with(project, place, …)      what the clusters have, which is never what a proposal says
+    compiled = compile(project, before)          2 resolve, 3 render: pure
+    what = plan(compiled, place, base=before)    what would change there, as data; reads it and writes nothing
     execute(what, snapshot)                      4 commit
 
-`is_current(project, place, cache)` says whether all but the first can be left out.
+`is_current(project, place, cache, before)` says whether all but the first can be left out.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.lock import LOCK, Lock, is_lock, listing_digest, lock_of, sha256
-from gpuyard.commit.lockfile import read_locks, write_locks
+from gpuyard.commit.lock import is_lock, listing_digest, lock_of, sha256
+from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.commit.refused import refused
+from gpuyard.commit.synced import lock_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
 from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project, load
-from gpuyard.project.located import located
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
@@ -35,10 +36,10 @@ from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
 from gpuyard.review.consequences import consequences
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
-from gpuyard.tree import FOLDERS, PAGE, Tree, about, cluster, owner
+from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
 
 __all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
-__all__ += ["placements_of", "plan", "remembered", "renamed", "running", "running_at", "untouched", "write"]
+__all__ += ["placements_of", "plan", "remembered", "running", "synced_with", "synced_with_branch", "untouched", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,16 @@ class Compiled:
     placements: Placements
 
 
-def is_current(project: Project, place: Place, cache: Cache) -> bool:
+def is_current(project: Project, place: Place, cache: Cache, before: Running | None = None) -> bool:
     """Whether the place has, as far as the cache knows, the very files that followed from these sources before.
 
-    What a commit says of itself has no part in it.
+    What a commit says of itself has no part in it. Never where its locks say otherwise than `before` what runs.
     """
-    question, lock = _question(project), _lock(place)
+    question, lock = _question(project), lock_at(place)
     check_entries(project, lock.files, place)
     ids = place.ids({*lock.files, *lock.paths})
-    return cache.read([question]).get(question) == listing_digest(ids.items()).encode()
+    known = cache.read([question]).get(question) == listing_digest(ids.items()).encode()
+    return known and before in (None, lock.running)
 
 
 def remembered() -> Cache:
@@ -70,7 +72,7 @@ def remembered() -> Cache:
 
 def running(place: Place) -> Running:
     """What the clusters that follow a place have."""
-    return _lock(place).running
+    return lock_at(place).running
 
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
@@ -78,21 +80,6 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     resolved = resolve(with_refusals(project, running), running)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
-
-
-def running_at(project: Project, directory: Path, revision: str) -> Running:
-    """The same of the commit where a repository's HEAD left a revision."""
-    found = located(directory)
-    with git.read_base(found.top if found else directory, revision, project.stack.folder) as there:
-        return running(there)
-
-
-def renamed(here: Running, before: Running) -> Running:
-    """What a tree follows from where it is compared with another one: places as they are, called as they were.
-
-    The places are those that a compile would find here; a rename is refused for what clusters have until the merge.
-    """
-    return replace(before, placements=here.placements)
 
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
@@ -112,10 +99,10 @@ def plan(
 ) -> Plan:
     """What would change in a place; OwnershipError names files in the way that aren't gpuyard's or were edited.
 
-    What it means in the clusters is said against `base`, or else against what the place's own locks say.
+    What it means in the clusters is said against `base`, what it was compiled for, or else the place's own locks.
     """
     check_entries(compiled.project, compiled.tree, place)
-    before = _lock(place)
+    before = lock_at(place)
     clusters, stack = base or before.running, compiled.resolved.stack
     after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
     tree = {**compiled.tree, **write_locks(after)}
@@ -142,7 +129,7 @@ def untouched(project: Project, place: Place) -> bool:
 
     Asks for no tree: where every file that might be in the way is as the locks have it, none is.
     """
-    lock = _lock(place)
+    lock = lock_at(place)
     check_entries(project, lock.files, place)
     below = [PurePosixPath(path) for folder in FOLDERS for path in place.below(PurePosixPath(folder))]
     there = place.ids(path for path in (PAGE, *below) if not is_lock(path))
@@ -154,7 +141,7 @@ def untouched(project: Project, place: Place) -> bool:
 
 def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:
     """What files of others do to the sync of each cluster; `tree` has ours, if they are known."""
-    engine, lock = ENGINES[resolved.stack.engine], _lock(place).files
+    engine, lock = ENGINES[resolved.stack.engine], lock_at(place).files
     known, paths = {str(path) for path in lock}, tuple(tree or lock)
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
@@ -221,11 +208,3 @@ def _placed(resolved: Resolved, placement: Placement, tree: Tree) -> Placed:
 def _question(project: Project) -> bytes:
     """Which files follow from the sources."""
     return b"listing " + input_digest(project.sources).encode()
-
-
-def _lock(place: Place) -> Lock:
-    """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    below = map(PurePosixPath, place.below(about("x", "lock").parent))
-    paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
-    texts = place.read(*paths)
-    return read_locks({path: texts.get(path) for path in place.ids(paths)})

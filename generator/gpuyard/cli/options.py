@@ -35,7 +35,7 @@ base = click.option(
     "--base",
     metavar="REF",
     callback=given,
-    help="Compare with the commit where HEAD left REF, such as origin/main. Default: the locks in DIR.",
+    help="What runs: at the commit where the branch left REF. Default: the stack's branch, if another is checked out.",
 )
 output = click.option(
     "--output",

@@ -10,7 +10,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.stack import Names
 from gpuyard.tree import PLATFORM, cluster
 
-__all__ = ["check_entries"]
+__all__ = ["check_entries", "check_names"]
 
 _LAYER = re.compile(rf"\bname: (([-a-z0-9]+-)?{PLATFORM}-configs)$", re.MULTILINE)
 """The layer that every cluster has; no YAML is parsed that somebody may have edited."""
@@ -26,6 +26,13 @@ def check_entries(project: Project, paths: Iterable[PurePosixPath], place: Place
     clusters = {path.parts[1] for path in entries}
     texts = place.read(*entries, *(cluster(name) / _ENTRY for name in clusters))
     if problems := [*_renamed(project, texts), *_left(project, texts)]:
+        raise InputError(problems)
+
+
+def check_names(project: Project, paths: Iterable[PurePosixPath], place: Place) -> None:
+    """InputError where the clusters that follow a place would delete what they know by another name."""
+    texts = place.read(*(path for path in paths if path.parts[0] == "clusters"))
+    if problems := [*_renamed(project, texts)]:
         raise InputError(problems)
 
 

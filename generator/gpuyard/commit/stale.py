@@ -1,5 +1,7 @@
 """A plan for a directory as it stands, told as what is wrong with it: what a pull request's check says."""
 
+import shlex
+
 from gpuyard.commit.plan import Plan
 from gpuyard.errors import InputError, StaleError
 
@@ -9,7 +11,7 @@ _NAMED = 20
 """Files that the error names."""
 
 
-def check_current(plan: Plan) -> None:
+def check_current(plan: Plan, base: str | None = None) -> None:
     """InputError where a cluster would refuse it; StaleError names the files that aren't what compile makes."""
     if plan.problems:
         raise InputError(plan.problems)
@@ -20,5 +22,6 @@ def check_current(plan: Plan) -> None:
         for path in sorted([*plan.written, *plan.deleted])
     ]
     more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
-    first = f"{len(lines)} generated files are out of date; `gpuyard compile` would write:"
+    command = f"gpuyard compile --base {shlex.quote(base)}" if base else "gpuyard compile"
+    first = f"{len(lines)} generated files are out of date; `{command}` would write:"
     raise StaleError("\n".join([first, *lines[:_NAMED], *more]))

@@ -63,17 +63,16 @@ def _compared(
 
     place, cache = Directory(directory), pipeline.remembered()
     here = pipeline.running(place)
-    before = pipeline.running_at(project, directory, base) if base and not project.problems else here
-    running = pipeline.renamed(here, before)
-    refused = with_refusals(project, running)
-    same = not base and pipeline.is_current(project, place, cache)
+    before = here if project.problems else pipeline.synced_with(project, place, directory, base)
+    refused = with_refusals(project, before)
+    same = pipeline.is_current(project, place, cache, before)
     if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
-        resolved = resolve(refused, running)  # raises, if there are problems, with whatever else is wrong
+        resolved = resolve(refused, before)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
         return resolved, (), (), tuple(pipeline.beside(resolved, place))
     check_place(project, directory)
     progress("rendering")
-    compiled = pipeline.compile(project, running, cache)
+    compiled = pipeline.compile(project, before, cache)
     found, problems = pipeline.compare(compiled, before)
     if not problems:
         pipeline.plan(compiled, place, base=before)  # raises what keeps `compile` from it, too

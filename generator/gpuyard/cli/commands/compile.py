@@ -87,20 +87,20 @@ def command(
             raise click.UsageError(f"--check only looks at the files in DIR and takes no other option than {others}")
         _check(directory, base, as_json)
         return
-    if base:
-        raise click.UsageError("--base only applies with --check")
     if no_commit:
         if of_commit:
             raise click.UsageError("--no-commit takes no option of a commit; leave it out, or leave those out")
-        _write(directory, overwrite, as_json)
+        _write(directory, base, overwrite, as_json)
         return
-    _commit(directory, target, branch, Words(message or "", trailers), push=push, overwrite=overwrite, as_json=as_json)
+    words = Words(message or "", trailers)
+    _commit(directory, target, branch, base, words, push=push, overwrite=overwrite, as_json=as_json)
 
 
 def _commit(
     directory: Path,
     target: str | None,
     branch: str | None,
+    base: str | None,
     words: "Words",
     *,
     push: bool,
@@ -129,12 +129,13 @@ def _commit(
     with git.read_tree(place, found.branch, project.stack.folder) as snapshot:
         check_alone(snapshot.folder, snapshot.files)
         check_parent(snapshot, project.sources, directory, named=named)
-        current = pipeline.is_current(project, snapshot, cache)
+        before = pipeline.synced_with_branch(project, snapshot, place, base)
+        current = pipeline.is_current(project, snapshot, cache, before)
         plan = pipeline.Plan()
         if not current:
             progress("rendering")
-            compiled = pipeline.compile(project, pipeline.running(snapshot), cache)
-            plan = pipeline.plan(compiled, snapshot, overwrite=overwrite, words=words, cache=cache)
+            compiled = pipeline.compile(project, before, cache)
+            plan = pipeline.plan(compiled, snapshot, base=before, overwrite=overwrite, words=words, cache=cache)
             found = replace(found, resolved=compiled.resolved, plan=plan)
             on_error(found.data())
             progress("committing")
@@ -144,7 +145,7 @@ def _commit(
         _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
 
 
-def _write(directory: Path, overwrite: bool, as_json: bool) -> None:
+def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) -> None:
     """The same files, and no commit."""
     from gpuyard import pipeline
     from gpuyard.cli.outcome import Outcome
@@ -157,12 +158,13 @@ def _write(directory: Path, overwrite: bool, as_json: bool) -> None:
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
-    if not project.problems and pipeline.is_current(project, place, cache):
+    before = pipeline.running(place) if project.problems else pipeline.synced_with(project, place, directory, base)
+    if not project.problems and pipeline.is_current(project, place, cache, before):
         _say(_unchanged(found, project, place, as_json), as_json, None, str(directory))
         return
     progress("rendering")
-    compiled = pipeline.compile(project, pipeline.running(place), cache)
-    plan = pipeline.plan(compiled, place, overwrite=overwrite, cache=cache)
+    compiled = pipeline.compile(project, before, cache)
+    plan = pipeline.plan(compiled, place, base=before, overwrite=overwrite, cache=cache)
     found = replace(found, resolved=compiled.resolved, plan=plan)
     on_error(found.data())
     pipeline.write(plan, place)
@@ -184,16 +186,15 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
-    here = pipeline.running(place)
-    before = pipeline.running_at(project, directory, base) if base else here
+    before = pipeline.synced_with(project, place, directory, base)
     progress("rendering")
-    compiled = pipeline.compile(project, pipeline.renamed(here, before))
+    compiled = pipeline.compile(project, before)
     plan = pipeline.plan(compiled, place, base=before)
     stale = tuple(sorted([*plan.written, *plan.deleted]))
     found = replace(found, resolved=compiled.resolved, plan=plan, stale=stale)
     on_error(found.data())
     try:
-        check_current(plan)
+        check_current(plan, base)
     except GpuyardError:
         if not as_json:
             emit_notes(told(plan.consequences))

@@ -22,13 +22,13 @@ from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
 from gpuyard.doors.git.remote import is_url, parse_url
-from gpuyard.doors.git.revisions import base_of
+from gpuyard.doors.git.revisions import base_of, followed
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 from gpuyard.tree import LARGEST
 
-__all__ = ["Commit", "Entry", "Snapshot", "commit", "read_base", "read_tree"]
+__all__ = ["Commit", "Entry", "Snapshot", "commit", "known_as", "read_base", "read_tree"]
 
 _TRIES = 20
 _TOP = PurePosixPath()
@@ -150,15 +150,21 @@ def commit(
 
 
 @contextmanager
-def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
-    """What a repository on disk had where its HEAD left a revision, as `git diff REVISION...` has it; to read only."""
+def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP, branch: str = "") -> Iterator[Snapshot]:
+    """What a repository on disk had where a branch (empty: its HEAD) left a revision; to read only."""
     place = open_local(path)
+    tip = _ref(branch) if branch else "HEAD"
     with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
         store = place.store(Path(scratch) / "git")
         with _plain_errors(place):
-            commit = base_of(place.git_dir, place.common_dir, revision, place.label)
+            commit = base_of(place.git_dir, place.common_dir, revision, place.label, tip)
             snapshot = Snapshot(revision, commit, _files(place, store, commit), place, store, folder)
         yield snapshot
+
+
+def known_as(path: Path, branch: str) -> str | None:
+    """The revision by which a repository on disk knows what a branch has where others see it; None: it doesn't."""
+    return followed(open_local(path).git_dir, branch)
 
 
 @contextmanager

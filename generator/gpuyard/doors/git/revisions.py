@@ -5,17 +5,17 @@ from pathlib import Path
 from gpuyard.doors.git.process import Result, checked, explain, printable, run
 from gpuyard.errors import MissingError
 
-__all__ = ["base_of"]
+__all__ = ["base_of", "followed"]
 
 
-def base_of(git_dir: Path, common_dir: Path, revision: str, label: str) -> str:
-    """The commit where HEAD left a revision: the revision itself, where HEAD has nothing in common with it."""
+def base_of(git_dir: Path, common_dir: Path, revision: str, label: str, tip: str = "HEAD") -> str:
+    """The commit where a tip left a revision: the revision itself, where both have nothing in common."""
     commit = _commit(git_dir, revision)
     if commit is None:
         name = printable(revision)
         way = _deeper(common_dir) or "`git branch --all` lists the branches that are known here"
         raise MissingError(f"{label} has no commit {name}; {way}")
-    head = _commit(git_dir, "HEAD")
+    head = _commit(git_dir, tip)
     if head is None:
         return commit
     result = _git(git_dir, "merge-base", commit, head)
@@ -26,6 +26,15 @@ def base_of(git_dir: Path, common_dir: Path, revision: str, label: str) -> str:
     if way := _deeper(common_dir):
         raise MissingError(f"{label} does not reach back to where it left {printable(revision)}; {way}")
     return commit
+
+
+def followed(git_dir: Path, branch: str) -> str | None:
+    """What is known here of a branch: where its remote had it, or else the branch itself."""
+    form = "--format=%(upstream)"
+    result = _git(git_dir, "for-each-ref", form, f"refs/heads/{branch}")
+    upstream = checked(result, "reading a branch").decode().strip()
+    names = [upstream, f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"]
+    return next((name for name in names if name and _commit(git_dir, name)), None)
 
 
 def _commit(git_dir: Path, revision: str) -> str | None:

@@ -1,0 +1,71 @@
+"""What the clusters have now: it is read from the branch that they follow, and never from a proposal to it.
+
+A proposal brings its own locks and generated files, which could say that a model runs elsewhere, or not at all. Only
+where no other branch is known does what a place says of itself count.
+"""
+
+from pathlib import Path, PurePosixPath
+
+from gpuyard.commit.entries import check_names
+from gpuyard.commit.lock import LOCK, Lock, is_lock
+from gpuyard.commit.lockfile import read_locks
+from gpuyard.commit.plan import Place
+from gpuyard.doors import git
+from gpuyard.errors import GpuyardError, MissingError
+from gpuyard.project.load import Project
+from gpuyard.project.located import head_of, located
+from gpuyard.review.placed import Running
+from gpuyard.tree import about, owner
+
+__all__ = ["lock_at", "synced_with", "synced_with_branch"]
+
+
+def lock_at(place: Place) -> Lock:
+    """What all locks of a place say; one that no blueprint can be called is none of ours."""
+    below = map(PurePosixPath, place.below(about("x", "lock").parent))
+    paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
+    texts = place.read(*paths)
+    return read_locks({path: texts.get(path) for path in place.ids(paths)})
+
+
+def synced_with(project: Project, place: Place, directory: Path, base: str | None) -> Running:
+    """For a directory: what its commit had where it left `base`, or else the branch of the stack, if it has another."""
+    found, branch = located(directory), project.stack.repository.branch
+    if base:
+        return _left(project, found.top if found else directory, base)
+    head = head_of(found.top) if found else None
+    if found is None or head in (None, branch):
+        return lock_at(place).running
+    try:
+        known = git.known_as(found.top, branch)
+    except GpuyardError:  # no Git here, or a repository that isn't ours to read
+        known = None
+    return _left(project, found.top, known) if known else lock_at(place).running
+
+
+def synced_with_branch(project: Project, snapshot: git.Snapshot, target: str, base: str | None) -> Running:
+    """The same for a branch of a repository; behind a URL there is no history, and the other branch as it is counts."""
+    branch, root = project.stack.repository.branch, snapshot.target.root
+    if root is None and base:
+        raise MissingError(f"{snapshot.target.label} is behind a URL, which no --base can be found in; use a clone")
+    if snapshot.commit is None or (snapshot.branch == branch and not base):
+        return lock_at(snapshot).running
+    if root is not None:
+        known = base or git.known_as(root, branch)
+        return _left(project, root, known, snapshot.branch) if known else lock_at(snapshot).running
+    try:
+        with git.read_tree(target, branch, snapshot.folder) as there:
+            return _running(project, there)
+    except MissingError:  # no cluster follows it yet
+        return lock_at(snapshot).running
+
+
+def _left(project: Project, repository: Path, revision: str, branch: str = "") -> Running:
+    with git.read_base(repository, revision, project.stack.folder, branch) as there:
+        return _running(project, there)
+
+
+def _running(project: Project, there: Place) -> Running:
+    lock = lock_at(there)
+    check_names(project, lock.files, there)
+    return lock.running

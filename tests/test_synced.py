@@ -1,0 +1,148 @@
+"""What runs today is read from the branch that clusters follow; a proposal's own locks and files say nothing of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gpuyard.project.located import head_of
+from tests.gittools import serve
+from tests.test_compile import git, run, save
+from tests.test_told import edit, repository
+
+__all__ = ["repository"]
+
+CHAT = "workloads/chat.lock"
+COMMANDS = [("check",), ("compile", "--check"), ("compile", "--branch", "branch"), ("compile", "--no-commit")]
+H100 = {"spec": {"shapes": {"h100": {}}}}
+
+
+@pytest.fixture
+def branch(repository: Path) -> Path:
+    """A branch of a compiled stack is checked out."""
+    git(repository, "switch", "-qc", "branch")
+    return repository
+
+
+def forge(root: Path, **placed: object) -> None:
+    """What a pull request makes of the lock."""
+    lock = json.loads((root / CHAT).read_text(encoding="utf-8"))
+    for found in lock["placements"].values():
+        found.update(placed)
+    (root / CHAT).write_text(json.dumps(lock, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_removal_is_told_whatever_the_lock_of_the_proposal_says(command: tuple[str, ...], branch: Path) -> None:
+    git(branch, "rm", "-rq", "blueprints/chat.yaml", CHAT, "base", "overlays")
+    save(branch, "nothing was ever here")
+    name, *more = command
+    assert "note: chat is deleted from phx; the volume claim chat-cache is kept" in run(name, branch, *more).stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_placement_of_the_proposal_moves_no_model(command: tuple[str, ...], branch: Path) -> None:
+    """It is compiled as if its sources had asked for it, and its lock agrees; then they don't any more."""
+    chat = branch / "blueprints" / "chat.yaml"
+    text = chat.read_text(encoding="utf-8")
+    edit(branch, H100)
+    save(branch)
+    assert run("compile", branch, "--branch", "branch").exit_code == 0
+    assert json.loads((branch / CHAT).read_text("utf-8"))["placements"]["phx"]["shape"] == "h100"
+    chat.write_text(text, encoding="utf-8")
+    save(branch, "no longer said")
+    name, *more = command
+    data = json.loads(run(name, branch, *more, "-o", "json").stdout)
+    assert [each["shape"] for each in data["placements"]] == ["a10"]
+    assert data["consequences"] == []
+
+
+def test_the_commands_agree_on_a_forged_placement(branch: Path) -> None:
+    forge(branch, shape="h100", pod="", secrets=[])
+    save(branch, "forged")
+    stale = run("compile", branch, "--check")
+    assert (stale.exit_code, f"\n{CHAT}\n" in stale.stderr) == (79, True), stale.output
+    assert run("compile", branch, "--branch", "branch").exit_code == 0
+    assert run("compile", branch, "--check").exit_code == 0
+    assert git(branch, "diff", "--name-only", "main") == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_claim_that_cannot_shrink_is_the_one_of_the_clusters(command: tuple[str, ...], branch: Path) -> None:
+    forge(branch, claim=None)
+    edit(branch, {"spec": {"storage": {"cache": {"size": "50Gi"}}}})
+    save(branch, "forged")
+    name, *more = command
+    result = run(name, branch, *more)
+    assert (result.exit_code, "cannot shrink from 100Gi to 50Gi" in result.stderr) == (65, True), result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_names_that_clusters_know_are_not_those_of_the_proposals_files(command: tuple[str, ...], branch: Path) -> None:
+    """Its generated files have the new names already, and its lock agrees; the clusters would delete everything."""
+    edit(branch, {"spec": {"names": "plain"}}, "stack.yaml")
+    git(branch, "rm", "-rq", "clusters")
+    save(branch, "as if it had always been so")
+    name, *more = command
+    result = run(name, branch, *more)
+    assert (result.exit_code, "spec.names: the clusters know " in result.stderr) == (65, True), result.output
+
+
+def test_what_others_see_of_the_branch_counts(branch: Path, tmp_path: Path) -> None:
+    """A remote's main, where there is one; without any, what the place says."""
+    git(tmp_path, "clone", "-q", "--bare", str(branch), "origin.git")
+    git(branch, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(branch, "fetch", "-q")
+    git(branch, "branch", "-qD", "main")
+    git(branch, "rm", "-q", "blueprints/chat.yaml")
+    save(branch, "no chat")
+    assert run("compile", branch, "--branch", "branch").exit_code == 0
+    assert "chat is deleted from phx" in run("check", branch).stderr
+    git(branch, "remote", "remove", "origin")
+    assert "chat is deleted from phx" not in run("check", branch).stderr
+
+
+def test_behind_a_url_it_is_the_branch_as_it_is(branch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(branch, "rm", "-q", "blueprints/chat.yaml")
+    save(branch, "no chat")
+    git(tmp_path, "clone", "-q", "--bare", str(branch), "origin.git")
+    serve(monkeypatch, tmp_path)
+    url = f"ssh://git@example.com{tmp_path}/origin.git"
+    result = run("compile", branch, "--repo", url, "--branch", "branch", "--base", "main")
+    assert (result.exit_code, "is behind a URL" in result.stderr) == (66, True), result.output
+    data = json.loads(run("compile", branch, "--repo", url, "--branch", "branch", "-o", "json").stdout)
+    assert [each["effect"] for each in data["consequences"]] == ["removed"]
+    again = json.loads(run("compile", branch, "--repo", url, "--branch", "branch", "-o", "json").stdout)
+    assert (again["commit"], again["consequences"]) == (None, data["consequences"])
+
+
+def test_on_the_stacks_own_branch_its_locks_say_it(repository: Path) -> None:
+    git(repository, "rm", "-q", "blueprints/chat.yaml")
+    save(repository, "no chat")
+    assert "chat is deleted from phx" in run("check", repository).stderr
+    assert run("compile", repository).exit_code == 0
+    assert "chat is deleted from phx" not in run("check", repository).stderr
+
+
+@pytest.mark.parametrize(
+    ("head", "branch"),
+    [
+        ("ref: refs/heads/a/b\n", "a/b"),
+        ("ref: refs/heads/main", "main"),
+        (f"{'0' * 40}\n", None),
+        ("ref: refs/heads/", None),
+        ("ref: refs/heads/a b\n", None),
+        ("\udcff", None),
+        ("ref: refs/heads/" + "a" * 9000, None),
+    ],
+)
+def test_the_branch_that_is_checked_out(head: str, branch: str | None, tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text(head, encoding="utf-8", errors="surrogateescape")
+    assert head_of(tmp_path) == branch
+
+
+def test_the_branch_of_a_linked_work_tree(branch: Path, tmp_path: Path) -> None:
+    git(branch, "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "third")
+    assert head_of(tmp_path / "linked") == "third"
+    assert head_of(tmp_path) is None
