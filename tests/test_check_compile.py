@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
+from gpuyard.doors.git.repository import _BAD_BRANCH
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
-from tests.projects import sources
+from tests.projects import Values, problems, sources
 from tests.test_compile import repository, run, save
 
 __all__ = ["repository"]
 
+BRANCHES = ["a..b", "x.lock", "x.lock/a", "a//b", "a/", "a.", "a/.b", "HEAD", "-a", "/a"]
 PROXY = {"network": {"proxy": {"https": "http://10.0.7.9:3128"}}}
 ENV = {f"A_{number}": "x" for number in range(128)}
 OTHERS = {f"B_{number}": "x" for number in range(128)}
@@ -99,3 +101,46 @@ def test_computed_values_that_the_chart_refuses_have_a_place(
     assert problem.location.file == "blueprints/chat.yaml"
     assert problem.message.startswith(place)
     assert says in problem.message
+
+
+GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
+HUNDRED = {"kind": "fss", "size": "100Gi"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "stack", "key"),
+    [
+        ({"storage": {"cache": {"kind": "fss", "size": "99999Ti"}}}, {}, "spec.storage.cache.size"),
+        ({"storage": {"cache": HUNDRED}}, {"storage": {"fss": "a" * 300}}, "spec.storage.fss"),
+        ({"storage": {"cache": HUNDRED}}, {"storage": {"fss": "a..b"}}, "spec.storage.fss"),
+        ({"storage": {"cache": {"claim": "a..b"}}}, {}, "spec.storage.cache.claim"),
+        ({"model": {"credentials": {"secret": "a..b", "key": "token"}}}, {}, "spec.model.credentials.secret"),
+        ({"model": {"credentials": {"secret": "a.-b", "key": "token"}}}, {}, "spec.model.credentials.secret"),
+        ({}, {"images": {"pullSecrets": ["a..b"]}}, "spec.images.pullSecrets[0]"),
+        ({}, {"gateway": {"name": "a" * 300, "namespace": "gateways"}}, "spec.gateway.name"),
+        ({}, {"gateway": {"name": "a..b", "namespace": "gateways"}}, "spec.gateway.name"),
+        ({}, {"gateway": {"name": "public", "namespace": "a" * 300}}, "spec.gateway.namespace"),
+        ({}, {"gateway": {"name": "public", "namespace": "a.b"}}, "spec.gateway.namespace"),
+        *(({}, {"repository": {"branch": name}}, "spec.repository.branch") for name in BRANCHES),
+        ({"expose": {"host": "1.2.3.4"}}, GATEWAY, "spec.expose.host"),
+        ({"expose": {"host": f"{'a' * 64}.example.com"}}, GATEWAY, "spec.expose.host"),
+        ({"expose": {"host": f"chat.{'a' * 64}"}}, GATEWAY, "spec.expose.host"),
+        ({}, {"vllm": {"version": "1.2.3-.."}}, "spec.vllm.version"),
+    ],
+    ids=lambda value: f"B6-{value}" if isinstance(value, str) else "",
+)
+def test_what_nothing_behind_takes_is_refused_at_its_key(spec: Values, stack: Values, key: str) -> None:
+    assert (
+        problems(spec, stack) == [message for message in problems(spec, stack) if message.startswith(f"{key} ")] != []
+    )
+
+
+@pytest.mark.parametrize("branch", ["main", "feature/x", "v1.2", "release-1.x/a_b", "a.locks", "HEADS"])
+def test_branches_that_git_takes(branch: str) -> None:
+    assert problems({}, {"repository": {"branch": branch}}) == []
+    assert not _BAD_BRANCH.search(branch)
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_branches_that_it_does_not(branch: str) -> None:
+    assert _BAD_BRANCH.search(branch)

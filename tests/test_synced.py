@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gpuyard.project.imageslock import write_images_lock
 from gpuyard.project.located import head_of
 from tests.gittools import serve
 from tests.test_compile import git, run, save
@@ -114,6 +115,40 @@ def test_behind_a_url_it_is_the_branch_as_it_is(branch: Path, tmp_path: Path, mo
     assert [each["effect"] for each in data["consequences"]] == ["removed"]
     again = json.loads(run("compile", branch, "--repo", url, "--branch", "branch", "-o", "json").stdout)
     assert (again["commit"], again["consequences"]) == (None, data["consequences"])
+
+
+VLLM = "docker.io/vllm/vllm-openai:v0.32.0"
+
+
+@pytest.mark.parametrize("command", [("check",), ("compile", "--check"), ("compile", "--branch", "branch")])
+def test_C12_an_image_that_a_proposal_pins_otherwise_is_told(command: tuple[str, ...], repository: Path) -> None:
+    """Its tag is the same: nothing else would show that other code runs."""
+    right, other = (f"sha256:{digit * 64}" for digit in "ab")
+    (repository / "images.lock").write_text(write_images_lock({VLLM: right}), encoding="utf-8")
+    save(repository, "pinned")
+    assert run("compile", repository).exit_code == 0
+    git(repository, "switch", "-qc", "branch")
+    assert "and the branch that clusters follow to" not in run("check", repository).stderr
+    (repository / "images.lock").write_text(write_images_lock({VLLM: other}), encoding="utf-8")
+    save(repository, "a pull request")
+    name, *more = command
+    if more == ["--check"]:
+        assert run("compile", repository, "--branch", "branch").exit_code == 0
+    says = f"note: images.lock pins {VLLM} to {other}, and the branch that clusters follow to {right}: the tag"
+    assert says in run(name, repository, *more).stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "images: [a]", "images: {a: 3}", "a: &a [*a]", "\ufffd", "images: {a: x, a: y}"]
+)
+def test_an_images_lock_of_the_base_that_is_wrong_says_nothing(text: str, repository: Path) -> None:
+    """Only a branch that mends it could be compared with it."""
+    (repository / "images.lock").write_text(text, encoding="utf-8")
+    save(repository, "wrong")
+    git(repository, "switch", "-qc", "branch")
+    (repository / "images.lock").write_text(write_images_lock({VLLM: f"sha256:{'a' * 64}"}), encoding="utf-8")
+    result = run("check", repository)
+    assert (result.exit_code, "the branch that clusters follow" in result.output) == (0, False), result.output
 
 
 def test_on_the_stacks_own_branch_its_locks_say_it(repository: Path) -> None:

@@ -28,6 +28,7 @@ from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
 from gpuyard.errors import InputError, Problem
+from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
@@ -39,7 +40,17 @@ from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
 
 __all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
-__all__ += ["placements_of", "plan", "remembered", "running", "synced_with", "synced_with_branch", "untouched", "write"]
+__all__ += [
+    "placements_of",
+    "plan",
+    "remembered",
+    "repinned",
+    "running",
+    "synced_with",
+    "synced_with_branch",
+    "untouched",
+    "write",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,11 @@ def plan(
         after=after.placements,
         consequences=found,
         problems=problems,
-        notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
+        notes=(
+            *compiled.resolved.notes,
+            *repinned(compiled.project, clusters),
+            *beside(compiled.resolved, place, compiled.tree),
+        ),
         message=message(title, found, compiled.digest, words),
     )
 
@@ -137,6 +152,16 @@ def untouched(project: Project, place: Place) -> bool:
     if unmarked(there, texts, place):
         return False
     return all(path in texts and sha256(texts[path]) == lock.files.get(path) for path in there)
+
+
+def repinned(project: Project, before: Running) -> Iterator[str]:
+    """Images that images.lock pins to other digests than the branch that clusters follow, under the same tags."""
+    for name, digest in sorted(project.digests.items()):
+        if (was := before.digests.get(name, digest)) != digest:
+            yield (
+                f"{IMAGES_LOCK} pins {name} to {digest}, and the branch that clusters follow to {was}: the tag of a "
+                "release does not change, so ask the registry before the merge: `gpuyard images --lock`"
+            )
 
 
 def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:

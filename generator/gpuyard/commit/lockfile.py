@@ -42,7 +42,7 @@ def read_locks(texts: Mapping[PurePosixPath, str | None]) -> Lock:
     if len(texts) > _MOST:
         raise InputError([Problem(Location(f"{lock_path('*')}"), f"there are {len(texts):,} locks, {_MOST:,} at most")])
     found: dict[PurePosixPath, Lock] = {}
-    problems = []
+    problems: list[Problem] = []
     for path, content in sorted(texts.items()):
         try:
             found[path] = _read(path, content)

@@ -4,20 +4,26 @@ A proposal brings its own locks and generated files, which could say that a mode
 where no other branch is known does what a place says of itself count.
 """
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.entries import check_names
 from gpuyard.commit.lock import LOCK, Lock, is_lock
 from gpuyard.commit.lockfile import read_locks
 from gpuyard.commit.plan import Place
-from gpuyard.doors import git
-from gpuyard.errors import GpuyardError, MissingError
+from gpuyard.doors import git, yamlio
+from gpuyard.errors import GpuyardError, InputError, MissingError
+from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project
 from gpuyard.project.located import head_of, located
 from gpuyard.review.placed import Running
 from gpuyard.tree import about, owner
 
 __all__ = ["lock_at", "synced_with", "synced_with_branch"]
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def lock_at(place: Place) -> Lock:
@@ -68,4 +74,16 @@ def _left(project: Project, repository: Path, revision: str, branch: str = "") -
 def _running(project: Project, there: Place) -> Running:
     lock = lock_at(there)
     check_names(project, lock.files, there)
-    return lock.running
+    return replace(lock.running, digests=_digests(there))
+
+
+def _digests(there: Place) -> Mapping[str, str]:
+    """Those of images.lock, as strictly read as a user's file; none where it is wrong, which its own branch says."""
+    file = PurePosixPath(IMAGES_LOCK)
+    try:
+        found = yamlio.read(there.read(file).get(file, "").encode(), IMAGES_LOCK).value
+    except InputError:
+        return {}
+    images = found.get("images") if isinstance(found, dict) else None
+    pairs = images.items() if isinstance(images, dict) else ()
+    return {name: digest for name, digest in pairs if isinstance(digest, str) and _DIGEST.fullmatch(digest)}

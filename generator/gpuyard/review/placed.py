@@ -44,6 +44,8 @@ class Running:
     stack: str = ""
     namespace: str = ""
     placements: Placements = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Of images by name and tag, where they come from another branch than the one that is compiled."""
 
 
 class Effect(StrEnum):

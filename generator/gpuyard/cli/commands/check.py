@@ -69,14 +69,15 @@ def _compared(
     if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
         resolved = resolve(refused, before)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
-        return resolved, (), (), tuple(pipeline.beside(resolved, place))
+        return resolved, (), (), (*pipeline.repinned(project, before), *pipeline.beside(resolved, place))
     check_place(project, directory)
     progress("rendering")
     compiled = pipeline.compile(project, before, cache)
     found, problems = pipeline.compare(compiled, before)
     if not problems:
         pipeline.plan(compiled, place, base=before)  # raises what keeps `compile` from it, too
-    return compiled.resolved, found, problems, tuple(pipeline.beside(compiled.resolved, place, compiled.tree))
+    beside = (*pipeline.repinned(project, before), *pipeline.beside(compiled.resolved, place, compiled.tree))
+    return compiled.resolved, found, problems, beside
 
 
 def _result(
