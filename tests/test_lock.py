@@ -224,9 +224,9 @@ def test_a_lock_that_is_not_ours(text: str, path: PurePosixPath) -> None:
         (f'{{"format": {"9" * 5000}}}', ": damaged (more than any lock has)"),
         ('{"format": 3, "a": ' + '{"a": ' * 100_000 + "1" + "}" * 100_001, ": damaged (more than any lock has)"),
         (" " * (8 << 20) + "{}", ": damaged (longer than any lock)"),
-        ('{"format": 3, "format": 3}', ": damaged ('format' stands there twice)"),
-        ('{"format": 3, "files": {"README.md": "", "README.md": ""}}', ": damaged ('README.md' stands there twice)"),
-        ('{"format": 3, "\\u001b[2J": 1, "\\u001b[2J": 1}', ": damaged ('\\x1b[2J' stands there twice)"),
+        ('{"format": 3, "format": 3}', ": damaged ('format' is a duplicate key)"),
+        ('{"format": 3, "files": {"README.md": "", "README.md": ""}}', ": damaged ('README.md' is a duplicate key)"),
+        ('{"format": 3, "\\u001b[2J": 1, "\\u001b[2J": 1}', ": damaged ('\\x1b[2J' is a duplicate key)"),
         *((f'{{"format": 3, "a": {word}}}', f": damaged ({word} is not a number)") for word in NO_NUMBERS),
     ],
 )

@@ -101,7 +101,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise DamagedError(f"{shown(key)} stands there twice")
+            raise DamagedError(f"{shown(key)} is a duplicate key")
         found[key] = value
     return found
 
