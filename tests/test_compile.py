@@ -300,14 +300,15 @@ def test_overwrite_is_for_edited_files_and_says_which_others_are_in_the_way(repo
     assert (repository / "base" / "talk" / "service.yaml").read_text(encoding="utf-8") == "mine"
 
 
-def test_a_generated_file_that_became_a_link_was_edited(repository: Path) -> None:
+def test_a_generated_file_that_became_a_link_is_in_the_way(repository: Path) -> None:
     run("compile", repository)
     (repository / "README.md").unlink()
     (repository / "README.md").symlink_to("stack.yaml")
     (repository / "blueprints" / "docs.yaml").unlink()
     save(repository, "a link")
     result = run("compile", repository)
-    assert (result.exit_code, "README.md: was edited by hand" in result.output) == (76, True), result.output
+    says = "README.md: is in the way, and is a link or larger than any generated file; move it or delete it"
+    assert (result.exit_code, says in result.output) == (76, True), result.output
 
 
 def test_removing_a_blueprint_removes_its_files_and_no_others(repository: Path) -> None:

@@ -11,6 +11,7 @@ Each stage takes what the one before it returns and nothing else; commit looks a
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -22,6 +23,7 @@ __all__ = [
     "PLATFORM",
     "SERVER",
     "SERVERS",
+    "TOGETHER",
     "WEIGHTS",
     "Tree",
     "about",
@@ -35,6 +37,7 @@ __all__ = [
     "own_platform",
     "owner",
     "platform",
+    "readable",
     "server",
 ]
 
@@ -47,6 +50,8 @@ _MARK = re.compile(
 )
 LARGEST = 16 << 20
 """Bytes of a file; what is larger wasn't generated, and is not read."""
+TOGETHER = 256 << 20
+"""Bytes of files that are read at once: of thousands of blueprints, all that is generated."""
 _HEAD = 2000
 """Characters in which that stands, even below what Git writes into a file that it cannot merge."""
 FOLDERS = ("base", "charts", "clusters", "overlays", "platform", "workloads")
@@ -136,6 +141,16 @@ def owner(path: PurePosixPath) -> str:
 def is_generated(path: str) -> bool:
     """Whether a tree may have a file of this path; everything else in a repository belongs to somebody else."""
     return len(path) <= _LONGEST and bool(_GENERATED.fullmatch(path))
+
+
+def readable(sizes: Iterable[tuple[PurePosixPath, int]]) -> list[PurePosixPath]:
+    """Those of some files, with their sizes, that are read; a memory has an end, and a commit may have more."""
+    found, room = [], TOGETHER
+    for path, size in sizes:
+        if size <= min(LARGEST, room):
+            found.append(path)
+            room -= size
+    return found
 
 
 def is_marked(text: str) -> bool:

@@ -10,7 +10,7 @@ from gpuyard.commit.lock import LOCK, blob_id, is_lock
 from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import OutputError, OwnershipError
-from gpuyard.tree import LARGEST
+from gpuyard.tree import LARGEST, readable
 
 __all__ = ["Directory"]
 
@@ -25,7 +25,7 @@ class Directory:
         """Git's id of each of those paths that is there; a link's, or a larger file's, is no file's."""
         found = {}
         for path in paths:
-            if self._large(path):
+            if self._size(path) > LARGEST:
                 found[path] = "large"
             elif (data := self._bytes(path)) is not None:
                 found[path] = blob_id(data) if not (self.root / path).is_symlink() else f"link {blob_id(data)}"
@@ -33,8 +33,8 @@ class Directory:
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are plain files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
-        plain = (path for path in paths if not (self.root / path).is_symlink() and not self._large(path))
-        found = {path: self._bytes(path) for path in plain}
+        plain = (path for path in paths if not (self.root / path).is_symlink())
+        found = {path: self._bytes(path) for path in readable((path, self._size(path)) for path in plain)}
         return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
 
     def below(self, path: PurePosixPath) -> list[str]:
@@ -85,13 +85,13 @@ class Directory:
         if found:
             raise OwnershipError("\n".join(sorted(found)))
 
-    def _large(self, path: PurePosixPath) -> bool:
-        """Whether it is a file that isn't read."""
+    def _size(self, path: PurePosixPath) -> int:
+        """In bytes, of a regular file; 0 for whatever else."""
         try:
             found = (self.root / path).lstat()
         except OSError:
-            return False
-        return stat.S_ISREG(found.st_mode) and found.st_size > LARGEST
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def _bytes(self, path: PurePosixPath) -> bytes | None:
         """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""

@@ -22,7 +22,7 @@ from gpuyard.errors import InputError, Location, Problem
 from gpuyard.review.placed import Claim, Placed, Placements
 from gpuyard.tree import Tree, is_generated, owner
 
-__all__ = ["read_locks", "write_locks"]
+__all__ = ["MOST_LOCKS", "read_locks", "write_locks"]
 
 _FORMAT = 3
 _ONE_FOR_ALL = 2
@@ -30,8 +30,8 @@ _ONE_FOR_ALL = 2
 _WITHOUT_PLACEMENTS = 1
 _LONGEST = 8 << 20
 """Characters of a lock: of 400 blueprints, an older one for all has two million."""
-_MOST = 5000
-"""Locks."""
+MOST_LOCKS = 5000
+"""Of a place."""
 
 
 def read_locks(texts: Mapping[PurePosixPath, str | None]) -> Lock:
@@ -39,8 +39,9 @@ def read_locks(texts: Mapping[PurePosixPath, str | None]) -> Lock:
 
     InputError names each that gpuyard can't have written; None: something is there that is no file of a lock's size.
     """
-    if len(texts) > _MOST:
-        raise InputError([Problem(Location(f"{lock_path('*')}"), f"there are {len(texts):,} locks, {_MOST:,} at most")])
+    if len(texts) > MOST_LOCKS:
+        message = f"there are {len(texts):,} locks, {MOST_LOCKS:,} at most"
+        raise InputError([Problem(Location(f"{lock_path('*')}"), message)])
     found: dict[PurePosixPath, Lock] = {}
     problems: list[Problem] = []
     for path, content in sorted(texts.items()):

@@ -1,9 +1,12 @@
 """Does a file say itself that gpuyard generated it? A lock can be forged, and must not make a user's file ours."""
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.tree import chart, is_marked
 
 __all__ = ["unmarked"]
@@ -18,14 +21,19 @@ class _Texts(Protocol):
 
 
 def unmarked(paths: Iterable[PurePosixPath], texts: Mapping[PurePosixPath, str], place: _Texts) -> set[PurePosixPath]:
-    """Those of the paths whose texts don't say so; a link has no text, and nothing of its own to lose."""
+    """Those of the paths whose texts don't say so; a link has no text."""
     found = {path for path in paths if path in texts and not is_marked(texts[path])}
     folders = {chart(path.parts[1]) for path in found if path.parts[0] == "charts" and len(path.parts) > 2}
     heads = place.read(*(folder / name for folder in folders for name in _OF_A_CHART))
     ours = {path.parent for path, text in heads.items() if is_marked(text)}
-    return {path for path in found if not _may_be_silent(path) or chart(path.parts[1]) not in ours}
+    silent = _silent()
+    return {path for path in found if not silent.fullmatch(str(path)) or chart(path.parts[1]) not in ours}
 
 
-def _may_be_silent(path: PurePosixPath) -> bool:
-    """A file of a chart that is copied as it is; YAML beside Chart.yaml is ours and says so."""
-    return path.parts[0] == "charts" and (len(path.parts) > 3 or path.suffix != ".yaml") and len(path.parts) > 2
+@cache
+def _silent() -> re.Pattern[str]:
+    """What a chart of ours brings along as it is, older versions of it included; all else in its folder says so."""
+    names = "|".join(map(re.escape, shipped_charts()))
+    return re.compile(
+        rf"charts/[^/]+/(values[.]schema[.]json|templates/(NOTES[.]txt|_merge[.]tpl|({names})[.]yaml)|charts/({names})/.+)"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.entries import check_names
 from gpuyard.commit.lock import LOCK, Lock, is_lock
-from gpuyard.commit.lockfile import read_locks
+from gpuyard.commit.lockfile import MOST_LOCKS, read_locks
 from gpuyard.commit.plan import Place
 from gpuyard.doors import git, yamlio
 from gpuyard.errors import GpuyardError, InputError, MissingError
@@ -30,7 +30,7 @@ def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
     below = map(PurePosixPath, place.below(about("x", "lock").parent))
     paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
-    texts = place.read(*paths)
+    texts = place.read(*paths[: MOST_LOCKS + 1])
     return read_locks({path: texts.get(path) for path in place.ids(paths)})
 
 

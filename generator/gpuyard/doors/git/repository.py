@@ -26,7 +26,7 @@ from gpuyard.doors.git.revisions import base_of, followed
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
-from gpuyard.tree import LARGEST
+from gpuyard.tree import readable
 
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "known_as", "read_base", "read_tree"]
 
@@ -56,8 +56,8 @@ class Snapshot:
         """The texts of those paths that are files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
         plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
-        large = {blob for blob, size in self.store.sizes(plain.values()).items() if size > LARGEST}
-        plain = {path: blob for path, blob in plain.items() if blob not in large}
+        sizes = self.store.sizes(plain.values())
+        plain = {path: plain[path] for path in readable((path, sizes.get(blob, 0)) for path, blob in plain.items())}
         blobs = self.store.blobs(plain.values())
         return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
