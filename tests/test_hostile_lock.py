@@ -348,6 +348,21 @@ def test_a_lock_that_is_no_file(lock: Path, what: str, repository: Path) -> None
     assert found["compile"][0] == (76 if what == "folder" else 65), found
 
 
+def test_a_stack_inside_of_another_is_refused_by_each_command(repository: Path) -> None:
+    """Also while it is a pull request; but not what is a repository of its own, such as a work tree."""
+    inside = {
+        PurePosixPath("copy") / name: (repository / name).read_text("utf-8") for name in ("stack.yaml", str(LOCK))
+    }
+    write_tree(repository, inside)
+    (repository / "copy" / ".git").mkdir()
+    assert run("compile", repository, "--check").exit_code == 0
+    (repository / "copy" / ".git").rmdir()
+    save(repository, "a pull request")
+    found = verdicts(repository)
+    assert {code for code, _ in found.values()} == {73}, found
+    assert all("the top and copy of the repository are stacks" in output for _, output in found.values())
+
+
 # --- one verdict, whatever was changed ------------------------------------------------------------------------
 
 

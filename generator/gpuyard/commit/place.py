@@ -1,6 +1,7 @@
 """Is a stack where it says that it is, and alone there? Clusters look for its files by that path."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK
@@ -9,7 +10,9 @@ from gpuyard.project.load import Project
 from gpuyard.project.located import located
 from gpuyard.project.userfiles import STACK_FILE
 
-__all__ = ["check_alone", "check_place", "nested"]
+__all__ = ["check_alone", "check_place", "nested", "stacks_around"]
+
+_OF_A_STACK = (STACK_FILE, LOCK.name)
 
 
 def check_place(project: Project, directory: Path) -> None:
@@ -27,7 +30,7 @@ def check_place(project: Project, directory: Path) -> None:
 
 def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
     """OutputError for a stack above or below a folder; `files` are those of its repository."""
-    holding: dict[str, set[PurePosixPath]] = {STACK_FILE: set(), LOCK.name: set()}
+    holding: dict[str, set[PurePosixPath]] = {name: set() for name in _OF_A_STACK}
     for file in files:
         above, _, name = file.rpartition("/")
         if name in holding:
@@ -39,6 +42,14 @@ def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
             f"{_named(folder)} and {_named(other)} of the repository are stacks, one inside the other, and could take "
             f"each other's files for their own; move one of them to a folder that is not inside the other"
         )
+
+
+def stacks_around(directory: Path) -> Iterator[str]:
+    """For `check_alone`: what makes a stack in a directory's repository, but for repositories inside of it."""
+    found = located(directory)
+    for above, folders, files in os.walk(found.top) if found else ():
+        folders[:] = [name for name in folders if name != ".git" and not os.path.lexists(Path(above, name, ".git"))]
+        yield from (Path(above, name).relative_to(found.top).as_posix() for name in files if name in _OF_A_STACK)
 
 
 def nested(one: PurePosixPath, other: PurePosixPath) -> bool:

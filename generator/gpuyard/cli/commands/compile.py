@@ -177,7 +177,7 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     from gpuyard.cli.outcome import Outcome
     from gpuyard.cli.report import told
     from gpuyard.commit.directory import Directory
-    from gpuyard.commit.place import check_place
+    from gpuyard.commit.place import check_alone, check_place, stacks_around
     from gpuyard.commit.stale import check_current
     from gpuyard.errors import GpuyardError
 
@@ -186,9 +186,10 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
-    before = pipeline.synced_with(project, place, directory, base)
+    before = pipeline.running(place) if project.problems else pipeline.synced_with(project, place, directory, base)
     progress("rendering")
     compiled = pipeline.compile(project, before)
+    check_alone(project.stack.folder, stacks_around(directory))
     plan = pipeline.plan(compiled, place, base=before)
     stale = tuple(sorted([*plan.written, *plan.deleted]))
     found = replace(found, resolved=compiled.resolved, plan=plan, stale=stale)
