@@ -46,8 +46,9 @@ def check_alone(folder: PurePosixPath, files: Iterable[str]) -> None:
 
 def stacks_around(directory: Path) -> Iterator[str]:
     """For `check_alone`: what makes a stack in a directory's repository, but for repositories inside of it."""
-    found = located(directory)
-    for above, folders, files in os.walk(found.top) if found else ():
+    if (found := located(directory)) is None:
+        return
+    for above, folders, files in os.walk(found.top):
         folders[:] = [name for name in folders if name != ".git" and not os.path.lexists(Path(above, name, ".git"))]
         yield from (Path(above, name).relative_to(found.top).as_posix() for name in files if name in _OF_A_STACK)
 
