@@ -452,14 +452,15 @@ TEXTS: dict[str, Callable[[bytes], bytes]] = {
 def change(root: Path, name: str, how: str) -> None:
     """One thing that a pull request does to a generated file."""
     file = root / name
-    if not file.is_file() or file.is_symlink():
-        return
+    if not file.is_file() or file.is_symlink() or file.parent.resolve() != (root.resolve() / name).parent:
+        return  # is gone, or behind a link
     if how in TEXTS:
         file.write_bytes(TEXTS[how](file.read_bytes()))
     elif how == "folder-link":
         if file.parent != root:
-            file.parent.rename(root / "elsewhere")
-            file.parent.symlink_to(root / "elsewhere")
+            elsewhere = root / f"elsewhere-{name.replace('/', '-')}"
+            file.parent.rename(elsewhere)
+            file.parent.symlink_to(elsewhere)
     else:
         file.unlink()
         if how == "link":
