@@ -27,6 +27,7 @@ __all__ = [
     "ToolError",
     "meant",
     "nearest",
+    "one_line",
 ]
 
 
@@ -58,13 +59,13 @@ class Problem:
     message: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _one_line(self.message))
+        object.__setattr__(self, "message", one_line(self.message))
 
     def __str__(self) -> str:
         return f"{self.location}: {self.message}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A message that a terminal shows as it is: what users wrote may hold 100 kB, or turn the line around."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 300]} … {text[-250:]}"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short)
