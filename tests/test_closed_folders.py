@@ -174,8 +174,10 @@ def repository(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("folder", ["", "gpu"])
-def test_every_command_stops(folder: str, repository: Path) -> None:
-    """Also where nothing else has changed, and where the stack is below the top of the repository."""
+def test_every_command_stops(folder: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the cache knows that nothing else has changed, and where the stack is below the top."""
+    monkeypatch.setenv("GPUYARD_COMPILE_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = repository / folder
     assert run("init", root, "--name", "demo").exit_code == 0
     assert run("compile", root).exit_code == 0
