@@ -18,7 +18,7 @@ from tests.conftest import write_tree
 from tests.projects import problems, sources
 from tests.test_compile import git, run, save
 
-pytestmark = pytest.mark.attack("A26 engine-read folders")
+pytestmark = pytest.mark.attack("A22 engine-read folders")
 
 Put = Callable[[str], None]
 BINDING = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: x}\n"

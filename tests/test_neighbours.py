@@ -119,6 +119,7 @@ def test_a_bootstrap_in_the_same_folder(repository: Path) -> None:
     assert "set spec.repository.source: flux-system, or" in note
 
 
+@pytest.mark.attack("A20 linked folders")
 def test_a_link_is_not_walked(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     (tmp_path / "else/x.yaml").write_text("a: 1\n")

@@ -18,7 +18,7 @@ from gpuyard.doors.urls import Url, parse_url
 from gpuyard.errors import ToolError
 from tests.fakeregistry import INDEX, FakeRegistry, fake_registry
 
-pytestmark = pytest.mark.attack("A28 hostile registry")
+pytestmark = pytest.mark.attack("A26 hostile registry")
 
 Answers = Callable[[str], Iterator[bytes]]
 

@@ -32,14 +32,14 @@ class Problems:
         self, file: str, path: tuple[str | int, ...], message: str, *, key: bool = False, hint: Hint | None = None
     ) -> None:
         """Note what is wrong with a value, or with its key; once, though several shapes may show it."""
-        if not self._full((file, path, key)):
+        if not self._full((file, path, message)):
             words = f"{message}; {hint}" if hint and len(self.found) < MOST_PROBLEMS else message
             self._keep(Problem(self._project.at(file, *path, key=key), f"{show_path(path)}: {words}"))
 
     def breaches(self, file: str, found: Iterable[Breach]) -> None:
         """Note how values break a schema; each once."""
         for path, message, key in found:
-            if not self._full((file, path, key)):
+            if not self._full((file, path, message)):
                 self._keep(Problem(self._project.at(file, *path, key=key), f"{show_path(path)} {message}"))
 
     def validate(self, file: str, path: tuple[str | int, ...], schema: Mapping[str, Any]) -> bool:
