@@ -124,4 +124,4 @@ def test_a_scrape_reads_no_file_and_keda_asks_only_prometheus(demo_tree: Tree) -
             }
         if each["kind"] == "ScaledObject":
             addresses = {trigger["metadata"].get("serverAddress") for trigger in each["spec"].get("triggers", ())}
-            assert all(str(address).startswith("http://kube-prometheus-stack") for address in addresses if address)
+            assert addresses <= {None, "http://kps-prometheus.monitoring.svc:9090"}
