@@ -273,7 +273,7 @@ def test_who_a_redirect_leads_to_gets_no_login(fake: FakeRegistry, tmp_path: Pat
         config.write_text(f'{{"auths": {{"{fake.host}": {{"username": "me", "password": "pw"}}}}}}')
         fake.redirect = f"http://{other.host}/v2/a/b/manifests/v1"
         with pytest.raises(ToolError):
-            registry.digest(f"{fake.host}/a/b", "v1")
+            registry.digest(f"{fake.host}/a/b", "v1", plain=(other.host,))
         assert {shown for _, shown in other.seen} == {None}
         assert not [path for path, _ in other.seen if path.startswith("/token")]
 
