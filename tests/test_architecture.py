@@ -35,9 +35,10 @@ DOORS = {
     "oci": (),
     "requests": (),
     "ruamel": ("doors.yamlio",),
-    "socket": ("doors.http",),
+    "socket": ("doors.http", "doors.leash"),
     "sqlite3": ("doors.cache",),
     "subprocess": ("doors.git", "doors.helm", "doors.logins"),
+    "urllib.parse": ("doors.git.remote", "doors.registry", "doors.urls"),
     "urllib.request": ("doors.http",),
     "yaml": ("doors.yamlio",),
 }

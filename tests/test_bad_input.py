@@ -274,6 +274,7 @@ FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
 }
 
 
+@pytest.mark.attack("A4 ambiguous YAML")
 @pytest.mark.parametrize("name", FILES)
 def test_files(name: str, project: Path) -> None:
     spoil, code, message = FILES[name]

@@ -249,6 +249,7 @@ STACK_KEYS: dict[str, Case] = {
     "spec.namespace": Case({"namespace": "models"}),
     "spec.moved.name": Case({"moved": {"name": "old"}}, noted="spec.moved.name has no effect"),
     "spec.moved.namespace": Case({"moved": {"namespace": "old"}}, noted="spec.moved.namespace has no effect"),
+    "spec.ownFiles": Case({"ownFiles": ["clusters/phx/roles.yaml"]}),
     "spec.repository.url": Case({"repository": {"url": "https://git.example.com/other"}}),
     "spec.repository.branch": Case({"repository": {"branch": "prod"}}),
     "spec.repository.path": Case({"repository": {"path": "platform/gpu"}}),

@@ -33,6 +33,7 @@ def environment(container: Spec) -> dict[str, str]:
 # --- security -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A12 privileges")
 @pytest.mark.parametrize("name", CASES)
 def test_every_pod_meets_the_restricted_standard(name: str) -> None:
     found = list(templates(objects(case(name))))

@@ -658,6 +658,7 @@ def test_the_workflow_runs_what_its_comment_says(repository: Path, tmp_path: Pat
     assert asked("", "gpuyard @ git+https://x@v1") == ["install", "gpuyard @ git+https://x@v1"]
 
 
+@pytest.mark.attack("A15 workflow injection")
 def test_the_workflow_passes_where_a_pull_request_is_checked_out(repository: Path, tmp_path: Path) -> None:
     """Its merge with the base, on no branch, in a clone."""
     run("compile", repository)

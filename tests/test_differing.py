@@ -86,7 +86,8 @@ def test_what_a_setting_refuses_is_told_in_its_cluster(key: str) -> None:
 def test_every_setting_of_the_stack_is_a_cluster_s_or_is_meant_for_all() -> None:
     """A new key has to be put on one side."""
     keys = schema("stack")["properties"]["spec"]["properties"]
-    assert set(keys) - set(SITE) == {"clusters", "engine", "version", "namespace", "names", "repository", "moved"}
+    of_all = {"clusters", "engine", "version", "namespace", "names", "repository", "moved", "ownFiles"}
+    assert set(keys) - set(SITE) == of_all
 
 
 @pytest.mark.parametrize("key", PLACED)

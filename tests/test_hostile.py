@@ -67,6 +67,7 @@ def test_every_place_takes_something() -> None:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A1 template injection")
 @pytest.mark.parametrize("number", range(len(PAYLOADS)))
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_at_all_places_at_once(variant: str, number: int) -> None:
@@ -375,6 +376,7 @@ def test_a_line_feed_at_the_end() -> None:
         resolved_from({**contents, leaf.kind: fill(contents[leaf.kind], leaf, "x\n")})
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize(
     ("place", "payload"),
     [
@@ -406,6 +408,7 @@ def test_the_program_says_it_in_one_line(project: Any) -> None:
         assert "\x1b" not in result.output
 
 
+@pytest.mark.attack("A2 server-side templates")
 def test_jinja_sees_no_users_text() -> None:
     """One template, ours; nothing that a user wrote becomes one."""
     code = {file: file.read_text(encoding="utf-8") for file in (ROOT / "generator" / "gpuyard").rglob("*.py")}
@@ -441,6 +444,7 @@ print(len(render(resolve(load(Path(sys.argv[1]))), charts, helm)))
 """
 
 
+@pytest.mark.attack("A9 requests while generating")
 @pytest.mark.parametrize(("line", "code"), [("", 0), ("import socket; socket.socket()", 3), ("open('x', 'w')", 3)])
 def test_no_network_no_process_no_file(line: str, code: int, project: Any) -> None:
     """From load to render nothing is connected to, started or written; the two other cases show that it is seen."""
@@ -449,6 +453,7 @@ def test_no_network_no_process_no_file(line: str, code: int, project: Any) -> No
     assert done.returncode == code, done.stderr
 
 
+@pytest.mark.attack("A5 path traversal")
 def test_names_stay_in_their_folders(tmp_path: Any) -> None:
     """Whatever is accepted lies below the root, in the folders that we know."""
     tops = {path.parts[0] for path in _benign()}

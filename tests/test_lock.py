@@ -234,6 +234,7 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
     assert refusal(text, path).startswith(f"{path}{start}")
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize(
     ("good", "path", "value", "reason"),
     [
@@ -386,6 +387,7 @@ def edit_lock(root: Path, edit: dict[str, Any], path: PurePosixPath = LOCK) -> N
     (root / path).write_text(json.dumps(lock), encoding="utf-8")
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("lock", [LOCK, CHAT])
 @pytest.mark.parametrize(
     "victim", ["CODEOWNERS", "stack.yaml", "blueprints/chat.yaml", ".github/workflows/gpuyard.yaml", "../outside"]
@@ -415,6 +417,7 @@ def test_a_lock_of_a_blueprint_that_is_not_there_takes_its_own_files_and_no_othe
     assert not (repository / lock_path("ghost")).exists()
 
 
+@pytest.mark.attack("A19 generated files")
 def test_forged_placements_only_make_words(repository: Path) -> None:
     """What they say is told, and changes no file but the lock."""
     before = (repository / CHAT).read_text(encoding="utf-8")

@@ -38,6 +38,13 @@ def put(root: Path, files: dict[str, str]) -> None:
         (root / PHX / name).write_text(text)
 
 
+def listed(root: Path, *names: str) -> None:
+    """In the stack, as the user's own."""
+    stack = root / "stack.yaml"
+    head = stack.read_text().partition("  ownFiles:")[0]
+    stack.write_text(head.rstrip("\n") + f"\n  ownFiles: [{', '.join(names)}]\n")
+
+
 def notes(root: Path, *command: str) -> list[str]:
     result = run(*command, root)
     assert result.exit_code == 0, result.output
@@ -61,20 +68,25 @@ def test_a_list_that_lacks_ours(name: str, repository: Path) -> None:
             "apps.yaml": "a: 1\n",
         },
     )
+    listed(repository, f"clusters/phx/{name}", "clusters/phx/apps.yaml")
+    assert run("compile", repository, "--no-commit").exit_code == 0
     lines = ", ".join(f"`- {each}`" for each in ours if each != "sync.yaml")
     expected = [
         f"note: clusters/phx/{name} is not from gpuyard, and Flux applies only what it lists: add {lines} to its "
         "resources, and use `kubectl apply -k clusters/phx` instead of -f"
     ]
     for command in (("check",), ("compile", "--check")):
-        assert notes(repository, *command) == expected
-    listed = "".join(f"- {each}\n" for each in ours if each != "sync.yaml")
-    put(repository, {name: f"resources:\n- apps.yaml\n- ./sync.yaml # the stack\n{listed}"})
-    assert notes(repository, "check") == []
+        found = notes(repository, *command)
+        assert [note for note in found if "lists: add" in note] == expected
+        assert any("applies to cluster phx only what it lists, with its patches" in note for note in found)
+    rest = "".join(f"- {each}\n" for each in ours if each != "sync.yaml")
+    put(repository, {name: f"resources:\n- apps.yaml\n- ./sync.yaml # the stack\n{rest}"})
+    assert [note for note in notes(repository, "check") if "lists: add" in note] == []
 
 
 def test_files_that_flux_takes_along(repository: Path) -> None:
-    put(repository, dict.fromkeys(["apps.yaml", "b/deep.yml", "c.yaml", "d\x1b.yaml", "notes.txt"], "a: 1\n"))
+    put(repository, dict.fromkeys(["apps.yaml", "b/deep.yml", "c.yaml", "d.yaml", "notes.txt"], "a: 1\n"))
+    listed(repository, *(f"clusters/phx/{name}" for name in ("apps.yaml", "b", "c.yaml", "d.yaml")))
     (note,) = notes(repository, "check")
     assert note.startswith(
         "note: clusters/phx has files that are not from gpuyard (apps.yaml, b/deep.yml, c.yaml and 1 "
@@ -89,18 +101,25 @@ def test_files_that_flux_takes_along(repository: Path) -> None:
 
 def test_a_name_that_a_terminal_would_obey(repository: Path) -> None:
     put(repository, {"a\x1b[2J.yaml": "a: 1\n"})
+    result = run("check", repository)
+    assert (result.exit_code, "clusters/phx/a\\x1b[2J.yaml: is not from gpuyard" in result.output) == (65, True)
+    put(repository, {"own/a\x1b[2J.yaml": "a: 1\n"})
+    (repository / PHX / "a\x1b[2J.yaml").unlink()
+    listed(repository, "clusters/phx/own")
     (note,) = notes(repository, "check")
-    assert "('a\\x1b[2J.yaml')" in note
+    assert "('own/a\\x1b[2J.yaml')" in note
 
 
 def test_a_bootstrap_in_the_same_folder(repository: Path) -> None:
     """Two Kustomizations would own the same objects, Flux's controllers among them."""
     put(repository, {"flux-system/gotk-components.yaml": "a: 1\n", "flux-system/kustomization.yaml": "resources: []\n"})
+    listed(repository, "clusters/phx/flux-system")
     (note,) = notes(repository, "check")
     assert note.startswith("note: clusters/phx/flux-system is from `flux bootstrap`, whose Kustomization applies")
     assert "set spec.repository.source: flux-system, or" in note
 
 
+@pytest.mark.attack("A20 linked folders")
 def test_a_link_is_not_walked(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     (tmp_path / "else/x.yaml").write_text("a: 1\n")

@@ -39,6 +39,7 @@ def test_a_token_for_anonymous_readers_is_fetched_and_used(fake: FakeRegistry) -
     ]
 
 
+@pytest.mark.attack("A10 swapped dependencies")
 def test_another_digest_in_the_header_is_refused(fake: FakeRegistry) -> None:
     fake.put("a/b", "v1")
     fake.digest = "sha256:" + "0" * 64

@@ -166,6 +166,7 @@ def included(tree: Path, trap: Trap) -> None:
     (tree / ".git/config.worktree").write_text(f"[core]\n\thooksPath = {tree}/evil\n")
 
 
+@pytest.mark.attack("A7 Git arguments")
 @pytest.mark.parametrize("plant", [hooks, hooks_path, filters, filters_by_commit, fsmonitor, programs, included])
 def test_nothing_of_the_repository_runs(plant: Callable[[Path, Trap], None], tree: Path, trap: Trap) -> None:
     plant(tree, trap)
@@ -269,6 +270,7 @@ ADDRESSES = [
 ]
 
 
+@pytest.mark.attack("A7 Git arguments")
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_addresses_that_are_no_repository(
     address: str, tree: Path, trap: Trap, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -300,6 +302,7 @@ def test_branches_that_are_none(
 # links
 
 
+@pytest.mark.attack("A6 symbolic links")
 @pytest.mark.parametrize("depth", range(4))
 def test_links_in_the_work_tree_lead_nowhere(depth: int, tree: Path, tmp_path: Path) -> None:
     """A link at every depth of the path; the file it leads to keeps its text."""
@@ -373,6 +376,7 @@ def test_a_planted_journal_and_a_crafted_commit(tree: Path, tmp_path: Path) -> N
     assert not (tree / ".git/gpuyard").exists()
 
 
+@pytest.mark.attack("A27 temporary files")
 def test_a_planted_corner_of_ours(tree: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

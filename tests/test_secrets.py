@@ -90,6 +90,7 @@ def test_random_keys_are_recognised_nearly_always() -> None:
     assert sum(looks_secret(key) != "" for key in keys) > 950
 
 
+@pytest.mark.attack("A11 committed secrets")
 @pytest.mark.parametrize("place", ["key", "value", "item", "deep", "sentence"])
 def test_every_secret_in_every_place_is_refused_and_not_repeated(place: str) -> None:
     for secret in [text for texts in SECRETS.values() for text in texts]:

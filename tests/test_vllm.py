@@ -127,6 +127,7 @@ def test_flags_that_do_not_go_together(args: dict[str, object], name: str, messa
     assert [(key[1], text[: len(message)]) for key, text in found(args)] == ([(name, message)] if name else [])
 
 
+@pytest.mark.attack("A13 arguments of vLLM")
 def test_unsafe_ones_need_an_entry() -> None:
     [(key, message)] = found({"allowed-local-media-path": "/data"})
     assert key == ("args", "allowed-local-media-path")

@@ -358,6 +358,7 @@ def _bombs() -> dict[str, str]:
     return bombs
 
 
+@pytest.mark.attack("A3 YAML bombs")
 def test_bombs_are_refused_within_half_a_second() -> None:
     bombs = _bombs()
     assert len(bombs) > 200

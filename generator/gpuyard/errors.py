@@ -13,10 +13,14 @@ GpuyardError             1   something failed that we can explain
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from heapq import nsmallest
+from typing import NamedTuple
 
 __all__ = [
+    "MOST_PROBLEMS",
     "ConflictError",
     "GpuyardError",
+    "Hint",
     "InputError",
     "Location",
     "MissingError",
@@ -27,9 +31,12 @@ __all__ = [
     "ToolError",
     "meant",
     "nearest",
+    "one_line",
 ]
 
 
+MOST_PROBLEMS = 100
+"""Of all files and stages together, that are told."""
 _LONGEST = 900
 """Characters of a problem's message."""
 _MOST = 12
@@ -58,13 +65,13 @@ class Problem:
     message: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", _one_line(self.message))
+        object.__setattr__(self, "message", one_line(self.message))
 
     def __str__(self) -> str:
         return f"{self.location}: {self.message}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A message that a terminal shows as it is: what users wrote may hold 100 kB, or turn the line around."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 300]} … {text[-250:]}"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short)
@@ -79,13 +86,20 @@ class GpuyardError(Exception):
 
 
 class InputError(GpuyardError):
-    """The user's files are wrong; carries every problem found, in the order of the files."""
+    """The user's files are wrong; carries the problems found, in the order of the files, as far as anybody reads them.
+
+    `more` are those that are counted and not told, and `unread` the files that were not looked at any more.
+    """
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+    def __init__(self, problems: Iterable[Problem], *, more: int = 0, unread: int = 0) -> None:
+        found = set(problems)
+        self.problems = tuple(nsmallest(MOST_PROBLEMS, found))
+        self.more, self.unread = more + len(found) - len(self.problems), unread
+        rest = [f"… and {self.more} more"] if self.more else []
+        rest += [f"… {unread} files were not checked any more"] if unread else []
+        super().__init__("\n".join([*map(str, self.problems), *rest]))
 
 
 class MissingError(GpuyardError):
@@ -139,6 +153,17 @@ def nearest(name: str, known: Iterable[str], *, listed: str = "") -> str:
     if len(names) > _MOST and listed:
         return listed
     return f"known are {', '.join(names) or 'none'}"
+
+
+class Hint(NamedTuple):
+    """What `nearest` would say, for where many of them are not told."""
+
+    name: str
+    known: Iterable[str]
+    listed: str = ""
+
+    def __str__(self) -> str:
+        return nearest(self.name, self.known, listed=self.listed)
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,8 @@
 `is_current(project, place, cache, before)` says whether all but the first can be left out.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,7 +18,8 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.lock import is_lock, listing_digest, lock_of, sha256
+from gpuyard.commit.foreign import allowed, effect, foreign, misused, shown
+from gpuyard.commit.lock import listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
@@ -27,9 +29,10 @@ from gpuyard.commit.synced import lock_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
-from gpuyard.errors import InputError, Problem
+from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
+from gpuyard.project.stack import Stack
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
@@ -52,6 +55,9 @@ __all__ += [
     "write",
 ]
 
+_MANIFEST = re.compile(r"clusters/[^/]+/(?!kustomization\.ya?ml$).*\.ya?ml")
+"""In a cluster's folder, but no list of what is in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -73,7 +79,7 @@ def is_current(project: Project, place: Place, cache: Cache, before: Running | N
     check_entries(project, lock.files, place)
     ids = place.ids({*lock.files, *lock.paths})
     known = cache.read([question]).get(question) == listing_digest(ids.items()).encode()
-    return known and before in (None, lock.running)
+    return known and before in (None, lock.running) and not any(_unlisted(project, lock.files.keys(), place))
 
 
 def remembered() -> Cache:
@@ -114,6 +120,8 @@ def plan(
     """
     check_entries(compiled.project, compiled.tree, place)
     before = lock_at(place)
+    if unlisted := list(_unlisted(compiled.project, compiled.tree.keys() | before.files.keys(), place)):
+        raise InputError(unlisted)
     clusters, stack = base or before.running, compiled.resolved.stack
     after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
     tree = {**compiled.tree, **write_locks(after)}
@@ -142,16 +150,17 @@ def plan(
 def untouched(project: Project, place: Place) -> bool:
     """Whether no plan can meet a file of somebody else's, or one that was edited; what it says of entries is raised.
 
-    Asks for no tree: where every file that might be in the way is as the locks have it, none is.
+    Asks for no tree: where nothing is generated yet but the page, nothing else can be in the way. What locks say of
+    other files is a word of others, until there is a tree to compare with.
     """
     lock = lock_at(place)
     check_entries(project, lock.files, place)
-    below = [PurePosixPath(path) for folder in FOLDERS for path in place.below(PurePosixPath(folder))]
-    there = place.ids(path for path in (PAGE, *below) if not is_lock(path))
-    texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*there).items()}  # no links
-    if unmarked(there, texts, place):
+    if any(place.below(PurePosixPath(folder)) for folder in FOLDERS) or any(_unlisted(project, (), place)):
         return False
-    return all(path in texts and sha256(texts[path]) == lock.files.get(path) for path in there)
+    pages = {path: text.replace("\r\n", "\n") for path, text in place.read(PAGE).items()}
+    if unmarked(place.ids([PAGE]), pages, place):
+        return False
+    return all(path in pages and sha256(pages[path]) == lock.files.get(path) for path in place.ids([PAGE]))
 
 
 def repinned(project: Project, before: Running) -> Iterator[str]:
@@ -168,15 +177,37 @@ def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ())
     """What files of others do to the sync of each cluster; `tree` has ours, if they are known."""
     engine, lock = ENGINES[resolved.stack.engine], lock_at(place).files
     known, paths = {str(path) for path in lock}, tuple(tree or lock)
+    yield from _listed(resolved.stack, paths, place)
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
         ours = {path.relative_to(folder).parts[0] for path in paths if path.is_relative_to(folder)}
         if name not in resolved.own:
             ours = set(engine.cluster(resolved, name, {}))
-        foreign = [PurePosixPath(path) for path in place.below(folder) if path not in known]
-        texts = place.read(*foreign)
-        theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in foreign}
+        others = [PurePosixPath(path) for path in place.below(folder) if path not in known]
+        texts = place.read(*others)
+        theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in others}
         yield from engine.beside(resolved.stack, name, ours, theirs)
+
+
+def _unlisted(project: Project, ours: Collection[PurePosixPath], place: Place) -> Iterator[Problem]:
+    """Files of others that somebody would read, and that the stack doesn't list."""
+    yield from misused(project, ours)
+    for path in foreign(project.stack, ours, place):
+        if not allowed(project.stack, path):
+            found = _effect(project.stack, path, ours)
+            message = f"is not from gpuyard: {found}; remove it, or list it in spec.ownFiles of stack.yaml"
+            yield Problem(Location(shown(path)), message)
+
+
+def _listed(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> Iterator[str]:
+    """Those that it lists, as far as `Engine.beside` has nothing to say of them."""
+    for path in foreign(stack, ours, place):
+        if allowed(stack, path) and not _MANIFEST.fullmatch(str(path)):
+            yield f"{shown(path)} is not from gpuyard (spec.ownFiles): {_effect(stack, path, ours)}"
+
+
+def _effect(stack: Stack, path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
+    return effect(path) or ENGINES[stack.engine].effect(path, ours)
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:

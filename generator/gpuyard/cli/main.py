@@ -65,10 +65,12 @@ class _Cli(click.Group):
 def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool) -> None:
     """An error for people on stderr, and as data on stdout where a machine reads."""
     problems = error.problems if isinstance(error, InputError) else ()
-    click.echo("\n".join(map(str, problems)) or f"error: {error}", err=True)
+    click.echo(str(error) if problems else f"error: {error}", err=True)
     if for_machine:
         listed = [{**asdict(problem.location), "message": problem.message} for problem in problems]
-        landed = {"commit": error.landed} if error.landed else {}
+        landed: dict[str, Any] = {"commit": error.landed} if error.landed else {}
+        if isinstance(error, InputError) and (error.more or error.unread):
+            landed |= {"more": error.more, "unread": error.unread}
         data = {**result, **landed, "ok": False, "error": str(error), "problems": listed}
         click.echo(json.dumps(data, indent=2))
 

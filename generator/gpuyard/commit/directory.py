@@ -10,6 +10,7 @@ from gpuyard.commit.lock import LOCK, blob_id, is_lock
 from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import OutputError, OwnershipError
+from gpuyard.project.located import located
 from gpuyard.tree import LARGEST, readable
 
 __all__ = ["Directory"]
@@ -43,6 +44,12 @@ class Directory:
             return []
         found = (Path(folder) / file for folder, _, files in os.walk(self.root / path) for file in files)
         return sorted(file.relative_to(self.root).as_posix() for file in found)
+
+    def above(self, *names: str) -> list[PurePosixPath]:
+        """The files of these names in the folders of its repository that hold it; absolute from its top."""
+        found = located(self.root)
+        paths = [folder / name for folder in (found.folder.parents if found else ()) for name in names]
+        return [PurePosixPath("/", path) for path in paths if found and os.path.lexists(found.top / path)]
 
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""

@@ -26,6 +26,9 @@ class Place(Protocol):
     def below(self, path: PurePosixPath) -> Iterable[str]:
         """The paths of all files below that one."""
 
+    def above(self, *names: str) -> Iterable[PurePosixPath]:
+        """The files of these names in the folders of the repository that hold this one; absolute from its top."""
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has there."""
 

@@ -1,33 +1,43 @@
 """The one door to HTTP: bounded in time and size, https unless a host may speak plainly, redirects on a leash."""
 
 import http.client
-import ipaddress
-import time
+import re
+import socket
 import urllib.error
-import urllib.parse
 import urllib.request
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO
+from threading import Timer
+from typing import Any
 
 from gpuyard import __version__
-from gpuyard.errors import ToolError
+from gpuyard.doors.leash import Leash, is_loopback
+from gpuyard.doors.urls import Url, joined, parse_url
+from gpuyard.errors import ToolError, one_line
 
 __all__ = ["Response", "get", "is_loopback"]
 
 _SECONDS = 30
-"""For one silence; the whole answer may take twice that."""
+"""For one silence; a request with all of its answer may take twice that."""
 _LIMIT = 4 * 2**20
 _CHUNK = 2**16
+_HOPS = 5
+"""Redirects that are followed."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_FILES = "file:"
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, whatever its status; names of headers in lower case."""
+    """An answer, whatever its status; names of headers in lower case, their values harmless to print."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    host: str = ""
+    """Whose it is, with its port: after a redirect, another one's."""
 
 
 def get(
@@ -37,99 +47,166 @@ def get(
     plain: Collection[str] = (),
     seconds: float = _SECONDS,
     limit: int = _LIMIT,
+    led_by: str = "",
 ) -> Response:
     """What a URL answers; `plain` are the hosts (with port) that may speak http, besides this machine.
 
-    ToolError when there is no answer, or it is larger than `limit` bytes.
+    `led_by` is the host (with port) that named the URL, if the user didn't. ToolError when there is no answer, or one
+    larger than `limit` bytes, or where a host would lead us to where only this machine may go.
     """
-    host = _check(url, plain)
-    request = urllib.request.Request(url)  # noqa: S310 - _check has seen the scheme
-    request.add_header("User-Agent", f"gpuyard/{__version__}")
-    for name, value in headers.items():
+    target = _checked(url, plain)
+    leash = Leash(parse_url(f"//{led_by}") or target, plain, ports=bool(led_by))
+    for hop in range(_HOPS + 1):
+        if (led_by or hop) and leash.holds(target, direct=not _proxied(target)):
+            by = led_by or "a redirect"
+            raise ToolError(
+                one_line(f"{url}: {by} leads to this machine or a private network; gpuyard does not go there")
+            )
         # A redirect leads to a host that the credentials aren't meant for.
-        (request.add_unredirected_header if name == "Authorization" else request.add_header)(name, value)
+        sent = {name: value for name, value in headers.items() if not hop or name.lower() != "authorization"}
+        answer = _ask(url, target, sent, leash if led_by or hop else None, seconds=seconds, limit=limit)
+        location = answer.headers.get("location", "") if answer.status in _REDIRECTS else ""
+        if not location or location.startswith(_FILES):
+            return answer
+        url, target = _redirected(url, target, location, plain)
+    raise ToolError(one_line(f"{url}: more than {_HOPS} redirects"))
+
+
+def _checked(url: str, plain: Collection[str]) -> Url:
+    """A URL that may be asked."""
+    parts = parse_url(url)
+    allowed = "use https://host/…, or http:// to this machine or a host given with --insecure"
+    if parts is None or "@" in parts.authority:
+        raise ToolError(one_line(f"{url}: not allowed; {allowed}"))
+    if parts.scheme == "https" or (parts.scheme == "http" and (is_loopback(parts.host) or parts.authority in plain)):
+        return parts
+    raise ToolError(one_line(f"{url}: not allowed; {allowed}"))
+
+
+def _redirected(url: str, target: Url, location: str, plain: Collection[str]) -> tuple[str, Url]:
+    """Where the first request might have gone; never from https to http, or to a file."""
+    found = joined(url, location)
+    parts = parse_url(found) if found else None
+    if found is None or parts is None:
+        raise ToolError(one_line(f"{url}: redirects to {location}, which is no URL"))
+    if parts.scheme != target.scheme:
+        raise ToolError(one_line(f"{url}: redirects to {found}, another scheme, which gpuyard does not follow"))
+    return found, _checked(found, plain)
+
+
+def _ask(
+    url: str, target: Url, headers: Mapping[str, str], leash: Leash | None, *, seconds: float, limit: int
+) -> Response:
+    """One request and its answer; a redirect is an answer like any other."""
+    line = _Line(target, leash, direct=not _proxied(target))
     try:
-        with _opener(host, plain).open(request, timeout=seconds) as answer:
-            return _read(url, answer, seconds, limit)
-    except urllib.error.HTTPError as answer:
-        with answer:
-            return _read(url, answer, seconds, limit)
-    except urllib.error.URLError as error:
-        raise ToolError(f"{url}: no answer: {error.reason}") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise ToolError(f"{url}: no answer: {error!r}") from error
+        request = urllib.request.Request(url)  # noqa: S310 - _checked has seen the scheme
+        request.add_header("User-Agent", f"gpuyard/{__version__}")
+        for name, value in headers.items():
+            request.add_unredirected_header(name, value)
+        with line.ending(2 * seconds), _opener(line).open(request, timeout=seconds) as answer:
+            return _read(url, target, answer, limit)
+    except (ToolError, OSError, http.client.HTTPException, ValueError) as error:
+        # ValueError: a host or path that HTTP or DNS can't have.
+        if line.late:
+            raise ToolError(one_line(f"{url}: the answer took longer than {2 * seconds:g} s")) from error
+        if isinstance(error, ToolError):
+            raise
+        reason = error.reason if isinstance(error, urllib.error.URLError) else repr(error)
+        raise ToolError(one_line(f"{url}: no answer: {reason}")) from error
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host (with or without port) is this machine."""
-    name = urllib.parse.urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+class _Line:
+    """The connection of one request, which ends when its time is over, whatever the other side sends till then."""
+
+    def __init__(self, target: Url, leash: Leash | None, *, direct: bool) -> None:
+        self._target, self._leash, self.direct = target, leash, direct
+        self._socket: socket.socket | None = None
+        self.late = False
+
+    @contextmanager
+    def ending(self, seconds: float) -> Iterator[None]:
+        """Not later than after so many seconds."""
+        timer = Timer(seconds, self._end)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if self.late:
+            raise TimeoutError
+
+    def connected(self, found: socket.socket) -> None:
+        """Called before a byte is sent: OSError where a name has led to an address that it had not before."""
+        self._socket = found
+        if self._leash and self.direct and self._leash.holds_address(self._target, str(found.getpeername()[0])):
+            found.close()
+            raise ConnectionRefusedError("the name leads to this machine or a private network")
+
+    def secured(self, found: socket.socket) -> None:
+        """The same connection, with TLS around it."""
+        self._socket = found
+
+    def _end(self) -> None:
+        self.late = True
+        with suppress(OSError):
+            if self._socket:
+                self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def _check(url: str, plain: Collection[str]) -> str:
-    """The host of a URL that may be asked."""
-    parts = urllib.parse.urlsplit(url)
-    spoken = parts.scheme == "https" or (
-        parts.scheme == "http" and (is_loopback(parts.netloc) or parts.netloc in plain)
-    )
-    if not spoken or not parts.hostname or "@" in parts.netloc:
-        raise ToolError(
-            f"{url}: not allowed; use https://host/…, or http:// to this machine or a host given with --insecure"
-        )
-    return parts.netloc
+def _connections(line: _Line) -> tuple[type[http.client.HTTPConnection], type[http.client.HTTPConnection]]:
+    """Those of http.client, which tell the line of their sockets."""
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            line.connected(self.sock)
+
+    class Secure(http.client.HTTPSConnection, Plain):
+        def connect(self) -> None:
+            super().connect()  # by way of Plain's, before TLS begins
+            line.secured(self.sock)
+
+    return Plain, Secure
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to where the first request might have gone; never from https to http, or to a file."""
+def _opener(line: _Line) -> urllib.request.OpenerDirector:
+    """Without the handlers for files, FTP and data that urllib would add, and without redirects."""
+    plain, secure = _connections(line)
 
-    def __init__(self, plain: Collection[str]) -> None:
-        self._plain = plain
+    class Plain(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> Any:
+            return self.do_open(plain, req)
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if urllib.parse.urlsplit(newurl).scheme != req.type:
-            raise ToolError(f"{req.full_url}: redirects to {newurl}, another scheme, which gpuyard does not follow")
-        _check(newurl, self._plain)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    class Secure(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> Any:
+            return self.do_open(secure, req)
 
-
-def _opener(host: str, plain: Collection[str]) -> urllib.request.OpenerDirector:
-    """Without the handlers for files, FTP and data that urllib would add; proxies as the environment names them."""
     opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler({} if is_loopback(host) else None),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirects(plain),
-    ):
+    for handler in (urllib.request.ProxyHandler({} if line.direct else None), Plain(), Secure()):
         opener.add_handler(handler)
     return opener
 
 
-def _read(url: str, answer: http.client.HTTPResponse | urllib.error.HTTPError, seconds: float, limit: int) -> Response:
-    """The body in pieces, so that neither a flood nor a trickle holds us."""
-    end, body = time.monotonic() + 2 * seconds, bytearray()
-    while chunk := answer.read1(_CHUNK) if isinstance(answer, http.client.HTTPResponse) else answer.read(limit + 1):
+def _proxied(target: Url) -> bool:
+    """Whether the environment names a proxy for it; this machine is never asked through one."""
+    if is_loopback(target.host):
+        return False
+    return target.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(target.authority)
+
+
+def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int) -> Response:
+    """The body in pieces, so that a flood doesn't hold us."""
+    headers = {name.lower(): one_line(value) for name, value in answer.headers.items()}
+    length, body = headers.get("content-length"), bytearray()
+    if length is not None and not _LENGTH.fullmatch(length):
+        raise ToolError(one_line(f"{url}: the answer has no valid length, but {length}"))
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise ToolError(one_line(f"{url}: the answer is compressed, which was not asked for"))
+    while chunk := answer.read1(_CHUNK):
         body += chunk
         if len(body) > limit:
-            raise ToolError(f"{url}: the answer is larger than {limit} bytes")
-        if time.monotonic() > end:
-            raise ToolError(f"{url}: the answer took longer than {2 * seconds:g} s")
-    length = answer.headers.get("Content-Length")
-    if length is not None and length.isdigit() and int(length) != len(body):
-        raise ToolError(f"{url}: the answer ended early")
-    return Response(answer.status or 0, {name.lower(): value for name, value in answer.headers.items()}, bytes(body))
+            raise ToolError(one_line(f"{url}: the answer is larger than {limit} bytes"))
+    if length is not None and int(length) != len(body):
+        raise ToolError(one_line(f"{url}: the answer ended early"))
+    return Response(answer.status, headers, bytes(body), target.authority)

@@ -5,7 +5,6 @@ over one that is missing, and bring requests; the rest of a client (docker's, or
 """
 
 import base64
-import binascii
 import json
 import os
 import re
@@ -82,7 +81,7 @@ class _Config:
 
 def _configs() -> Iterator[_Config]:
     if text := os.environ.get(VARIABLE):
-        yield _config(VARIABLE, text.encode())
+        yield _config(VARIABLE, os.fsencode(text))
     folder = os.environ.get("DOCKER_CONFIG")
     file = Path(folder) / "config.json" if folder else Path(CONFIG).expanduser()
     try:
@@ -96,7 +95,7 @@ def _configs() -> Iterator[_Config]:
 def _config(name: str, text: bytes) -> _Config:
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, Mapping):
         # Without the cause: its message has a piece of the text.
@@ -130,7 +129,7 @@ def _of_entry(config: _Config, entry: object, host: str) -> Login | None:
     if auth := entry.get("auth"):
         try:
             user, _, password = base64.b64decode(str(auth), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no ASCII, or no UTF-8 inside
             message = f"{config.name}: the login of {host} is not base64; `docker login {host}` replaces it"
             raise ToolError(message) from None
     if entry.get("identitytoken"):
@@ -139,8 +138,13 @@ def _of_entry(config: _Config, entry: object, host: str) -> Login | None:
 
 
 def _login(user: object, password: object, source: str) -> Login | None:
-    complete = isinstance(user, str) and isinstance(password, str) and user and password
-    return Login(user, password, source) if complete else None  # type: ignore[arg-type]  # checked the line before
+    if not (isinstance(user, str) and isinstance(password, str) and user and password):
+        return None
+    try:
+        f"{user}{password}".encode()
+    except UnicodeEncodeError:  # half a character, which JSON can have
+        return None
+    return Login(user, password, source)
 
 
 def _of_helper(config: _Config, helper: object, server: str, host: str) -> Login | None:
@@ -161,7 +165,7 @@ def _of_helper(config: _Config, helper: object, server: str, host: str) -> Login
     try:
         answer = json.loads(output)
         found = _login(answer["Username"], answer["Secret"], source)
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         found = None
     if found is None:
         raise ToolError(

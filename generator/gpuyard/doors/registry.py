@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-import urllib.parse
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from gpuyard.doors import http as httpdoor
 from gpuyard.doors.http import Response
 from gpuyard.doors.logins import CONFIG, VARIABLE, Login, Logins
-from gpuyard.errors import MissingError, ToolError
+from gpuyard.doors.urls import parse_url
+from gpuyard.errors import MissingError, ToolError, one_line
 
 __all__ = ["digest"]
 
@@ -22,6 +23,8 @@ _MANIFESTS = (
 )
 """Types whose digest is the sha256 of their bytes; what kubelets ask for, too."""
 _HOSTS = {"docker.io": "registry-1.docker.io"}
+_SHOWN = 80
+"""Characters of something unexpected."""
 _PARAMETER = re.compile(r'([a-z]+)="([^"]*)"')
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 
@@ -53,7 +56,8 @@ def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Lo
     image, asked = f"{repository}:{tag}", _Repository(_HOSTS.get(host, host), name, plain)
     url = f"{asked.scheme}://{asked.host}/v2/{name}/manifests/{tag}"
     answer = _get(url, None, plain)
-    if answer.status == _UNAUTHORIZED:
+    # Whoever a redirect led to may ask for a login of its own, and gets none.
+    if answer.status == _UNAUTHORIZED and answer.host == asked.host:
         asked = replace(asked, login=(logins or Logins()).of(host))
         answer = _with_login(url, answer, asked)
     if answer.status == _NOT_FOUND:
@@ -83,19 +87,23 @@ def _with_login(url: str, answer: Response, asked: _Repository) -> Response:
 
 def _token(challenge: Mapping[str, str], asked: _Repository) -> str | None:
     """From the service that the challenge names, for who logs in there or for anybody; None where it gives none."""
+    realm = challenge.get("realm", "")
+    service = parse_url(realm)
+    if realm and service is None:
+        raise ToolError(one_line(f"{asked.host}/{asked.name}: the registry's tokens are at {realm}, which is no URL"))
     # A password goes nowhere that is less private than the registry itself.
-    if not challenge.get("realm", "").startswith(f"{asked.scheme}://"):
+    if service is None or service.scheme != asked.scheme:
         return None
     query = {"scope": f"repository:{asked.name}:pull"}
     if "service" in challenge:
         query["service"] = challenge["service"]
-    mark = "&" if "?" in challenge["realm"] else "?"
+    mark = "&" if "?" in realm else "?"
     given = {"Authorization": asked.login.basic} if asked.login else {}
-    answer = httpdoor.get(f"{challenge['realm']}{mark}{urllib.parse.urlencode(query)}", given, plain=asked.plain)
+    answer = httpdoor.get(f"{realm}{mark}{urlencode(query)}", given, plain=asked.plain, led_by=asked.host)
     try:
         data = json.loads(answer.body) if answer.status == _OK else {}
         token = data.get("token") or data.get("access_token")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     # Anything else would end or forge a header.
     return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None
@@ -116,9 +124,11 @@ def _refused(image: str, host: str, login: Login | None) -> ToolError:
 def _verified(image: str, answer: Response) -> str:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip()
     if kind not in _MANIFESTS:
-        raise ToolError(f"{image}: the registry answers with {kind or 'no type'}, which is not an image")
+        raise ToolError(one_line(f"{image}: the registry answers with {kind or 'no type'}, which is not an image"))
     computed = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
     named = answer.headers.get("docker-content-digest", computed)
     if named != computed:
-        raise ToolError(f"{image}: the registry says {named}, but sends {computed}; neither is written")
+        raise ToolError(
+            one_line(f"{image}: the registry says {named[:_SHOWN]}, but sends {computed}; neither is written")
+        )
     return computed

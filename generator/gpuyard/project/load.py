@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from gpuyard.catalogue.models import Model, catalogue
 from gpuyard.doors import yamlio
 from gpuyard.doors.cache import NOTHING, Cache
-from gpuyard.doors.schema import validate, with_defaults
+from gpuyard.doors.schema import untold, validate, with_defaults
 from gpuyard.doors.yamlio import Document, show_path
-from gpuyard.errors import InputError, Location, Problem
+from gpuyard.errors import MOST_PROBLEMS, InputError, Location, Problem
 from gpuyard.project import ownmodels, podfiles, siteoverrides
 from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
 from gpuyard.project.formats import of_blueprint, schema
@@ -25,9 +25,11 @@ from gpuyard.project.ownmodels import known
 from gpuyard.project.secrets import find_secrets
 from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.unique import duplicates
-from gpuyard.project.userfiles import BLUEPRINTS, MODELS, STACK_FILE, Sources, misplaced, read
+from gpuyard.project.userfiles import BLUEPRINTS, MODELS, MOST_BYTES, STACK_FILE, Sources, misplaced, read
 
 __all__ = ["Project", "Sources", "bring", "load", "parse"]
+
+_TOO_MUCH = f"is not read: the files of this repository have more than {MOST_BYTES >> 20} MiB together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Project:
     """All that blueprints can name: the catalogue's, and those of the user's files."""
     broken_models: frozenset[str] = frozenset()
     """By the names of their files."""
+    more: int = 0
+    """Problems that are not among `problems`."""
+    unread: int = 0
+    """Files that were not looked at any more."""
 
     def at(self, file: str, *path: str | int, key: bool = False) -> Location:
         """Where a value of a user's file stands, or its key."""
@@ -64,10 +70,15 @@ def load(directory: Path, cache: Cache = NOTHING) -> Project:
 def bring(project: Project, directory: Path) -> Project:
     """With the files that its blueprints bring into their pods, which are sources, too, and what is wrong with them."""
     found, problems = dict(project.sources), list(project.problems)
+    known: dict[str, bytes | str] = {}
+    total = sum(map(len, found.values()))
     for blueprint in project.blueprints:
         size = 0
         for path, name in blueprint.spec.brought():
-            data = podfiles.read(directory, name)
+            if name not in known:
+                known[name] = podfiles.read(directory, name) if total <= MOST_BYTES else _TOO_MUCH
+                total += len(known[name])
+            data = known[name]
             if isinstance(data, str):
                 problems.append(Problem(project.at(blueprint.file, *path), f"{show_path(path)}: {name} {data}"))
             else:
@@ -82,15 +93,13 @@ def bring(project: Project, directory: Path) -> Project:
 def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOTHING) -> Project:
     """The project in the files that `read` found, with its problems; InputError where the stack is wrong."""
     before = _known(sources, cache)
-    documents, found = _parse({name: data for name, data in sources.items() if name not in before})
-    breaches = {name: _breaches(name, document) for name, document in documents.items()}
-    found += [*problems, *(problem for each in breaches.values() for problem in each)]
-    new = {name: _filled(name, document) for name, document in documents.items() if not breaches[name]}
+    documents, new, told = _read({name: data for name, data in sources.items() if name not in before})
+    found = [*told.problems, *problems]
     cache.write({_question(name, sources[name]): _written(each) for name, each in new.items()})
     both = {**before, **new}
     right = {name: both[name].document for name in sources if name in both}
     if STACK_FILE not in right:
-        raise InputError(found)
+        raise InputError(found, more=told.more, unread=told.unread)
     values = {name: both[name].value for name in right}
     blueprints = tuple(
         sorted(
@@ -106,7 +115,20 @@ def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOT
     stack = stack_from(values[STACK_FILE], STACK_FILE)
     found += duplicates(stack, blueprints, right)
     sites = siteoverrides.stacks(right[STACK_FILE], schema("stack"), stack)
-    return Project(sources, stack, blueprints, digests, right, tuple(found), sites, broken, models, broken_models)
+    return Project(
+        sources,
+        stack,
+        blueprints,
+        digests,
+        right,
+        tuple(found),
+        sites,
+        broken,
+        models,
+        broken_models,
+        told.more,
+        told.unread,
+    )
 
 
 def _kind(name: str) -> str:
@@ -143,18 +165,42 @@ def _known(sources: Sources, cache: Cache) -> dict[str, _Filled]:
     return known
 
 
-def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:
+@dataclass(slots=True)
+class _Told:
+    """What is wrong with files, as far as it is worth telling; the rest is counted."""
+
+    problems: list[Problem] = field(default_factory=list)
+    more: int = 0
+    unread: int = 0
+
+
+def _read(sources: Sources) -> tuple[dict[str, Document], dict[str, _Filled], _Told]:
+    """Each file as it was read, each in which nothing is wrong, and what is; after enough of that, no more is read.
+
+    The stack is the first of them.
+    """
     documents: dict[str, Document] = {}
-    problems: list[Problem] = []
+    right: dict[str, _Filled] = {}
+    told = _Told()
     for name, data in sources.items():
+        if len(told.problems) >= MOST_PROBLEMS:
+            told.unread += 1
+            continue
         if name not in (STACK_FILE, IMAGES_LOCK) and (message := misplaced(name)):
-            problems.append(Problem(Location(MODELS if _kind(name) == "model" else BLUEPRINTS), message))
+            told.problems.append(Problem(Location(MODELS if _kind(name) == "model" else BLUEPRINTS), message))
             continue
         try:
-            documents[name] = yamlio.read(data, name)
+            documents[name] = document = yamlio.read(data, name)
         except InputError as error:
-            problems += error.problems
-    return documents, problems
+            told.problems += error.problems
+            told.more += error.more
+            continue
+        if found := _breaches(name, document):
+            told.problems += found
+            told.more += untold(document, _schema(name, document)) if len(found) >= MOST_PROBLEMS else 0
+        else:
+            right[name] = _filled(name, document)
+    return documents, right, told
 
 
 def _breaches(name: str, document: Document) -> list[Problem]:

@@ -1,6 +1,7 @@
 """What a cluster sets differently: any of the stack's site settings, merged over the stack's for that cluster alone."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gpuyard.doors.schema import breaches_of, with_defaults
@@ -38,7 +39,8 @@ def stacks(document: Document, schema: Values, stack: Stack) -> Mapping[str, Sta
     """The stack as it holds in each cluster that differs, by the cluster's name."""
     found = {}
     for _, cluster in _differing(document.value):
-        own = stack_from(with_defaults(_merged(document.value, cluster), schema), document.file)
+        alone = stack_from(with_defaults(_merged(document.value, cluster), schema), document.file)
+        own = replace(alone, clusters=stack.clusters)
         if differing(stack, own):
             found[cluster["name"]] = own
     return found
@@ -56,7 +58,8 @@ def _differing(whole: Values) -> Iterator[tuple[int, Values]]:
 def _merged(whole: Values, cluster: Values) -> dict[str, Any]:
     """The file as if the stack had a cluster's settings."""
     own = {key: cluster[key] for key in own_keys(cluster)}
-    spec = _over(whole["spec"], own)
+    # Of the clusters this one alone: each is looked at by itself, and there may be hundreds.
+    spec = _over({**whole["spec"], "clusters": [cluster]}, own)
     given = own.get("vllm") or {}
     if "tag" not in given and {"version", "image"} & given.keys():
         # A tag belongs to the version and the image that are named with it.

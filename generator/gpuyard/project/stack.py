@@ -244,6 +244,8 @@ class Stack:
     alerts: Alerts
     policy: Policy
     moved: Moved | None = None
+    own_files: tuple[str, ...] = ()
+    """Of the user, in folders that are generated; a path from the repository's top begins with a slash."""
 
     @property
     def folder(self) -> PurePosixPath:

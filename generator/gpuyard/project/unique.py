@@ -31,8 +31,9 @@ def duplicates(
                 message = each.clash.replace("{other}", other)
                 yield Problem(document.at(path), f"{show_path(path)}: {message}")
         names.setdefault(blueprint.name, blueprint.file)
-    clusters = [cluster.name for cluster in stack.clusters]
-    for index, name in enumerate(clusters):
-        if name in clusters[:index]:
+    before: set[str] = set()
+    for index, name in enumerate(cluster.name for cluster in stack.clusters):
+        if name in before:
             where = documents[stack.file].at(("spec", "clusters", index, "name"))
             yield Problem(where, f"spec.clusters: two clusters are called {name}")
+        before.add(name)

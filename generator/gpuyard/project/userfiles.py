@@ -11,7 +11,7 @@ from pathlib import Path
 from gpuyard.errors import Location, MissingError, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 
-__all__ = ["BLUEPRINTS", "MODELS", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_file"]
+__all__ = ["BLUEPRINTS", "MODELS", "MOST_BYTES", "STACK_FILE", "Sources", "is_source", "misplaced", "read", "read_file"]
 __all__ += ["read_folder"]
 
 Sources = Mapping[str, bytes]
@@ -30,6 +30,8 @@ _EDITORS = re.compile(r"[.#].*|.*~", re.DOTALL)
 """Drafts, locks and swap files that stand beside what somebody edits."""
 _ENOUGH = 1 << 20
 """Bytes; more than the reader accepts, less than a memory full."""
+MOST_BYTES = 32 << 20
+"""Of all files together: thousands of blueprints."""
 
 
 def read(directory: Path) -> tuple[Sources, list[Problem]]:
@@ -55,13 +57,25 @@ def read_folder(folder: Path) -> tuple[Sources, list[Problem]]:
 
 
 def _read(directory: Path, names: Iterable[str]) -> tuple[Sources, list[Problem]]:
-    files, problems = {}, []
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    total = 0
     for name in names:
         try:
-            files[name] = _bytes(directory, name)
+            data = _bytes(directory, name)
+            if (total := total + len(data)) > MOST_BYTES:
+                message = (
+                    f"the files have more than {MOST_BYTES >> 20} MiB together; this one and the rest are not read"
+                )
+                return files, [*problems, Problem(Location(_shown(name)), message)]
+            files[name] = data
         except _NotPlainError as error:
-            problems.append(Problem(Location(name if _PATH.fullmatch(name) else ascii(name)), str(error)))
+            problems.append(Problem(Location(_shown(name)), str(error)))
     return files, problems
+
+
+def _shown(name: str) -> str:
+    return name if _PATH.fullmatch(name) else ascii(name)
 
 
 def read_file(directory: Path, name: str) -> bytes | str:

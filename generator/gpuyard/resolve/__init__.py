@@ -43,8 +43,8 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)
     placements.check_gpus(project, differing.placements, problems)
-    if problems.found:
-        raise InputError(problems.found)
+    if problems.raised():
+        raise InputError(problems.found, more=problems.more, unread=project.unread)
     whole = Resolved(
         stack=stack,
         workloads=workloads,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from gpuyard.doors.schema import Breach
 from gpuyard.doors.yamlio import Path, show_path
-from gpuyard.errors import Problem
+from gpuyard.errors import Hint, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.siteoverrides import own_keys
 from gpuyard.project.stack import Cluster
@@ -24,9 +24,9 @@ class ClusterProblems(Problems):
         self._cluster: Cluster = project.stack.clusters[index]
         self._blueprints = {blueprint.file: blueprint.name for blueprint in project.blueprints}
 
-    def add(self, file: str, path: Path, message: str, *, key: bool = False) -> None:
+    def add(self, file: str, path: Path, message: str, *, key: bool = False, hint: Hint | None = None) -> None:
         """As Problems do, and remember where."""
-        super().add(file, path, message, key=key)
+        super().add(file, path, message, key=key, hint=hint)
         self._places.setdefault(self.found[-1], (file, path, key))
 
     def breaches(self, file: str, found: Iterable[Breach]) -> None:

@@ -5,7 +5,7 @@ What runs stays where it runs until its author moves it: a merge must not take a
 
 from collections.abc import Iterable, Mapping
 
-from gpuyard.errors import nearest
+from gpuyard.errors import Hint
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Cluster
 from gpuyard.resolve.problems import Problems
@@ -60,14 +60,14 @@ def _named(project: Project, index: int, cluster: Cluster, found: Found, problem
         if name in project.broken and name not in found:
             continue  # its file has problems of its own
         if name not in found:
-            message = f"no blueprint is called {name}; {nearest(name, found, listed=_LISTED)}"
-            problems.add(project.stack.file, path, message, key=True)
+            hint = Hint(name, found, _LISTED)
+            problems.add(project.stack.file, path, f"no blueprint is called {name}", key=True, hint=hint)
         elif shape not in cluster.shapes:
-            message = f"the cluster has no shape {shape}; {nearest(shape, cluster.shapes)}"
-            problems.add(project.stack.file, path, message)
+            hint = Hint(shape, cluster.shapes)
+            problems.add(project.stack.file, path, f"the cluster has no shape {shape}", hint=hint)
         elif shape not in found[name] or not found[name][shape].runs_on(cluster):
-            message = f"{name} does not run on {shape} here; {nearest(shape, found[name])}"
-            problems.add(project.stack.file, path, message)
+            hint = Hint(shape, found[name])
+            problems.add(project.stack.file, path, f"{name} does not run on {shape} here", hint=hint)
         else:
             chosen.append(found[name][shape])
     return chosen

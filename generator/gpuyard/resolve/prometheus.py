@@ -1,9 +1,9 @@
 """The Prometheus that models scale by and that dashboards read: the one that is installed, or the cluster's own."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from gpuyard.catalogue.platform import Release, catalogue
+from gpuyard.doors.urls import parse_url
 from gpuyard.project.credentials import PrometheusAuth
 from gpuyard.project.stack import Component, Platform, Stack
 from gpuyard.resolve.problems import Problems
@@ -83,7 +83,12 @@ def _check_installed(stack: Stack, given: Component, release: Release, problems:
 
 def _check_address(stack: Stack, given: str, named: str | None, problems: Problems) -> None:
     """Of the cluster's own: the two keys say one thing."""
-    host = urlsplit(given).hostname or ""
+    url = parse_url(given)
+    if url is None:
+        message = f"{given} is not a URL; write it like http://prometheus.monitoring.svc:9090"
+        problems.add(stack.file, (*_PATH, "address"), message)
+        return
+    host = url.host
     if "." not in host:
         message = f"{host} would be looked up in KEDA's namespace; write http://{host}.NAMESPACE.svc:PORT"
         problems.add(stack.file, (*_PATH, "address"), message)
@@ -114,6 +119,7 @@ def _check_privacy(stack: Stack, given: Component, problems: Problems) -> None:
 
 def _of_address(given: str) -> str | None:
     """The namespace of a Service by its address; None: it is another host's."""
-    host = urlsplit(given).hostname or ""
+    url = parse_url(given)
+    host = url.host if url else ""
     name = next((host.removesuffix(end) for end in _SERVICES if host.endswith(end)), "")
     return name.rpartition(".")[2] if "." in name else None

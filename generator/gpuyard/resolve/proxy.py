@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
 
+from gpuyard.doors.urls import parse_url
 from gpuyard.project.stack import Egress, Network, Stack
 
 __all__ = ["PORTS", "egress", "passes", "target", "urls", "variables"]
@@ -47,21 +47,17 @@ def egress(network: Network) -> tuple[Egress, ...]:
 
 def passes(network: Network, url: str) -> bool:
     """Whether a URL is reached through the proxy, by the rules that all programs have in common."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets around no address
+    parts = parse_url(url)
+    if parts is None:
         return False
     named = f"{parts.scheme.upper()}_PROXY" in urls(network)
-    return named and not any(_matches(parts.hostname or "", each) for each in _without(network))
+    return named and not any(_matches(parts.host, each) for each in _without(network))
 
 
 def target(address: str) -> tuple[str | None, int | None]:
     """Host and port of a URL, or of a proxy that is written without a scheme."""
-    try:
-        parts = urlsplit(address if "://" in address else f"http://{address}")
-        return parts.hostname, parts.port or PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number, or brackets around no address
-        return None, None
+    parts = parse_url(address if "://" in address else f"http://{address}")
+    return (parts.host, parts.port or PORTS.get(parts.scheme)) if parts else (None, None)
 
 
 def _without(network: Network) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gpuyard.catalogue.images import Image, image
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape, catalogue
-from gpuyard.errors import nearest
+from gpuyard.errors import Hint
 from gpuyard.project.stack import Stack
 
 __all__ = ["Available", "Site"]
@@ -34,11 +34,11 @@ class Site:
     zones: tuple[str, ...] = ()
     """Of a cluster, that a workload must run in; empty: any."""
 
-    def absent(self, shape: str) -> str:
+    def absent(self, shape: str) -> tuple[str, Hint]:
         """Why a shape isn't there: nobody knows it, or no cluster has it."""
         if shape not in catalogue():
-            return f"{shape} is not a shape; {nearest(shape, catalogue())}"
-        return f"no cluster of the stack has {shape}; {nearest(shape, self.available)}"
+            return f"{shape} is not a shape", Hint(shape, catalogue())
+        return f"no cluster of the stack has {shape}", Hint(shape, self.available)
 
     def image(self, repository: str, tag: str) -> Image:
         """An image as the stack's clusters pull it."""

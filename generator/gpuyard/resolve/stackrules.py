@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import oldest_kubernetes
-from gpuyard.errors import nearest
+from gpuyard.errors import Hint
 from gpuyard.project.stack import Cluster, Engine, Stack
 from gpuyard.resolve import exposure, network, prometheus
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check"]
+__all__ = ["check", "check_settings"]
 
 _ARGO_CD = "argocd"
 """Where it is installed; a cluster may have it beside its engine."""
@@ -18,6 +18,13 @@ _ARGO_CD = "argocd"
 
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
     """Everything that a stack may get wrong by itself."""
+    check_settings(stack, problems)
+    for index, cluster in enumerate(stack.clusters):
+        _check_cluster(stack.file, index, cluster, shapes, problems)
+
+
+def check_settings(stack: Stack, problems: Problems) -> None:
+    """That of it which a cluster may set differently, and what goes with it."""
     _check_repository(stack, problems)
     if owner := _owner(stack.namespace):
         message = (
@@ -28,8 +35,6 @@ def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None
     prometheus.check(stack, problems)
     exposure.check_stack(stack, problems)
     network.check(stack, problems)
-    for index, cluster in enumerate(stack.clusters):
-        _check_cluster(stack.file, index, cluster, shapes, problems)
 
 
 def _check_repository(stack: Stack, problems: Problems) -> None:
@@ -63,10 +68,10 @@ def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str,
         problems.add(file, (*path, "kubernetes"), f"{cluster.kubernetes} is too old; {oldest} or newer")
     for name, nodes in cluster.shapes.items():
         if name not in shapes:
-            message = f"{name} is not a shape; {nearest(name, shapes)}"
-            problems.add(file, (*path, "shapes", name), message, key=True)
+            message, hint = f"{name} is not a shape", Hint(name, shapes)
+            problems.add(file, (*path, "shapes", name), message, key=True, hint=hint)
             continue
         for node in nodes:
             if node not in shapes[name].nodes:
-                message = f"{node} is not an OCI shape of {name}; {nearest(node, shapes[name].nodes)}"
-                problems.add(file, (*path, "shapes", name), message)
+                message, hint = f"{node} is not an OCI shape of {name}", Hint(node, shapes[name].nodes)
+                problems.add(file, (*path, "shapes", name), message, hint=hint)

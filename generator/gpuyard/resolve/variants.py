@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gpuyard.catalogue.shapes import Shape
-from gpuyard.errors import Problem, nearest
+from gpuyard.errors import Hint, Problem
 from gpuyard.project.blueprint import Blueprint, Spec
 from gpuyard.project.load import Project
 from gpuyard.project.placing import Placing
@@ -46,7 +46,7 @@ def resolve(
         if cluster.name not in project.sites and not cluster.placed:
             continue
         run = _Cluster(project, index, cluster, site)
-        own[cluster.name] = run.settings(shapes)
+        own[cluster.name] = run.settings()
         if cluster.name in shapes:
             message = f"{cluster.name} is a shape, and both have values in charts/; give a cluster that differs another"
             problems.add(project.stack.file, ("spec", "clusters", index, "name"), f"{message} name")
@@ -61,6 +61,7 @@ def resolve(
     known = set(problems.found)
     problems.found[:] = _still(project, placed, notes, runs, problems.found)
     problems.found += dict.fromkeys(each for run in runs for each in run.own(known))
+    problems.more += sum(run.more - project.more for run in runs)
     return Variants(tuple(found), own, notes)
 
 
@@ -75,9 +76,9 @@ def _still(
     seen, files = set(again), {blueprint.name: blueprint.file for blueprint in project.blueprints}
     everywhere = {files[each.workload.name] for each in placed}
     everywhere -= {files[each.workload.name] for each in placed if (each.cluster, each.workload.name) not in seen}
+    told = {*project.problems, *(problem for run in runs for problem in run.found)}
     for problem in found:
-        in_cluster = any(problem in run.found for run in runs)
-        if problem.location.file not in everywhere or in_cluster or problem in project.problems:
+        if problem.location.file not in everywhere or problem in told:
             yield problem
 
 
@@ -91,10 +92,10 @@ class _Cluster:
         self._blueprints = {blueprint.name: blueprint for blueprint in project.blueprints}
         self.problems = ClusterProblems(project, index)
 
-    def settings(self, shapes: Mapping[str, Shape]) -> Own:
+    def settings(self) -> Own:
         """What the cluster has instead of the stack's."""
         stack = self._site.stack
-        stackrules.check(stack, shapes, self.problems)
+        stackrules.check_settings(stack, self.problems)
         found = releases.releases(stack.platform, stack.images, stack.network, locked=self._project.digests)
         pulls.check(stack, found, self.problems)
         releases.check(stack, self.problems)
@@ -146,8 +147,7 @@ class _Cluster:
         for index, name in enumerate(own.nodes):
             if name not in having:
                 path = (*self._path, "blueprints", common.name, "nodes", index)
-                message = f"the cluster has no {name}; {nearest(name, having)}"
-                self.problems.add(self._project.stack.file, path, message)
+                self.problems.add(self._project.stack.file, path, f"the cluster has no {name}", hint=Hint(name, having))
         chosen = tuple(node for node in nodes if node.name in own.nodes) or nodes
         available = {**self._site.available, own.shape: (shape, chosen)}
         return replace(self._site, available=available, zones=own.zones)

@@ -86,6 +86,11 @@ class Snapshot:
             "/".join(name.split("/")[first:]): entry for name, entry in self.files.items() if name.startswith(start)
         }
 
+    def above(self, *names: str) -> list[PurePosixPath]:
+        """The files of these names in the folders that hold this one; absolute from the top."""
+        paths = [folder / name for folder in self.folder.parents for name in names]
+        return [PurePosixPath("/", path) for path in paths if str(path) in self.files]
+
     @property
     def remote(self) -> str | None:
         """The remote that the branch is pushed to by `push` alone."""

@@ -3,6 +3,7 @@
 from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.schema.defaults import with_defaults
 from gpuyard.doors.schema.structure import structured
-from gpuyard.doors.schema.validation import breaches_of, faults, is_valid, read_schema, validate
+from gpuyard.doors.schema.validation import breaches_of, faults, is_valid, read_schema, untold, validate
 
-__all__ = ["Breach", "breaches_of", "faults", "is_valid", "read_schema", "structured", "validate", "with_defaults"]
+__all__ = ["Breach", "breaches_of", "faults", "is_valid", "read_schema", "structured", "untold", "validate"]
+__all__ += ["with_defaults"]

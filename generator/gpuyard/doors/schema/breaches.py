@@ -6,6 +6,7 @@ keys that belong somewhere else.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,16 +19,23 @@ from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.schema.violation import Violation, nearest_branch
 from gpuyard.doors.schema.wording import bad_name, describe, identity, unknown
 from gpuyard.doors.yamlio import Document
-from gpuyard.errors import Problem
+from gpuyard.errors import MOST_PROBLEMS, Problem
 
-__all__ = ["StrictValidator", "breaches", "of_value"]
+__all__ = ["StrictValidator", "breaches", "of_value", "surplus"]
+
+Words = Callable[[], str]
 
 
 def breaches(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     """The ways in which a document breaks its schema, in the order of the file; a hundred at most."""
     ordered = sorted(_violations(document.value, schema), key=lambda violation: document.at(violation.path))
-    found = islice((breach for violation in ordered for breach in _breaches(violation)), _MAX_PROBLEMS)
+    found = islice((breach for violation in ordered for breach in _breaches(violation)), MOST_PROBLEMS)
     return sorted({document.problem(each.path, each.message, key=each.key) for each in found})
+
+
+def surplus(value: Any, schema: Mapping[str, Any]) -> int:
+    """How many ways there are in which a value breaks a schema beyond those that `breaches` tells."""
+    return max(0, sum(map(_count, _violations(value, schema))) - MOST_PROBLEMS)
 
 
 def of_value(value: Any, schema: Mapping[str, Any]) -> Iterator[Breach]:
@@ -48,7 +56,7 @@ def _breaches(violation: Violation) -> Iterator[Breach]:
         yield Breach((*path, violation.value), bad_name(violation), key=True)
     elif violation.keyword in _OF_KEYS:
         for key, message in _OF_KEYS[violation.keyword](violation):
-            yield Breach((*path, key), message, key=True)
+            yield Breach((*path, key), message(), key=True)
     elif nearest := nearest_branch(violation):
         for each in nearest:
             yield from _breaches(each)
@@ -56,31 +64,42 @@ def _breaches(violation: Violation) -> Iterator[Breach]:
         yield Breach(path, describe(violation))
 
 
-def _surplus(violation: Violation) -> Iterator[tuple[str, str]]:
+def _count(violation: Violation) -> int:
+    """How many breaches a violation is; none of them is put into words."""
+    if violation.keyword in _OF_KEYS and not violation.of_name:
+        return sum(1 for _ in _OF_KEYS[violation.keyword](violation))
+    return sum(map(_count, nearest_branch(violation))) or 1
+
+
+def _unknown_keys(violation: Violation) -> Iterator[tuple[str, Words]]:
     known, patterns = violation.rule.get("properties", {}), violation.rule.get("patternProperties", {})
     elsewhere = violation.rule.get("x-elsewhere", {})
     for key in violation.value:
         if key not in known and not _matches(key, patterns):
-            yield key, elsewhere.get(key) or unknown(key, known)
+            yield key, partial(_unknown, key, known, elsewhere)
 
 
-def _missing(violation: Violation) -> Iterator[tuple[str, str]]:
-    return ((key, "is missing; add it") for key in violation.wanted if key not in violation.value)
+def _unknown(key: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:
+    return elsewhere.get(key) or unknown(key, known)
 
 
-def _companions(violation: Violation) -> Iterator[tuple[str, str]]:
+def _missing(violation: Violation) -> Iterator[tuple[str, Words]]:
+    return ((key, lambda: "is missing; add it") for key in violation.wanted if key not in violation.value)
+
+
+def _companions(violation: Violation) -> Iterator[tuple[str, Words]]:
     for key in violation.wanted.keys() & violation.value.keys():
         for other in violation.wanted[key]:
             if other not in violation.value:
-                yield other, f"is required with {key}; add it"
+                yield other, partial("is required with {}; add it".format, key)
 
 
-_OF_KEYS: Mapping[str, Callable[[Violation], Iterator[tuple[str, str]]]] = {
-    "additionalProperties": _surplus,
+_OF_KEYS: Mapping[str, Callable[[Violation], Iterator[tuple[str, Words]]]] = {
+    "additionalProperties": _unknown_keys,
     "required": _missing,
     "dependentRequired": _companions,
 }
-"""Keywords that are about the keys of a mapping: each key, and what is wrong with it."""
+"""Keywords that are about the keys of a mapping: each key, and what says what is wrong with it."""
 
 
 def _matches(key: str, patterns: Iterable[str]) -> bool:
@@ -109,7 +128,6 @@ def _unique(
         yield ValidationError("")
 
 
-_MAX_PROBLEMS = 100
 _ECMA_END = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$")
 # JSON Schema takes 1.0 for an integer; here it would travel on as a float and be written as one.
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine(

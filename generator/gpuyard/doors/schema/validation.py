@@ -10,7 +10,7 @@ from gpuyard.doors.schema.breach import Breach
 from gpuyard.doors.yamlio import Document
 from gpuyard.errors import Problem
 
-__all__ = ["breaches_of", "faults", "is_valid", "read_schema", "validate"]
+__all__ = ["breaches_of", "faults", "is_valid", "read_schema", "untold", "validate"]
 
 
 def read_schema(file: Traversable) -> Mapping[str, Any]:
@@ -26,6 +26,13 @@ def validate(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
     from gpuyard.doors.schema.breaches import breaches
 
     return breaches(document, schema)
+
+
+def untold(document: Document, schema: Mapping[str, Any]) -> int:
+    """How many more there are than `validate` returns."""
+    from gpuyard.doors.schema.breaches import surplus
+
+    return surplus(document.value, schema)
 
 
 def breaches_of(value: object, schema: Mapping[str, Any]) -> list[Breach]:

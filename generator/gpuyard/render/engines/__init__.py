@@ -3,7 +3,7 @@
 Another engine is its module, its line here and its member of stack.Engine.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -33,6 +33,9 @@ class Engine(Protocol):
 
     def beside(self, stack: stack.Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
         """What it makes of files in a cluster's folder that are not ours; one sentence each."""
+
+    def effect(self, path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
+        """What it does with a file that isn't ours, next to those that are: the rest of a sentence."""
 
     def needs(self, stack: stack.Stack, releases: Iterable[Release]) -> Iterator[str]:
         """What a cluster must have before its first sync; one sentence each, in Markdown."""

@@ -10,12 +10,12 @@ from gpuyard.catalogue.platform import Layer, Release
 from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
-from gpuyard.render.engines.fluxfolder import beside
+from gpuyard.render.engines.fluxfolder import beside, effect
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "forget", "needs", "release", "rename_danger", "secrets", "suspend"]
-__all__ += ["way_in"]
+__all__ = ["beside", "cluster", "commands", "effect", "forget", "needs", "release", "rename_danger", "secrets"]
+__all__ += ["suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]

@@ -4,15 +4,20 @@ Read in fluxcd/pkg/kustomize v1.35.6, kustomize_generator.go, and tried in tests
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 
 from gpuyard.project.stack import Stack
 from gpuyard.tree import cluster
 
-__all__ = ["beside"]
+__all__ = ["beside", "effect"]
 
 _LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _BOOTSTRAP = "flux-system/"
+_HIDING = {
+    ".sourceignore": "Flux no longer sees what it lists, and deletes it from the clusters",
+    ".krmignore": "tools of Kustomize no longer see what it lists",
+}
 _NAMED = 3
 """Files that a note names."""
 
@@ -44,6 +49,24 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{folder} has files that are not from gpuyard ({shown}{more}): Flux applies them with "
             f"the stack, deletes what leaves them, and stops at one that is no Kubernetes object"
         )
+
+
+def effect(path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
+    """What Flux does with a file that isn't ours: the rest of a sentence."""
+    if path.name in _HIDING:
+        return _HIDING[path.name]
+    own = path.parent / _LISTS[0]
+    if path.name in _LISTS and own in ours and own != path:
+        return "Kustomize refuses a folder with two of them, and Flux stops there"
+    if path.parts[0] != "clusters":
+        return "Flux does not apply it; a file that is generated there later would be in its way"
+    inside, cluster = PurePosixPath(*path.parts[2:]), path.parts[1]
+    if path.name in _LISTS and len(inside.parts) == 1:
+        return f"Flux applies to cluster {cluster} only what it lists, with its patches"
+    lists = (path.parents[number] / _LISTS[0] for number in range(len(inside.parts) - 1))
+    if found := next((each for each in lists if each in ours), None):
+        return f"Flux does not apply it, because {found} does not list it"
+    return f"Flux applies it to cluster {cluster}"
 
 
 def _lists(text: str, file: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from gpuyard import fit
 from gpuyard.catalogue.models import Model
 from gpuyard.catalogue.shapes import Node, Shape
-from gpuyard.errors import nearest
+from gpuyard.errors import Hint
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride
 from gpuyard.project.serving import default_context
@@ -60,7 +60,8 @@ def targets(blueprint: Blueprint[Inference], runs: Build, site: Site, problems: 
         override = ShapeOverride() if wanted is None else wanted[name]
         path = ("spec", "shapes", name)
         if name not in available:
-            problems.add(blueprint.file, path, site.absent(name), key=True)
+            message, hint = site.absent(name)
+            problems.add(blueprint.file, path, message, key=True, hint=hint)
             continue
         shape, nodes = available[name]
         if chosen := _nodes(blueprint, path, shape, nodes, override, problems):
@@ -151,6 +152,6 @@ def _nodes(
     names = [node.name for node in nodes]
     for index, wanted in enumerate(override.nodes):
         if wanted not in names:
-            message = f"no cluster of the stack has {wanted}; {nearest(wanted, names)}"
-            problems.add(blueprint.file, (*path, "nodes", index), message)
+            message, hint = f"no cluster of the stack has {wanted}", Hint(wanted, names)
+            problems.add(blueprint.file, (*path, "nodes", index), message, hint=hint)
     return tuple(node for node in nodes if not override.nodes or node.name in override.nodes)
