@@ -96,7 +96,7 @@ def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda folder: (folder / "a.yaml").write_bytes(b"\xff\xfe\x00"), "a.yaml: is not UTF-8 text"),
-        (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: is not a regular file; move it"),
+        (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: is a directory; use a regular file"),
         (
             lambda folder: (folder / "a.YAML").write_text("a: 1", encoding="utf-8"),
             "blueprints: 'blueprints/a.YAML': gpuyard does not read this extension; rename it to a.yaml",

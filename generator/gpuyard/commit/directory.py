@@ -1,13 +1,14 @@
 """A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK, blob_id, is_lock
-from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.interrupts import uninterrupted
+from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
 from gpuyard.errors import OutputError, OwnershipError
 
 __all__ = ["Directory"]
@@ -21,20 +22,20 @@ class Directory:
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that is there: of links, too."""
-        found = {path: self._bytes(path) for path in paths}
-        return {path: blob_id(data) for path, data in found.items() if data is not None}
+        return {path: blob_id(data) for path, (_, data) in self._found(paths)}
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are plain files; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: self._bytes(path) for path in paths if not (self.root / path).is_symlink()}
-        return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
+        return {path: data.decode("utf-8", "replace") for path, (kind, data) in self._found(paths) if kind is Kind.FILE}
 
     def below(self, path: PurePosixPath) -> list[str]:
-        """The paths of all files below that one, whether or not a commit has them."""
-        if os.path.realpath(self.root / path) != str(self.root.resolve() / path):
-            return []
-        found = (Path(folder) / file for folder, _, files in os.walk(self.root / path) for file in files)
-        return sorted(file.relative_to(self.root).as_posix() for file in found)
+        """The paths of all files and links below that one, whether or not a commit has them."""
+        with PlainFiles(self.root) as files, suppress(NotPlainError, FileNotFoundError):
+            try:
+                return sorted(name for name, _ in files.walk(str(path)))
+            except PermissionError as error:
+                raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+        return []
 
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""
@@ -68,17 +69,19 @@ class Directory:
         if found:
             raise OwnershipError("\n".join(sorted(found)))
 
-    def _bytes(self, path: PurePosixPath) -> bytes | None:
-        """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""
-        file = self.root / path
-        if os.path.realpath(file.parent) != str(self.root.resolve() / path.parent):
-            return None
-        try:
-            if file.is_symlink():
-                return os.fsencode(file.readlink())
-            return file.read_bytes() if file.is_file() else None
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+    def _found(self, paths: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, tuple[Kind, bytes]]]:
+        """What a commit would hold of them; nothing of what it has no file for, such as a pipe."""
+        with PlainFiles(self.root) as files:
+            for path in paths:
+                try:
+                    kind = files.kind(str(path))
+                    data = os.fsencode(files.link(str(path))) if kind is Kind.LINK else files.read(str(path))
+                except NotPlainError:
+                    continue
+                except PermissionError as error:
+                    raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+                if kind and data is not None:
+                    yield path, (kind, data)
 
 
 def _wanted(whole: bool) -> str:

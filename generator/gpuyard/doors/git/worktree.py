@@ -14,13 +14,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git.index import NO_MODE, Checkout
-from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.git.process import Store, checked
+from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
 from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
 
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
@@ -29,15 +29,17 @@ _REGULAR = ("100644", "100755")
 _AT_ONCE = 4000
 """Files whose bytes are in memory."""
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DRAFT = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 
 
 class Journal(NamedTuple):
-    """Which branch is being moved, from where, and to where."""
+    """Which branch is being moved, from where, and to where; and under what name its files are written first."""
 
     ref: str
     old: str
     new: str
+    draft: str = ""
 
 
 class _Change(NamedTuple):
@@ -76,7 +78,7 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
         there = next(place for place in (directory, *directory.parents) if place.exists())
         if not os.access(there, os.W_OK):
             raise OutputError(f"{there} cannot be written; nothing was committed")
-    return Plan(Journal(ref, start, new), changes, before, checkout.store.index.read_bytes(), seen)
+    return Plan(Journal(ref, start, new, token_hex(16)), changes, before, checkout.store.index.read_bytes(), seen)
 
 
 def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
@@ -115,7 +117,7 @@ def interrupted(checkout: Checkout) -> Journal | None:
         words = file.read_text(encoding="utf-8", errors="replace").split(" ")
     except FileNotFoundError:
         return None
-    if len(words) != 3 or not all(_ID.fullmatch(word) for word in words[1:]):
+    if len(words) not in (3, 4) or not all(map(_ID.fullmatch, words[1:3])) or not all(map(_DRAFT.fullmatch, words[3:])):
         raise OutputError(f"{file} is not one of gpuyard's journals; delete it")
     return Journal(*words)
 
@@ -185,7 +187,7 @@ def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change
         try:
             data = files.read(change.path)
         except NotPlainError as error:
-            if not _leaves(checkout.root, error, leaving):
+            if not _leaves(files, error, leaving):
                 yield change.path, str(error) if error.path != change.path else f"is {error.kind}"
             continue
         if _blob_id(checkout, data) not in {change.old, change.new}:
@@ -195,27 +197,24 @@ def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change
                 yield change.path, "modified" if change.old else "not tracked"
 
 
-def _leaves(root: Path, error: NotPlainError, leaving: set[str]) -> bool:
+def _leaves(files: PlainFiles, error: NotPlainError, leaving: set[str]) -> bool:
     """Whether what is in the way goes away by the change itself: a file, or a directory's last files."""
-    if error.kind == "a directory":
-        return _empties(root, root / error.path, leaving)
-    return error.kind == "a file" and error.path in leaving
+    if error.kind == Kind.DIRECTORY:
+        return _empties(files, error.path, leaving)
+    return error.kind == Kind.FILE and error.path in leaving
 
 
-def _empties(root: Path, directory: Path, leaving: set[str]) -> bool:
-    inside = list(directory.iterdir())
+def _empties(files: PlainFiles, directory: str, leaving: set[str]) -> bool:
+    inside = [(f"{directory}/{name}", kind) for name, kind in files.entries(directory)]
     return bool(inside) and all(
-        _empties(root, path, leaving)
-        if path.is_dir() and not path.is_symlink()
-        else path.relative_to(root).as_posix() in leaving
-        for path in inside
+        _empties(files, path, leaving) if kind is Kind.DIRECTORY else path in leaving for path, kind in inside
     )
 
 
 def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_Change]) -> None:
     """Bring the files to where the branch is; what somebody touched meanwhile stays as it is."""
     try:
-        kept = _write_files(checkout, changes)
+        kept = _write_files(checkout, changes, journal.draft)
     except OSError as error:
         raise OutputError(
             f"{journal.new} is committed, but its files cannot be written to {checkout.root}:"
@@ -226,10 +225,10 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
     gitindex.settle(checkout, journal.old, tip)
 
 
-def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
+def _write_files(checkout: Checkout, changes: Sequence[_Change], draft: str) -> list[str]:
     ordered = sorted(changes, key=lambda change: (change.new is not None, change.path))
     kept = []
-    with PlainFiles(checkout.root) as files:
+    with PlainFiles(checkout.root, draft) as files:
         for index, change in enumerate(ordered):
             if index % _AT_ONCE == 0:
                 contents = checkout.store.blobs(each.new for each in ordered[index : index + _AT_ONCE] if each.new)
