@@ -700,9 +700,9 @@ def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> No
 def test_an_interrupt_waits_for_the_files_of_a_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head, write = git(repository, "rev-parse", "HEAD"), worktree._write_files
 
-    def stopped(checkout: worktree.Checkout, changes: Sequence[worktree._Change]) -> list[str]:
+    def stopped(checkout: worktree.Checkout, changes: Sequence[worktree._Change], draft: str) -> list[str]:
         os.kill(os.getpid(), signal.SIGINT)
-        return write(checkout, changes)
+        return write(checkout, changes, draft)
 
     monkeypatch.setattr(worktree, "_write_files", stopped)
     assert run("compile", repository).exit_code != 0

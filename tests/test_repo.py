@@ -10,8 +10,9 @@ import pytest
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import remote
 from gpuyard.doors.git.host import create_repository, ignores
-from gpuyard.doors.git.process import Result, explain, redact
+from gpuyard.doors.git.process import Result, explain
 from gpuyard.doors.git.repository import commit, read_tree
+from gpuyard.doors.redaction import redacted
 from gpuyard.errors import (
     ConflictError,
     GpuyardError,
@@ -804,7 +805,7 @@ def test_a_server_that_refuses(url: str, bare: Path) -> None:
     with pytest.raises(ToolError) as caught:
         put(url, SECOND)
     words = str(caught.value)
-    assert words.startswith(f"pushing to {url}: remote: no: ?[31mprotected branch")
+    assert words.startswith(f"pushing to {url}: remote: no: \\x1b[31mprotected branch")
     assert words.endswith("[remote rejected] (pre-receive hook declined)")
 
 
@@ -864,7 +865,7 @@ def test_a_password_in_a_url_is_kept_to_ourselves() -> None:
     ],
 )
 def test_redact(text: str, expected: str) -> None:
-    assert redact(text) == expected
+    assert redacted(text) == expected
 
 
 FULL = "write error: No space left on device"

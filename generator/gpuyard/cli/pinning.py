@@ -47,5 +47,5 @@ def _ask(wanted: Iterable[Image], plain: Collection[str]) -> dict[str, str]:
         except MissingError as error:
             missing.append(str(error))
     if missing:
-        raise MissingError("\n".join(missing))
+        raise MissingError(*missing)
     return digests

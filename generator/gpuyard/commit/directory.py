@@ -67,7 +67,7 @@ class Directory:
                 if error.path not in leaving:
                     found.add(f"{error.path}: is {error.kind}, and a {_wanted(error.path == name)} goes there; move it")
         if found:
-            raise OwnershipError("\n".join(sorted(found)))
+            raise OwnershipError(*sorted(found))
 
     def _found(self, paths: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, tuple[Kind, bytes]]]:
         """What a commit would hold of them; nothing of what it has no file for, such as a pipe."""

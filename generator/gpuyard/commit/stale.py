@@ -21,4 +21,4 @@ def check_current(plan: Plan) -> None:
     ]
     more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     first = f"{len(lines)} generated files are out of date; `gpuyard compile` would write:"
-    raise StaleError("\n".join([first, *lines[:_NAMED], *more]))
+    raise StaleError(first, *lines[:_NAMED], *more)

@@ -27,7 +27,6 @@ _FOLDERS = (BLUEPRINTS, MODELS)
 _ENDINGS = (".yaml", ".yml")
 _NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._]*")
 """Names that may stand in headers and in the README as they are: they come with a pull request, too."""
-_PATH = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._/]*")
 _YAML = re.compile(r".*\.y\w*ml", re.IGNORECASE | re.DOTALL)
 _EDITORS = re.compile(r"[.#].*|.*~", re.DOTALL)
 """Drafts, locks and swap files that stand beside what somebody edits."""
@@ -42,7 +41,7 @@ _SUBMODULE = "is a submodule, which gpuyard does not read; move its files into t
 def read(directory: Path) -> tuple[Sources, list[Problem]]:
     """The files as bytes, and why others can't be read."""
     if inside := linked(directory):
-        raise InputError([Problem(Location(_shown(inside)), f"is {Kind.LINK}; {_OF_FOLDER}")])
+        raise InputError([Problem(Location(inside), f"is {Kind.LINK}; {_OF_FOLDER}")])
     if not directory.is_dir():
         raise MissingError(f"{directory}: no such directory")
     with PlainFiles(directory) as files:
@@ -78,9 +77,9 @@ def _read(files: PlainFiles, names: Iterable[str], problems: list[Problem]) -> S
             left -= len(found[name])
         except TooLargeError:
             message = TOO_LONG if left > MAX_BYTES else _TOO_MANY
-            problems.append(Problem(Location(_shown(name)), message))
+            problems.append(Problem(Location(name), message))
         except _NotPlainError as error:
-            problems.append(Problem(Location(_shown(name)), str(error)))
+            problems.append(Problem(Location(name), str(error)))
     return found
 
 
@@ -123,7 +122,7 @@ def _files(files: PlainFiles, directory: Path, top: str, problems: list[Problem]
         try:
             entries = files.entries(folder)
         except (NotPlainError, OSError) as error:
-            problems.append(Problem(Location(_shown(folder)), _why(folder, error)))
+            problems.append(Problem(Location(folder), _why(folder, error)))
             continue
         kept = [(f"{folder}/{name}", name, kind) for name, kind in entries if not _EDITORS.fullmatch(name)]
         # What is called like a file is reported as what it is; walked into, it would say nothing.
@@ -132,7 +131,7 @@ def _files(files: PlainFiles, directory: Path, top: str, problems: list[Problem]
         waiting += [path for path, kind in reversed(other) if kind is Kind.DIRECTORY]
         # A link without an ending may lead to a folder of more.
         links = [path for path, kind in other if kind is Kind.LINK and "." not in path]
-        problems += [Problem(Location(_shown(path)), f"is {Kind.LINK}; {_OF_FOLDER}") for path in links]
+        problems += [Problem(Location(path), f"is {Kind.LINK}; {_OF_FOLDER}") for path in links]
     return found
 
 
@@ -158,8 +157,8 @@ def _alike(names: Iterable[str]) -> Iterator[Problem]:
     for name in names:
         other = seen.setdefault(name.casefold(), name)
         if other != name:
-            message = f"differs from {_shown(other)} only in case, and macOS and Windows keep one of the two; rename it"
-            yield Problem(Location(_shown(name)), message)
+            message = f"differs from {other} only in case, and macOS and Windows keep one of the two; rename it"
+            yield Problem(Location(name), message)
 
 
 def _like_source(name: str) -> bool:
@@ -189,7 +188,7 @@ def _bytes(files: PlainFiles, name: str, most: int) -> bytes:
     except (NotPlainError, OSError) as error:
         raise _NotPlainError(_why(name, error)) from error
     if data is None:
-        raise _NotPlainError("is gone; somebody moved it in the meantime")
+        raise _NotPlainError("is gone; it was moved in the meantime")
     return data
 
 
@@ -197,9 +196,5 @@ def _why(name: str, error: NotPlainError | OSError) -> str:
     """Without a path that isn't the repository's: where a link leads is nobody's business."""
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}"
-    what = f"is {error.kind}" if error.path == name else f"is below {_shown(error.path)}, {error.kind}"
+    what = f"is {error.kind}" if error.path == name else f"is below {error.path}, {error.kind}"
     return f"{what}; use a regular file" if error.path == name else f"{what}; use a folder"
-
-
-def _shown(name: str) -> str:
-    return name if _PATH.fullmatch(name) else ascii(name)

@@ -66,19 +66,29 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     start = old or checkout.store.empty_tree()
     changes = _changes(checkout.store, start, new)
     before = gitindex.copy(checkout)
+    sparse = _prepare(checkout, start, changes)
     staged = gitindex.staged(checkout.store, start)
     touched = {f"{path} (staged)" for path in _staged_in_the_way(staged, changes)}
     with PlainFiles(checkout.root) as files:
-        touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes)}
+        touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes, sparse)}
     if not touched and (complaint := gitindex.merge(checkout.store, start, new)):
         touched = {complaint}
+    gitindex.leave_out(checkout, sparse if not touched else ())
     if touched:
-        raise OwnershipError(_refusal(checkout, sorted(touched)))
+        raise OwnershipError(*_refusal(checkout, sorted(touched)))
     for directory in {(checkout.root / change.path).parent for change in changes}:
         there = next(place for place in (directory, *directory.parents) if place.exists())
         if not os.access(there, os.W_OK):
             raise OutputError(f"{there} cannot be written; nothing was committed")
     return Plan(Journal(ref, start, new, token_hex(16)), changes, before, checkout.store.index.read_bytes(), seen)
+
+
+def _prepare(checkout: Checkout, start: str, changes: Sequence[_Change]) -> set[str]:
+    """Take from the copied index what only looks staged; the files that a sparse checkout leaves out, and that stay."""
+    empty = checkout.store.blob_id(b"")
+    staged = gitindex.staged(checkout.store, start)
+    gitindex.unpromise(checkout, start, [change.path for change in changes if staged.get(change.path) == empty])
+    return gitindex.left_out(checkout.store).intersection(change.path for change in changes if change.new)
 
 
 def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
@@ -91,7 +101,12 @@ def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
         _forget(checkout)
         raise
     if moved:
-        _follow(checkout, plan.journal, plan.journal.new, plan.changes)
+        try:
+            _follow(checkout, plan.journal, plan.journal.new, plan.changes)
+        except ToolError as error:
+            raise OutputError(
+                f"{plan.journal.new} is committed, but the work tree is behind: {error}; run this again to finish it"
+            ) from error
     _forget(checkout)
     return moved
 
@@ -180,7 +195,9 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change]) -> Iterator[tuple[str, str]]:
+def _in_the_way(
+    checkout: Checkout, files: PlainFiles, changes: Sequence[_Change], sparse: set[str]
+) -> Iterator[tuple[str, str]]:
     """The files that are neither as the old commit has them nor as the new one will."""
     leaving = {change.path for change in changes if change.new is None}
     for change in changes:
@@ -190,9 +207,11 @@ def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change
             if not _leaves(files, error, leaving):
                 yield change.path, str(error) if error.path != change.path else f"is {error.kind}"
             continue
-        if _blob_id(checkout, data) not in {change.old, change.new}:
+        if data is None and change.path in sparse:
+            continue
+        if _ids(checkout, data).isdisjoint({change.old, change.new}):
             if data is None:
-                yield change.path, "deleted, or left out by a sparse checkout"
+                yield change.path, "deleted"
             else:
                 yield change.path, "modified" if change.old else "not tracked"
 
@@ -227,18 +246,18 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
 
 def _write_files(checkout: Checkout, changes: Sequence[_Change], draft: str) -> list[str]:
     ordered = sorted(changes, key=lambda change: (change.new is not None, change.path))
-    kept = []
+    kept, sparse = [], gitindex.left_out(checkout.store)
     with PlainFiles(checkout.root, draft) as files:
         for index, change in enumerate(ordered):
             if index % _AT_ONCE == 0:
                 contents = checkout.store.blobs(each.new for each in ordered[index : index + _AT_ONCE] if each.new)
             try:
-                found = _blob_id(checkout, files.read(change.path))
+                found = _ids(checkout, files.read(change.path))
             except NotPlainError:
-                found = "not a file"
-            if found == change.new:
+                found = set()
+            if change.new in found or (None in found and change.path in sparse):
                 continue
-            if found not in {None, change.old}:
+            if found.isdisjoint({None, change.old}):
                 kept.append(change.path)
             elif change.new is None:
                 files.remove(change.path)
@@ -247,8 +266,9 @@ def _write_files(checkout: Checkout, changes: Sequence[_Change], draft: str) -> 
     return kept
 
 
-def _blob_id(checkout: Checkout, data: bytes | None) -> str | None:
-    return None if data is None else checkout.store.blob_id(data)
+def _ids(checkout: Checkout, data: bytes | None) -> set[str | None]:
+    """What a file may be called in a commit: attributes and settings can have its lines end otherwise here."""
+    return {None} if data is None else {checkout.store.blob_id(each) for each in (data, data.replace(b"\r\n", b"\n"))}
 
 
 def _write_journal(checkout: Checkout, journal: Journal) -> None:
@@ -269,9 +289,10 @@ def _forget(checkout: Checkout) -> None:
         checkout.ours.rmdir()
 
 
-def _refusal(checkout: Checkout, touched: Sequence[str]) -> str:
+def _refusal(checkout: Checkout, touched: Sequence[str]) -> list[str]:
     shown = [*touched[:10], *([f"and {len(touched) - 10} more"] if len(touched) > 10 else [])]
-    return (
-        "\n  ".join([f"{checkout.root} has uncommitted changes in files that this commit writes:", *shown])
-        + "\ncommit, stash or restore them first, or commit to a branch that is not checked out"
-    )
+    return [
+        f"{checkout.root} has uncommitted changes in files that this commit writes:",
+        *(f"  {each}" for each in shown),
+        "commit, stash or restore them first, or commit to a branch that is not checked out",
+    ]
