@@ -17,6 +17,7 @@ from gpuyard.project import userfiles
 from gpuyard.project.userfiles import read
 from tests.gittools import git, isolate
 from tests.opened import opened, outside
+from tests.test_said import harmless
 
 OTHERS = "what others wrote"
 CHAT_LOCK = "workloads/chat.lock"
@@ -131,7 +132,7 @@ GENERATED = {
         "{machine}/secret", "../machine/secret", "base/../../machine/secret"
     ),
     "A6 the lock leads to /proc/kmsg": in_the_lock("/proc/kmsg", "/dev/zero", "/proc/self/fd/0"),
-    "A6 the lock has names too long": in_the_lock("a" * 300, "a/" * 3000 + "a", "a\0b"),
+    "A6 the lock has names too long": in_the_lock("a" * 300, "a/" * 3000 + "a", "a\0b", "\ud800", "\udcff"),
     "A6 base is a link": link("base"),
     "a folder below base": link("base/chat"),
     "a generated file": link("base/chat/deployment.yaml"),
@@ -235,6 +236,45 @@ def test_a_pod_s_file_in_a_submodule(repository: Path, tmp_path: Path) -> None:
     bring(repository)
     result = run("check", repository)
     assert "prompts/chat.jinja is in a submodule, which is no part of the commit" in result.output
+
+
+NAMES = {
+    "bytes that are no text": b"\xff\xfe.yaml",
+    "a hyperlink": b"e\x1b]8;;http:x\x1b\\.yaml",
+    "a return": b"cr\rover.yaml",
+    "a command of CI": b"a\n::error::x.yaml",
+    "C1": "a\x9b31m.yaml".encode(),
+    "a turn": "a\u202elmay.yaml".encode(),
+    "a stream of Windows": b"a:b.yaml",
+    "a group": b"a##[group]x.yaml",
+}
+
+
+@pytest.mark.parametrize("folder", ["blueprints", "models", "clusters/phx", "base/chat", "workloads"])
+@pytest.mark.parametrize("case", NAMES)
+def test_b1_a_name(case: str, folder: str, repository: Path) -> None:
+    """Whatever is said of it, in lines of ours and in characters that are seen."""
+    (repository / folder).mkdir(exist_ok=True)
+    shutil.copy(repository / "blueprints/chat.yaml", os.fsencode(repository / folder) + b"/" + NAMES[case])
+    result = run("check", repository)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert harmless(result.output)
+    if folder in ("blueprints", "models"):
+        (line,) = result.output.splitlines()
+        assert "the file name may only have letters, digits, dashes, dots and underscores" in line
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_b1_a_name_in_a_commit(case: str, repository: Path) -> None:
+    """`compile` named what differs from the commit as it is called."""
+    name = os.fsdecode(NAMES[case])
+    (repository / "blueprints" / name).write_text("x")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "x")
+    (repository / "blueprints" / name).unlink()
+    result = run("compile", repository)
+    assert (result.exit_code, "(not here)" in result.output) == (73, True)
+    assert harmless(result.output)
 
 
 def test_names_that_differ_only_in_case(repository: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -30,12 +29,13 @@ class Directory:
 
     def below(self, path: PurePosixPath) -> list[str]:
         """The paths of all files and links below that one, whether or not a commit has them."""
-        with PlainFiles(self.root) as files, suppress(NotPlainError, FileNotFoundError):
+        with PlainFiles(self.root) as files:
             try:
                 return sorted(name for name, _ in files.walk(str(path)))
-            except PermissionError as error:
+            except (NotPlainError, FileNotFoundError):
+                return []
+            except OSError as error:
                 raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
-        return []
 
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in a commit."""
@@ -78,7 +78,7 @@ class Directory:
                     data = os.fsencode(files.link(str(path))) if kind is Kind.LINK else files.read(str(path))
                 except NotPlainError:
                     continue
-                except PermissionError as error:
+                except OSError as error:
                     raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
                 if kind and data is not None:
                     yield path, (kind, data)

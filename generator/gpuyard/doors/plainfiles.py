@@ -6,6 +6,7 @@ wherever in the path it is, and whenever it gets there.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +22,10 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe that nobody writes to would keep us waiting
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_IMPOSSIBLE = re.compile(r"[\0\ud800-\udc7f\udd00-\udfff]")
+"""Characters of which no file system makes bytes, which JSON can bring."""
 
 
 class Kind(StrEnum):
@@ -197,7 +202,7 @@ class PlainFiles:
 
 def _split(path: str) -> tuple[str, str]:
     """Directory and name; nothing that leads out of the root or into its git directory."""
-    if {"", ".", "..", ".git"} & set(path.lower().split("/")) or "\0" in path:
+    if {"", ".", "..", ".git"} & set(path.lower().split("/")) or _IMPOSSIBLE.search(path):
         raise NotPlainError(path, "not a path of a work tree")
     parent, _, name = path.rpartition("/")
     return parent, name
