@@ -33,8 +33,9 @@ _COMMANDS = {
 """What `gpuyard --help` says of each, within 60 columns."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_LIMITED = 71
 _UNWRITTEN = 74
-_OPEN = 64
+_OPEN: int = 64
 """Files that a run may have open at once; Go's runtime, a part of us, dies of fewer without a word of ours."""
 _TOO_FEW = f"error: no more than {{files}} files may be open at once, and gpuyard needs {_OPEN}: `ulimit -n 1024`"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -93,7 +94,7 @@ def main() -> None:
     """Run the command line; a user's mistake ends without a traceback, a bug of ours with one."""
     if (files := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) < _OPEN and files != resource.RLIM_INFINITY:
         say(_TOO_FEW.format(files=files), err=True)
-        sys.exit(os.EX_OSERR)
+        sys.exit(_LIMITED)
     gc.disable()  # a command ends in seconds and makes hardly any circles; looking for them takes a tenth of the time
     try:
         # What ctx.exit() was given comes back as the result; commands themselves return nothing.
@@ -114,7 +115,7 @@ def main() -> None:
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             say(_TOO_FEW.format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0]), err=True)
-            sys.exit(os.EX_OSERR)
+            sys.exit(_LIMITED)
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         # Files that we write have names: this is where the results go.
