@@ -239,11 +239,11 @@ FILES: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "link out of the directory": (
         link_outside,
         65,
-        "secret.yaml: is a link, or in a linked folder; use a regular file",
+        "blueprints/secret.yaml: is a symbolic link; use a regular file",
     ),
-    "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: is not a regular file; move it"),
-    "pipe": (pipe, 65, "blueprints/pipe.yaml: is not a regular file; move it"),
-    "link to nothing": (dangling, 65, "blueprints/gone.yaml: is a link, or in a linked folder; use a regular file"),
+    "folder as a file": (unreadable_name, 65, "blueprints/dir.yaml: is a directory; use a regular file"),
+    "pipe": (pipe, 65, "blueprints/pipe.yaml: is a device, pipe or socket; use a regular file"),
+    "link to nothing": (dangling, 65, "blueprints/gone.yaml: is a symbolic link; use a regular file"),
     "file in a sub-folder": (
         sub_folder,
         65,

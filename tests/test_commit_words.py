@@ -213,7 +213,7 @@ def test_without_a_commit_nothing_is_asked_of_one(repository: Path, option: str)
 
 
 def test_the_lock_comes_last_and_an_interrupt_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gpuyard.doors.git.plainfiles import PlainFiles
+    from gpuyard.doors.plainfiles import PlainFiles
 
     written: list[str] = []
     really = PlainFiles.replace

@@ -96,7 +96,7 @@ def test_init_refuses_a_bad_address_before_it_writes(tmp_path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda folder: (folder / "a.yaml").write_bytes(b"\xff\xfe\x00"), "a.yaml: is not UTF-8 text"),
-        (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: is not a regular file; move it"),
+        (lambda folder: (folder / "a.yaml").mkdir(), "a.yaml: is a directory; use a regular file"),
         (
             lambda folder: (folder / "a.YAML").write_text("a: 1", encoding="utf-8"),
             "blueprints: 'blueprints/a.YAML': gpuyard does not read this extension; rename it to a.yaml",
@@ -702,9 +702,9 @@ def test_slow_imports_stay_with_the_commands_that_need_them(project: Path) -> No
 def test_an_interrupt_waits_for_the_files_of_a_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head, write = git(repository, "rev-parse", "HEAD"), worktree._write_files
 
-    def stopped(checkout: worktree.Checkout, changes: Sequence[worktree._Change]) -> list[str]:
+    def stopped(checkout: worktree.Checkout, changes: Sequence[worktree._Change], draft: str) -> list[str]:
         os.kill(os.getpid(), signal.SIGINT)
-        return write(checkout, changes)
+        return write(checkout, changes, draft)
 
     monkeypatch.setattr(worktree, "_write_files", stopped)
     assert run("compile", repository).exit_code != 0

@@ -24,7 +24,7 @@ from gpuyard.doors.schema.breaches import StrictValidator
 from gpuyard.errors import InputError
 from gpuyard.project.formats import schema
 from gpuyard.project.load import parse
-from gpuyard.render.readme import _prose
+from gpuyard.render.markdown import prose
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
 from tests.chart.payloads import HOSTILE
@@ -225,7 +225,7 @@ def check_readme(old: Tree, new: Tree, words: Mapping[str, str], *, rows: bool) 
     assert _skeleton(before, rows=rows) == _skeleton(after, rows=rows)
     for token, payload in words.items():
         if any(line.endswith(f"**: {token}") for line in before):
-            assert any(line.endswith(f"**: {_prose(payload)}") for line in after)
+            assert any(line.endswith(f"**: {prose(payload)}") for line in after)
 
 
 def _skeleton(lines: list[str], *, rows: bool) -> list[str]:

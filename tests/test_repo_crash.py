@@ -268,7 +268,7 @@ def test_no_room_for_the_files(template: Path, monkeypatch: pytest.MonkeyPatch) 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gpuyard.doors.git.plainfiles.PlainFiles.replace", full)
+        patch.setattr("gpuyard.doors.plainfiles.PlainFiles.replace", full)
         with pytest.raises(
             OutputError,
             match=r"is committed, but its files cannot be written to .*: No space left on device; run this again",

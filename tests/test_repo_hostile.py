@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gpuyard.doors.git.host import create_repository
-from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.git.repository import commit, read_tree
+from gpuyard.doors.plainfiles import NotPlainError, PlainFiles
 from gpuyard.errors import GpuyardError, InputError, MissingError, OutputError, OwnershipError
 from tests.gittools import clone, copy, git, healthy, isolate, new, put, serve, status, user_commit
 

@@ -111,7 +111,7 @@ def test_it_is_a_source_like_the_blueprint(tmp_path: Path) -> None:
     ("name", "data", "message"),
     [
         ("templates/none.jinja", None, "is not in the repository; its path begins at the folder of stack.yaml"),
-        ("templates", None, "is not a regular file; move it"),
+        ("templates", None, "is a directory; use a regular file"),
         ("a.bin", b"\xff\xfe", "is not UTF-8 text (byte 0); put it on a volume"),
         ("a.txt", b"", "is empty"),
         ("a.txt", b"x" * (512 * 1024 + 1), "is larger than 524288 bytes"),
@@ -149,7 +149,7 @@ def test_a_link_is_nobody_s_file(tmp_path: Path) -> None:
     (tmp_path / "outside/chat.jinja").write_text("other people's")
     Path(directory / "templates").symlink_to(tmp_path / "outside")
     (problem,) = said(directory)
-    assert "templates/chat.jinja is a link, or in a linked folder; use a regular file" in problem
+    assert "templates/chat.jinja is below templates, a symbolic link; use a folder" in problem
 
 
 def test_all_files_of_a_blueprint_fit_into_one_object(tmp_path: Path) -> None:

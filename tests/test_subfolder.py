@@ -301,7 +301,7 @@ def test_a_link_is_not_the_folder(folder: Path, host: Path) -> None:
     git(host, "mv", "gpu", "real")
     (host / "gpu").symlink_to("real")
     save(host)
-    assert "is the folder real of the repository" in run("compile", host / "gpu").output
+    assert "gpu: is a symbolic link; use a folder of the repository itself" in run("compile", host / "gpu").output
 
 
 def test_a_folder_that_is_a_link_in_the_branch(folder: Path, host: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ GpuyardError             1   something failed that we can explain
 └── StaleError          79   generated files aren't what follows from the user's (not of sysexits.h)
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -32,6 +33,7 @@ __all__ = [
     "meant",
     "nearest",
     "one_line",
+    "visible",
 ]
 
 
@@ -43,6 +45,16 @@ _MOST = 12
 """Names that a message lists; nobody reads two hundred flags, and part of a list helps nobody."""
 _COMPARED = 80
 """Characters of a name that are compared with others."""
+_BLANK = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and accents of which nothing is seen; all else that hides is not printable for Python either."""
+
+
+def visible(text: str) -> str:
+    """One line that a terminal shows as it is: what hides, moves or ends a line is written as Python escapes it."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return _BLANK.sub(lambda found: ascii(found.group())[1:-1], shown)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +64,9 @@ class Location:
     file: str
     line: int = 0
     column: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "file", visible(self.file))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -72,17 +87,22 @@ class Problem:
 
 
 def one_line(text: str) -> str:
-    """A message that a terminal shows as it is: what users wrote may hold 100 kB, or turn the line around."""
-    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 300]} … {text[-250:]}"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short)
+    """What users wrote may hold 100 kB."""
+    return visible(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 300]} … {text[-250:]}")
 
 
 class GpuyardError(Exception):
-    """Something failed that we can explain; the text is all that the user needs."""
+    """Something failed that we can explain; the text is all that the user needs.
+
+    Each argument is a line: a line break inside of one is part of something that somebody else named.
+    """
 
     exit_code = 1
     landed: str | None = None
     """The commit that was made all the same."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(visible, lines)))
 
 
 class InputError(GpuyardError):
@@ -99,7 +119,7 @@ class InputError(GpuyardError):
         self.more, self.unread = more + len(found) - len(self.problems), unread
         rest = [f"… and {self.more} more"] if self.more else []
         rest += [f"… {unread} files were not checked any more"] if unread else []
-        super().__init__("\n".join([*map(str, self.problems), *rest]))
+        super().__init__(*map(str, self.problems), *rest)
 
 
 class MissingError(GpuyardError):

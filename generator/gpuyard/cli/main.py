@@ -2,8 +2,9 @@
 
 import errno
 import gc
-import json
+import io
 import os
+import resource
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from gpuyard import __version__
-from gpuyard.cli.output import JSON, RESULT
+from gpuyard.cli.output import JSON, RESULT, emit_json, say
 from gpuyard.errors import GpuyardError, InputError, nearest
 
 __all__ = ["cli", "main"]
@@ -32,7 +33,11 @@ _COMMANDS = {
 """What `gpuyard --help` says of each, within 60 columns."""
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_LIMITED = 71
 _UNWRITTEN = 74
+_OPEN: int = 64
+"""Files that a run may have open at once; Go's runtime, a part of us, dies of fewer without a word of ours."""
+_TOO_FEW = f"error: no more than {{files}} files may be open at once, and gpuyard needs {_OPEN}: `ulimit -n 1024`"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -65,14 +70,15 @@ class _Cli(click.Group):
 def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool) -> None:
     """An error for people on stderr, and as data on stdout where a machine reads."""
     problems = error.problems if isinstance(error, InputError) else ()
-    click.echo(str(error) if problems else f"error: {error}", err=True)
+    first, *others = str(error).split("\n")
+    say(first if problems else f"error: {first}", *others, err=True)
     if for_machine:
         listed = [{**asdict(problem.location), "message": problem.message} for problem in problems]
         landed: dict[str, Any] = {"commit": error.landed} if error.landed else {}
         if isinstance(error, InputError) and (error.more or error.unread):
             landed |= {"more": error.more, "unread": error.unread}
         data = {**result, **landed, "ok": False, "error": str(error), "problems": listed}
-        click.echo(json.dumps(data, indent=2))
+        emit_json(data)
 
 
 @click.command(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -88,25 +94,34 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends without a traceback, a bug of ours with one."""
+    if (files := resource.getrlimit(resource.RLIMIT_NOFILE)[0]) < _OPEN and files != resource.RLIM_INFINITY:
+        say(_TOO_FEW.format(files=files), err=True)
+        sys.exit(_LIMITED)
     gc.disable()  # a command ends in seconds and makes hardly any circles; looking for them takes a tenth of the time
     try:
         # What ctx.exit() was given comes back as the result; commands themselves return nothing.
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        say(*shown.getvalue().rstrip("\n").split("\n"), err=True)
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing was left half done", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        stop = error.__cause__ if isinstance(error, click.Abort) else error
+        say(str(stop or "") or "interrupted; nothing was left half done", err=True)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # `gpuyard … | head`: the reader has what it wanted.
         _silence()
         sys.exit(_BROKEN_PIPE)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            say(_TOO_FEW.format(files=resource.getrlimit(resource.RLIMIT_NOFILE)[0]), err=True)
+            sys.exit(_LIMITED)
         if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         # Files that we write have names: this is where the results go.
-        click.echo(f"error: cannot write the results: {error.strerror}", err=True)
+        say(f"error: cannot write the results: {error.strerror}", err=True)
         _silence()
         sys.exit(_UNWRITTEN)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gpuyard.catalogue.checkpoint import Given, Read, open_checkpoint, read_facts
 from gpuyard.doors import yamlio
+from gpuyard.doors.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.schema import validate
 from gpuyard.errors import InputError, Location, MissingError, OutputError, Problem
 from gpuyard.project import ownmodels
@@ -111,11 +112,14 @@ def text(facts: Mapping[str, Any]) -> str:
 def write(directory: Path, facts: Mapping[str, Any]) -> Path:
     """Write models/NAME.yaml; OutputError where it is there already."""
     file = directory / MODELS / f"{facts['name']}.yaml"
-    if file.exists():
-        raise OutputError(f"{file}: is there already; remove it first, or give another --name")
+    name = f"{MODELS}/{facts['name']}.yaml"
     try:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text(facts), encoding="utf-8")
+        with PlainFiles(directory) as files:
+            if files.kind(name) is not None:
+                raise OutputError(f"{file}: is there already; remove it first, or give another --name")
+            files.replace(name, text(facts).encode())
+    except NotPlainError as error:
+        raise OutputError(f"{file}: cannot be written: {error}") from error
     except OSError as error:
         raise OutputError(f"{file}: cannot be written: {error.strerror}") from error
     return file

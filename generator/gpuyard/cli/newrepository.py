@@ -113,7 +113,7 @@ def _blueprints(folder: Path | None) -> dict[str, str]:
         try:
             texts[name] = _for_users(data.decode())
         except UnicodeDecodeError:
-            problems.append(Problem(Location(name if name.isprintable() else ascii(name)), "is not UTF-8 text"))
+            problems.append(Problem(Location(name), "is not UTF-8 text"))
     if problems:
         raise InputError(problems)
     return texts

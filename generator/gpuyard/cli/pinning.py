@@ -1,7 +1,5 @@
 """`gpuyard images --lock`: asks the registries, and writes images.lock."""
 
-import os
-import tempfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -9,6 +7,7 @@ from gpuyard.catalogue.images import Image
 from gpuyard.cli.output import progress
 from gpuyard.doors import registry
 from gpuyard.doors.logins import Logins
+from gpuyard.doors.plainfiles import Kind, PlainFiles
 from gpuyard.errors import MissingError, OutputError
 from gpuyard.project.imageslock import IMAGES_LOCK, write_images_lock
 
@@ -20,10 +19,13 @@ def pin(directory: Path, wanted: Iterable[Image], plain: Collection[str]) -> lis
     wanted = list(wanted)
     digests = _ask(wanted, plain)
     text, file = write_images_lock(digests), directory / IMAGES_LOCK
-    before = file.read_text(encoding="utf-8") if file.is_file() else None
-    if text == before:
-        return [f"up to date: {file}"]
-    _write(file, text)
+    with PlainFiles(directory) as files:
+        if files.kind(IMAGES_LOCK) is Kind.FILE and files.read(IMAGES_LOCK) == text.encode():
+            return [f"up to date: {file}"]
+        try:
+            files.replace(IMAGES_LOCK, text.encode())
+        except OSError as error:
+            raise OutputError(f"{file}: cannot be written: {error.strerror}") from error
     return [
         *(_line(image, digests[image.upstream]) for image in wanted),
         f"{file}: commit it, then run gpuyard compile",
@@ -45,16 +47,5 @@ def _ask(wanted: Iterable[Image], plain: Collection[str]) -> dict[str, str]:
         except MissingError as error:
             missing.append(str(error))
     if missing:
-        raise MissingError("\n".join(missing))
+        raise MissingError(*missing)
     return digests
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as stream:
-            stream.write(text)
-        Path(stream.name).chmod(0o644)
-        os.replace(stream.name, file)  # noqa: PTH105 - replaces a link, too, instead of what it leads to
-    except OSError as error:
-        raise OutputError(f"{file}: cannot be written: {error.strerror}") from error

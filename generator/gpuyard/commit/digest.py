@@ -1,6 +1,7 @@
 """One digest over all that a generated tree follows from: the user's files, and gpuyard itself."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -17,7 +18,7 @@ def input_digest(sources: Sources) -> str:
     """The digest; equal means that compiling again would give the same bytes."""
     whole = hashlib.sha256(own_digest().encode())
     for name, data in sorted(sources.items()):
-        whole.update(f"{name} {len(data)}\n".encode() + data)
+        whole.update(os.fsencode(f"{name} {len(data)}\n") + data)  # names need not be UTF-8
     return whole.hexdigest()
 
 

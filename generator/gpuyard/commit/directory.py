@@ -1,17 +1,16 @@
 """A directory as it stands, read as a commit of it would hold it; asks no Git, so that CI can run it anywhere."""
 
 import os
-import stat
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK, blob_id, is_lock
-from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.interrupts import uninterrupted
+from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles, TooLargeError
 from gpuyard.errors import OutputError, OwnershipError
 from gpuyard.project.located import located
-from gpuyard.tree import LARGEST, readable
+from gpuyard.tree import LARGEST, TOGETHER
 
 __all__ = ["Directory"]
 
@@ -24,26 +23,25 @@ class Directory:
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that is there; a link's, or a larger file's, is no file's."""
-        found = {}
-        for path in paths:
-            if self._size(path) > LARGEST:
-                found[path] = "large"
-            elif (data := self._bytes(path)) is not None:
-                found[path] = blob_id(data) if not (self.root / path).is_symlink() else f"link {blob_id(data)}"
-        return found
+        return {path: _id(kind, data) for path, kind, data in self._found(paths)}
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are plain files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
-        plain = (path for path in paths if not (self.root / path).is_symlink())
-        found = {path: self._bytes(path) for path in readable((path, self._size(path)) for path in plain)}
-        return {path: data.decode("utf-8", "replace") for path, data in found.items() if data is not None}
+        found, room = {}, TOGETHER
+        for path, kind, data in self._found(paths):
+            if kind is Kind.FILE and data is not None and len(data) <= room:
+                found[path], room = data.decode("utf-8", "replace"), room - len(data)
+        return found
 
     def below(self, path: PurePosixPath) -> list[str]:
-        """The paths of all files below that one, whether or not a commit has them."""
-        if os.path.realpath(self.root / path) != str(self.root.resolve() / path):
-            return []
-        found = (Path(folder) / file for folder, _, files in os.walk(self.root / path) for file in files)
-        return sorted(file.relative_to(self.root).as_posix() for file in found)
+        """The paths of all files and links below that one, whether or not a commit has them."""
+        with PlainFiles(self.root) as files:
+            try:
+                return sorted(name for name, _ in files.walk(str(path)))
+            except (NotPlainError, FileNotFoundError):
+                return []
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
 
     def above(self, *names: str) -> list[PurePosixPath]:
         """The files of these names in the folders of its repository that hold it; absolute from its top."""
@@ -90,27 +88,30 @@ class Directory:
                 if error.path not in leaving:
                     found.add(f"{error.path}: is {error.kind}, and a {_wanted(error.path == name)} goes there; move it")
         if found:
-            raise OwnershipError("\n".join(sorted(found)))
+            raise OwnershipError(*sorted(found))
 
-    def _size(self, path: PurePosixPath) -> int:
-        """In bytes, of a regular file; 0 for whatever else."""
-        try:
-            found = (self.root / path).lstat()
-        except OSError:
-            return 0
-        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    def _found(self, paths: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Kind, bytes | None]]:
+        """What a commit would hold of them, None for too much; nothing of what it has no file for, such as a pipe."""
+        with PlainFiles(self.root) as files:
+            for path in paths:
+                kind, data = None, None
+                try:
+                    kind = files.kind(str(path))
+                    data = os.fsencode(files.link(str(path))) if kind is Kind.LINK else files.read(str(path), LARGEST)
+                except TooLargeError:
+                    pass
+                except NotPlainError:
+                    continue
+                except OSError as error:
+                    raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+                if kind:
+                    yield path, kind, data
 
-    def _bytes(self, path: PurePosixPath) -> bytes | None:
-        """What a commit would hold; None for what it has no file for, such as a pipe, which would keep us waiting."""
-        file = self.root / path
-        if os.path.realpath(file.parent) != str(self.root.resolve() / path.parent):
-            return None
-        try:
-            if file.is_symlink():
-                return os.fsencode(file.readlink())
-            return file.read_bytes() if file.is_file() else None
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+
+def _id(kind: Kind, data: bytes | None) -> str:
+    if data is None:
+        return "large"
+    return blob_id(data) if kind is Kind.FILE else f"link {blob_id(data)}"
 
 
 def _wanted(whole: bool) -> str:

@@ -5,7 +5,7 @@ next compile of the branch itself would take it back.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gpuyard.errors import OutputError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_parent"]
 
+_POINTER = "version https://git-lfs.github.com/spec/"
 _SHORT = 12
 """Digits of a commit that people read."""
 
@@ -37,8 +38,21 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
         )
     if not checked_out and STACK_FILE not in snapshot.below():
         return
+    _refuse_pointers(snapshot, sources)
     if lines := sorted(_differences(snapshot, sources)):
-        raise OutputError("\n  ".join([f"{_reason(snapshot)}:", *lines]) + f"\n{_advice(branch, here, checked_out)}")
+        told = (f"  {line}" for line in lines)
+        raise OutputError(f"{_reason(snapshot)}:", *told, _advice(branch, here, checked_out))
+
+
+def _refuse_pointers(snapshot: "Snapshot", sources: Sources) -> None:
+    """A filter may leave so little in the commit that nobody can read it there, and calls the work tree unchanged."""
+    texts = snapshot.read(*map(PurePosixPath, sources))
+    if names := sorted(str(path) for path, text in texts.items() if text.startswith(_POINTER)):
+        raise OutputError(
+            f"{snapshot.branch} has {', '.join(names)} in Git LFS only, where clusters and gpuyard do not read it; "
+            f"end .gitattributes with {', '.join(f'`/{snapshot.folder / name} -filter`' for name in names)}, then "
+            f"`git add --renormalize .` and commit"
+        )
 
 
 def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
@@ -49,7 +63,7 @@ def _differences(snapshot: "Snapshot", sources: Sources) -> Iterator[str]:
         elif committed[name].blob not in map(snapshot.blob_id, (data, data.replace(b"\r\n", b"\n"))):
             yield f"{name} (differs)"
     for name in committed.keys() - sources.keys():
-        yield f"{name if name.isprintable() else ascii(name)} (not here)"
+        yield f"{name} (not here)"
 
 
 def _reason(snapshot: "Snapshot") -> str:

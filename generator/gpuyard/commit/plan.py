@@ -120,7 +120,7 @@ def _check_owned(
         for path in sorted(edited)
     ]
     if lines:
-        raise OwnershipError("\n".join(lines))
+        raise OwnershipError(*lines)
 
 
 def _source(path: PurePosixPath) -> str:

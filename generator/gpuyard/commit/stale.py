@@ -24,4 +24,4 @@ def check_current(plan: Plan, base: str | None = None) -> None:
     more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     command = f"gpuyard compile --base {shlex.quote(base)}" if base else "gpuyard compile"
     first = f"{len(lines)} generated files are out of date; `{command}` would write:"
-    raise StaleError("\n".join([first, *lines[:_NAMED], *more]))
+    raise StaleError(first, *lines[:_NAMED], *more)

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 from gpuyard.doors import yamlio
 from gpuyard.doors.chartbatch import Batch
 from gpuyard.doors.chartvalues import SCHEMA, Values
+from gpuyard.doors.scratch import scratch
 from gpuyard.errors import ToolError
 
 __all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm"]
@@ -84,11 +84,11 @@ class Embedded:
     def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
         if refused := list(self._values[chart].problems(values)):
-            raise ToolError("the chart refuses these values:\n" + "\n".join(refused))
+            raise ToolError("the chart refuses these values:", *refused)
         try:
             rendered = self._charts[chart].render(dict(values), name=release, namespace=namespace)
         except self._error as error:
-            raise ToolError(f"helm: {error}") from error
+            raise ToolError(*f"helm: {error}".split("\n")) from error
         return _sorted(
             obj
             for path, text in rendered.items()
@@ -145,8 +145,8 @@ class Binary:
 
     def render(self, chart: str, values: Mapping[str, Any], *, release: str, namespace: str) -> Objects:
         """The chart's objects, sorted by kind and name."""
-        with tempfile.TemporaryDirectory(prefix="gpuyard-") as folder:
-            file = Path(folder) / "chart.tgz"
+        with scratch() as folder:
+            file = folder / "chart.tgz"
             file.write_bytes(self._charts[chart])
             argv = [
                 str(self._program),
@@ -160,7 +160,7 @@ class Binary:
             ]
             done = subprocess.run(argv, input=json.dumps(values), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ToolError(f"{self._program}: {done.stderr.strip()}")
+            raise ToolError(*f"{self._program}: {done.stderr.strip()}".split("\n"))
         return _sorted(yamlio.parse_manifests(done.stdout))
 
 

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-__all__ = ["looks_secret", "names_secret"]
+__all__ = ["looks_secret", "names_secret", "redacted"]
 
 # Each pattern begins with something rare and is bounded, so that hostile text can't make it slow.
 _KINDS = (
@@ -28,6 +28,17 @@ _NAMES = re.compile(
     r"|(?:hf|hub|api|auth|access|bearer|git|github|gitlab|refresh|session|security)[_-]?token)"
 )
 
+# Whoever a URL lets in: before the last @ of its host, after the : of git's short form, in its query. A digest that
+# follows a tag is none, and neither is a path with an @ behind a host and its port.
+_URL = r"(?:\b[a-z][a-z0-9+.-]{1,20}:/{1,3}|(?<![:/])//)"
+_SECRETS = "token|secret|password|passwd|key|auth|sig|credential"
+_IN_URLS = (
+    (re.compile(r"\b(https?:/{1,3})[^/\s]+@"), r"\1…@"),
+    (re.compile(rf"({_URL}[^/\s:@]{{0,256}}):(?!\d+/)[^\s@]{{0,256}}@", re.IGNORECASE), r"\1:…@"),
+    (re.compile(r"(?<![\w/.:-])([\w.-]+):[^\s:/@]+@(?!sha(?:256|512):)(?=[\w.-]+:)"), r"\1:…@"),
+    (re.compile(rf"([?&][\w.-]{{0,64}}(?:{_SECRETS})[\w.-]{{0,64}}=)[^&\s#]+", re.IGNORECASE), r"\1…"),
+)
+
 _PUBLIC = re.compile(
     r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b"
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
@@ -46,6 +57,13 @@ def looks_secret(text: str) -> str:
     if match and match.lastgroup:
         return _KINDS[int(match.lastgroup[1:])][0]
     return "a random key" if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", text)))) else ""
+
+
+def redacted(text: str) -> str:
+    """The text without the passwords and tokens that URLs in it carry."""
+    for pattern, instead in _IN_URLS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def names_secret(key: str) -> bool:

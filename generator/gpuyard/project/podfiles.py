@@ -18,7 +18,7 @@ def read(directory: Path, name: str) -> bytes | str:
     """The content of a file, or what is wrong with it."""
     if is_generated(name):
         return "is a file that gpuyard may write; put yours elsewhere"
-    data = read_file(directory, name)
+    data = read_file(directory, name, MOST)
     return data if isinstance(data, str) else next(_wrong(data), data)
 
 
@@ -28,8 +28,6 @@ def text(data: bytes) -> str:
 
 
 def _wrong(data: bytes) -> Iterator[str]:
-    if len(data) > MOST:
-        yield f"is larger than {MOST} bytes, the most that a blueprint may bring; put it on a volume"
     if not data:
         yield "is empty"
     try:

@@ -1,6 +1,5 @@
 """README.md of the generated repository, and a page for each blueprint: what runs where and how to call it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -11,6 +10,7 @@ from gpuyard.catalogue.platform import Layer
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.render import prerequisites
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.markdown import prose
 from gpuyard.resolve import Placement, Refusal, Resolved, Workload, prometheus
 from gpuyard.resolve.workload import Reach
 from gpuyard.tree import Tree, about
@@ -150,15 +150,10 @@ def _environment() -> "jinja2.Environment":
 
     names = ("README.md.j2", "blueprint.md.j2")
     sources = {name: (resources.files("gpuyard") / "render" / name).read_text(encoding="utf-8") for name in names}
-    environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through _prose
+    environment = jinja2.Environment(  # noqa: S701 - Markdown; what users wrote passes through prose
         loader=jinja2.DictLoader(sources),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters["prose"] = _prose
+    environment.filters["prose"] = prose
     return environment
-
-
-def _prose(text: str) -> str:
-    """A user's sentence without Markdown's or HTML's meaning."""
-    return re.sub(r"([\\`*_\[\]|<>&~])", r"\\\1", " ".join(text.split()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
+from gpuyard.cli.output import emit_json, emit_notes, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.errors import Problem
@@ -47,7 +47,7 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
         emit_json(_result(as_data(resolved), notes, found))
         return
     for line in (*as_lines(resolved), *prices(resolved)):
-        click.echo(line)
+        say(line)
     emit_notes(notes)
 
 

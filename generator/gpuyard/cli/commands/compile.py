@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, emit_notes, on_error, progress
+from gpuyard.cli.output import emit_json, emit_notes, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.cli.outcome import Outcome
@@ -141,7 +141,9 @@ def _commit(
             progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
         pushed = push or snapshot.target.root is None
-        found = replace(found, commit=commit, base=None if commit else snapshot.commit, pushed=pushed)
+        # Another run may have made the same commit while this one waited for it.
+        base = None if commit else snapshot.commit if plan.empty else snapshot.tip()
+        found = replace(found, commit=commit, base=base, pushed=pushed)
         _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
 
 
@@ -203,7 +205,7 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(found.data())
     else:
-        click.echo("up to date")
+        say("up to date")
         emit_notes(found.notes)
 
 
@@ -223,6 +225,6 @@ def _say(found: "Outcome", as_json: bool, snapshot: "Snapshot | None", where: st
     if as_json:
         emit_json(found.data())
         return
-    click.echo("\n".join(found.lines(snapshot, where)))
+    say(*found.lines(snapshot, where))
     if found.changes:
         emit_notes(found.notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, emit_notes, table
+from gpuyard.cli.output import emit_json, emit_notes, say, table
 
 if TYPE_CHECKING:
     from gpuyard.catalogue.images import Image
@@ -43,11 +43,11 @@ def command(directory: Path, lock: bool, plain: tuple[str, ...], as_json: bool) 
         if as_json:
             emit_json(_data(resolve(load(directory))))
         else:
-            click.echo("\n".join(lines))
+            say(*lines)
     elif as_json:
         emit_json(_data(resolved))
     else:
-        click.echo("\n".join(_listing(resolved)))
+        say(*_listing(resolved))
         emit_notes(resolved.notes)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from gpuyard.cli.output import say
+
 __all__ = ["command"]
 
 
@@ -30,14 +32,14 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
 
     made, place = create(directory, name, url, blueprints), shlex.quote(str(directory))
     for path in made.files:
-        click.echo(f"{path}")
+        say(f"{path}")
     if made.joined:
-        click.echo(f"Committed to the repository {made.joined}")
+        say(f"Committed to the repository {made.joined}")
     if made.missing:
-        click.echo("The repository's workflow .github/workflows/gpuyard.yaml stays as it is; add to its steps:")
-        click.echo("\n".join(f"      - run: {line}" for line in made.missing))
+        say("The repository's workflow .github/workflows/gpuyard.yaml stays as it is; add to its steps:")
+        say(*(f"      - run: {line}" for line in made.missing))
     branch = f" --branch {shlex.quote(made.branch)}" if made.branch else ""
     what = "the clusters" if made.addressed else "the repository's url and the clusters"
-    click.echo(f"Next: set {what} in {directory / 'stack.yaml'} and commit it,")
-    click.echo(f"then: gpuyard compile{branch} {place}")
-    click.echo(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile{branch} --push {place}")
+    say(f"Next: set {what} in {directory / 'stack.yaml'} and commit it,")
+    say(f"then: gpuyard compile{branch} {place}")
+    say(f"Clusters read what is pushed: with a remote (git remote add), gpuyard compile{branch} --push {place}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, emit_notes
+from gpuyard.cli.output import emit_json, emit_notes, emit_text, say
 
 __all__ = ["command"]
 
@@ -60,15 +60,15 @@ def _add(
     found = read_model(path, None if shown else directory, origin, given)
     if shown:
         shape = {"architecture": found.facts}
-        emit_json(shape) if as_json else click.echo(text(shape), nl=False)
+        emit_json(shape) if as_json else emit_text(text(shape))
         emit_notes(found.notes)
         return
     file = write(directory, found.facts)
     if as_json:
         emit_json({"file": str(file), "model": found.facts, "notes": found.notes})
         return
-    click.echo(f"{file}")
+    say(f"{file}")
     emit_notes(found.notes)
-    click.echo(f"Next: model: {{name: {found.facts['name']}}} in a blueprint; commit the file with it")
+    say(f"Next: model: {{name: {found.facts['name']}}} in a blueprint; commit the file with it")
     place = "" if directory == Path() else f" --in {shlex.quote(str(directory))}"
-    click.echo(f"Where it fits: gpuyard models {found.facts['name']}{place}")
+    say(f"Where it fits: gpuyard models {found.facts['name']}{place}")

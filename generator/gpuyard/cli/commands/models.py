@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, table
+from gpuyard.cli.output import emit_json, say, table
 
 if TYPE_CHECKING:
     from gpuyard.catalogue.models import Model
@@ -61,7 +61,7 @@ def _list(found: "dict[str, tuple[Model, str]] | Any", wish: "Wish", *, as_json:
     heading = ("MODEL", "PARAMETERS", "WEIGHTS", "CONTEXT", "LICENCE", "SMALLEST", "GPUS", "FIT", "USD/HOUR")
     rows = [(*_row(model, file), *_smallest(place)) for model, file, place in placed]
     for line in table([heading, *rows]):
-        click.echo(line)
+        say(line)
 
 
 def _row(model: "Model", file: str) -> tuple[str, ...]:
@@ -91,17 +91,17 @@ def _one(model: "Model", file: str, wish: "Wish", *, as_json: bool) -> None:
         emit_json({**_facts(model, file), "context": wish.length(model), "places": [each.as_data() for each in found]})
         return
     for line in table([(key, value) for key, value in _described(model, file).items() if value]):
-        click.echo(line)
-    click.echo(f"\nOne replica with a context of {wish.length(model)} tokens, each OCI shape by itself:\n")
+        say(line)
+    say("", f"One replica with a context of {wish.length(model)} tokens, each OCI shape by itself:", "")
     heading = ("SHAPE", "OCI SHAPE", "GPUS", "FIT", "KV TOKENS", "USD/HOUR", "USD/MONTH", "NODE/HOUR", "PRICE OF")
     for line in table([heading, *(_fit_row(each) for each in found if each.fit)]):
-        click.echo(line)
+        say(line)
     reasons = [f"{each.node.name}: {each.reason}" for each in found if not each.fit]
     tight = [f"{each.node.name}: tight, {each.reason}" for each in found if each.fit and each.reason]
     for line in (*tight, *reasons):
-        click.echo(line)
+        say(line)
     if model.max_context < wish.length(model) and model.attention.rope:
-        click.echo("model.ropeScaling of a blueprint extends the context of this model")
+        say("model.ropeScaling of a blueprint extends the context of this model")
 
 
 def _fit_row(place: "Place") -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json
+from gpuyard.cli.output import emit_data, emit_text
 
 __all__ = ["command"]
 
@@ -35,6 +35,6 @@ def command(blueprint: str, directory: Path, shape: str | None, cluster: str | N
         workload = options.workload(resolved, project, blueprint, shape or "")
     found = objects(resolved, workload, open_helm(shipped_charts()))
     if as_json:
-        emit_json(found)
+        emit_data(found)
     else:
-        click.echo(yamlio.dump(*found), nl=False)
+        emit_text(yamlio.dump(*found))

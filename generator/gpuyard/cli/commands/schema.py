@@ -2,7 +2,7 @@
 
 import click
 
-from gpuyard.cli.output import emit_json
+from gpuyard.cli.output import emit_data
 
 __all__ = ["command"]
 
@@ -16,4 +16,4 @@ def command(kind: str) -> None:
     """
     from gpuyard.project.formats import schema
 
-    emit_json(schema(kind))
+    emit_data(schema(kind))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_json, table
+from gpuyard.cli.output import emit_json, say, table
 
 if TYPE_CHECKING:
     from gpuyard.catalogue.shapes import Node, Shape
@@ -40,7 +40,7 @@ def command(as_json: bool) -> None:
         for _, node in found
     ]
     for line in table([heading, *rows]):
-        click.echo(line)
+        say(line)
 
 
 def _facts(shape: "Shape", node: "Node") -> dict[str, Any]:

@@ -7,7 +7,7 @@ knows that a killed one left it, and takes it away.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 from gpuyard.doors.git.process import Store, checked, last_words
 from gpuyard.errors import ConflictError
 
-__all__ = ["NO_MODE", "WAIT", "Checkout", "break_lock", "copy", "lock", "merge", "replace", "settle", "staged", "state"]
+__all__ = ["NO_MODE", "WAIT", "Checkout", "break_lock", "copy", "leave_out", "left_out", "lock", "merge", "replace"]
+__all__ += ["settle", "staged", "state", "unpromise"]
 
 NO_MODE = "000000"  # git's mode for a file that isn't there
 WAIT = 10.0  # s, for another git command in the same work tree
@@ -68,6 +69,34 @@ def staged(store: Store, old: str) -> dict[str, str | None]:
     return found
 
 
+def unpromise(checkout: Checkout, old: str, paths: Iterable[str]) -> None:
+    """Take `git add --intent-to-add` of files back, which adds nothing and keeps the files from being added."""
+    if not (wanted := "\0".join(paths)):
+        return
+    hidden = checkout.store.run("diff-index", "--cached", "--raw", "-z", "--ita-invisible-in-index", old, "--")
+    really = set(os.fsdecode(checked(hidden, "reading the index")).split("\0")[1::2])
+    gone = "".join(f"{path}\0" for path in wanted.split("\0") if path not in really)
+    if gone:
+        _update(checkout, "--force-remove", "-z", "--stdin", stdin=os.fsencode(gone))
+
+
+def _update(checkout: Checkout, *arguments: str, stdin: bytes = b"") -> None:
+    env = {"GIT_WORK_TREE": str(checkout.root)}
+    checkout.store.run("update-index", *arguments, stdin=stdin, cwd=checkout.root, env=env)
+
+
+def left_out(store: Store) -> set[str]:
+    """The files that a sparse checkout has in the index alone."""
+    lines = os.fsdecode(checked(store.run("ls-files", "-t", "-z"), "reading the index")).split("\0")
+    return {line[2:] for line in lines if line.startswith("S ")}
+
+
+def leave_out(checkout: Checkout, paths: Iterable[str]) -> None:
+    """Keep files out of the work tree that were, in the copied index."""
+    if names := "".join(f"{path}\0" for path in paths):
+        _update(checkout, "--skip-worktree", "-z", "--stdin", stdin=os.fsencode(names))
+
+
 def merge(store: Store, old: str, new: str) -> str | None:
     """Take the copied index from `old` to `new`, keeping what else is staged; or what git has against it."""
     result = store.run("read-tree", "-i", "-m", old, new)
@@ -80,8 +109,7 @@ def settle(checkout: Checkout, old: str, new: str) -> None:
         seen = state(checkout)
         copy(checkout)
         merge(checkout.store, old, new)
-        env = {"GIT_WORK_TREE": str(checkout.root)}
-        checkout.store.run("update-index", "-q", "--ignore-submodules", "--refresh", cwd=checkout.root, env=env)
+        _update(checkout, "-q", "--ignore-submodules", "--refresh")  # which fails for what is not as it was
         with suppress(ConflictError), lock(checkout, wait=1):
             if state(checkout) == seen:
                 replace(checkout, checkout.store.index.read_bytes())

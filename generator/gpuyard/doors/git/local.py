@@ -109,8 +109,15 @@ class Local:
         checkout = self._checkout(store)
         plan = worktree.plan(checkout, ref, old=old, new=new)
         self._receive(store)
-        with uninterrupted():
-            return worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
+        moved = False
+        try:
+            with uninterrupted():
+                moved = worktree.carry_out(checkout, plan, lambda: self._move(ref, new, old, holding))
+        except KeyboardInterrupt as stop:
+            if not moved:
+                raise
+            raise KeyboardInterrupt(f"interrupted; {new} is committed, with its files, and not pushed") from stop
+        return moved
 
     def remote(self, ref: str) -> str | None:
         """The remote that `publish` brings the branch to, if it has one."""
@@ -236,6 +243,8 @@ class Local:
             raise ConflictError(
                 f"{lock[1]} is held by another git command; if none is running, it was left behind: delete it"
             )
+        if self._branches().get(ref, _Branch(None, False)).commit == new:  # it was stopped when that was done
+            return True
         raise explain(result, f"moving the branch of {self.label}")
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> Result:

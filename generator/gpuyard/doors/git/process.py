@@ -16,7 +16,8 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from gpuyard.errors import GpuyardError, OutputError, ToolError
+from gpuyard.doors.redaction import redacted
+from gpuyard.errors import GpuyardError, OutputError, ToolError, visible
 
 if TYPE_CHECKING:
     from git.cmd import Git
@@ -30,7 +31,6 @@ __all__ = [
     "printable",
     "quote",
     "read_config",
-    "redact",
     "run",
 ]
 
@@ -177,13 +177,7 @@ def last_words(result: Result) -> str:
 
 def printable(text: str) -> str:
     """What somebody else wrote, fit for a terminal: no secret of a URL and no control character."""
-    return "".join(c if c.isprintable() else "?" for c in redact(text))
-
-
-def redact(text: str) -> str:
-    """The text without the passwords and tokens that URLs in it carry."""
-    text = re.sub(r"(https?://)[^/\s]+@", r"\1…@", text)
-    return re.sub(r"(://[^/\s@:]+):[^/\s]*@", r"\1:…@", text)
+    return visible(redacted(text))
 
 
 def quote(path: str) -> bytes:

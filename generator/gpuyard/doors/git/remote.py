@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from gpuyard.doors.git.process import Result, Store, checked, explain, printable, redact
+from gpuyard.doors.git.process import Result, Store, checked, explain, printable
+from gpuyard.doors.redaction import looks_secret, redacted
 from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError, meant
 
 __all__ = ["Remote", "is_url", "no_branch", "parse_url"]
@@ -18,7 +19,7 @@ __all__ = ["Remote", "is_url", "no_branch", "parse_url"]
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._~%+-]*"
 _PATH = r"[^\s\x00-\x1f\x7f]+"
-_HTTPS = re.compile(rf"https://(?:({_USER})(?::([^/@\s]*))?@)?((?:{_HOST})(?::\d+)?/{_PATH})")
+_HTTPS = re.compile(rf"https://(?:({_USER})(?::([^/@\s]*))?@)?((?:{_HOST})(?::\d+)?/[^\s\x00-\x1f\x7f?#]+)")
 _SSH = re.compile(rf"ssh://(?:{_USER}@)?(?:{_HOST})(?::\d+)?/(?!-){_PATH}")
 _SCP = re.compile(rf"{_USER}@(?:{_HOST}):(?!-)(?!:){_PATH}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:/?/|:)|[^/\s]+@[^/\s:]+:")
@@ -44,17 +45,30 @@ def parse_url(url: str) -> "Remote":
     """The repository behind a URL; anything but https and ssh is refused."""
     if match := _HTTPS.fullmatch(url):
         user, password, rest = match.groups()
-        if not password:
-            return Remote(url)
-        # Not in argv, where every user of the machine could read it.
-        login = b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-        header = {f"http.https://{rest.partition('/')[0]}/.extraHeader": f"Authorization: Basic {login}"}
-        return Remote(f"https://{rest}", header)
+        return Remote(f"https://{rest}", _login(f"https://{rest.partition('/')[0]}", user, password))
     if _SSH.fullmatch(url) or _SCP.fullmatch(url):
         return Remote(url)
     allowed = "a directory, https://host/path, ssh://user@host/path or user@host:path"
-    shown = printable(re.sub(r"//[^/]*@", "//…@", url))
-    raise InputError([Problem(Location(shown), f"not a repository that gpuyard can reach; give {allowed}")])
+    raise InputError([Problem(Location(_refusable(url)), f"not a repository that gpuyard can reach; give {allowed}")])
+
+
+def _login(server: str, user: str | None, password: str | None) -> dict[str, str]:
+    """Who asks, as settings: in argv, or in that of git's helpers, every user of the machine could read it."""
+    if not user:
+        return {}
+    if not password and not looks_secret(user):
+        return {f"credential.{server}.username": unquote(user)}
+    login = b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
+    return {f"http.{server}/.extraHeader": f"Authorization: Basic {login}"}
+
+
+def _refusable(url: str) -> str:
+    """As much of a URL as cannot be a secret, whatever its author meant to be what: nothing before its last @."""
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/*(?=.*[/@])|/*", url)
+    first = scheme[0] if scheme and "/" in scheme[0] else ""
+    host = url[len(first) :].rpartition("@")[2]
+    inside = "?" not in url and "#" not in url
+    return redacted(f"{first}{'…@' if '@' in url else ''}{host if inside else '…'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +81,7 @@ class Remote:
     @property
     def label(self) -> str:
         """What messages call it."""
-        return redact(self.url)
+        return redacted(self.url)
 
     @property
     def root(self) -> None:
@@ -120,7 +134,11 @@ class Remote:
 
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
         """Push the commit if the branch is still at `old`; False if it isn't."""
-        result = self._push(store, f"--force-with-lease={ref}:{old or ''}", f"{new}:{ref}")
+        try:
+            result = self._push(store, f"--force-with-lease={ref}:{old or ''}", f"{new}:{ref}")
+        except KeyboardInterrupt as stop:
+            where = f"{ref.removeprefix('refs/heads/')} of {self.label}"
+            raise KeyboardInterrupt(f"interrupted; {new} may have been pushed to {where}; run this again") from stop
         if result.status == 0:
             return True
         now = self.tip(store, ref)

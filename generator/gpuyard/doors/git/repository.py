@@ -8,7 +8,6 @@ behind a URL. If another writer was faster and touched none of our files, it is 
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from random import SystemRandom
 
 from gpuyard.doors.git import fastimport
+from gpuyard.doors.git.attributes import conflicts
 from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, obstacles, refuse_conflict, refuse_obstacles
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
@@ -25,6 +25,7 @@ from gpuyard.doors.git.remote import is_url, parse_url
 from gpuyard.doors.git.revisions import base_of, followed
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
+from gpuyard.doors.scratch import scratch, unwritable
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 from gpuyard.tree import readable
 
@@ -96,6 +97,10 @@ class Snapshot:
         """The remote that the branch is pushed to by `push` alone."""
         return self.target.remote(_ref(self.branch))
 
+    def tip(self) -> str | None:
+        """The commit that the branch is at by now."""
+        return self.target.tip(self.store, _ref(self.branch))
+
     def blob_id(self, data: bytes) -> str:
         """The id that a file with these bytes has in the repository."""
         return self.store.blob_id(data)
@@ -117,8 +122,8 @@ def read_tree(target: str | Path, branch: str, folder: PurePosixPath = _TOP) -> 
     if _BAD_BRANCH.search(branch):
         raise InputError([Problem(Location(branch), "not a valid branch name")])
     place = parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
-    with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
-        store = place.store(Path(scratch) / "git")
+    with scratch() as temporary:
+        store = _store(place, temporary)
         with _plain_errors(place), place.hold(store):
             snapshot = _look(place, store, branch, folder)
         yield snapshot
@@ -143,9 +148,17 @@ def commit(
     with _plain_errors(target):
         with target.hold(store) as holding:
             landed = _land(snapshot, wanted, message, author, holding)
+        if landed and target.root and target.head == snapshot.branch:
+            git_dir = target.config_directory(store)
+            if told := conflicts(target.root, git_dir, map(str, landed.written)):
+                _log.warning("%s", told)
         if push:
             try:
                 target.publish(store, _ref(snapshot.branch), mark)
+            except KeyboardInterrupt as stop:
+                raise KeyboardInterrupt(
+                    f"interrupted; {snapshot.branch} has the commit, and may not be pushed: run this again with --push"
+                ) from stop
             except GpuyardError as error:
                 if landed:
                     error.landed = landed.id
@@ -159,8 +172,8 @@ def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP, branch: s
     """What a repository on disk had where a branch (empty: its HEAD) left a revision; to read only."""
     place = open_local(path)
     tip = _ref(branch) if branch else "HEAD"
-    with tempfile.TemporaryDirectory(prefix="gpuyard-") as scratch:
-        store = place.store(Path(scratch) / "git")
+    with scratch() as temporary:
+        store = _store(place, temporary)
         with _plain_errors(place):
             commit = base_of(place.git_dir, place.common_dir, revision, place.label, tip)
             snapshot = Snapshot(revision, commit, _files(place, store, commit), place, store, folder)
@@ -170,6 +183,13 @@ def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP, branch: s
 def known_as(path: Path, branch: str) -> str | None:
     """The revision by which a repository on disk knows what a branch has where others see it; None: it doesn't."""
     return followed(open_local(path).git_dir, branch)
+
+
+def _store(target: Target, temporary: Path) -> Store:
+    try:
+        return target.store(temporary / "git")
+    except OSError as error:
+        raise unwritable(error) from error
 
 
 @contextmanager

@@ -14,13 +14,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git.index import NO_MODE, Checkout
-from gpuyard.doors.git.plainfiles import NotPlainError, PlainFiles
 from gpuyard.doors.git.process import Store, checked
+from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
 from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
 
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
@@ -29,15 +29,17 @@ _REGULAR = ("100644", "100755")
 _AT_ONCE = 4000
 """Files whose bytes are in memory."""
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_DRAFT = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 
 
 class Journal(NamedTuple):
-    """Which branch is being moved, from where, and to where."""
+    """Which branch is being moved, from where, and to where; and under what name its files are written first."""
 
     ref: str
     old: str
     new: str
+    draft: str = ""
 
 
 class _Change(NamedTuple):
@@ -64,19 +66,29 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     start = old or checkout.store.empty_tree()
     changes = _changes(checkout.store, start, new)
     before = gitindex.copy(checkout)
+    sparse = _prepare(checkout, start, changes)
     staged = gitindex.staged(checkout.store, start)
     touched = {f"{path} (staged)" for path in _staged_in_the_way(staged, changes)}
     with PlainFiles(checkout.root) as files:
-        touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes)}
+        touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes, sparse)}
     if not touched and (complaint := gitindex.merge(checkout.store, start, new)):
         touched = {complaint}
+    gitindex.leave_out(checkout, sparse if not touched else ())
     if touched:
-        raise OwnershipError(_refusal(checkout, sorted(touched)))
+        raise OwnershipError(*_refusal(checkout, sorted(touched)))
     for directory in {(checkout.root / change.path).parent for change in changes}:
         there = next(place for place in (directory, *directory.parents) if place.exists())
         if not os.access(there, os.W_OK):
             raise OutputError(f"{there} cannot be written; nothing was committed")
-    return Plan(Journal(ref, start, new), changes, before, checkout.store.index.read_bytes(), seen)
+    return Plan(Journal(ref, start, new, token_hex(16)), changes, before, checkout.store.index.read_bytes(), seen)
+
+
+def _prepare(checkout: Checkout, start: str, changes: Sequence[_Change]) -> set[str]:
+    """Take from the copied index what only looks staged; the files that a sparse checkout leaves out, and that stay."""
+    empty = checkout.store.blob_id(b"")
+    staged = gitindex.staged(checkout.store, start)
+    gitindex.unpromise(checkout, start, [change.path for change in changes if staged.get(change.path) == empty])
+    return gitindex.left_out(checkout.store).intersection(change.path for change in changes if change.new)
 
 
 def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
@@ -89,7 +101,12 @@ def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
         _forget(checkout)
         raise
     if moved:
-        _follow(checkout, plan.journal, plan.journal.new, plan.changes)
+        try:
+            _follow(checkout, plan.journal, plan.journal.new, plan.changes)
+        except ToolError as error:
+            raise OutputError(
+                f"{plan.journal.new} is committed, but the work tree is behind: {error}; run this again to finish it"
+            ) from error
     _forget(checkout)
     return moved
 
@@ -115,7 +132,7 @@ def interrupted(checkout: Checkout) -> Journal | None:
         words = file.read_text(encoding="utf-8", errors="replace").split(" ")
     except FileNotFoundError:
         return None
-    if len(words) != 3 or not all(_ID.fullmatch(word) for word in words[1:]):
+    if len(words) not in (3, 4) or not all(map(_ID.fullmatch, words[1:3])) or not all(map(_DRAFT.fullmatch, words[3:])):
         raise OutputError(f"{file} is not one of gpuyard's journals; delete it")
     return Journal(*words)
 
@@ -178,44 +195,45 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _in_the_way(checkout: Checkout, files: PlainFiles, changes: Sequence[_Change]) -> Iterator[tuple[str, str]]:
+def _in_the_way(
+    checkout: Checkout, files: PlainFiles, changes: Sequence[_Change], sparse: set[str]
+) -> Iterator[tuple[str, str]]:
     """The files that are neither as the old commit has them nor as the new one will."""
     leaving = {change.path for change in changes if change.new is None}
     for change in changes:
         try:
             data = files.read(change.path)
         except NotPlainError as error:
-            if not _leaves(checkout.root, error, leaving):
+            if not _leaves(files, error, leaving):
                 yield change.path, str(error) if error.path != change.path else f"is {error.kind}"
             continue
-        if _blob_id(checkout, data) not in {change.old, change.new}:
+        if data is None and change.path in sparse:
+            continue
+        if _ids(checkout, data).isdisjoint({change.old, change.new}):
             if data is None:
-                yield change.path, "deleted, or left out by a sparse checkout"
+                yield change.path, "deleted"
             else:
                 yield change.path, "modified" if change.old else "not tracked"
 
 
-def _leaves(root: Path, error: NotPlainError, leaving: set[str]) -> bool:
+def _leaves(files: PlainFiles, error: NotPlainError, leaving: set[str]) -> bool:
     """Whether what is in the way goes away by the change itself: a file, or a directory's last files."""
-    if error.kind == "a directory":
-        return _empties(root, root / error.path, leaving)
-    return error.kind == "a file" and error.path in leaving
+    if error.kind == Kind.DIRECTORY:
+        return _empties(files, error.path, leaving)
+    return error.kind == Kind.FILE and error.path in leaving
 
 
-def _empties(root: Path, directory: Path, leaving: set[str]) -> bool:
-    inside = list(directory.iterdir())
+def _empties(files: PlainFiles, directory: str, leaving: set[str]) -> bool:
+    inside = [(f"{directory}/{name}", kind) for name, kind in files.entries(directory)]
     return bool(inside) and all(
-        _empties(root, path, leaving)
-        if path.is_dir() and not path.is_symlink()
-        else path.relative_to(root).as_posix() in leaving
-        for path in inside
+        _empties(files, path, leaving) if kind is Kind.DIRECTORY else path in leaving for path, kind in inside
     )
 
 
 def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_Change]) -> None:
     """Bring the files to where the branch is; what somebody touched meanwhile stays as it is."""
     try:
-        kept = _write_files(checkout, changes)
+        kept = _write_files(checkout, changes, journal.draft)
     except OSError as error:
         raise OutputError(
             f"{journal.new} is committed, but its files cannot be written to {checkout.root}:"
@@ -226,20 +244,20 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
     gitindex.settle(checkout, journal.old, tip)
 
 
-def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
+def _write_files(checkout: Checkout, changes: Sequence[_Change], draft: str) -> list[str]:
     ordered = sorted(changes, key=lambda change: (change.new is not None, change.path))
-    kept = []
-    with PlainFiles(checkout.root) as files:
+    kept, sparse = [], gitindex.left_out(checkout.store)
+    with PlainFiles(checkout.root, draft) as files:
         for index, change in enumerate(ordered):
             if index % _AT_ONCE == 0:
                 contents = checkout.store.blobs(each.new for each in ordered[index : index + _AT_ONCE] if each.new)
             try:
-                found = _blob_id(checkout, files.read(change.path))
+                found = _ids(checkout, files.read(change.path))
             except NotPlainError:
-                found = "not a file"
-            if found == change.new:
+                found = set()
+            if change.new in found or (None in found and change.path in sparse):
                 continue
-            if found not in {None, change.old}:
+            if found.isdisjoint({None, change.old}):
                 kept.append(change.path)
             elif change.new is None:
                 files.remove(change.path)
@@ -248,8 +266,9 @@ def _write_files(checkout: Checkout, changes: Sequence[_Change]) -> list[str]:
     return kept
 
 
-def _blob_id(checkout: Checkout, data: bytes | None) -> str | None:
-    return None if data is None else checkout.store.blob_id(data)
+def _ids(checkout: Checkout, data: bytes | None) -> set[str | None]:
+    """What a file may be called in a commit: attributes and settings can have its lines end otherwise here."""
+    return {None} if data is None else {checkout.store.blob_id(each) for each in (data, data.replace(b"\r\n", b"\n"))}
 
 
 def _write_journal(checkout: Checkout, journal: Journal) -> None:
@@ -270,9 +289,10 @@ def _forget(checkout: Checkout) -> None:
         checkout.ours.rmdir()
 
 
-def _refusal(checkout: Checkout, touched: Sequence[str]) -> str:
+def _refusal(checkout: Checkout, touched: Sequence[str]) -> list[str]:
     shown = [*touched[:10], *([f"and {len(touched) - 10} more"] if len(touched) > 10 else [])]
-    return (
-        "\n  ".join([f"{checkout.root} has uncommitted changes in files that this commit writes:", *shown])
-        + "\ncommit, stash or restore them first, or commit to a branch that is not checked out"
-    )
+    return [
+        f"{checkout.root} has uncommitted changes in files that this commit writes:",
+        *(f"  {each}" for each in shown),
+        "commit, stash or restore them first, or commit to a branch that is not checked out",
+    ]

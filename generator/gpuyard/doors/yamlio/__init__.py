@@ -8,10 +8,12 @@ from gpuyard.doors.yamlio.alike import Alike
 from gpuyard.doors.yamlio.characters import bad_characters
 from gpuyard.doors.yamlio.document import Document, Path, read_again, show_path, written
 from gpuyard.doors.yamlio.loader import load_data, parse_manifests
-from gpuyard.doors.yamlio.reader import read
+from gpuyard.doors.yamlio.reader import MAX_BYTES, TOO_LONG, read
 from gpuyard.doors.yamlio.writer import dump
 
 __all__ = [
+    "MAX_BYTES",
+    "TOO_LONG",
     "Alike",
     "Document",
     "Path",

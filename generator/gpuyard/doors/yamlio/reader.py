@@ -18,9 +18,11 @@ from gpuyard.doors.yamlio.scanner import TooDeepError, strict_yaml
 from gpuyard.doors.yamlio.syntax import explain
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["read", "read_any"]
+__all__ = ["MAX_BYTES", "TOO_LONG", "read", "read_any"]
 
-_MAX_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
+"""Of a file."""
+TOO_LONG = f"is longer than {MAX_BYTES:,} bytes, the maximum; split it"
 _MAX_LINES = 10_000
 _CLEAN = bytes(range(0x20, 0x7F)) + b"\t\n"
 
@@ -60,8 +62,8 @@ class _SyntaxError(StopError):
 
 
 def _decode(data: bytes, file: str) -> str:
-    if len(data) > _MAX_BYTES:
-        raise StopError(Location(file), f"is longer than {_MAX_BYTES:,} bytes, the maximum; split it")
+    if len(data) > MAX_BYTES:
+        raise StopError(Location(file), TOO_LONG)
     lines = data.count(b"\n")
     if lines > _MAX_LINES:
         raise StopError(Location(file), f"has {lines:,} lines; split it, {_MAX_LINES:,} is the maximum")
