@@ -70,7 +70,7 @@ def _compared(
     if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
         resolved = resolve(refused, running)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
-        return resolved, (), (), tuple(pipeline.beside(resolved, place))
+        return resolved, pipeline.allowed(resolved, before), (), tuple(pipeline.beside(resolved, place))
     check_place(project, directory)
     progress("rendering")
     compiled = pipeline.compile(project, running, cache)

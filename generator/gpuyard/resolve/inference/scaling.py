@@ -104,7 +104,7 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
     if found is None:
         return
     where = f" ({show_path(low.path)} is {low.value})" if low.of_shape else ""
-    if low.value == 0 and any((each.name or "").startswith("vllm:") for each in found.selectors):
+    if low.value == 0 and any(each.may_read("vllm:") for each in found.selectors):
         problems.add(
             blueprint.file,
             path,
@@ -115,7 +115,7 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
         problems.add(
             blueprint.file,
             path,
-            f"`or vector(…)` is only for min: 0; with min: 1 or more{where}, a lost metric would look like no load "
+            f"{'`or vector(…)`' if found.alternative else 'a value without series'} is only for min: 0; with min: 1 or more{where}, a lost metric would look like no load "
             "and replicas would be removed; leave it out, or use min: 0",
         )
 
