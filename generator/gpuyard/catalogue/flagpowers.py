@@ -1,4 +1,4 @@
-"""What a server's flags, and the keys of what they hold, let their author do: who may read a change sees it in `unsafe`."""
+"""What a server's flags, and the keys of what they hold, let their author do, which `unsafe` has to name."""
 
 import json
 import posixpath
@@ -99,7 +99,7 @@ def _at(
     place: _Place, value: Any, row: Mapping[str, Any] | None, known: Version, files: Collection[str]
 ) -> Iterator[Power]:
     """Of a value, and of what is in it."""
-    if row and _matters(value, row, place.kind, files):
+    if row and _matters(value, row, place, files):
         yield Power(place.path, place.entry, row["allows"])
     if row and not place.kind.object and {"object", "any"} & {*place.kind.types}:
         yield from _free(place, value)
@@ -107,12 +107,14 @@ def _at(
         yield from _inside(place, value, known, files)
 
 
-def _matters(value: Any, row: Mapping[str, Any], kind: Kind, files: Collection[str]) -> bool:
+def _matters(value: Any, row: Mapping[str, Any], place: _Place, files: Collection[str]) -> bool:
     if any(value == each and type(value) is type(each) for each in _EMPTY) or value in row.get("unless", ()):
         return False
     if "is" in row:
         return value in row["is"]
-    return _FORMS[row.get("form", "")](value, kind, files)
+    if row.get("form") == "known" and place.closed:
+        return False  # refused, but for a plugin that has an entry of its own
+    return _FORMS[row.get("form", "")](value, place.kind, files)
 
 
 def _inside(place: _Place, value: Any, known: Version, files: Collection[str]) -> Iterator[Power]:
@@ -210,10 +212,10 @@ def _is_no_template(value: Any, kind: Kind, files: Collection[str]) -> bool:
 
 
 _FORMS: Mapping[str, Callable[[Any, Kind, Collection[str]], bool]] = {
-    "": lambda value, kind, files: True,  # noqa: ARG005 - one signature for all
+    "": lambda value, kind, files: True,
     "known": _is_new,
     "plain": _has_text,
-    "words": lambda value, kind, files: False,  # noqa: ARG005 - the same
+    "words": lambda value, kind, files: False,
     "module": _is_module,
     "path": _is_elsewhere,
     "template": _is_no_template,

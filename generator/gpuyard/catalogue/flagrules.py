@@ -47,17 +47,20 @@ def check_args(
     known = base(version)
     whole = released and minor(version) == known.minor
     found: list[Finding] = []
-    beside = _beside(args, env)
+    beside, misnamed = _beside(args, env), set[str]()
     for name, value in args.items():
         flag, _, _ = known.named(name)
         messages = (_gone(name, version) if flag is None else []) or _name(name, known, whole=whole)
         problems = [Wrong((), each, typed=True) for each in messages]
-        if not problems:
+        if problems:
+            misnamed.add(name)
+        else:
             problems += _value(name, value, flag, known, beside)
         found += [(("args", name, *each.path), each.message) for each in problems if whole or each.typed]
     readable, entries = usable(args, version), {*map(flagpowers.entry, unsafe)}
-    opened = [each for each in flagpowers.find(readable, known, files, whole=whole) if each.entry not in entries]
-    found += [(("args", *each.path), allowed(each.entry, each.allows)) for each in opened]
+    for each in flagpowers.find(readable, known, files, whole=whole):
+        if each.entry not in entries and each.path[0] not in misnamed:
+            found.append((("args", *each.path), allowed(each.entry, each.allows)))
     found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
         gone = _gone(name, version) if name not in known.environment else []

@@ -31,7 +31,7 @@ class Selector:
     """Operator and value of what else is asked of the name."""
 
     def may_read(self, prefix: str) -> bool:
-        """Whether series may be among it whose names begin so; patterns are not run, as anybody may have written them."""
+        """Whether it may have series whose names begin so; patterns are not run, as anybody may have written them."""
         if self.name is not None:
             return self.name.startswith(prefix)
         ways = (each for op, value in self.patterns if op == "=~" for each in [_alternatives(value)])

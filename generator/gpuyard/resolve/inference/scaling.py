@@ -19,6 +19,7 @@ _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
 _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
 """Keys below scaling, and the signals that read them."""
+_WITHOUT_SERIES = ("a value without series", "`or vector(…)`")
 _SOME = 2
 """Replicas of which one serves while another one is replaced."""
 _SURGE = "25%"
@@ -115,8 +116,8 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
         problems.add(
             blueprint.file,
             path,
-            f"{'`or vector(…)`' if found.alternative else 'a value without series'} is only for min: 0; with min: 1 or more{where}, a lost metric would look like no load "
-            "and replicas would be removed; leave it out, or use min: 0",
+            f"{_WITHOUT_SERIES[found.alternative]} is only for min: 0; with min: 1 or more{where}, a lost metric would "
+            "look like no load and replicas would be removed; leave it out, or use min: 0",
         )
 
 
