@@ -16,7 +16,7 @@ _SAME_SIDE = ("and", "unless")
 _COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
 _ONE = ("absent", "absent_over_time", "scalar", "vector", "time", "pi")
 """Functions whose result is one value, whatever they are given."""
-_ALWAYS = ("time", "pi")
+_ALWAYS = ("pi",)
 _LITERAL = re.compile(r"[A-Za-z0-9_:]*")
 _LARGEST = ("topk", "bottomk", "limitk")
 
@@ -212,7 +212,8 @@ def _has_value(expr: "Expr") -> bool:
 def _binary_has_value(expr: "BinaryExpr") -> bool:
     op, sides = str(expr.op), (expr.lhs, expr.rhs)
     if op == "or":
-        return any(map(_has_value, sides))
+        series = _parser().VectorSelector
+        return any(map(_has_value, sides)) or not any(isinstance(each, series) for each in _walk(expr.rhs))
     if op == "unless":
         return _has_value(expr.lhs)
     zero = op == "*" and any(isinstance(_bare(each), _parser().NumberLiteral) and not _bare(each).val for each in sides)  # type: ignore[attr-defined]  # of a number

@@ -36,8 +36,10 @@ _LEAST = 6
 
 _PUBLIC = re.compile(
     r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b"
+    r"|\b[A-Z][A-Za-z0-9_]{2,60}For(?:Causal|Conditional|Sequence|Token|Text|Image|Process|Reward)[A-Za-z]{2,40}\b"
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
 )
+_SYLLABLES = re.compile(r"[a-z]{3,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 # Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
 # 62 % of random letters and digits do, 50 % of random letters, 47 % of hexadecimal digits, few in words.
@@ -89,6 +91,8 @@ def _is_random(run: str) -> bool:
     kinds = [_kind(character) for character in run]
     length, share = _RANDOM.get("".join(sorted(set(kinds) - {"-"})), (len(run) + 1, 1))
     changes = sum("-" not in pair and pair[0] != pair[1] for pair in pairwise(kinds))
+    if 2 * sum(map(len, _SYLLABLES.findall(run))) >= len(run):
+        return False  # words in CamelCase, perhaps with a version
     return len(run) >= length and changes >= share * len(run) and kinds.count("-") * 12 <= len(run)
 
 

@@ -46,7 +46,7 @@ _OF_TEXTS = frozenset(
     | {"last", "per", "each", "begin", "end", "start", "think", "max", "min", "num", "count", "prefill", "draft"}
 )
 """Before `token`, and it is one of a model's; before `pass`, one of a compiler's."""
-_SUFFIXES = frozenset({"value", "base64", "b64", "plain", "text", "current", "old", "new", "primary", "secondary"})
+_SUFFIXES = frozenset({"value", "base", "b", "plain", "text", "current", "old", "new", "primary", "secondary"})
 
 
 def names_secret(key: str) -> bool:

@@ -19,8 +19,8 @@ def check_stack(stack: Stack, problems: Problems) -> None:
     for name in stack.ingress.annotations if stack.ingress else ():
         if configures(name):
             message = (
-                "changes the controller's configuration, or where requests go, for every model; configure the "
-                "controller itself, which its own repository shows to its reviewers"
+                f"{name} changes the controller's configuration, or where requests go, for every model; configure "
+                "the controller itself, where its own reviewers see it"
             )
             problems.add(stack.file, ("spec", "ingress", "annotations", name), message, key=True)
 
