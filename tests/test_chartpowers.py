@@ -75,3 +75,35 @@ def test_every_value_of_the_chart_has_been_looked_at() -> None:
 def test_an_entry_for_nothing_is_refused() -> None:
     (found,) = told({"serving": {"unsafe": ["values.extraObjects"]}})
     assert found.startswith("spec.serving.unsafe[0]: values.extraObjects is ")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/ld.so.preload",
+        "/etc/environment",
+        "/etc/ld.so.conf.d/a.conf",
+        "/etc/python3/sitecustomize.py",
+        "/etc/ssl/openssl.cnf",
+        "/etc/OpenCL/vendors/a.icd",
+        "/usr/local/lib/python3.12/dist-packages/sitecustomize.py",
+        "/usr/bin/nvidia-smi",
+        "/opt/venv/lib/a.pth",
+        "/vllm-workspace/vllm.py",
+        "/root/.bashrc",
+        "/lib/x86_64-linux-gnu/libc.so.6",
+        "/a.py",
+    ],
+)
+def test_a_file_in_the_place_of_a_program_needs_an_entry(path: str) -> None:
+    files = {path: {"configMap": "c", "key": "k"}}
+    (found,) = told({"serving": {"files": files}})
+    assert found.endswith(f"; to allow it, add {path} to serving.unsafe")
+    assert told({"serving": {"files": files, "unsafe": [path]}}) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/vllm/a.jinja", "/etc/certs/ca.crt", "/etc/otel/ca.crt", "/config/a.yaml", "/mnt/a/b"]
+)
+def test_a_file_of_its_own_needs_none(path: str) -> None:
+    assert told({"serving": {"files": {path: {"configMap": "c", "key": "k"}}}}) == []

@@ -1,16 +1,30 @@
 """What values of the chart that authors give themselves let them do."""
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.reach import matched
 from gpuyard.doors.yamlio import Path
 
-__all__ = ["find", "table"]
+__all__ = ["find", "of_file", "table"]
 
 _PREFIX = "values."
+
+
+def of_file(path: str) -> str | None:
+    """What a file at a path of the pod lets its author do; None: nothing reads it there by itself."""
+    rows = table()["files"]
+    folder = posixpath.dirname(path)
+    return rows["allows"] if folder in ("/", "/etc") or matched(f"{folder}/", rows["folders"]) else None
+
+
+def _values(values: Mapping[str, Any]) -> Any:
+    """To be looked into, as anything may stand there."""
+    return values
 
 
 @cache
@@ -22,8 +36,8 @@ def table() -> Mapping[str, Any]:
 def find(values: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
     """Where below the values, the entry of `unsafe` that allows it, and what it allows."""
     for place, allows in table()["unsafe"].items():
-        path, found = tuple(place.split(".")), values
+        path, found = tuple(place.split(".")), _values(values)
         for key in path:
-            found = found.get(key) if isinstance(found, Mapping) else None  # type: ignore[assignment]  # anything may stand there
+            found = found.get(key) if isinstance(found, Mapping) else None
         if found not in (None, "", [], {}):
             yield path, f"{_PREFIX}{place}", allows

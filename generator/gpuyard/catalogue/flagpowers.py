@@ -65,7 +65,7 @@ def find(args: Mapping[str, Any], known: Version, files: Collection[str], *, who
 def entry(name: str) -> str:
     """An entry of `unsafe` in the one spelling: dashes in a flag, underscores in its keys; variables as they are."""
     head, dot, keys = name.partition(".")
-    plain = name[:1].isupper() or head in ("values", name)
+    plain = name[:1].isupper() or name[:1] == "/" or head in ("values", name)
     return name if plain else f"{head.replace('_', '-')}{dot}{_key(keys)}"
 
 

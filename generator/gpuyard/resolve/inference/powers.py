@@ -26,10 +26,11 @@ def check(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> N
         for place, message in wrong:
             problems.add(blueprint.file, each.path(*place), message, key=True)
         needs |= of_shape(blueprint, each.shape, runs).keys()
-        for path, entry, allows in _values(blueprint, each.shape):
+        for path, entry, allows in _given(blueprint, each.shape):
             if entry not in unsafe:
                 problems.add(blueprint.file, path, allowed(entry, allows), key=True)
     given = {name for each in found for name in (*each.given, *each.env)} | set(hatch.variables(blueprint))
+    given |= {*blueprint.spec.serving.files}
     for index, message in check_unsafe(unsafe, given, needs):
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
@@ -39,13 +40,16 @@ def of_shape(blueprint: Blueprint[Inference], shape: str, runs: Build) -> dict[s
     own, files = options.of_shape(blueprint, shape, runs.version), _open_files(blueprint)
     names = {*own.env, *hatch.variables_on(blueprint, shape)}
     found = needed(own.given, names, runs.version, released=runs.released, files=files)
-    return {**found, **{entry: allows for _, entry, allows in _values(blueprint, shape)}}
+    return {**found, **{entry: allows for _, entry, allows in _given(blueprint, shape)}}
 
 
-def _values(blueprint: Blueprint[Inference], shape: str) -> Iterator[Fields]:
+def _given(blueprint: Blueprint[Inference], shape: str) -> Iterator[Fields]:
     for layer in hatch.layers(blueprint, shape):
         for path, entry, allows in chartpowers.find(layer.values):
             yield (*layer.path, *path), entry, allows
+    for name in blueprint.spec.serving.files:
+        if allows := chartpowers.of_file(name):
+            yield ("spec", "serving", "files", name), name, allows
 
 
 def _open_files(blueprint: Blueprint[Inference]) -> frozenset[str]:
