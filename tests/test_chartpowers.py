@@ -92,7 +92,6 @@ def test_an_entry_for_nothing_is_refused() -> None:
         "/vllm-workspace/vllm.py",
         "/root/.bashrc",
         "/lib/x86_64-linux-gnu/libc.so.6",
-        "/a.py",
     ],
 )
 def test_a_file_in_the_place_of_a_program_needs_an_entry(path: str) -> None:

@@ -19,7 +19,7 @@ def of_file(path: str) -> str | None:
     """What a file at a path of the pod lets its author do; None: nothing reads it there by itself."""
     rows = table()["files"]
     folder = posixpath.dirname(path)
-    return rows["allows"] if folder in ("/", "/etc") or matched(f"{folder}/", rows["folders"]) else None
+    return rows["allows"] if folder == "/etc" or matched(f"{folder}/", rows["folders"]) else None
 
 
 def _values(values: Mapping[str, Any]) -> Any:
