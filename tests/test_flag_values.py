@@ -57,7 +57,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("watermark", 0),
     ("cpu-offload-gb", 2),
     ("mm-processor-cache-gb", 0.5),
-    ("seed", -1),
+    ("seed", 4294967295),
     ("block-size", 16),
     ("generation-config", "vllm"),
     ("tokenizer-revision", 1234567),

@@ -48,8 +48,8 @@ def _given(blueprint: Blueprint[Inference], shape: str) -> Iterator[Fields]:
         for path, entry, allows in chartpowers.find(layer.values):
             yield (*layer.path, *path), entry, allows
     for name in blueprint.spec.serving.files:
-        if allows := chartpowers.of_file(name):
-            yield ("spec", "serving", "files", name), name, allows
+        if (does := chartpowers.of_file(name)) is not None:
+            yield ("spec", "serving", "files", name), name, does
 
 
 def _open_files(blueprint: Blueprint[Inference]) -> frozenset[str]:
