@@ -56,7 +56,7 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
         ("spec", "model", "name"): None,
         ("spec", "model", "architecture"): architecture(),
         ("spec", "scaling", "signal"): "upstream",
-        ("spec", "scaling", "upstream"): {"query": "sum(gateway_requests)", "target": 8},
+        ("spec", "scaling", "upstream"): {"query": "vector(1)", "target": 8},
         ("spec", "storage", "cache", "kind"): None,
         ("spec", "storage", "cache", "size"): None,
         ("spec", "storage", "download"): False,
