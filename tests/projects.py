@@ -4,6 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from gpuyard.catalogue import chartpowers
+from gpuyard.catalogue.flagrules import needed
 from gpuyard.catalogue.models import catalogue
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
@@ -60,11 +62,33 @@ def with_token(blueprint: Values) -> Values:
     return merged(blueprint, {"spec": {"model": {"credentials": {"secret": "hf-token", "key": "token"}}}})
 
 
+def with_unsafe(blueprint: Values, *, flags: bool = False) -> Values:
+    """With the entries that its variables and values of the chart need, or its flags, too: most tests are of others."""
+    spec = blueprint["spec"]
+    parts = [spec.get("serving", {}), *(each or {} for each in (spec.get("shapes") or {}).values())]
+    args = [each.get("args", {}) if flags else {} for each in parts]
+    names = {name for each in parts for name in each.get("env", {})}
+    found = dict[str, str]()
+    for values in (spec.get("values"), *(each.get("values") for each in parts[1:])):
+        values = values if isinstance(values, dict) else {}
+        listed = values.get("extraEnv")
+        named = [each.get("name") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        names |= {each for each in named if isinstance(each, str)}
+        found |= {entry: allows for _, entry, allows in chartpowers.find(values)}
+    version = spec.get("vllm", {}).get("version", "0.32.0")
+    released = "image" not in spec.get("vllm", {})
+    for each in args:
+        found |= needed(each, names, version, released=released)
+    given = spec.get("serving", {}).get("unsafe", [])
+    more = [entry for entry in found if entry not in given]
+    return merged(blueprint, {"spec": {"serving": {"unsafe": [*given, *more]}}}) if more else blueprint
+
+
 def sources(spec: Mapping[str, Any], stack: Mapping[str, Any] | None = None) -> dict[str, bytes]:
     """The files, with what differs in the two specs."""
     return {
         "stack.yaml": yamlio.dump(merged(STACK, {"spec": stack or {}})).encode(),
-        "blueprints/chat.yaml": yamlio.dump(with_token(merged(BLUEPRINT, {"spec": spec}))).encode(),
+        "blueprints/chat.yaml": yamlio.dump(with_unsafe(with_token(merged(BLUEPRINT, {"spec": spec})))).encode(),
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from gpuyard.doors import yamlio
 from gpuyard.resolve.inference.texts import of_args
-from tests.projects import merged, resolved
+from tests.projects import merged, resolved, with_unsafe
 
 QUIET = {"clientNamespaces": ["apps"], "shapes": {"h100": {}}}
 OTEL = "http://otel.observability:4317"
@@ -16,10 +16,8 @@ MASTER = {"kv_connector": "LMCacheConnectorV1", "kv_role": "kv_both"}
 
 def notes(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
     """Those about addresses and ports; what is unsafe is allowed."""
-    serving = spec.get("serving", {})
-    names = ("kv-transfer-config", "kv-events-config", "tool-server", "grpc-port")
-    unsafe = {"serving": {"unsafe": [name for name in names if name in serving.get("args", {})]}}
-    found = resolved(merged(merged(QUIET, unsafe), spec), stack).notes
+    whole = with_unsafe({"spec": merged(QUIET, spec)}, flags=True)["spec"]
+    found = resolved(whole, stack).notes
     return [note.partition(": ")[2] for note in found if "NetworkPolicy" in note]
 
 

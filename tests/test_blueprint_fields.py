@@ -40,7 +40,7 @@ FACTS: Values = {
 }
 HERE = "hf://acme/mine@" + "1" * 40
 BUCKET = {"source": "oci://models@acme/mine", "credentials": SECRET}
-UPSTREAM = {"signal": "upstream", "upstream": {"query": "vector(1)", "target": 2}}
+UPSTREAM = {"signal": "upstream", "upstream": {"query": "sum(gateway_requests)", "target": 2}}
 ADAPTER = {"name": "sql", "source": "pvc://weights/sql", "rank": 8}
 WITH_ADAPTER = {"model": {"source": "pvc://weights"}, "serving": {"adapters": [ADAPTER]}}
 DRAFTED = {"method": "draft_model", "model": "/models/draft", "num_speculative_tokens": 3}
@@ -204,7 +204,9 @@ BLUEPRINT_KEYS: dict[str, Case] = {
     "spec.scaling.signal": Case({"scaling": {"signal": "queue"}}),
     "spec.scaling.queue.target": Case({"scaling": {"queue": {"target": 9}}}, {"scaling": {"signal": "queue"}}),
     "spec.scaling.kv.target": Case({"scaling": {"kv": {"target": 0.6}}}, {"scaling": {"signal": "kv"}}),
-    "spec.scaling.upstream.query": Case({"scaling": {"upstream": {"query": "vector(2)"}}}, {"scaling": UPSTREAM}),
+    "spec.scaling.upstream.query": Case(
+        {"scaling": {"upstream": {"query": "sum(gateway_queue)"}}}, {"scaling": UPSTREAM}
+    ),
     "spec.scaling.upstream.target": Case({"scaling": {"upstream": {"target": 3}}}, {"scaling": UPSTREAM}),
     "spec.storage.download": Case({"storage": {"download": False}}),
     "spec.storage.cache.kind": Case({"storage": {"cache": {"kind": "ephemeral"}}}),

@@ -7,7 +7,7 @@ import pytest
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
-from tests.projects import problems, resolved, sources, workload
+from tests.projects import merged, problems, resolved, sources, workload
 
 OFFICIAL = "docker.io/vllm/vllm-openai"
 OWN = "docker.io/acme/vllm"
@@ -95,13 +95,14 @@ def test_of_a_release_an_unknown_flag_is_a_mistake(vllm: dict[str, str]) -> None
     ],
 )
 def test_of_another_build_it_is_passed_on(vllm: dict[str, str]) -> None:
-    found = resolved({**TYPO, "vllm": vllm})
+    spec = merged({**TYPO, "vllm": vllm}, {"serving": {"unsafe": ["max-log-lenn"]}})
+    found = resolved(spec)
     base = "0.33.0" if vllm.get("version") == "0.34.0" else "0.32.0"
     assert (
         f"blueprints/chat.yaml: spec.serving.args.max-log-lenn: vLLM {base} of the catalogue has no flag "
         "--max-log-lenn; it is passed on as written; did you mean max-log-len?"
     ) in found.notes
-    assert "--max-log-lenn=7" in workload({**TYPO, "vllm": vllm}).values["args"]
+    assert "--max-log-lenn=7" in workload(spec).values["args"]
 
 
 def test_what_is_not_checked_is_said_where_the_version_is_named() -> None:

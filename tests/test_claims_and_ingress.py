@@ -149,3 +149,65 @@ def test_no_alert_about_what_oracle_runs() -> None:
     (stack,) = (each for each in catalogue() if each.chart == "kube-prometheus-stack")
     for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy"):
         assert stack.values[part] == {"enabled": False}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nginx.ingress.kubernetes.io/configuration-snippet",
+        "nginx.ingress.kubernetes.io/server-snippet",
+        "nginx.ingress.kubernetes.io/auth-snippet",
+        "nginx.ingress.kubernetes.io/modsecurity-snippet",
+        "nginx.ingress.kubernetes.io/auth-url",
+        "nginx.ingress.kubernetes.io/auth-signin",
+        "nginx.ingress.kubernetes.io/mirror-target",
+        "nginx.ingress.kubernetes.io/permanent-redirect",
+        "nginx.ingress.kubernetes.io/upstream-vhost",
+        "nginx.ingress.kubernetes.io/server-alias",
+        "nginx.org/server-snippets",
+        "nginx.org/location-snippets",
+        "haproxy.org/backend-config-snippet",
+        "haproxy.org/request-redirect",
+        "haproxy-ingress.github.io/config-backend",
+        "haproxy-ingress.github.io/auth-url",
+        "traefik.ingress.kubernetes.io/router.middlewares",
+        "external-dns.alpha.kubernetes.io/target",
+        "external-dns.alpha.kubernetes.io/hostname",
+        "alb.ingress.kubernetes.io/actions.x",
+        "konghq.com/plugins",
+        "getambassador.io/config",
+        "new-controller.example.com/http-snippet",
+    ],
+)
+def test_an_annotation_that_is_configuration_is_refused(name: str) -> None:
+    ingress = {"className": "nginx", "namespace": "ingress", "plainHttp": True, "annotations": {name: "x"}}
+    (found,) = problems({}, {"ingress": ingress})
+    assert name in found
+    assert "changes the controller's configuration" in found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nginx.ingress.kubernetes.io/proxy-read-timeout",
+        "nginx.ingress.kubernetes.io/proxy-body-size",
+        "nginx.org/proxy-read-timeout",
+        "haproxy.org/timeout-server",
+        "traefik.ingress.kubernetes.io/router.entrypoints",
+        "projectcontour.io/response-timeout",
+        "alb.ingress.kubernetes.io/load-balancer-attributes",
+        "cert-manager.io/cluster-issuer",
+        "example.com/owner",
+    ],
+)
+def test_an_annotation_that_only_tunes_is_taken(name: str) -> None:
+    ingress = {"className": "nginx", "namespace": "ingress", "plainHttp": True, "annotations": {name: "x"}}
+    assert problems({}, {"ingress": ingress}) == []
+
+
+def test_rules_among_the_platform_s_values_are_promql() -> None:
+    rules = {
+        "additionalPrometheusRulesMap": {"own": {"groups": [{"name": "a", "rules": [{"alert": "A", "expr": "sum(x"}]}]}}
+    }
+    (found,) = problems({}, {"platform": {"prometheus": {"values": rules}}})
+    assert found.endswith("rules[0].expr: is not PromQL: unclosed left parenthesis")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.flagrules import usable
+from gpuyard.catalogue.flagrules import needed, usable
 from gpuyard.errors import InputError, Problem
 from tests.projects import resolved
 
@@ -50,7 +50,7 @@ def test_each_mistake_is_where_it_is_written() -> None:
         "speculative-config": '{"method": "ngram", "num_speculative_tokens": 0}',
         "otlp-traces-endpoint": "http://traces:4317",
     }
-    found = problems({"serving": {"args": args}})
+    found = problems({"serving": {"args": args, "unsafe": ["otlp-traces-endpoint"]}})
     assert sorted(each.message.partition(": ")[0] for each in found) == [
         "spec.serving.args.collect-detailed-traces[1]",
         "spec.serving.args.speculative-config",
@@ -89,7 +89,9 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
     found = [each.message for each in problems({"serving": {"args": args}}) if "Hugging Face" in each.message]
     assert [each.partition(": ")[0] for each in found] == [f"spec.serving.args.{place}"]
     assert found[0].partition(": ")[2].startswith(OFFLINE)
-    left = problems({"storage": {"download": False}, "serving": {"args": args}})
+    left = problems(
+        {"storage": {"download": False}, "serving": {"args": args, "unsafe": [*needed(args, (), "0.32.0")]}}
+    )
     assert not [each for each in left if "takes only texts" not in each.message]  # said of adapters by modality
 
 
@@ -109,8 +111,7 @@ def test_a_name_that_nobody_copies_is_found_in_every_form(args: dict[str, Any], 
     ],
 )
 def test_what_is_no_name_or_on_a_volume_passes(args: dict[str, Any]) -> None:
-    unsafe = [flag for flag in ("spec-method", "speculative-config") if "custom_class" in str(args.get(flag))]
-    assert not problems({"serving": {"args": args, "unsafe": unsafe}})
+    assert not problems({"serving": {"args": args, "unsafe": [*needed(args, (), "0.32.0")]}})
 
 
 def test_a_number_where_vllm_takes_a_text_is_read_as_one() -> None:

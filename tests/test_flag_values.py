@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue import vllm
-from gpuyard.catalogue.flagrules import check_args, check_unsafe, passed_on, usable
+from gpuyard.catalogue.flagrules import check_args, check_unsafe, needed, passed_on, usable
 
 V32, V33, NEXT = "0.32.0", "0.33.0", "0.34.0"
 
@@ -18,7 +18,8 @@ DTYPE = "must be one of auto, half, float16, bfloat16, float, float32"  # vllm/c
 
 
 def found(args: dict[str, Any], version: str = V32, **more: Any) -> list[tuple[tuple[str | int, ...], str]]:
-    return [(place[1:], message) for place, message in check_args(args, more.get("env", ()), UNSAFE, version)]
+    unsafe = (*UNSAFE, *needed(args, more.get("env", ()), version))
+    return [(place[1:], message) for place, message in check_args(args, more.get("env", ()), unsafe, version)]
 
 
 UNSAFE = (
@@ -56,7 +57,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("watermark", 0),
     ("cpu-offload-gb", 2),
     ("mm-processor-cache-gb", 0.5),
-    ("seed", -1),
+    ("seed", 4294967295),
     ("block-size", 16),
     ("generation-config", "vllm"),
     ("tokenizer-revision", 1234567),
@@ -277,7 +278,9 @@ def test_code_of_others_brings_names(variable: str) -> None:
 def test_another_build_may_take_more(version: str, released: bool) -> None:
     """What is of no type that any version takes stays wrong."""
     args = {"dtype": "int4", "max-lora-rank": 24, "compilation-config": {"new_key": 1}, "max-loras": "two"}
-    assert check_args(args, (), (), version, released=released) == [(("args", "max-loras"), "must be an integer")]
+    unsafe = needed(args, (), version, released=released)
+    assert list(unsafe) == ["compilation-config.new_key"]
+    assert check_args(args, (), unsafe, version, released=released) == [(("args", "max-loras"), "must be an integer")]
     base = vllm.base(version).release
     notes = passed_on(args, (), version, released=released)
     assert [place for place, _ in notes] == [
@@ -484,11 +487,12 @@ def test_since_when_a_name_is_gone(name: str, version: str, message: str | None)
 def test_what_opens_the_server_from_inside_needs_an_entry(args: dict[str, Any], place: tuple[str, ...] | None) -> None:
     """As the flag that says the same does."""
     (flag,) = args
-    [(where, message)] = check_args(args, (), (), NEXT)
+    (where, message), *_ = check_args(args, (), (), NEXT)
     assert where == ("args", *(place or (flag,)))
-    assert message.endswith(f"; to allow it, add {flag} to serving.unsafe")
-    assert check_args(args, (), (flag,), NEXT) == []
-    assert list(check_unsafe((flag,), args)) == []
+    (entry, *_) = needs = needed(args, (), NEXT)
+    assert message.endswith(f"; to allow it, add {entry} to serving.unsafe")
+    assert check_args(args, (), tuple(needs), NEXT) == []
+    assert list(check_unsafe(tuple(needs), args, needs)) == []
 
 
 def test_the_same_flags_without_it_need_none() -> None:

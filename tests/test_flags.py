@@ -98,7 +98,7 @@ def test_values_that_are_refused(name: str, value: Any, place: tuple[int, ...], 
     [
         ("ignore-patterns", ["a"] * 5000),
         ("chat-template", "{" + "x" * 129_999),
-        ("chat-template", "$" * 130_000),
+        ("chat-template", "{" + "$" * 129_999),
         ("fingerprint-value", "--x"),
         ("allowed-origins", ["-", []]),
         ("limit-mm-per-prompt", {str(number): 2**53 for number in range(1000)}),
@@ -112,7 +112,7 @@ def test_what_is_right_is_taken_by_the_chart(name: str, value: Any) -> None:
 
 def test_all_flags_together_have_room_in_the_object_of_a_pod() -> None:
     names = ("chat-template", "tokenizer", "generation-config", "code-revision", "tokenizer-revision")
-    args = dict.fromkeys(names, "x" * 110_000)
+    args = dict.fromkeys(names, "{" + "x" * 109_999)
     assert check_args(dict(list(args.items())[:4]), {}, (), V32) == []
     [(path, message)] = check_args(args, {}, (), V32)
     assert path == ("args",)

@@ -19,7 +19,7 @@ from gpuyard.render import render
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved, resolve
 from tests.conftest import gathered, write_tree
-from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
+from tests.projects import BLUEPRINT, STACK, Values, merged, with_token, with_unsafe
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 POD = ("spec", "template", "spec")
@@ -506,7 +506,7 @@ def case_blueprint(name: str, case: Case) -> Values:
     spec = merged(spec, case.spec)
     if "expose" in spec:
         spec["expose"] = {"host": f"{name}.example.com"}
-    return with_token(merged(BLUEPRINT, {"metadata": {"name": name}, "spec": spec}))
+    return with_unsafe(with_token(merged(BLUEPRINT, {"metadata": {"name": name}, "spec": spec})))
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue import chartpowers
 from gpuyard.catalogue.shippedchart import chart_defaults, shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
@@ -18,7 +19,7 @@ from gpuyard.resolve import resolve
 from gpuyard.resolve.inference.elsewhere import KEYS
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, VOLUMES
 from tests.chart import rendering
-from tests.projects import BLUEPRINT, STACK, merged, problems, resolved, workload
+from tests.projects import BLUEPRINT, STACK, Values, merged, problems, resolved, with_unsafe, workload
 from tests.test_hatch import CASES
 
 START = """\
@@ -124,8 +125,8 @@ WRONG: dict[str, tuple[str, str]] = {
         "already; choose another",
     ),
     "a variable of serving.env": (
-        "  serving: {env: {A: b}}\n  values: {extraEnv: [{name: A, value: c}]}\n",
-        "7:30: spec.values.extraEnv[0].name: A is a variable of serving.env already; keep one",
+        "  serving: {env: {TZ: b}}\n  values: {extraEnv: [{name: TZ, value: c}]}\n",
+        "7:30: spec.values.extraEnv[0].name: TZ is a variable of serving.env already; keep one",
     ),
     "a variable that opens the server": (
         "  values: {extraEnv: [{name: LD_PRELOAD, value: c}]}\n",
@@ -205,11 +206,24 @@ WRONG: dict[str, tuple[str, str]] = {
 def said(more: str, stack: Mapping[str, Any] | None = None) -> list[str]:
     files = {
         "stack.yaml": yamlio.dump(merged(STACK, {"spec": stack or {}})).encode(),
-        "blueprints/chat.yaml": (START + more).encode(),
+        "blueprints/chat.yaml": (START + more + _allowed(more)).encode(),
     }
     with pytest.raises(InputError) as refused:
         resolve(parse(files))
     return [str(problem) for problem in refused.value.problems]
+
+
+def _allowed(more: str) -> str:
+    """The entries that the values need, at the end of the file."""
+    spec = yamlio.load_data(START + more)["spec"]
+    found = {entry for values in _layers(spec) for _, entry, _ in chartpowers.find(values)}
+    return f"  serving: {{unsafe: [{', '.join(sorted(found))}]}}\n" if found and "serving" not in spec else ""
+
+
+def _layers(spec: Values) -> Iterator[Values]:
+    shapes = spec.get("shapes")
+    layers = (spec, *(shapes.values() if isinstance(shapes, dict) else ()))
+    yield from (each["values"] for each in layers if isinstance(each, dict) and isinstance(each.get("values"), dict))
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -235,7 +249,7 @@ def test_an_object_that_another_blueprint_has() -> None:
     files = {"stack.yaml": yamlio.dump(STACK).encode()}
     for name, made in (("a", rules), ("b", rules), ("c", {**rules, "kind": "Service", "metadata": {"name": "a"}})):
         spec = {"model": {"name": "qwen3-8b"}, "values": {"extraObjects": [made]}}
-        content = {**merged(BLUEPRINT, {"metadata": {"name": name}}), "spec": spec}
+        content = with_unsafe({**merged(BLUEPRINT, {"metadata": {"name": name}}), "spec": spec})
         files[f"blueprints/{name}.yaml"] = yamlio.dump(content).encode()
     with pytest.raises(InputError) as refused:
         resolve(parse(files))

@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 
+from gpuyard.catalogue.flagrules import needed
 from tests.projects import merged, problems, resolved
 
 KEY = {"secret": "s", "key": "k"}
 CA = {"SSL_CERT_FILE": "/etc/certs/ca.crt"}
 ON_CLAIM = {"model": {"source": "pvc://weights/llama"}}
-UNSAFE = ("tool-parser-plugin", "log-config-file", "kv-transfer-config", "allowed-local-media-path", "PYTHONPATH")
 
 
 def args(**flags: Any) -> dict[str, Any]:
     given = {name.replace("_", "-"): value for name, value in flags.items()}
-    return {"serving": {"args": given, "unsafe": [name for name in UNSAFE if name in given]}}
+    return {"serving": {"args": given, "unsafe": [*needed(given, (), "0.32.0")]}}
 
 
 def env(**variables: str) -> dict[str, Any]:
-    return {"serving": {"env": variables, "unsafe": [name for name in UNSAFE if name in variables]}}
+    return {"serving": {"env": variables}}
 
 
 def found(spec: dict[str, Any], stack: dict[str, Any] | None = None) -> list[str]:
@@ -109,7 +109,6 @@ def test_a_path_begins_where_the_image_runs(spec: dict[str, Any], written: str) 
     ],
 )
 def test_something_is_there_or_it_is_no_path(spec: dict[str, Any], stack: dict[str, Any]) -> None:
-    spec["serving"].setdefault("unsafe", []).extend(name for name in ("LD_LIBRARY_PATH",) if name in str(spec))
     assert found(spec, stack) == []
 
 

@@ -169,7 +169,7 @@ def test_what_vllm_loads_is_copied(form: str | None, copied: str | None) -> None
 @pytest.mark.parametrize(("form", "copied"), [("gguf", "gguf"), ("of-a-plugin", "all")])
 def test_what_another_build_loads_is_copied(form: str, copied: str) -> None:
     own = {"image": "docker.io/team/vllm", "tag": "v0.32.0"}
-    spec = {"vllm": own, "serving": {"args": {"load-format": form}}}
+    spec = {"vllm": own, "serving": {"args": {"load-format": form}, "unsafe": ["load-format"]}}
     assert chart_values(spec)["download"].get("format") == copied
 
 

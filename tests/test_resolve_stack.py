@@ -546,7 +546,8 @@ DRAFT = {"speculative-config": {"model": "org/draft", "num_speculative_tokens": 
     ],
 )
 def test_nobody_copies_them(args: dict[str, Any], path: str) -> None:
-    serving = {"args": args, **({"draft": {"name": "qwen3-8b"}} if args is DRAFT else {})}
+    unsafe = ["hf-config-path"] if path == "hf-config-path" else []
+    serving = {"args": args, "unsafe": unsafe, **({"draft": {"name": "qwen3-8b"}} if args is DRAFT else {})}
     [message] = problems({"serving": serving})
     assert message.startswith(f"spec.serving.args.{path}: the server has no access to Hugging Face")
     assert resolved({"serving": serving, "storage": {"download": False}, "shapes": {"h100": {}}})

@@ -40,7 +40,8 @@ SECRETS = {
         f"https://{'0a1b' * 10}@github.com/acme/x",
         "redis://:" + "hunter2@cache",
     ],
-    "a random key": [MIXED, MIXED[:24], "0a1b2c3d" * 4, "0a1b2c3d" * 6, "Bearer " + MIXED, f"--api-key={MIXED}"],
+    "a bearer token": ["Bearer " + MIXED],
+    "a random key": [MIXED, MIXED[:24], "0a1b2c3d" * 4, "0a1b2c3d" * 6, f"--api-key={MIXED}"],
 }
 
 PUBLIC = [

@@ -148,10 +148,12 @@ def test_the_ways_out_of_a_refusal(repository: Path) -> None:
     }
     own = {"kind": None, "size": None, "claim": "chat-weights-2"}
     edit(repository, {"spec": {"storage": {"cache": own, "download": True}, "values": {"extraObjects": [claim]}}})
+    edit(repository, {"spec": {"serving": {"unsafe": ["values.extraObjects"]}}})
     save(repository)
     result = run("compile", repository)
     assert (result.exit_code, "`kubectl delete pvc chat-cache -n inference`" in result.stderr) == (0, True)
     edit(repository, {"spec": {"storage": {"cache": {"claim": None, "kind": "fss", "size": "50Gi"}}, "values": None}})
+    edit(repository, {"spec": {"serving": {"unsafe": None}}})
     save(repository)
     assert run("compile", repository).exit_code == 0, run("compile", repository).output
     assert run("compile", repository, "--check").exit_code == 0

@@ -37,12 +37,13 @@ from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
+from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
 
-__all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
+__all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "execute", "is_current", "load"]
 __all__ += [
     "placements_of",
     "plan",
@@ -102,7 +103,13 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
     """What it does in the clusters, and what of it they would refuse."""
     found = consequences(before, Running(placements=compiled.placements))
-    return found, tuple(refused(compiled.project, found))
+    return (*found, *allowed(compiled.resolved, before)), tuple(refused(compiled.project, found))
+
+
+def allowed(resolved: Resolved, before: Running) -> tuple[Consequence, ...]:
+    """What is allowed by entries of serving.unsafe that weren't there before."""
+    asked = ((each.cluster, each.workload.name, each.workload.unsafe) for each in resolved.placements)
+    return tuple(newly_allowed(before, asked))
 
 
 def plan(
@@ -258,6 +265,7 @@ def _placed(resolved: Resolved, placement: Placement, tree: Tree) -> Placed:
         weights=weights_job(tree, name, shape, where),
         secrets=tuple(sorted({*named, *stack.images.pull_secrets})),
         away=workload.away,
+        unsafe=tuple(sorted(workload.unsafe)),
     )
 
 

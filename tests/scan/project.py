@@ -17,6 +17,7 @@ from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
 from tests.conftest import demo_sources
+from tests.projects import with_unsafe
 from tests.scan.leaves import Leaf, Path, architecture, benign, fill, get, leaves, put
 
 __all__ = [
@@ -56,7 +57,7 @@ VARIANTS: Mapping[str, Mapping[Path, Any]] = {
         ("spec", "model", "name"): None,
         ("spec", "model", "architecture"): architecture(),
         ("spec", "scaling", "signal"): "upstream",
-        ("spec", "scaling", "upstream"): {"query": "vector(1)", "target": 8},
+        ("spec", "scaling", "upstream"): {"query": "sum(gateway_requests)", "target": 8},
         ("spec", "storage", "cache", "kind"): None,
         ("spec", "storage", "cache", "size"): None,
         ("spec", "storage", "download"): False,
@@ -118,8 +119,17 @@ def base(variant: str = "catalogue") -> Contents:
 
 
 def data(contents: Contents) -> dict[str, bytes]:
-    """The two files."""
+    """The two files; variables and values of the chart have their entries in unsafe."""
+    contents = {kind: _opened(content) if kind == "blueprint" else content for kind, content in contents.items()}
     return {FILES[kind]: yamlio.dump(content).encode("utf-8", "surrogatepass") for kind, content in contents.items()}
+
+
+def _opened(content: dict[str, Any]) -> dict[str, Any]:
+    """As it is where it is too odd to be read."""
+    try:
+        return with_unsafe(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return content
 
 
 def resolved_from(contents: Contents) -> Resolved:

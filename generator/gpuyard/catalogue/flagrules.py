@@ -3,45 +3,64 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from gpuyard.catalogue import flagpowers, variablepowers
 from gpuyard.catalogue.flagcontents import Given, Wrong, wrong
-from gpuyard.catalogue.flagsets import opening, together
+from gpuyard.catalogue.flagsets import together
 from gpuyard.catalogue.flagvalues import MOST_TOGETHER, bytes_of, content, text
 from gpuyard.catalogue.vllm import Flag, ListForm, Version, base, minor, removed, rules
 from gpuyard.errors import meant
 
-__all__ = ["Finding", "assumptions", "check_args", "check_unsafe", "deprecations", "passed_on", "usable"]
+__all__ = [
+    "Finding",
+    "allowed",
+    "assumptions",
+    "check_args",
+    "check_unsafe",
+    "deprecations",
+    "needed",
+    "passed_on",
+    "usable",
+]
 
 Finding = tuple[tuple[str | int, ...], str]
 """Which flag or variable (`args` or `env`, and the name, and where in it, or all of them), and what is wrong."""
 
-_OURS = ("computed", "unsupported", "unsafe")
+_OURS = ("computed", "unsupported")
 _CODE = ("PYTHONPATH", "VLLM_PLUGINS")
 """Variables by which others' code is imported, which may register names."""
 
 
 def check_args(
-    args: Mapping[str, Any], env: Collection[str], unsafe: Collection[str], version: str, *, released: bool = True
+    args: Mapping[str, Any],
+    env: Collection[str],
+    unsafe: Collection[str],
+    version: str,
+    *,
+    released: bool = True,
+    files: Collection[str] = (),
 ) -> list[Finding]:
     """What is wrong with flags, and with names of variables.
 
-    `released`: the server is vLLM's own release of that version, and no other build of it.
+    `released`: the server is vLLM's own release of that version, and no other build of it. `files`: paths in the pod
+    of what may be read by anybody.
     """
     known = base(version)
     whole = released and minor(version) == known.minor
     found: list[Finding] = []
-    beside = _beside(args, env)
+    beside, misnamed = _beside(args, env), set[str]()
     for name, value in args.items():
-        flag, own, negated = known.named(name)
+        flag, _, _ = known.named(name)
         messages = (_gone(name, version) if flag is None else []) or _name(name, known, whole=whole)
         problems = [Wrong((), each, typed=True) for each in messages]
-        if not problems:
-            if (value is False) if negated else (value is not False):
-                problems += [Wrong((), each, typed=True) for each in _unsafe(own, unsafe)]
+        if problems:
+            misnamed.add(name)
+        else:
             problems += _value(name, value, flag, known, beside)
         found += [(("args", name, *each.path), each.message) for each in problems if whole or each.typed]
-    readable = usable(args, version)
-    opened = [(path, _allowed(name, reason)) for name, path, reason in opening(readable) if name not in unsafe]
-    found += [(("args", *path), message) for path, message in opened]
+    readable, entries = usable(args, version), {*map(flagpowers.entry, unsafe)}
+    for each in flagpowers.find(readable, known, files, whole=whole):
+        if each.entry not in entries and each.path[0] not in misnamed:
+            found.append((("args", *each.path), allowed(each.entry, each.allows)))
     found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
         gone = _gone(name, version) if name not in known.environment else []
@@ -85,13 +104,37 @@ def _value(name: str, value: object, flag: Flag | None, known: Version, beside: 
         yield Wrong(path, message, typed=True)
 
 
-def check_unsafe(unsafe: Iterable[str], given: Collection[str]) -> Iterator[tuple[int, str]]:
-    """Entries of `unsafe` that allow nothing, by their index; `given` are the names of all flags and variables."""
-    names, by_value = {*map(_positive, given), *given}, rules()["unsafe_values"]
+def needed(
+    args: Mapping[str, Any],
+    env: Collection[str],
+    version: str,
+    *,
+    released: bool = True,
+    files: Collection[str] = (),
+) -> dict[str, str]:
+    """The entries of `unsafe` that a server needs, and what each of them allows."""
+    known = base(version)
+    whole = released and minor(version) == known.minor
+    found = {each.entry: each.allows for each in flagpowers.find(usable(args, version), known, files, whole=whole)}
+    opened = {name: variablepowers.does(name) for name in env if not _not_yours(name)}
+    return found | {name: does for name, does in opened.items() if does}
+
+
+def check_unsafe(unsafe: Iterable[str], given: Collection[str], needs: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Entries of `unsafe` that allow nothing, by their index.
+
+    `given` are the names of all flags, variables and values, `needs` the entries that they need.
+    """
+    names = {*map(_positive, given), *given}
     for index, name in enumerate(unsafe):
-        if name not in names:
+        own = flagpowers.entry(name)
+        if own in needs:
+            continue
+        if own.partition(".")[0] not in names and own not in names:
             yield index, f"{name} is neither in args nor in env; remove it here too"
-        elif not _rule("unsafe", name) and not any(name == rule["flag"].partition(".")[0] for rule in by_value):
+        elif inside := sorted(each for each in needs if each.startswith(f"{own}.")):
+            yield index, f"{name} needs no entry here, and what is in it needs its own: {', '.join(inside)}"
+        else:
             yield index, f"{name} needs no entry here"
 
 
@@ -154,7 +197,8 @@ def _near(name: str, known: Iterable[str], listed: str) -> str:
 def _abbreviated(name: str, known: Version) -> str | None:
     """A flag with a rule of ours that argparse may take a beginning for."""
     longer = (each for each in known.flags if each.startswith(name))
-    return next((each for each in longer if any(_rule(kind, each) for kind in _OURS)), None)
+    opens = flagpowers.table()["flags"]
+    return next((each for each in longer if each in opens or any(_rule(kind, each) for kind in _OURS)), None)
 
 
 def _variable(name: str, unsafe: Collection[str], known: Version, *, whole: bool) -> Iterator[str]:
@@ -163,8 +207,8 @@ def _variable(name: str, unsafe: Collection[str], known: Version, *, whole: bool
     elif whole and name.startswith("VLLM_") and name not in known.environment:
         hint = _near(name, known.environment, f"vllm/envs.py of vLLM {known.release} lists what there is")
         yield f"vLLM {known.release} has no variable {name}; {hint}"
-    else:
-        yield from _unsafe(name, unsafe)
+    elif (does := variablepowers.does(name)) and name not in unsafe:
+        yield allowed(name, does)
 
 
 def _gone(name: str, version: str) -> list[str]:
@@ -181,14 +225,9 @@ def _rule(kind: str, name: str) -> str | None:
     return table.get(name) or next((table[rule] for rule in patterns), None)
 
 
-def _unsafe(name: str, unsafe: Collection[str]) -> Iterator[str]:
-    reason = _rule("unsafe", name)
-    if reason and name not in unsafe:
-        yield _allowed(name, reason)
-
-
-def _allowed(name: str, reason: str) -> str:
-    return f"{reason}; to allow it, add {name} to serving.unsafe"
+def allowed(entry: str, does: str) -> str:
+    """What is said of something that needs an entry and has none."""
+    return f"{does}; to allow it, add {entry} to serving.unsafe"
 
 
 def deprecations(args: Collection[str], version: str) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 from gpuyard.catalogue.flagvalues import mapping, readable
 from gpuyard.catalogue.vllm import rules
 
-__all__ = ["opening", "together"]
+__all__ = ["together"]
 
 Path = tuple[str, ...]
 
@@ -25,14 +25,6 @@ def together(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             continue
         for message in _broken(rule, value, given):
             yield _place(args, rule["flag"]), message
-
-
-def opening(args: Mapping[str, Any]) -> Iterator[tuple[str, Path, str]]:
-    """Flags that open the server by what they hold, where in them, and how."""
-    for rule in rules()["unsafe_values"]:
-        value = _value(args, rule["flag"])
-        if value is not _NOTHING and value in rule.get("is", [value]) and value not in rule.get("not", ()):
-            yield rule["flag"].partition(".")[0], _place(args, rule["flag"]), rule["because"]
 
 
 def _negated(name: str, value: object) -> bool:

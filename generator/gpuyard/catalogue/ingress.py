@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from gpuyard.catalogue.datafiles import read
 
-__all__ = ["Controller", "controller"]
+__all__ = ["Controller", "configures", "controller"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,21 @@ def controller(class_name: str) -> Controller | None:
     return next((each for each in _catalogue() if each.word in words), None)
 
 
+def configures(annotation: str) -> bool:
+    """Whether an annotation writes into a controller's configuration, or may send requests elsewhere."""
+    rows = _read()["annotations"]
+    name = annotation.lower()
+    if "snippet" in name:
+        return True
+    prefixed = any(name.startswith(prefix) for prefix in rows["prefixes"])
+    return prefixed and not any(fnmatchcase(name, each) for each in rows["harmless"])
+
+
 @cache
 def _catalogue() -> tuple[Controller, ...]:
-    rows = read(resources.files("gpuyard") / "catalogue" / "ingress.yaml", "ingress")["controllers"]
-    return tuple(Controller(**row) for row in rows)
+    return tuple(Controller(**row) for row in _read()["controllers"])
+
+
+@cache
+def _read() -> dict[str, Any]:
+    return read(resources.files("gpuyard") / "catalogue" / "ingress.yaml", "ingress")

@@ -123,6 +123,7 @@ def _written(placed: Placed) -> Mapping[str, object]:
         **({"weights": placed.weights} if placed.weights else {}),
         **({"secrets": list(placed.secrets)} if placed.secrets else {}),
         **({"away": placed.away} if placed.away else {}),
+        **({"unsafe": list(placed.unsafe)} if placed.unsafe else {}),
     }
 
 
@@ -190,6 +191,7 @@ def _placed(found: Mapping[str, object]) -> Placed:
         "weights": "",
         "secrets": [],
         "away": 0,
+        "unsafe": [],
         **found,
     }  # what isn't there isn't written
     return Placed(
@@ -200,6 +202,7 @@ def _placed(found: Mapping[str, object]) -> Placed:
         text(given, "weights", suspicion.CLASS_OR_NONE),
         suspicion.names(given, "secrets", suspicion.CLASS),
         suspicion.number(given, "away"),
+        suspicion.names(given, "unsafe", suspicion.ENTRY),
     )
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "CLASS",
     "CLASS_OR_NONE",
     "DIGEST_OR_NONE",
+    "ENTRY",
     "KIND",
     "NAME",
     "NAME_OR_NONE",
@@ -39,6 +40,7 @@ _SUBDOMAIN = r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]
 CLASS = re.compile(_SUBDOMAIN)
 CLASS_OR_NONE = re.compile(f"({_SUBDOMAIN})?")
 DIGEST_OR_NONE = re.compile(r"([0-9a-f]{16,64})?")
+ENTRY = re.compile(r"[A-Za-z_/][-A-Za-z0-9_./]{0,299}")
 KIND = re.compile(r"[a-z]{1,40}")
 SIZE = re.compile(r"[1-9][0-9]{0,9}Gi")
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -1,5 +1,6 @@
 """The one door for PromQL: what a query reads and what shape its result has, by a parser of Prometheus' own grammar."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,8 @@ _SAME_SIDE = ("and", "unless")
 _COMPARISONS = ("==", "!=", ">", "<", ">=", "<=")
 _ONE = ("absent", "absent_over_time", "scalar", "vector", "time", "pi")
 """Functions whose result is one value, whatever they are given."""
+_ALWAYS = ("pi",)
+_LITERAL = re.compile(r"[A-Za-z0-9_:]*")
 _LARGEST = ("topk", "bottomk", "limitk")
 
 
@@ -24,6 +27,15 @@ class Selector:
 
     name: str | None
     matchers: tuple[tuple[str, str, str], ...]
+    patterns: tuple[tuple[str, str], ...] = ()
+    """Operator and value of what else is asked of the name."""
+
+    def may_read(self, prefix: str) -> bool:
+        """Whether it may have series whose names begin so; patterns are not run, as anybody may have written them."""
+        if self.name is not None:
+            return self.name.startswith(prefix)
+        ways = (each for op, value in self.patterns if op == "=~" for each in [_alternatives(value)])
+        return all(any(_begins(way, prefix) for way in each) for each in ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,9 @@ class Query:
     several: str
     """Why its result may have several elements; empty: it has one at most."""
     fallback: bool
-    """Something in it goes on with a value that no series has, where series are lost."""
+    """It has a value where all series are lost."""
+    alternative: bool
+    """There is an `or` in it."""
     drops: tuple[str, ...]
     """Parts by which it has no result though its series are there."""
     divides: bool
@@ -50,12 +64,13 @@ def parse(text: str) -> Query | str:
     except ValueError as error:
         return str(error)
     parts = list(_walk(expr))
-    fallback = any(_is_fallback(each) for each in parts)
+    fallback = _has_value(expr)
     return Query(
         selectors=tuple(_selector(each) for each in parts if isinstance(each, _parser().VectorSelector)),
         shape=_shape(expr),
         several=_several(expr),
         fallback=fallback,
+        alternative=any(isinstance(each, _parser().BinaryExpr) and str(each.op) == "or" for each in parts),
         drops=() if fallback else tuple(dict.fromkeys(filter(None, map(_drop, parts)))),
         divides=any(map(_divides, parts)),
     )
@@ -103,7 +118,27 @@ def _selector(expr: "Expr") -> Selector:
     found = tuple((names[str(each.op)], each.name, each.value) for group in groups for each in group)
     equal = [value for op, label, value in found if label == "__name__" and op == "="]
     name = expr.name or next(iter(equal), None)  # type: ignore[attr-defined]  # the same
-    return Selector(name, tuple(each for each in found if each[1] != "__name__"))
+    patterns = tuple((op, value) for op, label, value in found if label == "__name__" and op != "=")
+    return Selector(name, tuple(each for each in found if each[1] != "__name__"), patterns)
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """What stands between the bars that are in no bracket; whoever writes more than that may read anything."""
+    depth, begin = 0, 0
+    for at, character in enumerate(pattern):
+        depth += (character in "([") - (character in ")]")
+        if character == "|" and depth == 0:
+            yield pattern[begin:at]
+            begin = at + 1
+    yield pattern[begin:]
+
+
+def _begins(pattern: str, prefix: str) -> bool:
+    """Whether a text that a pattern takes may begin so: by the letters before its first other character."""
+    letters = _LITERAL.match(pattern.removeprefix("^"))[0]  # type: ignore[index]  # it takes the empty text, too
+    if pattern.removeprefix("^")[len(letters) :][:1] in ("?", "*", "{"):
+        letters = letters[:-1]
+    return letters.startswith(prefix) or prefix.startswith(letters)
 
 
 def _shape(expr: "Expr") -> str:
@@ -156,14 +191,37 @@ def _several_of_call(expr: "Call") -> str:
     return next(filter(None, map(_several, expr.args)), "")
 
 
-def _is_fallback(expr: "Expr") -> bool:
-    """`or` something that reads no series, or that is there because series are not."""
-    parser = _parser()
-    if not isinstance(expr, parser.BinaryExpr) or str(expr.op) != "or":
-        return False
-    parts = list(_walk(expr.rhs))
-    absent = any(isinstance(each, parser.Call) and each.func.name.startswith("absent") for each in parts)
-    return absent or not any(isinstance(each, parser.VectorSelector) for each in parts)
+def _has_value(expr: "Expr") -> bool:
+    """Whether it has one though there are no series, or one that does not follow from them."""
+    parser, bare = _parser(), _bare(expr)
+    if isinstance(bare, parser.BinaryExpr):
+        return _binary_has_value(bare)
+    if isinstance(bare, parser.AggregateExpr | parser.SubqueryExpr):
+        return _has_value(bare.expr)
+    if not isinstance(bare, parser.Call):
+        return isinstance(bare, parser.NumberLiteral)
+    if bare.func.name in _ALWAYS or bare.func.name.startswith("absent"):
+        return True
+    if bare.func.name == "scalar":
+        return False  # NaN, by which nobody scales
+    if bare.func.name == "vector":  # a comparison makes a number of NaN
+        return _has_value(bare.args[0]) or any(map(_compares, _walk(bare.args[0])))
+    return any(_has_value(each) for each in bare.args if not isinstance(_bare(each), parser.NumberLiteral))
+
+
+def _binary_has_value(expr: "BinaryExpr") -> bool:
+    op, sides = str(expr.op), (expr.lhs, expr.rhs)
+    if op == "or":
+        series = _parser().VectorSelector
+        return any(map(_has_value, sides)) or not any(isinstance(each, series) for each in _walk(expr.rhs))
+    if op == "unless":
+        return _has_value(expr.lhs)
+    zero = op == "*" and any(isinstance(_bare(each), _parser().NumberLiteral) and not _bare(each).val for each in sides)  # type: ignore[attr-defined]  # of a number
+    return zero or all(map(_has_value, sides))
+
+
+def _compares(expr: "Expr") -> bool:
+    return isinstance(expr, _parser().BinaryExpr) and str(expr.op) in _COMPARISONS
 
 
 def _drop(expr: "Expr") -> str:

@@ -1,9 +1,16 @@
 """What a message must not repeat: literals that look like tokens, keys or pre-authenticated URLs."""
 
+import base64
+import json
 import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 from itertools import pairwise
 
-__all__ = ["looks_secret", "names_secret", "redacted"]
+from gpuyard.doors.secretnames import names_secret, names_secret_variable
+
+__all__ = ["looks_secret", "names_secret", "names_secret_variable", "redacted"]
 
 # Each pattern begins with something rare and is bounded, so that hostile text can't make it slow.
 _KINDS = (
@@ -22,11 +29,10 @@ _KINDS = (
 )
 _KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
 _SHORTEST = 12
-
-_NAMES = re.compile(
-    r"(?i)(?:.*[_-])?(?:password|passwd|passphrase|client[_-]?secret|(?:api|access|private|secret)[_-]?key"
-    r"|(?:hf|hub|api|auth|access|bearer|git|github|gitlab|refresh|session|security)[_-]?token)"
-)
+_BASIC = re.compile(r"\b[Bb]asic\s{1,4}([A-Za-z0-9+/]{6,400})(?![A-Za-z0-9+/])")
+_ASSIGNED = re.compile(r"(?<![A-Za-z0-9_-])(?:--)?([A-Za-z][A-Za-z0-9_-]{2,60})=([^\s$={}<>\"']{1,100})")
+_LEAST = 6
+"""Characters of what is assigned to a name that promises a secret."""
 
 # Whoever a URL lets in: before the last @ of its host, after the : of git's short form, in its query. A digest that
 # follows a tag is none, and neither is a path with an @ behind a host and its port.
@@ -41,8 +47,10 @@ _IN_URLS = (
 
 _PUBLIC = re.compile(
     r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b"
+    r"|\b[A-Z][A-Za-z0-9_]{2,60}For(?:Causal|Conditional|Sequence|Token|Text|Image|Process|Reward)[A-Za-z]{2,40}\b"
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
 )
+_SYLLABLES = re.compile(r"[a-z]{3,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 # Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
 # 62 % of random letters and digits do, 50 % of random letters, 47 % of hexadecimal digits, few in words.
@@ -56,7 +64,16 @@ def looks_secret(text: str) -> str:
     match = _KNOWN.search(text)
     if match and match.lastgroup:
         return _KINDS[int(match.lastgroup[1:])][0]
-    return "a random key" if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", text)))) else ""
+    if kind := next(
+        (kind for mark, kind, pattern in _formats() if mark in text and _compiled(pattern).search(text)), ""
+    ):
+        return kind
+    if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", text)))):
+        return "a random key"
+    if any(map(_is_login, _BASIC.findall(text))):
+        return "a login"
+    assigned = (len(value) >= _LEAST and names_secret_variable(name) for name, value in _ASSIGNED.findall(text))
+    return "a secret" if any(assigned) else ""
 
 
 def redacted(text: str) -> str:
@@ -66,15 +83,34 @@ def redacted(text: str) -> str:
     return text
 
 
-def names_secret(key: str) -> bool:
-    """Whether a key's name says that its value is secret: `api-key`, `HF_TOKEN`, but not `stop-token`."""
-    return _NAMES.fullmatch(key) is not None
+@cache
+def _formats() -> Sequence[tuple[str, str, str]]:
+    """What must be in a text, the kind, and the pattern, of those that many issuers give out."""
+    file = resources.files("gpuyard") / "doors" / "secretformats.json"
+    rows = json.loads(file.read_text("utf-8"))["formats"]
+    return [(row["mark"], row["kind"], row["pattern"]) for row in rows]
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _is_login(text: str) -> bool:
+    """Whether it is `user:password` in base64, as Basic authentication sends it."""
+    try:
+        found = base64.b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
+    except ValueError:
+        return False
+    return found.isprintable() and ":" in found
 
 
 def _is_random(run: str) -> bool:
     kinds = [_kind(character) for character in run]
     length, share = _RANDOM.get("".join(sorted(set(kinds) - {"-"})), (len(run) + 1, 1))
     changes = sum("-" not in pair and pair[0] != pair[1] for pair in pairwise(kinds))
+    if 2 * sum(map(len, _SYLLABLES.findall(run))) >= len(run):
+        return False  # words in CamelCase, perhaps with a version
     return len(run) >= length and changes >= share * len(run) and kinds.count("-") * 12 <= len(run)
 
 

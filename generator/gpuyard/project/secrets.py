@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from gpuyard.doors.redaction import looks_secret, names_secret
+from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable
 from gpuyard.doors.yamlio import Document, Path
 from gpuyard.errors import Problem
 
@@ -11,6 +11,8 @@ __all__ = ["find_secrets"]
 
 _MAX_PROBLEMS = 100
 _OURS, _OF_KUBERNETES = "secret: NAME, key: KEY", "valueFrom: {secretKeyRef: {name: NAME, key: KEY}}"
+_SWITCHES = ("true", "false", "yes", "no", "on", "off", "0", "1")
+_ENVIRONMENTS = ("env", "environment", "envvars", "extraenvvars", "stringdata")
 _REFERENCE = re.compile(r"\$[({].*")
 
 
@@ -21,8 +23,8 @@ def find_secrets(document: Document) -> list[Problem]:
         if not isinstance(value, str) or len(problems) == _MAX_PROBLEMS:
             continue
         kind = looks_secret(value)
-        if not kind and not is_key and value and names_secret(_name(document, path)):
-            kind = "" if _REFERENCE.fullmatch(value) else "a secret"
+        if not kind and not is_key and _promised(document, path) and not _harmless(value):
+            kind = "a secret"
         if kind and not _sealed(document, path):
             form = _OF_KUBERNETES if path[-1] == "value" else _OURS
             message = f"looks like {kind}; keep it in a Secret and name that here ({form})"
@@ -30,13 +32,31 @@ def find_secrets(document: Document) -> list[Problem]:
     return problems
 
 
+def _promised(document: Document, path: Path) -> bool:
+    """Whether the name of a value says that it is secret."""
+    name = _name(document, path)
+    if looks_secret(name):
+        return False  # said of the name
+    variable = (
+        (path[-1] == "value" and name != "value")
+        or name.isupper()
+        or (len(path) > 1 and str(path[-2]).lower().endswith(_ENVIRONMENTS))
+    )
+    return names_secret_variable(name) if variable else names_secret(name)
+
+
+def _harmless(value: str) -> bool:
+    """Nothing, a switch, or a reference to another variable."""
+    return not value or value.lower() in _SWITCHES or _REFERENCE.fullmatch(value) is not None
+
+
 def _name(document: Document, path: Path) -> str:
     """What a value is called: by its key, or in a list of variables by the key beside it (name: …, value: …)."""
-    name = path[-1] if path else ""
-    beside = _above(document, path) if name in ("value", "secretKey") else {}
+    name = next((each for each in reversed(path) if isinstance(each, str)), "") if path else ""
+    beside = _above(document, path) if path and path[-1] in ("value", "secretKey") else {}
     if name == "secretKey" and "remoteRef" in beside:
         return ""  # an ExternalSecret says by which key of its Secret it fetches something
-    return str(beside.get("name", name) if name == "value" else name)
+    return str(beside.get("name", name) if name == "value" and beside else name)
 
 
 def _sealed(document: Document, path: Path) -> bool:

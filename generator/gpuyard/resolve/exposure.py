@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gpuyard.catalogue.ingress import controller
+from gpuyard.catalogue.ingress import configures, controller
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Expose, Inference
 from gpuyard.project.stack import Ingress, Stack
@@ -16,6 +16,13 @@ def check_stack(stack: Stack, problems: Problems) -> None:
     if stack.gateway and stack.ingress:
         message = "conflicts with spec.gateway; keep one of the two"
         problems.add(stack.file, ("spec", "ingress"), message, key=True)
+    for name in stack.ingress.annotations if stack.ingress else ():
+        if configures(name):
+            message = (
+                f"{name} changes the controller's configuration, or where requests go, for every model; configure "
+                "the controller itself, where its own reviewers see it"
+            )
+            problems.add(stack.file, ("spec", "ingress", "annotations", name), message, key=True)
 
 
 def check(blueprint: Blueprint[Inference], stack: Stack, problems: Problems) -> None:

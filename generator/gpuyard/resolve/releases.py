@@ -8,7 +8,7 @@ from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Access, Release, catalogue
 from gpuyard.project.credentials import CertificateAuthority
 from gpuyard.project.stack import Images, Network, Platform, Stack
-from gpuyard.resolve import prometheus, proxy
+from gpuyard.resolve import prometheus, promrules, proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
@@ -53,6 +53,8 @@ def check(stack: Stack, problems: Problems) -> None:
             message = "only applies where the component is installed; remove it, or set enabled: true"
             problems.add(stack.file, layer.path, message, key=True)
             continue
+        for path, message in promrules.wrong(layer.values):
+            problems.add(stack.file, (*layer.path, *path), message)
         fixed = _fixed(release)
         for path, value in given(layer.values):
             if reason := fixed.get(".".join(map(str, path))):

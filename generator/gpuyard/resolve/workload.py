@@ -130,6 +130,8 @@ class Workload:
     """What of its objects shows that it works, beside what engines know by themselves."""
     facts: Mapping[str, Fact]
     """In the order in which they are shown."""
+    unsafe: Mapping[str, str]
+    """What its author asked to be allowed, by the entry that names it: what that lets them do."""
     notes: tuple[str, ...]
     """What is allowed and still worth saying."""
 

@@ -31,6 +31,8 @@ class Placed:
     """Names of the Secrets in its namespace that it can't do without."""
     away: int = 0
     """Seconds without a server while its pods change; 0: others serve meanwhile."""
+    unsafe: tuple[str, ...] = ()
+    """Entries of serving.unsafe."""
 
 
 Placements = Mapping[str, Mapping[str, Placed]]
@@ -65,6 +67,8 @@ class Effect(StrEnum):
     """A volume claim that is left over."""
     MISSING = "missing"
     """A Secret in a namespace that doesn't have it."""
+    ALLOWED = "allowed"
+    """Something unsafe that was not allowed before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,8 @@ def _compared(
     if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
         resolved = resolve(refused, before)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
-        return resolved, (), (), (*pipeline.repinned(project, before), *pipeline.beside(resolved, place))
+        notes = (*pipeline.repinned(project, before), *pipeline.beside(resolved, place))
+        return resolved, pipeline.allowed(resolved, before), (), notes
     check_place(project, directory)
     progress("rendering")
     compiled = pipeline.compile(project, before, cache)

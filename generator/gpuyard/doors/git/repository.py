@@ -77,7 +77,7 @@ class Snapshot:
             for name, kind, whole in obstacles(self.files, wanted, leaving)
         }
         if lines:
-            raise OwnershipError("\n".join(sorted(lines)))
+            raise OwnershipError(*sorted(lines))
 
     def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
         """The files below a path, by their path in the folder."""

@@ -19,7 +19,7 @@ from gpuyard.resolve.overrides import Layer, Values, at, empties, given, merged,
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
 
-__all__ = ["EXTENDED", "Opened", "layers", "opened", "variables"]
+__all__ = ["EXTENDED", "Opened", "layers", "opened", "variables", "variables_on"]
 
 EXTENDED = ("extraEnv", "tolerations")
 """Lists in which what is computed stays: without the toleration of its GPUs, a pod runs nowhere."""
@@ -46,11 +46,16 @@ def layers(blueprint: Blueprint[Inference], shape: str) -> tuple[Layer, ...]:
 def variables(blueprint: Blueprint[Inference]) -> Iterator[str]:
     """Names in the lists extraEnv, as far as they can be read."""
     for shape in blueprint.spec.shapes or ("",):
-        for layer in layers(blueprint, shape):
-            listed = layer.values.get("extraEnv")
-            for each in listed if isinstance(listed, list) else ():
-                if isinstance(each, dict) and isinstance(each.get("name"), str):
-                    yield each["name"]
+        yield from variables_on(blueprint, shape)
+
+
+def variables_on(blueprint: Blueprint[Inference], shape: str) -> Iterator[str]:
+    """The same on one shape."""
+    for layer in layers(blueprint, shape):
+        listed = layer.values.get("extraEnv")
+        for each in listed if isinstance(listed, list) else ():
+            if isinstance(each, dict) and isinstance(each.get("name"), str):
+                yield each["name"]
 
 
 def opened(server: Server, computed: Values, site: Site, problems: Problems) -> Opened:

@@ -19,6 +19,7 @@ _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
 _READ_BY = {"queue": ("queue", "composite"), "kv": ("kv", "composite"), "upstream": ("upstream",)}
 """Keys below scaling, and the signals that read them."""
+_WITHOUT_SERIES = ("a value without series", "`or vector(…)`")
 _SOME = 2
 """Replicas of which one serves while another one is replaced."""
 _SURGE = "25%"
@@ -104,7 +105,7 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
     if found is None:
         return
     where = f" ({show_path(low.path)} is {low.value})" if low.of_shape else ""
-    if low.value == 0 and any((each.name or "").startswith("vllm:") for each in found.selectors):
+    if low.value == 0 and any(each.may_read("vllm:") for each in found.selectors):
         problems.add(
             blueprint.file,
             path,
@@ -115,8 +116,8 @@ def _query(blueprint: Blueprint[Inference], low: Bound, problems: Problems) -> N
         problems.add(
             blueprint.file,
             path,
-            f"`or vector(…)` is only for min: 0; with min: 1 or more{where}, a lost metric would look like no load "
-            "and replicas would be removed; leave it out, or use min: 0",
+            f"{_WITHOUT_SERIES[found.alternative]} is only for min: 0; with min: 1 or more{where}, a lost metric would "
+            "look like no load and replicas would be removed; leave it out, or use min: 0",
         )
 
 

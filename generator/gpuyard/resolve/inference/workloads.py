@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from gpuyard import fit
-from gpuyard.catalogue.flagrules import check_args, check_unsafe
 from gpuyard.catalogue.health import SCALED_OBJECT
 from gpuyard.catalogue.shapes import Node, Shape
 from gpuyard.fit.budget import Budget, load_budget
@@ -20,9 +19,9 @@ from gpuyard.resolve.inference import (
     hatch,
     hostmemory,
     longcontext,
-    options,
     paths,
     pod,
+    powers,
     query,
     scaling,
     storage,
@@ -74,7 +73,7 @@ def _blamed(refused: Sequence[Refusal], otherwise: tuple[str, ...]) -> tuple[str
 def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: Problems) -> None:
     """What is wrong wherever it runs."""
     stack = site.stack
-    _check_options(blueprint, runs, problems)
+    powers.check(blueprint, runs, problems)
     check_build(blueprint, runs, stack, problems)
     scaling.check(blueprint, stack, problems)
     query.check(blueprint, runs, problems)
@@ -83,17 +82,6 @@ def _check(blueprint: Blueprint[Inference], site: Site, runs: Build, problems: P
     files.check(blueprint, problems)
     exposure.check(blueprint, stack, problems)
     variables.check(blueprint, runs, problems)
-
-
-def _check_options(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> None:
-    """Flags and variables on every shape, and the entries that allow some of them."""
-    found, unsafe = options.every(blueprint, runs.version), blueprint.spec.serving.unsafe
-    for each in found:
-        for place, message in check_args(each.given, each.env, unsafe, runs.version, released=runs.released):
-            problems.add(blueprint.file, each.path(*place), message, key=True)
-    given = {name for each in found for name in (*each.given, *each.env)} | set(hatch.variables(blueprint))
-    for index, message in check_unsafe(unsafe, given):
-        problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
 def _server(blueprint: Blueprint[Inference], runs: Build, target: Target) -> Server | Refusal:
@@ -199,6 +187,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         reach=reach(server, stack, opened.values),
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
+        unsafe=powers.of_shape(blueprint, server.shape.name, build(blueprint, site)),
         notes=(
             *of_server(server, site, opened.values),
             *unsure,
