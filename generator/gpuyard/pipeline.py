@@ -18,7 +18,7 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.foreign import allowed, effect, foreign, misused, shown
+from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
 from gpuyard.commit.lock import listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
@@ -200,7 +200,7 @@ def _unlisted(project: Project, ours: Collection[PurePosixPath], place: Place) -
     """Files of others that somebody would read, and that the stack doesn't list."""
     yield from misused(project, ours)
     for path in foreign(project.stack, ours, place):
-        if not allowed(project.stack, path):
+        if not listed(project.stack, path):
             found = _effect(project.stack, path, ours)
             message = f"is not from gpuyard: {found}; remove it, or list it in spec.ownFiles of stack.yaml"
             yield Problem(Location(shown(path)), message)
@@ -209,7 +209,7 @@ def _unlisted(project: Project, ours: Collection[PurePosixPath], place: Place) -
 def _listed(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> Iterator[str]:
     """Those that it lists, as far as `Engine.beside` has nothing to say of them."""
     for path in foreign(stack, ours, place):
-        if allowed(stack, path) and not _MANIFEST.fullmatch(str(path)):
+        if listed(stack, path) and not _MANIFEST.fullmatch(str(path)):
             yield f"{shown(path)} is not from gpuyard (spec.ownFiles): {_effect(stack, path, ours)}"
 
 

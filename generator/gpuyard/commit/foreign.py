@@ -13,7 +13,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
 from gpuyard.tree import cluster
 
-__all__ = ["HIDING", "allowed", "effect", "foreign", "misused", "shown"]
+__all__ = ["HIDING", "effect", "foreign", "listed", "misused", "shown"]
 
 HIDING = (".sourceignore", ".krmignore")
 """What engines leave out is listed there, of the folder and all below it."""
@@ -43,7 +43,7 @@ def foreign(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> list
     return list(dict.fromkeys([*found, *place.ids(hiding), *place.above(*HIDING)]))
 
 
-def allowed(stack: Stack, path: PurePosixPath) -> bool:
+def listed(stack: Stack, path: PurePosixPath) -> bool:
     """Whether the stack lists it, or a folder that it is in."""
     return any(path.is_relative_to(each) for each in stack.own_files)
 
