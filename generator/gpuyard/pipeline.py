@@ -74,7 +74,7 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(with_refusals(project, running), running)
+    resolved = resolve(with_refusals(project, running), running, cache)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
 

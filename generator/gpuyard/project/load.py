@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gpuyard.catalogue.models import Model, catalogue
 from gpuyard.doors import yamlio
-from gpuyard.doors.cache import NOTHING, Cache
+from gpuyard.doors.cache import NOTHING, Cache, recall, remember
 from gpuyard.doors.schema import validate, with_defaults
 from gpuyard.doors.yamlio import Document, show_path
 from gpuyard.errors import InputError, Location, Problem
@@ -86,7 +86,7 @@ def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOT
     breaches = {name: _breaches(name, document) for name, document in documents.items()}
     found += [*problems, *(problem for each in breaches.values() for problem in each)]
     new = {name: _filled(name, document) for name, document in documents.items() if not breaches[name]}
-    cache.write({_question(name, sources[name]): _written(each) for name, each in new.items()})
+    remember(cache, {_question(name, sources[name]): each for name, each in new.items()}, _written)
     both = {**before, **new}
     right = {name: both[name].document for name in sources if name in both}
     if STACK_FILE not in right:
@@ -136,11 +136,12 @@ def _written(found: _Filled) -> bytes:
 def _known(sources: Sources, cache: Cache) -> dict[str, _Filled]:
     """The files in which nothing was wrong when they were read before."""
     questions = {_question(name, data): name for name, data in sources.items()}
-    known = {}
-    for question, answer in cache.read(questions).items():
-        document, _, value = answer.partition(b"\n")
-        known[questions[question]] = _Filled(yamlio.read_again(document), json.loads(value))
-    return known
+    return {questions[question]: filled for question, filled in recall(cache, questions, _read_again).items()}
+
+
+def _read_again(answer: bytes) -> _Filled:
+    document, _, value = answer.partition(b"\n")
+    return _Filled(yamlio.read_again(document), json.loads(value))
 
 
 def _parse(sources: Sources) -> tuple[dict[str, Document], list[Problem]]:

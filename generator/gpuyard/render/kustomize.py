@@ -7,7 +7,7 @@ from itertools import chain, groupby, islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.doors.cache import Cache
+from gpuyard.doors.cache import Cache, recall, remember
 from gpuyard.doors.helm import Helm
 from gpuyard.render.overlays import blueprint
 from gpuyard.resolve import Resolved, Workload
@@ -29,12 +29,12 @@ def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(blueprints), _AT_ONCE):
             some = {_question(resolved, each, helm): each for each in blueprints[start : start + _AT_ONCE]}
-            known = cache.read(some)
+            known = recall(cache, some, _read)
             new = {question: each for question, each in some.items() if question not in known}
             made = dict(zip(new, _rendered(resolved, list(new.values()), helm, pool), strict=True))
-            cache.write({question: _written(each) for question, each in made.items()})
+            remember(cache, made, _written)
             for question in some:
-                tree.update(made[question] if question in made else _read(known[question]))
+                tree.update(made[question] if question in made else known[question])
     return tree
 
 

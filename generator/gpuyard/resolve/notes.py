@@ -6,7 +6,6 @@ from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure, network, nodes, releases
-from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Resolved, Workload
 
@@ -19,8 +18,11 @@ Own = Mapping[tuple[str, str], Collection[str]]
 """What there is to say of a blueprint, by cluster and blueprint, in the clusters that differ."""
 
 
-def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterator[str]:
-    """One line each: of the stack, then of each blueprint, on each of its shapes, too; then what a cluster adds."""
+def notes(project: Project, site: Site, resolved: Resolved, said: Sequence[Sequence[str]], own: Own) -> Iterator[str]:
+    """One line each: of the stack, then of each blueprint, on each of its shapes, too; then what a cluster adds.
+
+    `said` are those of each blueprint on any shape.
+    """
     workloads = resolved.workloads
     of_stack = list(_of_stack(resolved))
     yield from of_stack
@@ -33,8 +35,8 @@ def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterato
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
     common: set[str] = set()
-    for blueprint in project.blueprints:
-        lines = (*KINDS[blueprint.kind].notes(blueprint, site), *found.get(blueprint.name, ()))
+    for blueprint, whole in zip(project.blueprints, said, strict=True):
+        lines = (*whole, *found.get(blueprint.name, ()))
         common.update(lines)
         only = _only(blueprint.name, resolved, own)
         yield from (line for line in lines if only is None or line in only)
