@@ -55,10 +55,10 @@ def read_folder(folder: Path) -> tuple[Sources, list[Problem]]:
 
 
 def _read(directory: Path, names: Iterable[str]) -> tuple[Sources, list[Problem]]:
-    files, problems = {}, []
+    files, problems, real = {}, [], os.path.realpath(directory)
     for name in names:
         try:
-            files[name] = _bytes(directory, name)
+            files[name] = _bytes(directory, real, name)
         except _NotPlainError as error:
             problems.append(Problem(Location(name if _PATH.fullmatch(name) else ascii(name)), str(error)))
     return files, problems
@@ -69,7 +69,7 @@ def read_file(directory: Path, name: str) -> bytes | str:
     if not os.path.lexists(directory / name):
         return "is not in the repository; its path begins at the folder of stack.yaml"
     try:
-        return _bytes(directory, name)
+        return _bytes(directory, os.path.realpath(directory), name)
     except _NotPlainError as error:
         return str(error)
 
@@ -114,11 +114,14 @@ class _NotPlainError(Exception):
     """Why a file isn't read."""
 
 
-def _bytes(directory: Path, name: str) -> bytes:
-    """A plain file's bytes; a link would show other people's files in errors, and commits hold where it leads."""
+def _bytes(directory: Path, real: str, name: str) -> bytes:
+    """A plain file's bytes; a link would show other people's files in errors, and commits hold where it leads.
+
+    `real` is where the directory really is.
+    """
     file = directory / name
     # realpath and not resolve(), which fails for a link to itself
-    if os.path.realpath(file) != os.path.join(os.path.realpath(directory), name):  # noqa: PTH118 - as realpath has it
+    if os.path.realpath(file) != os.path.join(real, name):  # noqa: PTH118 - as realpath has it
         raise _NotPlainError("is a link, or in a linked folder; use a regular file")
     try:
         if not file.is_file():  # a folder, or a pipe, which would keep us waiting

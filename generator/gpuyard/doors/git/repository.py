@@ -53,15 +53,18 @@ class Snapshot:
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files in the commit; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
+        found = {path: self.files[self._name(path)] for path in self.ids(paths)}
         plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
         blobs = self.store.blobs(plain.values())
         return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that the commit has: of links and submodules, too."""
-        named = {path: str(self.folder / path) for path in paths}
+        named = {path: self._name(path) for path in paths}
         return {path: self.files[name].blob for path, name in named.items() if name in self.files}
+
+    def _name(self, path: PurePosixPath) -> str:
+        return str(self.folder / path) if self.folder.parts else str(path)  # to join them takes time
 
     def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
         """The files below a path, by their path in the folder."""
