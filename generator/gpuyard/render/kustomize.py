@@ -53,7 +53,10 @@ def _written(tree: Tree) -> bytes:
 
 
 def _read(answer: bytes) -> Tree:
-    return {PurePosixPath(path): text for path, text in json.loads(answer).items()}
+    texts = json.loads(answer)
+    if not texts or not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError("no files of a blueprint")
+    return {PurePosixPath(path): text for path, text in texts.items()}
 
 
 def _rendered(
