@@ -74,3 +74,17 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "loaded\n"
+
+
+def test_what_we_ship_is_read_without_the_slow_library_of_schemas() -> None:
+    """A price of 2.0 is a whole number that isn't one: only the slow one can say whether that is right there."""
+    code = """
+import sys
+from gpuyard.pipeline import compile
+from gpuyard.project.load import parse
+from tests.conftest import demo_sources
+compile(parse(demo_sources()))
+print("jsonschema" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
