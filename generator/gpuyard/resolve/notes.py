@@ -35,15 +35,15 @@ def notes(project: Project, site: Site, resolved: Resolved, said: Sequence[Seque
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
     common: set[str] = set()
-    for blueprint, whole in zip(project.blueprints, said, strict=True):
-        lines = (*whole, *found.get(blueprint.name, ()))
+    for blueprint, of_it in zip(project.blueprints, said, strict=True):
+        lines = (*of_it, *found.get(blueprint.name, ()))
         common.update(lines)
         only = _only(blueprint.name, resolved, own)
         yield from (line for line in lines if only is None or line in only)
     for cluster in resolved.own:
         yield from (f"{cluster}: {line}" for line in _of_stack(resolved.at(cluster)) if line not in of_stack)
-    for (cluster, _), said in own.items():
-        yield from (f"{cluster}: {line}" for line in said if line not in common)
+    for (cluster, _), more in own.items():
+        yield from (f"{cluster}: {line}" for line in more if line not in common)
 
 
 def _of_stack(resolved: Resolved) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
 
 from cattrs import Converter
@@ -33,5 +33,9 @@ class Records(Generic[T]):
         converter = make_converter(detailed_validation=False)
         for kind, known in self._known.items():
             converter.register_unstructure_hook(kind, lambda value: value.name)
-            converter.register_structure_hook(kind, lambda name, _, known=known: known()[name])
+            converter.register_structure_hook(kind, partial(_looked_up, known))
         return converter
+
+
+def _looked_up(known: Callable[[], Mapping[str, Any]], name: str, _: type) -> Any:
+    return known()[name]
