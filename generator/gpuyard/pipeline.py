@@ -132,7 +132,7 @@ def plan(
         after=after.placements,
         consequences=found,
         problems=problems,
-        notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
+        notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree, before)),
         message=message(title, found, compiled.digest, words),
     )
 
@@ -150,10 +150,12 @@ def untouched(project: Project, place: Place) -> bool:
     return all(path in texts and sha256(texts[path]) == lock.files.get(path) for path in there)
 
 
-def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:
-    """What files of others do to the sync of each cluster; `tree` has ours, if they are known."""
-    engine, lock = ENGINES[resolved.stack.engine], _lock(place).files
-    known, paths = {str(path) for path in lock}, tuple(tree or lock)
+def beside(
+    resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = (), lock: Lock | None = None
+) -> Iterator[str]:
+    """What files of others do to the sync of each cluster; `tree` has ours, if known, and `lock` is the place's."""
+    engine, lock = ENGINES[resolved.stack.engine], lock or _lock(place)
+    known, paths = {str(path) for path in lock.files}, tuple(tree or lock.files)
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
         ours = {path.parts[2] for path in paths if path.parts[:2] == folder.parts}
