@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,18 @@ except KeyboardInterrupt:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "loaded\n"
+
+
+def test_what_we_ship_is_read_without_the_slow_library_of_schemas() -> None:
+    """A price of 2.0 is a whole number that isn't one: only the slow one can say whether that is right there."""
+    code = """
+import sys
+from gpuyard.pipeline import compile
+from gpuyard.project.load import parse
+from tests.conftest import demo_sources
+compile(parse(demo_sources()))
+print("jsonschema" in sys.modules)
+"""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -19,7 +19,7 @@ from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
 from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
-from gpuyard.commit.lock import listing_digest, lock_of, sha256
+from gpuyard.commit.lock import Lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
@@ -36,11 +36,11 @@ from gpuyard.project.stack import Stack
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
-from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
+from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, Workload, resolve
 from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
-from gpuyard.review.pods import pod_digest, weights_job
+from gpuyard.review.pods import Pods, pods
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
 
 __all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "execute", "is_current", "load"]
@@ -95,9 +95,9 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(with_refusals(project, running), running)
+    resolved = resolve(with_refusals(project, running), running, cache)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
-    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
+    return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree, cache))
 
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
@@ -148,7 +148,7 @@ def plan(
         notes=(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
-            *beside(compiled.resolved, place, compiled.tree),
+            *beside(compiled.resolved, place, compiled.tree, before),
         ),
         message=message(title, found, compiled.digest, words),
     )
@@ -180,14 +180,16 @@ def repinned(project: Project, before: Running) -> Iterator[str]:
             )
 
 
-def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ()) -> Iterator[str]:
-    """What files of others do to the sync of each cluster; `tree` has ours, if they are known."""
-    engine, lock = ENGINES[resolved.stack.engine], lock_at(place).files
-    known, paths = {str(path) for path in lock}, tuple(tree or lock)
+def beside(
+    resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = (), lock: Lock | None = None
+) -> Iterator[str]:
+    """What files of others do to the sync of each cluster; `tree` has ours, if known, and `lock` is the place's."""
+    engine, lock = ENGINES[resolved.stack.engine], lock or lock_at(place)
+    known, paths = {str(path) for path in lock.files}, tuple(tree or lock.files)
     yield from _listed(resolved.stack, paths, place)
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
-        ours = {path.relative_to(folder).parts[0] for path in paths if path.is_relative_to(folder)}
+        ours = {path.parts[2] for path in paths if path.parts[:2] == folder.parts}
         if name not in resolved.own:
             ours = set(engine.cluster(resolved, name, {}))
         others = [PurePosixPath(path) for path in place.below(folder) if path not in known]
@@ -235,34 +237,29 @@ def write(what: Plan, place: Directory) -> None:
     place.write(what.written, what.deleted)
 
 
-def placements_of(resolved: Resolved, tree: Tree) -> Placements:
+def placements_of(resolved: Resolved, tree: Tree, cache: Cache = NOTHING) -> Placements:
     """What runs where, as the lock keeps it."""
     found: dict[str, dict[str, Placed]] = {cluster.name: {} for cluster in resolved.stack.clusters}
-    known: dict[tuple[str, str], Placed] = {}
-    for placement in resolved.placements:
-        workload = placement.workload
-        what = (workload.name, workload.shape.name)
-        if placement.cluster in resolved.own:
-            placed = _placed(resolved.at(placement.cluster), placement, tree)
-        else:
-            placed = known[what] if what in known else _placed(resolved, placement, tree)
-            known[what] = placed
-        found[placement.cluster][workload.name] = placed
+    asked = pods(tree, dict.fromkeys(map(_place, resolved.placements)), cache)
+    for each in resolved.placements:
+        stack = resolved.own[each.cluster].stack if each.cluster in resolved.own else resolved.stack
+        found[each.cluster][each.workload.name] = _placed(stack, each.workload, asked[_place(each)])
     return found
 
 
-def _placed(resolved: Resolved, placement: Placement, tree: Tree) -> Placed:
+def _place(placement: Placement) -> tuple[str, str, str]:
+    return placement.workload.name, placement.workload.shape.name, placement.cluster if placement.own else ""
+
+
+def _placed(stack: Stack, workload: Workload, pods: Pods) -> Placed:
     """As its cluster has it."""
-    workload, stack = placement.workload, resolved.stack
-    name, shape = workload.name, workload.shape.name
     named = (use.name for use in workload.needs.keys if use.kind == "Secret")
-    where = placement.cluster if placement.own else ""
     return Placed(
-        shape=shape,
+        shape=workload.shape.name,
         namespace=stack.namespace,
         claim=next((Claim(each.kind, each.storage_class, each.size_gib) for each in workload.volumes), None),
-        pod=pod_digest(tree, name, shape, where),
-        weights=weights_job(tree, name, shape, where),
+        pod=pods[0],
+        weights=pods[1],
         secrets=tuple(sorted({*named, *stack.images.pull_secrets})),
         away=workload.away,
         unsafe=tuple(sorted(workload.unsafe)),

@@ -55,7 +55,7 @@ spec:
   {{- include "vllm.podSpec" . | nindent 2 }}
   {{- range $key, $value := pick .Values.download "nodeSelector" "tolerations" "affinity" }}
   {{- with $value }}
-  {{- toYaml (dict $key .) | nindent 2 }}
+  {{ $key }}: {{ toRawJson . }}
   {{- end }}
   {{- end }}
   {{- with .Values.priorityClassName }}

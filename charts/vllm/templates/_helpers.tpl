@@ -46,7 +46,9 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
 {{- $own := dict "app.kubernetes.io/component" (.component | default "server") "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
 {{- include "vllm.selectorLabels" . }}
-{{ toYaml (mergeOverwrite $own .root.Values.commonLabels (.more | default dict)) }}
+{{- range $key, $value := mergeOverwrite $own .root.Values.commonLabels (.more | default dict) }}
+{{ toRawJson $key }}: {{ toRawJson $value }}
+{{- end }}
 {{- end }}
 
 {{- /* Name, labels and annotations of an object. Takes what vllm.labels takes, a name of its own and annotations. */}}
@@ -55,8 +57,7 @@ name: {{ .name | default (list (include "vllm.fullname" .root) .component | comp
 labels:
   {{- include "vllm.labels" . | nindent 2 }}
 {{- with .annotations }}
-annotations:
-  {{- toYaml . | nindent 2 }}
+annotations: {{ toRawJson . }}
 {{- end }}
 {{- end }}
 

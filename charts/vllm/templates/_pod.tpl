@@ -2,8 +2,7 @@
 {{- define "vllm.podSpec" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
+securityContext: {{ toRawJson .Values.podSecurityContext }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -38,15 +37,15 @@ imagePullSecrets:
 {{- include "vllm.trustEnvironment" . }}
 {{- end }}
 
-{{- /* Takes root and the chart's own variables; one that extraEnv names, too, is extraEnv's. */}}
+{{- /* Takes root and the chart's own variables, one a line; one that extraEnv names, too, is extraEnv's. */}}
 {{- define "vllm.env" -}}
 {{- $given := dict }}
 {{- range .root.Values.extraEnv }}
 {{- $_ := set $given .name true }}
 {{- end }}
-{{- range fromYamlArray .own }}
-{{- if not (hasKey $given .name) }}
-{{ toYaml (list .) }}
+{{- range splitList "\n" .own }}
+{{- if not (hasKey $given (trimPrefix "- {name: " . | splitList "," | first)) }}
+{{ . }}
 {{- end }}
 {{- end }}
 {{- with .root.Values.extraEnv }}
@@ -71,10 +70,8 @@ command:
   - |
     {{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim | nindent 4 }}
   {{- end }}
-resources:
-  {{- toYaml .resources | nindent 2 }}
-securityContext:
-  {{- toYaml (merge (dict "readOnlyRootFilesystem" true) .root.Values.securityContext) | nindent 2 }}
+resources: {{ toRawJson .resources }}
+securityContext: {{ merge (dict "readOnlyRootFilesystem" true) .root.Values.securityContext | toRawJson }}
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 

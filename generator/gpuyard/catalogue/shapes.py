@@ -127,7 +127,7 @@ def _node(name: str, row: dict[str, Any], shape: str, gpu: Gpu) -> Node:
         memory_gib=row["memoryGiB"],
         local_nvme_tb=row["localNvmeTB"],
         rdma=_rdma(row["rdma"]),
-        price_usd_per_gpu_hour=row["priceUsdPerGpuHour"],
+        price_usd_per_gpu_hour=float(row["priceUsdPerGpuHour"]),
         boot_volume_gb=row["bootVolumeGB"],
         warnings=tuple(row.get("warnings", ())),
         source=row["source"],

@@ -14,9 +14,11 @@ from contextlib import closing, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-__all__ = ["NOTHING", "Cache", "Disk", "open_cache"]
+__all__ = ["NOTHING", "Cache", "Disk", "open_cache", "recall", "remember"]
+
+T = TypeVar("T")
 
 _LIMIT = 128 << 20
 """Bytes of all answers."""
@@ -76,6 +78,22 @@ class _Nothing:
 
 NOTHING: Cache = _Nothing()
 """Remembers nothing."""
+
+
+def recall(cache: Cache, questions: Collection[bytes], read: Callable[[bytes], T]) -> dict[bytes, T]:
+    """The answers that are known, as what they were made of; one that can't be read is none."""
+    found = {}
+    for question, answer in cache.read(questions).items():
+        with suppress(AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            found[question] = read(answer)
+    return found
+
+
+def remember(cache: Cache, made: Mapping[bytes, T], write: Callable[[T], bytes | None]) -> None:
+    """Write down what was made, by its questions; what `write` gives None for can't be."""
+    if cache is not NOTHING:
+        answers = {question: write(each) for question, each in made.items()}
+        cache.write({question: answer for question, answer in answers.items() if answer is not None})
 
 
 def open_cache(salt: str) -> Cache:

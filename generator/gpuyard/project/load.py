@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gpuyard.catalogue.models import Model, catalogue
 from gpuyard.doors import yamlio
-from gpuyard.doors.cache import NOTHING, Cache
+from gpuyard.doors.cache import NOTHING, Cache, recall, remember
 from gpuyard.doors.schema import untold, validate, with_defaults
 from gpuyard.doors.yamlio import Document, show_path
 from gpuyard.errors import MOST_PROBLEMS, InputError, Location, Problem
@@ -95,7 +95,7 @@ def parse(sources: Sources, problems: Sequence[Problem] = (), cache: Cache = NOT
     before = _known(sources, cache)
     documents, new, told = _read({name: data for name, data in sources.items() if name not in before})
     found = [*told.problems, *problems]
-    cache.write({_question(name, sources[name]): _written(each) for name, each in new.items()})
+    remember(cache, {_question(name, sources[name]): each for name, each in new.items()}, _written)
     both = {**before, **new}
     right = {name: both[name].document for name in sources if name in both}
     if STACK_FILE not in right:
@@ -158,11 +158,12 @@ def _written(found: _Filled) -> bytes:
 def _known(sources: Sources, cache: Cache) -> dict[str, _Filled]:
     """The files in which nothing was wrong when they were read before."""
     questions = {_question(name, data): name for name, data in sources.items()}
-    known = {}
-    for question, answer in cache.read(questions).items():
-        document, _, value = answer.partition(b"\n")
-        known[questions[question]] = _Filled(yamlio.read_again(document), json.loads(value))
-    return known
+    return {questions[question]: filled for question, filled in recall(cache, questions, _read_again).items()}
+
+
+def _read_again(answer: bytes) -> _Filled:
+    document, _, value = answer.partition(b"\n")
+    return _Filled(yamlio.read_again(document), json.loads(value))
 
 
 @dataclass(slots=True)

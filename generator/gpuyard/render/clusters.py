@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors import yamlio
-from gpuyard.doors.cache import Cache
+from gpuyard.doors.cache import Cache, recall, remember
 from gpuyard.doors.helm import Helm
 from gpuyard.render import layers
 from gpuyard.render.engines import ENGINES
@@ -105,13 +105,13 @@ def _workloads(resolved: Resolved, name: str, helm: Helm, cache: Cache) -> Level
     ]
     namespace = resolved.stack.namespace
     wanted = {pair.question(namespace, helm): pair for pair in pairs}
-    known = cache.read(wanted)
+    known = recall(cache, wanted, _read)
     new = {question: pair for question, pair in wanted.items() if question not in known}
     made = dict(zip(new, _rendered(list(new.values()), namespace, helm), strict=True))
-    cache.write({question: _written(each) for question, each in made.items()})
+    remember(cache, made, _written)
     found: Levels = {}
     for question in wanted:
-        found.update(made[question] if question in made else _read(known[question]))
+        found.update(made[question] if question in made else known[question])
     return found
 
 

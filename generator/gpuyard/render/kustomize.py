@@ -1,4 +1,4 @@
-"""base/ and overlays/: the objects of every blueprint, and what each shape adds to them."""
+"""base/ and overlays/: the objects of every blueprint, and what each shape adds to them; and the charts' values."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,9 @@ from itertools import chain, groupby, islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard.doors.cache import Cache
+from gpuyard.doors.cache import Cache, recall, remember
 from gpuyard.doors.helm import Helm
+from gpuyard.render.charts import servers
 from gpuyard.render.overlays import blueprint
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.tree import SERVERS, Tree
@@ -22,19 +23,19 @@ _BATCH = 8
 
 
 def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
-    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload."""
+    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload, and its values where there are charts."""
     tree: Tree = {}
     blueprints = [list(group) for _, group in groupby(resolved.workloads, key=lambda workload: workload.name)]
     # Helm renders outside Python's lock, or in processes of its own: two cores, half the time.
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(blueprints), _AT_ONCE):
             some = {_question(resolved, each, helm): each for each in blueprints[start : start + _AT_ONCE]}
-            known = cache.read(some)
+            known = recall(cache, some, _read)
             new = {question: each for question, each in some.items() if question not in known}
             made = dict(zip(new, _rendered(resolved, list(new.values()), helm, pool), strict=True))
-            cache.write({question: _written(each) for question, each in made.items()})
+            remember(cache, made, _written)
             for question in some:
-                tree.update(made[question] if question in made else _read(known[question]))
+                tree.update(made[question] if question in made else known[question])
     return tree
 
 
@@ -42,7 +43,8 @@ def _question(resolved: Resolved, workloads: Sequence[Workload], helm: Helm) -> 
     """All that a blueprint's files follow from, beside our own code."""
     first = workloads[0]
     values = [(each.shape.name, each.values, sorted(each.first.components) if each.first else ()) for each in workloads]
-    facts = (first.name, resolved.stack.namespace, helm.identity(first.chart), values)
+    stack = resolved.stack
+    facts = (first.name, stack.namespace, first.chart, stack.repository.charts, helm.identity(first.chart), values)
     return b"blueprint " + json.dumps(facts, separators=(",", ":")).encode()
 
 
@@ -51,7 +53,10 @@ def _written(tree: Tree) -> bytes:
 
 
 def _read(answer: bytes) -> Tree:
-    return {PurePosixPath(path): text for path, text in json.loads(answer).items()}
+    texts = json.loads(answer)
+    if not texts or not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError("no files of a blueprint")
+    return {PurePosixPath(path): text for path, text in texts.items()}
 
 
 def _rendered(
@@ -60,7 +65,11 @@ def _rendered(
     batches = [blueprints[start : start + _BATCH] for start in range(0, len(blueprints), _BATCH)]
     found = chain.from_iterable(pool.map(lambda some: _objects(resolved, list(chain(*some)), helm), batches))
     for each in blueprints:
-        yield blueprint(each, list(islice(found, len(each))))
+        tree = blueprint(each, list(islice(found, len(each))))
+        if resolved.stack.repository.charts:
+            for workload in each:
+                tree.update(servers.values(workload.shape.name, workload))
+        yield tree
 
 
 def _objects(resolved: Resolved, workloads: Sequence[Workload], helm: Helm) -> list[list[dict[str, Any]]]:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gpuyard.catalogue.shapes import Shape, catalogue
+from gpuyard.doors.cache import NOTHING, Cache
 from gpuyard.errors import InputError
 from gpuyard.project import podfiles
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import moved, names, placements, pulls, releases, stackrules, variants
-from gpuyard.resolve.kinds import KINDS
+from gpuyard.resolve.decided import decide
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
@@ -21,8 +22,11 @@ __all__ = ["NOTHING_RUNS", "Placement", "Refusal", "Resolved", "Workload", "reso
 NOTHING_RUNS = Running()
 
 
-def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
-    """Everything that follows from the user's files and what runs today; InputError with every problem found."""
+def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Resolved:
+    """Everything that follows from the user's files and what runs today, as far as `cache` doesn't know it.
+
+    InputError with every problem found.
+    """
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
@@ -32,14 +36,10 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
     available, models = _available(stack, shapes), project.models
     site = Site(stack, available, project.digests, blueprints, models, project.broken_models, _files(project))
-    results = [
-        result
-        for blueprint in project.blueprints
-        for result in KINDS[blueprint.kind].workloads(blueprint, site, problems)
-    ]
-    workloads = tuple(result for result in results if isinstance(result, Workload))
+    decided = decide(project, site, problems, cache)
+    workloads = tuple(workload for each in decided for workload in each.workloads)
     names.check(stack, workloads, problems)
-    refused = tuple(result for result in results if isinstance(result, Refusal))
+    refused = tuple(refusal for each in decided for refusal in each.refusals)
     placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)
     placements.check_gpus(project, differing.placements, problems)
@@ -61,7 +61,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     told = (
         *pulls.notes(project.digests, servers, whole.every_release),
         *moved.notes(stack, running),
-        *notes(project, site, whole, differing.notes),
+        *notes(project, site, whole, [each.notes for each in decided], differing.notes),
     )
     return replace(whole, notes=told)
 

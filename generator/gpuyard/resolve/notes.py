@@ -6,7 +6,6 @@ from gpuyard.catalogue.flagrules import assumptions
 from gpuyard.project.load import Project
 from gpuyard.project.userfiles import BLUEPRINTS
 from gpuyard.resolve import exposure, network, nodes, releases
-from gpuyard.resolve.kinds import KINDS
 from gpuyard.resolve.site import Available, Site
 from gpuyard.resolve.workload import Resolved, Workload
 
@@ -19,8 +18,11 @@ Own = Mapping[tuple[str, str], Collection[str]]
 """What there is to say of a blueprint, by cluster and blueprint, in the clusters that differ."""
 
 
-def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterator[str]:
-    """One line each: of the stack, then of each blueprint, on each of its shapes, too; then what a cluster adds."""
+def notes(project: Project, site: Site, resolved: Resolved, said: Sequence[Sequence[str]], own: Own) -> Iterator[str]:
+    """One line each: of the stack, then of each blueprint, on each of its shapes, too; then what a cluster adds.
+
+    `said` are those of each blueprint on any shape.
+    """
     workloads = resolved.workloads
     of_stack = list(_of_stack(resolved))
     yield from of_stack
@@ -33,15 +35,15 @@ def notes(project: Project, site: Site, resolved: Resolved, own: Own) -> Iterato
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
     common: set[str] = set()
-    for blueprint in project.blueprints:
-        lines = (*KINDS[blueprint.kind].notes(blueprint, site), *found.get(blueprint.name, ()))
+    for blueprint, of_it in zip(project.blueprints, said, strict=True):
+        lines = (*of_it, *found.get(blueprint.name, ()))
         common.update(lines)
         only = _only(blueprint.name, resolved, own)
         yield from (line for line in lines if only is None or line in only)
     for cluster in resolved.own:
         yield from (f"{cluster}: {line}" for line in _of_stack(resolved.at(cluster)) if line not in of_stack)
-    for (cluster, _), said in own.items():
-        yield from (f"{cluster}: {line}" for line in said if line not in common)
+    for (cluster, _), more in own.items():
+        yield from (f"{cluster}: {line}" for line in more if line not in common)
 
 
 def _of_stack(resolved: Resolved) -> Iterator[str]:

@@ -6,14 +6,21 @@ indexes above them, which is the same in a base and in its patch. This needs fil
 """
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
 
+from gpuyard.doors.cache import Cache, recall, remember
 from gpuyard.tree import WEIGHTS, Tree, base, overlay, own
 
-__all__ = ["pod_digest", "weights_job"]
+__all__ = ["Pods", "pod_digest", "pods", "weights_job"]
+
+Pods = tuple[str, str]
+"""Their digest, and the name of the Job that comes before them."""
+Place = tuple[str, str, str]
+"""A blueprint, a shape and, where the cluster differs, its name."""
 
 _DIGITS = 16
 _TEMPLATE = re.compile(r"^  template:\n((?:(?: {4}.*)?\n)+)", re.MULTILINE)
@@ -22,6 +29,33 @@ _STEP = re.compile(r"^- .*\n(?:  .*\n|\n)*", re.MULTILINE)
 _OF_PODS = re.compile(r"^(?:- |  )path: \"?(?:/spec|/spec/template(?:/.*)?)\"?$", re.MULTILINE)
 _LITERAL = re.compile(r"(?:^|: )\|[-+]?$")
 _NAME = re.compile(r'^metadata:\n  name: "?([^"\n]+)', re.MULTILINE)
+
+
+def pods(tree: Tree, places: Iterable[Place], cache: Cache) -> dict[Place, Pods]:
+    """Of several places; known, where the same files were looked at before."""
+    questions = {place: _question(tree, *place) for place in places}
+    known = recall(cache, questions.values(), _read)
+    new = {
+        question: (pod_digest(tree, *place), weights_job(tree, *place))
+        for place, question in questions.items()
+        if question not in known
+    }
+    remember(cache, new, lambda found: json.dumps(found).encode())
+    return {place: known.get(question) or new[question] for place, question in questions.items()}
+
+
+def _question(tree: Tree, blueprint: str, shape: str, cluster: str) -> bytes:
+    """All that follows from its place: every file that might be looked at."""
+    folders = [base(blueprint), overlay(shape, blueprint), *([own(cluster, blueprint)] if cluster else [])]
+    files = ("deployment.yaml", f"deployment-{blueprint}.yaml", "kustomization.yaml", f"{WEIGHTS}/job.yaml")
+    texts = [tree.get(folder / file, "") for folder in folders for file in files]
+    texts += [tree.get(own(cluster, blueprint, WEIGHTS) / "job.yaml", "")] if cluster else []
+    return b"pods " + json.dumps((blueprint, bool(cluster), texts)).encode()
+
+
+def _read(answer: bytes) -> Pods:
+    digest, job = json.loads(answer)
+    return str(digest), str(job)
 
 
 def pod_digest(tree: Tree, blueprint: str, shape: str, cluster: str = "") -> str:

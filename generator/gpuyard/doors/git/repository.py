@@ -55,7 +55,7 @@ class Snapshot:
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
-        found = {path: self.files[str(self.folder / path)] for path in self.ids(paths)}
+        found = {path: self.files[self._name(path)] for path in self.ids(paths)}
         plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
         sizes = self.store.sizes(plain.values())
         plain = {path: plain[path] for path in readable((path, sizes.get(blob, 0)) for path, blob in plain.items())}
@@ -64,13 +64,13 @@ class Snapshot:
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that the commit has; that of a link or submodule is no file's."""
-        named = {path: str(self.folder / path) for path in paths}
+        named = {path: self._name(path) for path in paths}
         found = {path: self.files[name] for path, name in named.items() if name in self.files}
         return {path: blob if mode in REGULAR else f"link {blob}" for path, (mode, blob) in found.items()}
 
     def check_clear(self, written: Iterable[PurePosixPath], deleted: Iterable[PurePosixPath]) -> None:
         """OwnershipError for what is no file of ours and stands where one goes."""
-        wanted, leaving = ({str(self.folder / path) for path in paths} for paths in (written, deleted))
+        wanted, leaving = ({self._name(path) for path in paths} for paths in (written, deleted))
         lines = {
             f"{name.removeprefix(f'{self.folder}/')}: is {kind}, and a {'file' if whole else 'directory'} goes "
             "there; move it"
@@ -78,6 +78,9 @@ class Snapshot:
         }
         if lines:
             raise OwnershipError(*sorted(lines))
+
+    def _name(self, path: PurePosixPath) -> str:
+        return str(self.folder / path) if self.folder.parts else str(path)  # to join them takes time
 
     def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
         """The files below a path, by their path in the folder."""

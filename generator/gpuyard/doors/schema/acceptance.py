@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["accepts", "fits"]
 
+_PLAIN = frozenset({str, int, bool})
 _compiled: "dict[int, tuple[Mapping[str, Any], Draft202012Validator]]" = {}
 """By the identity of the schema, which is kept so that no other gets it: schemas are few, and read once."""
 
@@ -48,6 +49,8 @@ def _has_whole_float(value: object) -> bool:
     waiting = [value]
     while waiting:
         found = waiting.pop()
+        if type(found) in _PLAIN:  # most are, and to ask for subclasses takes time
+            continue
         if isinstance(found, dict):
             waiting += found.values()
         elif isinstance(found, list):

@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 
 from gpuyard.doors import yamlio
 from gpuyard.render.charts.chartlock import Chart, Dependency, chart_lock, chart_yaml
-from gpuyard.resolve import Resolved
+from gpuyard.resolve import Resolved, Workload
 from gpuyard.tree import HEADER, SERVERS, Tree, chart, server
 
-__all__ = ["files", "selected"]
+__all__ = ["files", "selected", "values"]
 
 Files = Mapping[PurePosixPath, str]
 
@@ -75,7 +75,10 @@ data:
 
 
 def files(resolved: Resolved, charts: Mapping[str, Files]) -> Tree:
-    """The chart with everything it needs, so that `helm template charts/inference` asks no network."""
+    """The chart with everything it needs, so that `helm template charts/inference` asks no network.
+
+    The values on shapes are made with all else that follows from them.
+    """
     known = {name: Chart.of(charts[name]) for name in sorted(charts)}
     dependencies = [Dependency(each.name, each.version, "", "") for each in known.values()]
     header = HEADER.format(source="stack.yaml")
@@ -93,12 +96,16 @@ def files(resolved: Resolved, charts: Mapping[str, Files]) -> Tree:
     for name in known:
         tree.update({_FOLDER / "charts" / name / path: text for path, text in _library(charts[name])})
         tree[_FOLDER / "templates" / f"{name}.yaml"] = _render(name, charts[name])
-    every = [(workload.shape.name, workload) for workload in resolved.workloads]
-    every += [(each.cluster, each.workload) for each in resolved.placements if each.cluster in resolved.own]
-    for name, workload in every:
-        text = HEADER.format(source=f"the blueprint {workload.name}") + yamlio.dump(workload.values)
-        tree[server(workload.chart, name, workload.name)] = text
+    for placement in resolved.placements:
+        if placement.cluster in resolved.own:
+            tree.update(values(placement.cluster, placement.workload))
     return tree
+
+
+def values(where: str, workload: Workload) -> Tree:
+    """The file of one server, on a shape or in a cluster that differs."""
+    text = HEADER.format(source=f"the blueprint {workload.name}") + yamlio.dump(workload.values)
+    return {server(workload.chart, where, workload.name): text}
 
 
 def selected(resolved: Resolved) -> list[str]:
