@@ -13,6 +13,8 @@ from gpuyard.project.placing import Placing, split
 __all__ = [
     "SITE",
     "Alerts",
+    "ArgoCD",
+    "ArgoProject",
     "Cluster",
     "Component",
     "Egress",
@@ -44,6 +46,7 @@ class Engine(StrEnum):
     namespace: str
 
     FLUX = "flux", "Flux", "flux-system"
+    ARGOCD = "argocd", "Argo CD", "argocd"
 
     def __new__(cls, value: str, product: str = "", namespace: str = "") -> Self:
         """A member is its first text, as the stack has it; mypy takes Engine("flux") for this call, too."""
@@ -75,6 +78,26 @@ class Repository:
     insecure: bool
     charts: bool
     """Whether it holds Helm charts, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoProject:
+    """An AppProject of others: its name and the namespaces that it permits, as patterns."""
+
+    name: str
+    namespaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoCD:
+    """How the clusters have Argo CD."""
+
+    version: str
+    """Minor version."""
+    hub: str | None = None
+    """Context of the cluster whose Argo CD syncs all clusters; None: each has its own."""
+    project: ArgoProject | None = None
+    """None: gpuyard makes some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +232,7 @@ class Moved:
 
     name: str | None = None
     namespace: str | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +255,7 @@ class Stack:
     namespace: str
     names: Names
     repository: Repository
+    argocd: ArgoCD
     vllm: Vllm
     images: Images
     clusters: tuple[Cluster, ...]

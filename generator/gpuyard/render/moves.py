@@ -50,11 +50,12 @@ def _name_steps(project: Project, old: str) -> Iterator[str]:
     stack = project.stack
     engine = ENGINES[stack.engine]
     yield engine.rename_danger(old)
-    for each in stack.clusters:
-        yield f"before the push, in {each.name}: {_commands(each.name, engine.suspend(old))}"
-    for each in stack.clusters:
-        lines = (*engine.commands(stack, each.name), *engine.forget(old, each.name))
-        yield f"after the push, in {each.name}, in this order: {_commands(each.name, iter(lines))}"
+    contexts = {engine.context(stack, each.name): each.name for each in stack.clusters}
+    for where in contexts:
+        yield f"before the push, in {where}: {_commands(where, engine.suspend(old, where))}"
+    for where, name in contexts.items():
+        lines = (*engine.commands(stack, name), *engine.forget(old, where))
+        yield f"after the push, in {where}, in this order: {_commands(where, iter(lines))}"
 
 
 def _commands(cluster: str, lines: Iterator[str]) -> str:

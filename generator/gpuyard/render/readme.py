@@ -53,6 +53,7 @@ def _readme(resolved: Resolved) -> str:
         stack=stack,
         own=list(resolved.own),
         way_in=ENGINES[stack.engine].way_in(stack),
+        pace=ENGINES[stack.engine].pace(),
         layers=[_LAYERS[layer] for layer in resolved.layers],
         measured=next(measured, None),
         needs=list(prerequisites.needs(resolved, names)),

@@ -14,8 +14,8 @@ from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "forget", "needs", "release", "rename_danger", "secrets", "suspend"]
-__all__ += ["way_in"]
+__all__ = ["beside", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release", "rename_danger"]
+__all__ += ["secrets", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -65,6 +65,11 @@ def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Map
     return found
 
 
+def fleet(resolved: Resolved) -> Mapping[str, list[Object]]:
+    """Nothing: each cluster has a Flux of its own."""
+    return {}
+
+
 def _file(name: str, objects: list[Object], folder: str = "") -> dict[str, list[Object]]:
     """One file; in a folder with others that aren't part of the entry point, with what tells Flux so.
 
@@ -90,6 +95,16 @@ def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
 def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
     """Those of its sources."""
     yield from fluxsources.secrets(stack, releases)
+
+
+def context(stack: Stack, cluster: str) -> str:
+    """Each has its own."""
+    return cluster
+
+
+def pace() -> str:
+    """By dependsOn."""
+    return "in this order"
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
@@ -123,16 +138,16 @@ def way_in(stack: Stack) -> str:
     )
 
 
-def suspend(old: str) -> Iterator[str]:
+def suspend(old: str, context: str) -> Iterator[str]:
     """The old entry must not see the new tree, in which it isn't: it would prune itself, and all that it applied."""
     yield f"""--namespace {_NAMESPACE} patch kustomization {old} --type merge -p '{{"spec":{{"suspend":true}}}}'"""
 
 
-def forget(old: str, cluster: str) -> Iterator[str]:
+def forget(old: str, context: str) -> Iterator[str]:
     """By the source that they read: what has kept its name reads the new one since the new entry was applied."""
     theirs = f"""'{{.items[?(@.spec.sourceRef.name=="{old}")].metadata.name}}'"""
     found = f"--namespace {_NAMESPACE} get kustomizations -o jsonpath={theirs}"
-    each = f"xargs -r kubectl --context {cluster} --namespace {_NAMESPACE}"
+    each = f"xargs -r kubectl --context {context} --namespace {_NAMESPACE}"
     orphan = """'{"spec":{"suspend":true,"deletionPolicy":"Orphan"}}'"""
     yield f"{found} | {each} patch --type merge -p {orphan} kustomization"
     yield f"{found} | {each} delete kustomization"

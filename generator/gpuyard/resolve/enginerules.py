@@ -1,0 +1,66 @@
+"""What an engine can't do with a stack: said where the stack asks for it."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from gpuyard.catalogue.argocd import facts
+from gpuyard.catalogue.platform import Release
+from gpuyard.project.formats import schema
+from gpuyard.project.stack import Engine, Stack
+from gpuyard.resolve.problems import Problems
+
+__all__ = ["check", "check_project"]
+
+_ARGOCD = ("spec", "argocd")
+
+
+def check(stack: Stack, problems: Problems) -> None:
+    """Of the stack by itself."""
+    if stack.engine is Engine.ARGOCD:
+        _check_argocd(stack, problems)
+        return
+    default = schema("stack")["properties"]["spec"]["properties"]["argocd"]["properties"]["version"]["default"]
+    for key in ("version", "hub", "project"):
+        if getattr(stack.argocd, key) not in (None, default):
+            problems.add(stack.file, (*_ARGOCD, key), "only applies with engine: argocd; remove it", key=True)
+
+
+def check_project(stack: Stack, releases: Iterable[Release], problems: Problems) -> None:
+    """Whether the AppProject of others lets a cluster have what it needs."""
+    project = stack.argocd.project
+    if stack.engine is not Engine.ARGOCD or project is None:
+        return
+    needed = {Engine.ARGOCD.namespace: "the Applications", stack.namespace: "the models"}
+    for release in releases:
+        for namespace in (release.namespace, *release.outside_namespaces):
+            needed.setdefault(namespace, f"the platform's {release.component}")
+    for namespace, whose in needed.items():
+        if not any(fnmatchcase(namespace, pattern) for pattern in project.namespaces):
+            message = (
+                f"{project.name} does not permit {namespace}, where {whose} would be: Argo CD would refuse it; permit it "
+                "there and list it here, or leave project out, so that the stack has projects of its own"
+            )
+            problems.add(stack.file, (*_ARGOCD, "project", "namespaces"), message, key=True)
+
+
+def _check_argocd(stack: Stack, problems: Problems) -> None:
+    known, repository = facts(), stack.repository
+    if known.too_old(stack.argocd.version):
+        message = f"{stack.argocd.version} is too old; {known.oldest} or newer, because {known.because}"
+        problems.add(stack.file, (*_ARGOCD, "version"), message)
+    path = ("spec", "repository")
+    if repository.source:
+        message = "only applies with engine: flux, which has GitRepositories; remove it"
+        problems.add(stack.file, (*path, "source"), message, key=True)
+    if stack.network.proxy and stack.network.proxy.secret:
+        message = (
+            "only applies with engine: flux; Argo CD's argocd-repo-server has the proxy in its environment (the README "
+            "says how); remove it"
+        )
+        problems.add(stack.file, ("spec", "network", "proxy", "secret"), message, key=True)
+    if repository.secret and repository.secret == stack.platform.registry_secret:
+        message = (
+            f"{repository.secret} is the login of this repository (spec.repository.secret), and Argo CD reads one login "
+            "from a Secret; give it a Secret of its own"
+        )
+        problems.add(stack.file, ("spec", "platform", "registrySecret"), message)
