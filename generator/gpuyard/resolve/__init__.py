@@ -40,6 +40,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS) -> Resolved:
     ]
     workloads = tuple(result for result in results if isinstance(result, Workload))
     names.check(stack, workloads, problems)
+    enginerules.check_names(stack, workloads, problems)
     refused = tuple(result for result in results if isinstance(result, Refusal))
     placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)

@@ -8,8 +8,10 @@ from gpuyard.catalogue.platform import Release
 from gpuyard.project.formats import schema
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve.problems import Problems
+from gpuyard.resolve.workload import Workload
+from gpuyard.tree import PLATFORM
 
-__all__ = ["check", "check_project"]
+__all__ = ["check", "check_names", "check_project"]
 
 _ARGOCD = ("spec", "argocd")
 
@@ -23,6 +25,16 @@ def check(stack: Stack, problems: Problems) -> None:
     for key in ("version", "hub", "project"):
         if getattr(stack.argocd, key) not in (None, default):
             problems.add(stack.file, (*_ARGOCD, key), "only applies with engine: argocd; remove it", key=True)
+
+
+def check_names(stack: Stack, workloads: Iterable[Workload], problems: Problems) -> None:
+    """A folder that Argo CD's blueprints have in each cluster has to be theirs alone."""
+    if stack.engine is not Engine.ARGOCD:
+        return
+    for workload in workloads:
+        if workload.name == PLATFORM and workload.first:
+            message = f"clusters/<cluster>/{PLATFORM} is the platform's own with engine: argocd; give it another name"
+            problems.add(workload.file, ("metadata", "name"), message)
 
 
 def check_project(stack: Stack, releases: Iterable[Release], problems: Problems) -> None:
