@@ -8,7 +8,7 @@
 `is_current(project, place, cache)` says whether all but the first can be left out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -131,7 +131,11 @@ def plan(
         after=after.placements,
         consequences=found,
         problems=problems,
-        notes=(*compiled.resolved.notes, *beside(compiled.resolved, place, compiled.tree)),
+        notes=(
+            *compiled.resolved.notes,
+            *beside(compiled.resolved, place, compiled.tree),
+            *_by_hand(compiled.resolved, {*written} & before.files.keys()),
+        ),
         message=message(title, found, compiled.digest, words),
     )
 
@@ -162,6 +166,16 @@ def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ())
         texts = place.read(*foreign)
         theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in foreign}
         yield from engine.beside(resolved.stack, name, ours, theirs)
+
+
+def _by_hand(resolved: Resolved, changed: Collection[PurePosixPath]) -> Iterator[str]:
+    """Files that clusters have, and that no engine applies."""
+    stack, engine = resolved.stack, ENGINES[resolved.stack.engine]
+    for name in (each.name for each in stack.clusters):
+        if (path := engine.by_hand(stack, name)) in changed:
+            *_, apply = engine.commands(stack, name)
+            again = f"`kubectl --context {engine.context(stack, name)} {apply}`"
+            yield f"{path} changes, and {stack.engine.product} does not apply it itself: after the push, {again}"
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:

@@ -46,6 +46,9 @@ class Engine(Protocol):
     def context(self, stack: stack.Stack, cluster: str) -> str:
         """The cluster in which that of a cluster runs."""
 
+    def by_hand(self, stack: stack.Stack, cluster: str) -> PurePosixPath | None:
+        """The file of ours that people have to apply whenever it changes; None: there is none."""
+
     def pace(self) -> str:
         """How the layers of an installation follow one another, as part of a sentence."""
 

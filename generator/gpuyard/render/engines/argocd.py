@@ -18,8 +18,8 @@ from gpuyard.render.namespaces import first_of_each
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release", "rename_danger"]
-__all__ += ["secrets", "suspend", "way_in"]
+__all__ = ["beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release"]
+__all__ += ["rename_danger", "secrets", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -40,6 +40,11 @@ _NAMED = 3
 def release(release: Release) -> list[Object]:
     """Nothing beside its layer: an Application is of one cluster, and all clusters have the same layers."""
     return []
+
+
+def by_hand(stack: Stack, cluster: str) -> PurePosixPath:
+    """Its entry isn't among what it syncs, so that no commit widens its own projects."""
+    return tree.cluster(_FLEET) if stack.argocd.hub else tree.cluster(cluster) / _ENTRY
 
 
 def pace() -> str:
@@ -90,7 +95,7 @@ def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
     """Argo CD itself, the clusters that it has to know, and what it can't read from a Secret."""
     where = f"`{stack.argocd.hub}` syncs this cluster, and has " if stack.argocd.hub else ""
     yield (
-        f"{where}Argo CD {facts().oldest} or newer in the namespace `{_NAMESPACE}`, installed by `kubectl apply "
+        f"{where}Argo CD {facts().oldest} or newer, installed by `kubectl create namespace {_NAMESPACE}` and `kubectl apply "
         f"--server-side --force-conflicts --namespace {_NAMESPACE} -f install.yaml` (a client-side apply fails at its "
         "largest CRD), which tracks objects by annotation, as it does by default"
     )
@@ -119,28 +124,24 @@ def context(stack: Stack, cluster: str) -> str:
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
-    """Its entry isn't among what it syncs, so that no commit widens its own projects."""
+    """Labels of Secrets, authorities, and last the entry."""
     yield from argosources.labels(stack)
     yield from argosources.trusted(stack, context(stack, cluster))
-    yield f"apply --server-side --field-manager gpuyard-{stack.name} -f {_entry_file(stack, cluster)}"
+    yield f"apply --server-side --field-manager gpuyard-{stack.name} -f {by_hand(stack, cluster)}"
 
 
 def way_in(stack: Stack) -> str:
     """How a cluster comes to follow the stack, in Markdown."""
-    entry = _entry_file(stack, "<cluster>")
+    entry = by_hand(stack, "<cluster>")
     made = "an ApplicationSet, which makes an Application for each" if stack.argocd.hub else "an Application for the"
-    bounds = "" if stack.argocd.project else " and the AppProjects, outside of which nothing is applied"
+    bounds = "" if stack.argocd.project else "AppProjects, outside of which nothing is applied, "
     return (
-        f"The last command applies `{entry}`: health checks (in Argo CD's own ConfigMap `argocd-cm`; the rest of it\n"
-        f"stays as it is){bounds}, and {made}\n"
-        f"folder `{tree.cluster('<cluster>')}`, which from then on keeps it in step. Argo CD does not apply the entry itself, so\n"
-        "that no commit lifts its own limits: where a change writes it anew, `gpuyard compile` says so, and the\n"
-        "last command has to be run again before Argo CD takes what it permits."
+        f"The last command applies `{entry}`: {bounds}health checks (in Argo CD's own\n"
+        f"ConfigMap `argocd-cm`; the rest of it stays as it is), and {made} folder\n"
+        f"`{tree.cluster('<cluster>')}`, which from then on keeps it in step. Argo CD does not apply this file itself, so that no\n"
+        "commit lifts its own limits: where a change writes it anew, `gpuyard compile` says so, and the last command has\n"
+        "to be run again, because Argo CD refuses what the old one does not permit."
     )
-
-
-def _entry_file(stack: Stack, cluster: str) -> PurePosixPath:
-    return tree.cluster(_FLEET) if stack.argocd.hub else tree.cluster(cluster) / _ENTRY
 
 
 def _entry(resolved: Resolved, cluster: str) -> list[Object]:

@@ -14,8 +14,8 @@ from gpuyard.render.engines.fluxfolder import beside
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release", "rename_danger"]
-__all__ += ["secrets", "suspend", "way_in"]
+__all__ = ["beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release"]
+__all__ += ["rename_danger", "secrets", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -100,6 +100,11 @@ def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, Ke
 def context(stack: Stack, cluster: str) -> str:
     """Each has its own."""
     return cluster
+
+
+def by_hand(stack: Stack, cluster: str) -> PurePosixPath | None:
+    """The entry is among what it applies."""
+    return None
 
 
 def pace() -> str:
