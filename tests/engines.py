@@ -1,4 +1,4 @@
-"""What each engine makes of a generated repository, read as the engine reads it, and built by the real Kustomize and Helm.
+"""What each engine makes of a generated repository: read as the engine reads it, built by the real Kustomize and Helm.
 
 Flux: kustomize-controller builds clusters/<cluster>, then each Kustomization in it; helm-controller renders each
 HelmRelease. Argo CD: the entry's Application reads the files that its `include` names, then each Application in them is

@@ -1,4 +1,4 @@
-"""What Argo CD is told, by meaning: what bounds, prunes, retries, waits and refreshes; and what a stack can't ask of it."""
+"""What Argo CD is told, by meaning: bounds, prunes, retries, waits and refreshes; and what a stack can't ask of it."""
 
 import subprocess
 from collections.abc import Mapping
@@ -145,7 +145,7 @@ def gate(tree: Tree, root: Path, kubectl: Path, cluster: str = "phx") -> list[Ob
 
 
 def test_servers_change_only_when_their_weights_are_there(tmp_path: Path, kubectl: Path) -> None:
-    """A hook that waits for the very marker that the servers' own pods wait for, and ends when the download must have."""
+    """A hook waits for the very marker that the servers' own pods wait for, and ends when the download must have."""
     whole, tree = compiled({}, {}, "argocd")
     (job,) = gate(tree, tmp_path, kubectl)
     (workload,) = (each.workload for each in whole.placements)
@@ -263,7 +263,9 @@ def test_a_hub_s_own_file_is_in_no_folder_of_a_cluster() -> None:
     _, tree = compiled({}, {"argocd": {"hub": "ops"}, "clusters": [PHX, FRA]}, "argocd")
     assert {path.name for path in tree if "entry" in path.name or "fleet" in path.name} == {"fleet.yaml"}
     text = tree[PurePosixPath("README.md")]
-    assert text.count("kubectl --context ops apply --server-side --field-manager gpuyard-demo -f clusters/fleet.yaml") == 2
+    assert (
+        text.count("kubectl --context ops apply --server-side --field-manager gpuyard-demo -f clusters/fleet.yaml") == 2
+    )
 
 
 def test_an_entry_that_changes_has_to_be_applied(tmp_path: Path) -> None:
@@ -388,7 +390,12 @@ def test_the_oldest_version_is_one_that_the_schema_takes() -> None:
 
 @pytest.mark.parametrize(
     ("file", "noted"),
-    [("inference-mine.yaml", True), ("notes.yaml", False), ("own/inference-mine.yaml", False), ("inference.txt", False)],
+    [
+        ("inference-mine.yaml", True),
+        ("notes.yaml", False),
+        ("own/inference-mine.yaml", False),
+        ("inference.txt", False),
+    ],
 )
 def test_files_beside_ours_that_it_would_apply(file: str, noted: bool) -> None:
     stack: Stack = resolved({}, ON).stack
@@ -404,4 +411,6 @@ def test_no_layer_without_content() -> None:
     assert "demo-platform-controllers" not in names, "the namespace of kube-prometheus-stack is made a layer earlier"
     assert "demo-platform-kube-prometheus-stack" in names
     none = replace(found, releases=())
-    assert [each["metadata"]["name"] for each in argocd.cluster(none, "phx")["platform.yaml"]] == ["demo-platform-configs"]
+    assert [each["metadata"]["name"] for each in argocd.cluster(none, "phx")["platform.yaml"]] == [
+        "demo-platform-configs"
+    ]

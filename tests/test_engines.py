@@ -150,7 +150,9 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
 
 def test_stack_yaml_may_name_it(toy: None) -> None:
     assert formats.schema("stack")["properties"]["spec"]["properties"]["engine"]["enum"] == ["flux", "argocd", "toy"]
-    assert problems({}, {"engine": "toi"}) == ['spec.engine is "toi"; must be one of flux, argocd, toy (did you mean toy?)']
+    assert problems({}, {"engine": "toi"}) == [
+        'spec.engine is "toi"; must be one of flux, argocd, toy (did you mean toy?)'
+    ]
     assert problems({}, {"namespace": "toy-system"})[0].startswith("spec.namespace: toy-system belongs to Toy, ")
 
 

@@ -1,6 +1,6 @@
 """Flux and Argo CD apply the same objects: whatever the stack, and in a cluster that differs from the others, too.
 
-The one mark of an engine that is left: the hook by which Argo CD waits for weights, where Flux waits for a Kustomization.
+One mark of an engine is left: the hook by which Argo CD waits for weights, where Flux waits for a Kustomization.
 """
 
 from collections.abc import Mapping
@@ -115,7 +115,9 @@ def test_projects_permit_what_is_applied(name: str, tools: Tools, tmp_path: Path
     write_tree(root / folder, tree)
     for cluster in (each.name for each in found.stack.clusters):
         projects = {
-            each["metadata"]["name"]: each for each in engines.entry(root, cluster, folder) if each["kind"] == "AppProject"
+            each["metadata"]["name"]: each
+            for each in engines.entry(root, cluster, folder)
+            if each["kind"] == "AppProject"
         }
         used = set()
         for each in engines.applications(root, cluster, folder):
@@ -133,7 +135,9 @@ def test_projects_permit_what_is_applied(name: str, tools: Tools, tmp_path: Path
 def test_a_model_may_do_less_than_the_platform(tmp_path: Path) -> None:
     _, tree = compiled({}, {}, "argocd")
     write_tree(tmp_path, tree)
-    projects = {each["metadata"]["name"]: each for each in engines.entry(tmp_path, "phx") if each["kind"] == "AppProject"}
+    projects = {
+        each["metadata"]["name"]: each for each in engines.entry(tmp_path, "phx") if each["kind"] == "AppProject"
+    }
     here = {"server": "https://kubernetes.default.svc"}
     for kind, namespace in (("ClusterRole", ""), ("Deployment", "keda"), ("Deployment", "kube-system")):
         metadata = {"name": "x", **({"namespace": namespace} if namespace else {})}

@@ -31,7 +31,10 @@ def test_stack(demo_tree: Tree, assert_golden: Callable[[str, Tree], None]) -> N
 
 ARGOCD: Mapping[str, Mapping[str, object]] = {
     "argocd": {},
-    "argocd-hub": {"argocd": {"hub": "ops"}, "platform": {"registry": "oci://registry.example.com/charts", "insecure": True}},
+    "argocd-hub": {
+        "argocd": {"hub": "ops"},
+        "platform": {"registry": "oci://registry.example.com/charts", "insecure": True},
+    },
     "argocd-private": {
         "repository": {"url": "ssh://git@git.example.com/acme/gitops", "path": "gpu", "secret": "git"},
         "platform": {"registry": "oci://registry.example.com/charts", "registrySecret": "charts"},

@@ -96,7 +96,8 @@ def renamed(here: Running, before: Running) -> Running:
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
     """What it does in the clusters, and what of it they would refuse."""
-    found = consequences(before, Running(placements=compiled.placements))
+    engine = compiled.resolved.stack.engine.value
+    found = consequences(before, Running(placements=compiled.placements, engine=engine))
     return found, tuple(refused(compiled.project, found))
 
 
@@ -116,7 +117,7 @@ def plan(
     check_entries(compiled.project, compiled.tree, place)
     before = _lock(place)
     clusters, stack = base or before.running, compiled.resolved.stack
-    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
+    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements, stack.engine.value))
     tree = {**compiled.tree, **write_locks(after)}
     ids = {path: place.blob_id(text.encode()) for path, text in tree.items()}
     written, deleted = changes(tree, ids, before, place, overwrite=overwrite)

@@ -22,7 +22,12 @@ from gpuyard.tree import Tree
 
 __all__ = ["Created", "create"]
 
-_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url", "spec.repository.path ": "DIR", "spec.engine ": "--engine"}
+_OPTIONS = {
+    "metadata.name ": "--name",
+    "spec.repository.url ": "--url",
+    "spec.repository.path ": "DIR",
+    "spec.engine ": "--engine",
+}
 _PARSED = (STACK_FILE, BLUEPRINTS)
 
 

@@ -1,6 +1,7 @@
 """The files of the locks: JSON with a line for each file, written in one order and read with suspicion."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from gpuyard.commit.suspicion import (
     text,
 )
 from gpuyard.errors import GpuyardError
+from gpuyard.project.stack import Engine
 from gpuyard.review.placed import Claim, Placed, Placements
 from gpuyard.tree import Tree, is_generated, owner
 
@@ -28,6 +30,9 @@ _FORMAT = 3
 _ONE_FOR_ALL = 2
 """The last format with the blueprints' files in the stack's lock."""
 _WITHOUT_PLACEMENTS = 1
+_FIRST_ENGINE = Engine.FLUX.value
+"""What a lock means that was written when there was no other."""
+_ENGINES = re.compile("|".join(engine.value for engine in Engine))
 
 
 def read_locks(texts: Mapping[PurePosixPath, str]) -> Lock:
@@ -41,7 +46,7 @@ def read_locks(texts: Mapping[PurePosixPath, str]) -> Lock:
             files.update(lock.files)
             for cluster, found in lock.placements.items():
                 placements.setdefault(cluster, {}).update(found)
-    return Lock(whole.stack, whole.namespace, placements, files, frozenset(texts))
+    return Lock(whole.stack, whole.namespace, placements, files, frozenset(texts), whole.engine)
 
 
 @lru_cache(maxsize=1024)
@@ -69,7 +74,8 @@ def write_locks(lock: Lock) -> Tree:
     files: dict[str, dict[str, str]] = {"": {}}
     for path, digest in sorted(lock.files.items(), key=lambda file: file[0].parts):
         files.setdefault(owner(path), {})[str(path)] = digest
-    stack = {"stack": lock.stack, "namespace": lock.namespace, "clusters": sorted(lock.placements)}
+    engine = {"engine": lock.engine} if lock.engine else {}
+    stack = {"stack": lock.stack, "namespace": lock.namespace, **engine, "clusters": sorted(lock.placements)}
     tree = {LOCK: _text({**stack, "files": files.pop("")})}
     for name, listed in files.items():
         placed = {cluster: found[name] for cluster, found in sorted(lock.placements.items()) if name in found}
@@ -112,10 +118,11 @@ def _stack(data: object, number: int) -> Lock:
         for key in ("input", "listing"):
             text(whole, key, SHA256_OR_NONE)
         placements = _of_all(inside(whole, "placements")) if number > _WITHOUT_PLACEMENTS else {}
-        return Lock(placements=placements, files=_files(inside(whole, "files"), None))
+        return Lock(placements=placements, files=_files(inside(whole, "files"), None), engine=_FIRST_ENGINE)
     clusters: Placements = {name: {} for name in suspicion.names(whole, "clusters", NAME)}
     stack, namespace = (text(whole, key, NAME_OR_NONE) for key in ("stack", "namespace"))
-    return Lock(stack, namespace, clusters, _files(inside(whole, "files"), ""))
+    engine = text(whole, "engine", _ENGINES) if "engine" in whole else _FIRST_ENGINE if clusters else ""
+    return Lock(stack, namespace, clusters, _files(inside(whole, "files"), ""), engine=engine)
 
 
 def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:

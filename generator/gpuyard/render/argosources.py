@@ -51,7 +51,9 @@ def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, Ke
         yield from _keys(name, named, keys, purpose)
     for release in releases:
         if login := release.access.login:
-            yield from _keys(login, _registry(release), ("username", "password"), f"pulling charts from {_host(release)}")
+            yield from _keys(
+                login, _registry(release), ("username", "password"), f"pulling charts from {_host(release)}"
+            )
 
 
 def labels(stack: Stack) -> Iterator[str]:
@@ -72,7 +74,7 @@ def plain_http(stack: Stack, releases: Iterable[Release]) -> list[Object]:
 
 
 def trusted(stack: Stack, context: str) -> Iterator[str]:
-    """The arguments of kubectl that make it trust the site's authorities: a line for each host that is asked by https."""
+    """The arguments of kubectl that make it trust the site's authorities: a line for each host of an https address."""
     if not (ca := stack.network.ca):
         return
     urls = [stack.repository.url, *_chart_urls(stack)]

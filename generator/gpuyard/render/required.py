@@ -49,7 +49,9 @@ class Required:
         if self.kind == "Secret" and self.keys == _TLS:
             return "--cert=FILE --key=FILE"
         known = dict(self.literals)
-        named = (f"--from-literal={key}={known[key]}" if key in known else f"--from-file={key}=FILE" for key in self.keys)
+        named = (
+            f"--from-literal={key}={known[key]}" if key in known else f"--from-file={key}=FILE" for key in self.keys
+        )
         return " ".join(text if key else "--from-file=FOLDER" for key, text in zip(self.keys, named, strict=True))
 
 

@@ -21,6 +21,8 @@ def check(stack: Stack, problems: Problems) -> None:
     if stack.engine is Engine.ARGOCD:
         _check_argocd(stack, problems)
         return
+    if stack.moved and stack.moved.engine is Engine.ARGOCD:  # which the clusters have until they are handed over
+        return
     default = schema("stack")["properties"]["spec"]["properties"]["argocd"]["properties"]["version"]["default"]
     for key in ("version", "hub", "project"):
         if getattr(stack.argocd, key) not in (None, default):
@@ -49,7 +51,8 @@ def check_project(stack: Stack, releases: Iterable[Release], problems: Problems)
     for namespace, whose in needed.items():
         if not any(fnmatchcase(namespace, pattern) for pattern in project.namespaces):
             message = (
-                f"{project.name} does not permit {namespace}, where {whose} would be: Argo CD would refuse it; permit it "
+                f"{project.name} does not permit {namespace}, where {whose} would be: Argo CD would refuse it; "
+                "permit it "
                 "there and list it here, or leave project out, so that the stack has projects of its own"
             )
             problems.add(stack.file, (*_ARGOCD, "project", "namespaces"), message, key=True)
@@ -72,7 +75,8 @@ def _check_argocd(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, ("spec", "network", "proxy", "secret"), message, key=True)
     if repository.secret and repository.secret == stack.platform.registry_secret:
         message = (
-            f"{repository.secret} is the login of this repository (spec.repository.secret), and Argo CD reads one login "
+            f"{repository.secret} is the login of this repository (spec.repository.secret), and Argo CD reads one "
+            "login "
             "from a Secret; give it a Secret of its own"
         )
         problems.add(stack.file, ("spec", "platform", "registrySecret"), message)

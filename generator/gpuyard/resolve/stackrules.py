@@ -12,6 +12,7 @@ from gpuyard.resolve.problems import Problems
 
 __all__ = ["check"]
 
+
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
     """Everything that a stack may get wrong by itself."""
     _check_repository(stack, problems)

@@ -44,6 +44,8 @@ class Running:
     stack: str = ""
     namespace: str = ""
     placements: Placements = field(default_factory=dict)
+    engine: str = ""
+    """What syncs them; empty: nothing does yet."""
 
 
 class Effect(StrEnum):
@@ -63,6 +65,8 @@ class Effect(StrEnum):
     """A volume claim that is left over."""
     MISSING = "missing"
     """A Secret in a namespace that doesn't have it."""
+    HANDED_OVER = "handed-over"
+    """To another engine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Another engine is its module, its line here and its member of stack.Engine.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -66,6 +66,21 @@ class Engine(Protocol):
 
     def rename_danger(self, old: str) -> str:
         """What it does to a stack that simply gets another name; sentences."""
+
+    def stop(self, stack: stack.Stack, context: str) -> Iterator[str]:
+        """The arguments of kubectl that keep it from changing anything in a cluster that another engine takes over."""
+
+    def adopt(self, stack: stack.Stack, context: str) -> Iterator[str]:
+        """Those that make it an owner of all that is in the repository, whoever made it."""
+
+    def bare(self, stack: stack.Stack, cluster: str) -> str:
+        """Those that print each object that it owns in a cluster, without a single field."""
+
+    def managers(self) -> Sequence[str]:
+        """By what names the API server knows it as an owner of fields."""
+
+    def remove(self, stack: stack.Stack, context: str) -> Iterator[str]:
+        """Those that delete its own objects, after `stop`, and nothing that they made."""
 
 
 ENGINES: Mapping[stack.Engine, Engine] = {stack.Engine.FLUX: flux, stack.Engine.ARGOCD: argocd}

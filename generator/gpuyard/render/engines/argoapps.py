@@ -1,4 +1,4 @@
-"""Applications and what bounds them: an AppProject names repositories, namespaces and kinds, and nothing else passes."""
+"""Applications and what bounds them: a project names repositories, namespaces and kinds, and nothing else passes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from gpuyard.render import argosources
 from gpuyard.resolve import Resolved
 from gpuyard.tree import PLATFORM, SERVERS
 
-__all__ = ["PART_OF", "Application", "destination", "named", "namespaces", "projects"]
+__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects"]
 
 Object = dict[str, Any]
 Kinds = Mapping[str, Sequence[str]]
 
 PART_OF = "app.kubernetes.io/part-of"
 """By which all Applications of a stack are found."""
+CLUSTER = "gpuyard.dev/cluster"
+"""By which those of a cluster are."""
 _API = "argoproj.io/v1alpha1"
 _NAMESPACE = Engine.ARGOCD.namespace
 _HERE = "https://kubernetes.default.svc"
@@ -50,7 +52,10 @@ class Application:
         below = ";".join(f"/{stack.folder / path}" for path in self.paths)
         spec: Object = {
             "project": self.project,
-            "destination": {**({"server": _HERE} if here else destination(stack, cluster)), "namespace": self.namespace},
+            "destination": {
+                **({"server": _HERE} if here else destination(stack, cluster)),
+                "namespace": self.namespace,
+            },
             **({"sources": list(self.sources)} if self.sources[1:] else {"source": self.sources[0]}),
             "syncPolicy": {
                 "automated": {"enabled": True, "prune": self.prune, "selfHeal": True},
@@ -62,7 +67,7 @@ class Application:
         metadata = {
             "name": self.name,
             "namespace": _NAMESPACE,
-            "labels": {PART_OF: stack.name, "gpuyard.dev/cluster": cluster},
+            "labels": {PART_OF: stack.name, CLUSTER: cluster},
             "annotations": {
                 "argocd.argoproj.io/compare-options": "ServerSideDiff=true",
                 **({"argocd.argoproj.io/manifest-generate-paths": below} if below else {}),

@@ -13,13 +13,13 @@ from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import argosources
 from gpuyard.render.engines import argogate, argohealth
 from gpuyard.render.engines.argoapps import PART_OF, Application, named, projects
-from gpuyard.render.engines.argomoves import forget, rename_danger, suspend
+from gpuyard.render.engines.argomoves import adopt, bare, forget, managers, remove, rename_danger, stop, suspend
 from gpuyard.render.namespaces import first_of_each
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release"]
-__all__ += ["rename_danger", "secrets", "suspend", "way_in"]
+__all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "managers"]
+__all__ += ["needs", "pace", "release", "remove", "rename_danger", "secrets", "stop", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -95,13 +95,15 @@ def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
     """Argo CD itself, the clusters that it has to know, and what it can't read from a Secret."""
     where = f"`{stack.argocd.hub}` syncs this cluster, and has " if stack.argocd.hub else ""
     yield (
-        f"{where}Argo CD {facts().oldest} or newer, installed by `kubectl create namespace {_NAMESPACE}` and `kubectl apply "
+        f"{where}Argo CD {facts().oldest} or newer, installed by `kubectl create namespace {_NAMESPACE}` and "
+        "`kubectl apply "
         f"--server-side --force-conflicts --namespace {_NAMESPACE} -f install.yaml` (a client-side apply fails at its "
         "largest CRD), which tracks objects by annotation, as it does by default"
     )
     if stack.argocd.hub:
         yield (
-            f"in `{stack.argocd.hub}`, a cluster Secret of this cluster's name (`argocd cluster add CONTEXT --name NAME`), "
+            f"in `{stack.argocd.hub}`, a cluster Secret of this cluster's name (`argocd cluster add CONTEXT "
+            "--name NAME`), "
             "also for the hub itself if models run there"
         )
     if project := stack.argocd.project:
@@ -138,8 +140,10 @@ def way_in(stack: Stack) -> str:
     return (
         f"The last command applies `{entry}`: {bounds}health checks (in Argo CD's own\n"
         f"ConfigMap `argocd-cm`; the rest of it stays as it is), and {made} folder\n"
-        f"`{tree.cluster('<cluster>')}`, which from then on keeps it in step. Argo CD does not apply this file itself, so that no\n"
-        "commit lifts its own limits: where a change writes it anew, `gpuyard compile` says so, and the last command has\n"
+        f"`{tree.cluster('<cluster>')}`, which from then on keeps it in step. Argo CD does not apply this file "
+        "itself, so that no\n"
+        "commit lifts its own limits: where a change writes it anew, `gpuyard compile` says so, and the last "
+        "command has\n"
         "to be run again, because Argo CD refuses what the old one does not permit."
     )
 

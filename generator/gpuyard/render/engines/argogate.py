@@ -1,4 +1,4 @@
-"""What keeps servers as they are until the weights of the next are in the cache, where no engine waits for another's part.
+"""What keeps servers as they are until the weights of the next are in the cache, where nothing else waits for them.
 
 Applications are synced each for itself: waves order their first creation, and no later commit. So an Application of
 servers begins its sync with the pod that every server starts with, as a hook: it waits for the marker that the download

@@ -11,11 +11,12 @@ from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
 from gpuyard.render.engines.fluxfolder import beside
+from gpuyard.render.engines.fluxmoves import adopt, bare, forget, managers, remove, rename_danger, stop, suspend
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "needs", "pace", "release"]
-__all__ += ["rename_danger", "secrets", "suspend", "way_in"]
+__all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "fleet", "forget", "managers"]
+__all__ += ["needs", "pace", "release", "remove", "rename_danger", "secrets", "stop", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -140,31 +141,6 @@ def way_in(stack: Stack) -> str:
         f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
         "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
         f"```yaml\n{yamlio.dump(entry)}```"
-    )
-
-
-def suspend(old: str, context: str) -> Iterator[str]:
-    """The old entry must not see the new tree, in which it isn't: it would prune itself, and all that it applied."""
-    yield f"""--namespace {_NAMESPACE} patch kustomization {old} --type merge -p '{{"spec":{{"suspend":true}}}}'"""
-
-
-def forget(old: str, context: str) -> Iterator[str]:
-    """By the source that they read: what has kept its name reads the new one since the new entry was applied."""
-    theirs = f"""'{{.items[?(@.spec.sourceRef.name=="{old}")].metadata.name}}'"""
-    found = f"--namespace {_NAMESPACE} get kustomizations -o jsonpath={theirs}"
-    each = f"xargs -r kubectl --context {context} --namespace {_NAMESPACE}"
-    orphan = """'{"spec":{"suspend":true,"deletionPolicy":"Orphan"}}'"""
-    yield f"{found} | {each} patch --type merge -p {orphan} kustomization"
-    yield f"{found} | {each} delete kustomization"
-    yield f"--namespace {_NAMESPACE} delete gitrepository {old}"
-
-
-def rename_danger(old: str) -> str:
-    """Measured on Flux 2.9, before the entry was protected."""
-    return (
-        f"Flux deletes what is no longer in the repository: with its entry {old} it would delete all that the entry "
-        "has applied, every model, KEDA and Prometheus, within seconds. With the commands below all of it stays; only "
-        "the pods are replaced once, since a label of theirs is the stack's name, and downloads look at the cache again"
     )
 
 
