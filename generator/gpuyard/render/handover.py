@@ -18,8 +18,8 @@ _SOURCE = (
     "suspend your Kustomization of `clusters/<cluster>` in the place of the entry's."
 )
 _HELM = """\
-Flux installs charts by Helm, which takes over only what carries its marks: give them to what Argo CD has made of charts,
-before the push. `RELEASE` is the chart's name, `NAMESPACE` its namespace:
+Flux installs charts by Helm, which takes over only what carries its marks. Before the push, give them to what Argo CD
+has made of charts; `RELEASE` is the chart's name, `NAMESPACE` its namespace:
 
 ```
 kubectl label --overwrite KIND NAME app.kubernetes.io/managed-by=Helm

@@ -104,34 +104,28 @@ def projects(resolved: Resolved, clusters: Sequence[str]) -> list[Object]:
     sites = [resolved.at(cluster) for cluster in clusters]
     releases = [release for site in sites for release in site.releases]
     url = stack.repository.url
+    here = [{"server": _HERE, "namespace": _NAMESPACE}]
+    everywhere = _destinations(stack, clusters, namespaces(stack, releases))
+    platform = _merged([{"": ["Namespace"]}, *(_kinds(release) for release in releases)])
+    charts, models = argosources.repositories(stack, releases), _destinations(stack, clusters, [stack.namespace])
     return [
-        _project(
-            stack, stack.name, f"Applications of the stack {stack.name}.", [url], [{"server": _HERE, "namespace": _NAMESPACE}],
-            {}, {"argoproj.io": ["Application"]},
-        ),
-        _project(
-            stack, stack.named(PLATFORM), f"The platform of the stack {stack.name}.",
-            argosources.repositories(stack, releases), _destinations(stack, clusters, namespaces(stack, releases)),
-            _merged([{"": ["Namespace"]}, *(_kinds(release) for release in releases)]),
-        ),
-        _project(
-            stack, stack.named(SERVERS), f"The models of the stack {stack.name}.", [url],
-            _destinations(stack, clusters, [stack.namespace]), _merged(_added(resolved)),
-        ),
-    ]  # fmt: skip
+        _project(stack, "Applications", stack.name, [url], here, {}, {"argoproj.io": ["Application"]}),
+        _project(stack, "The platform", stack.named(PLATFORM), charts, everywhere, platform),
+        _project(stack, "The models", stack.named(SERVERS), [url], models, _merged(_added(resolved))),
+    ]
 
 
 def _project(
     stack: Stack,
+    what: str,
     name: str,
-    about: str,
     sources: Sequence[str],
     destinations: Sequence[Object],
     kinds: Kinds,
     only: Kinds | None = None,
 ) -> Object:
     spec = {
-        "description": about,
+        "description": f"{what} of the stack {stack.name}.",
         "sourceRepos": list(sources),
         "destinations": list(destinations),
         "clusterResourceWhitelist": _listed(kinds),

@@ -51,10 +51,9 @@ def adopt(stack: Stack, context: str) -> Iterator[str]:
 def bare(stack: Stack, cluster: str) -> str:
     """Of what it has applied, but for its own Applications and for hooks."""
     found = (
-        '
-        ''{{range .items}}{{range .status.resources}}{{if and (eq .status "Synced") (ne .kind "Application")}}---{{"\\n"}}'
-        "{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: {name: {{.name}}"
-        '{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}{{end}}{{end}}{{end}}'
+        '{{range .items}}{{range .status.resources}}{{if and (eq .status "Synced") (ne .kind "Application")}}'
+        '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
+        '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}{{end}}{{end}}{{end}}'
     )
     return f"{_KUBECTL} get applications -l {PART_OF}={stack.name},{CLUSTER}={cluster} -o go-template='{found}'"
 
