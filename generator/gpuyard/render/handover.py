@@ -9,8 +9,8 @@ from gpuyard.resolve import Resolved
 __all__ = ["section"]
 
 _TRIED = (
-    "This way was tried by hand with Flux 2.9 and Argo CD 3.6, on a cluster without GPUs: the same pods, nothing made "
-    "anew. **These very commands were not**: try them on a cluster that you can lose."
+    "This way was tried by hand with Flux 2.9 and Argo CD 3.6, on a cluster without GPUs: the same pods, nothing "
+    "recreated. **These very commands were not**: try them on a cluster that you can lose."
 )
 _UNTRIED = "**Nobody has tried this direction yet**: try it on a cluster that you can lose."
 _SOURCE = (

@@ -142,7 +142,7 @@ def way_in(stack: Stack) -> str:
         f"ConfigMap `argocd-cm`; the rest of it stays as it is), and {made} folder\n"
         f"`{tree.cluster('<cluster>')}`, which from then on keeps it in step. Argo CD does not apply this file "
         "itself, so that no\n"
-        "commit lifts its own limits: where a change writes it anew, `gpuyard compile` says so, and the last "
+        "commit lifts its own limits: where a change rewrites it, `gpuyard compile` says so, and the last "
         "command has\n"
         "to be run again, because Argo CD refuses what the old one does not permit."
     )
