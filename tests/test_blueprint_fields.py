@@ -54,6 +54,9 @@ GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 INGRESS = {"ingress": {"className": "nginx", "namespace": "ingress", "plainHttp": True}}
 PROXY = {"cidr": "10.0.7.9/32", "port": 3128}
 CLUSTER = STACK["spec"]["clusters"][0]
+TOLD = {"type": "slack", "secret": "hook"}
+CALLED = {"type": "github", "secret": "hook"}
+PUSHED = {"url": "oci://registry.example.com/acme/gitops"}
 ON_ARGOCD = {"engine": "argocd"}
 PROJECT = {"name": "team", "namespaces": ["argocd", "inference", "keda", "kube-system", "monitoring"]}
 
@@ -251,6 +254,36 @@ STACK_KEYS: dict[str, Case] = {
     "spec.namespace": Case({"namespace": "models"}),
     "spec.engine": Case({"engine": "argocd"}),
     "spec.moved.engine": Case({"moved": {"engine": "flux"}}, ON_ARGOCD),
+    "spec.flux.serviceAccount": Case({"flux": {"serviceAccount": "models"}}),
+    "spec.flux.verifySecret": Case({"flux": {"verifySecret": "signers"}}),
+    "spec.flux.notifications.type": Case(
+        {"flux": {"notifications": {**TOLD, "type": "msteams"}}}, {"flux": {"notifications": TOLD}}
+    ),
+    "spec.flux.notifications.secret": Case(
+        {"flux": {"notifications": {**TOLD, "secret": "a"}}}, {"flux": {"notifications": TOLD}}
+    ),
+    "spec.flux.notifications.channel": Case(
+        {"flux": {"notifications": {**TOLD, "channel": "ml"}}}, {"flux": {"notifications": TOLD}}
+    ),
+    "spec.flux.notifications.severity": Case(
+        {"flux": {"notifications": {**TOLD, "severity": "info"}}}, {"flux": {"notifications": TOLD}}
+    ),
+    "spec.flux.receiver.type": Case(
+        {"flux": {"receiver": {**CALLED, "type": "gitlab"}}}, {"flux": {"receiver": CALLED}}
+    ),
+    "spec.flux.receiver.secret": Case(
+        {"flux": {"receiver": {**CALLED, "secret": "a"}}}, {"flux": {"receiver": CALLED}}
+    ),
+    "spec.repository.oci.url": Case({"repository": {"oci": PUSHED}}),
+    "spec.repository.oci.tag": Case(
+        {"repository": {"oci": {**PUSHED, "tag": "main"}}}, {"repository": {"oci": PUSHED}}
+    ),
+    "spec.repository.oci.secret": Case(
+        {"repository": {"oci": {**PUSHED, "secret": "login"}}}, {"repository": {"oci": PUSHED}}
+    ),
+    "spec.repository.oci.insecure": Case(
+        {"repository": {"oci": {**PUSHED, "insecure": True}}}, {"repository": {"oci": PUSHED}}
+    ),
     "spec.argocd.version": Case(
         {"argocd": {"version": "3.1"}},
         ON_ARGOCD,

@@ -8,13 +8,12 @@ from typing import Any, Self
 
 from gpuyard.doors.schema import structured
 from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
+from gpuyard.project.enginekeys import ArgoCD, Artifact, Flux
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
     "SITE",
     "Alerts",
-    "ArgoCD",
-    "ArgoProject",
     "Cluster",
     "Component",
     "Egress",
@@ -75,29 +74,11 @@ class Repository:
     secret: str | None = None
     source: str | None = None
     """What the engine reads it by already; None: something of the stack's own."""
+    oci: Artifact | None = None
+    """None: clusters read Git."""
     insecure: bool
     charts: bool
     """Whether it holds Helm charts, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArgoProject:
-    """An AppProject of others: its name and the namespaces that it permits, as patterns."""
-
-    name: str
-    namespaces: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ArgoCD:
-    """How the clusters have Argo CD."""
-
-    version: str
-    """Minor version."""
-    hub: str | None = None
-    """Context of the cluster whose Argo CD syncs all clusters; None: each has its own."""
-    project: ArgoProject | None = None
-    """None: gpuyard makes some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +237,7 @@ class Stack:
     names: Names
     repository: Repository
     argocd: ArgoCD
+    flux: Flux
     vllm: Vllm
     images: Images
     clusters: tuple[Cluster, ...]

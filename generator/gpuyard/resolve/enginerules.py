@@ -14,10 +14,20 @@ from gpuyard.tree import PLATFORM
 __all__ = ["check", "check_names", "check_project"]
 
 _ARGOCD = ("spec", "argocd")
+_FLUX = {
+    "serviceAccount": "service_account",
+    "verifySecret": "verify_secret",
+    "notifications": "notifications",
+    "receiver": "receiver",
+}
+_OF_THE_SOURCE = ("verifySecret", "receiver", "oci")
+"""What belongs to the source of others, where there is one."""
+_FLUX_ACCOUNTS = ("kustomize-controller", "helm-controller", "source-controller", "notification-controller", "default")
 
 
 def check(stack: Stack, problems: Problems) -> None:
     """Of the stack by itself."""
+    _check_flux(stack, problems)
     if stack.engine is Engine.ARGOCD:
         _check_argocd(stack, problems)
         return
@@ -80,3 +90,21 @@ def _check_argocd(stack: Stack, problems: Problems) -> None:
             "from a Secret; give it a Secret of its own"
         )
         problems.add(stack.file, ("spec", "platform", "registrySecret"), message)
+
+
+def _check_flux(stack: Stack, problems: Problems) -> None:
+    given = [("spec", "flux", key) for key, name in _FLUX.items() if getattr(stack.flux, name)]
+    given += [("spec", "repository", "oci")] if stack.repository.oci else []
+    for path in given:
+        if stack.engine is not Engine.FLUX:
+            problems.add(stack.file, path, "only applies with engine: flux; remove it", key=True)
+        elif stack.repository.source and path[-1] in _OF_THE_SOURCE:
+            message = f"only applies without repository.source: {stack.repository.source} has its own; remove it"
+            problems.add(stack.file, path, message, key=True)
+    if stack.repository.oci and stack.repository.secret:
+        message = "only applies to Git, and clusters read repository.oci; use oci.secret for its login, or remove oci"
+        problems.add(stack.file, ("spec", "repository", "secret"), message, key=True)
+    account = stack.flux.service_account
+    if account in _FLUX_ACCOUNTS:
+        message = f"{account} is Flux's own, which may do anything; name one that may only do what blueprints need"
+        problems.add(stack.file, ("spec", "flux", "serviceAccount"), message)

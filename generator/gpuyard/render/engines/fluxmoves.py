@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from gpuyard.catalogue.platform import catalogue
 from gpuyard.project.stack import Engine, Stack
+from gpuyard.render import fluxsources
 
 __all__ = ["adopt", "bare", "forget", "managers", "remove", "rename_danger", "stop", "suspend"]
 
 _NAMESPACE = Engine.FLUX.namespace
 _KUBECTL = f"--namespace {_NAMESPACE}"
+_SOURCES = "gitrepository,ocirepository"
+"""What it may read the repository by."""
 _SUSPEND = """'{"spec":{"suspend":true}}'"""
 _ORPHAN = """'{"spec":{"suspend":true,"deletionPolicy":"Orphan"}}'"""
 
@@ -23,7 +26,7 @@ def forget(old: str, context: str) -> Iterator[str]:
     found, each = _kustomizations(old), f"xargs -r kubectl --context {context} {_KUBECTL}"
     yield f"{found} | {each} patch --type merge -p {_ORPHAN} kustomization"
     yield f"{found} | {each} delete kustomization"
-    yield f"{_KUBECTL} delete gitrepository {old}"
+    yield f"{_KUBECTL} delete {_SOURCES} {old} --ignore-not-found"
 
 
 def rename_danger(old: str) -> str:
@@ -38,7 +41,7 @@ def rename_danger(old: str) -> str:
 def stop(stack: Stack, context: str) -> Iterator[str]:
     """The source and the entry first, which would set the others going again."""
     source = stack.name
-    yield f"{_KUBECTL} patch gitrepository {source} --type merge -p {_SUSPEND}"
+    yield f"{_KUBECTL} patch {fluxsources.kind(stack).lower()} {source} --type merge -p {_SUSPEND}"
     yield from suspend(source, context)
     each = f"xargs -r -n 1 kubectl --context {context} {_KUBECTL}"
     yield f"{_kustomizations(source)} | {each} patch --type merge -p {_SUSPEND} kustomization"
@@ -49,7 +52,8 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 def adopt(stack: Stack, context: str) -> Iterator[str]:
     """A Kustomization applies all of it at every reconciliation."""
     now = 'reconcile.fluxcd.io/requestedAt="$(date +%s)"'
-    yield f"{_KUBECTL} annotate --overwrite gitrepository/{stack.name} kustomization/{stack.name} {now}"
+    source = fluxsources.kind(stack).lower()
+    yield f"{_KUBECTL} annotate --overwrite {source}/{stack.name} kustomization/{stack.name} {now}"
     each = f"xargs -r -n 1 kubectl --context {context} {_KUBECTL}"
     yield f"{_kustomizations(stack.name)} | {each} wait --for=condition=Ready --timeout=90m kustomization"
 
@@ -77,7 +81,7 @@ def remove(stack: Stack, context: str) -> Iterator[str]:
         yield f"--namespace {namespace} delete helmrepository,ocirepository {chart} --ignore-not-found"
         yield f"--namespace {namespace} delete secret -l owner=helm,name={chart}"
     yield f"{_kustomizations(stack.name)} | xargs -r kubectl --context {context} {_KUBECTL} delete kustomization"
-    yield f"{_KUBECTL} delete gitrepository {stack.name}"
+    yield f"{_KUBECTL} delete {_SOURCES} {stack.name} --ignore-not-found"
 
 
 def _kustomizations(source: str) -> str:
