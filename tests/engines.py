@@ -85,8 +85,26 @@ def argocd(root: Path, cluster: str, tools: Tools, folder: str = "") -> Applied:
 
 
 def entry(root: Path, cluster: str, folder: str = "") -> list[Object]:
-    """What is applied by hand."""
-    return yamlio.parse_manifests((root / folder / "clusters" / cluster / "entry.yaml").read_text(encoding="utf-8"))
+    """What is applied by hand, in the cluster or in the hub; a hub's set stands for its Application of this cluster."""
+    file = root / folder / "clusters" / cluster / "entry.yaml"
+    if file.exists():
+        return yamlio.parse_manifests(file.read_text(encoding="utf-8"))
+    found = yamlio.parse_manifests((root / folder / "clusters" / "fleet.yaml").read_text(encoding="utf-8"))
+    sets = (each for each in found if each["kind"] == "ApplicationSet")
+    whole = [_generated(each, root, cluster, folder) for each in sets]
+    return [*(each for each in found if each["kind"] != "ApplicationSet"), *whole]
+
+
+def _generated(each: Object, root: Path, cluster: str, folder: str) -> Object:
+    """What the set's generator of folders makes of that of a cluster."""
+    (pattern,) = (one["path"] for one in each["spec"]["generators"][0]["git"]["directories"])
+    path = str(Path(folder, "clusters", cluster))
+    assert (root / path).is_dir() and fnmatch.fnmatchcase(path, pattern)
+    text = json.dumps(each["spec"]["template"]).replace("{{ .path.path }}", path)
+    for index, part in enumerate(Path(path).parts):
+        text = text.replace(f"{{{{ index .path.segments {index} }}}}", part)
+    assert "{{" not in text
+    return {"apiVersion": each["apiVersion"], "kind": "Application", **json.loads(text)}
 
 
 def applications(root: Path, cluster: str, folder: str = "") -> list[Object]:

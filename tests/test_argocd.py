@@ -1,5 +1,6 @@
 """What Argo CD is told, by meaning: bounds, prunes, retries, waits and refreshes; and what a stack can't ask of it."""
 
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from gpuyard.project.load import parse
 from gpuyard.project.stack import Stack
 from gpuyard.render.engines import argocd, argohealth
 from gpuyard.resolve import Resolved
+from gpuyard.review.placed import Running
 from gpuyard.tree import Tree
 from tests import crds, engines
 from tests.conftest import write_tree
@@ -383,6 +385,48 @@ def test_the_oldest_version_is_one_that_the_schema_takes() -> None:
     assert resolved({}, {**ON, "argocd": {"version": oldest}}).stack.argocd.version == oldest
     assert facts().too_old("3.1")
     assert not facts().too_old("3.10"), "numbers, not texts"
+
+
+# --- another name -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "context"), [({}, "phx"), ({"argocd": {"hub": "ops"}, "clusters": [PHX, FRA]}, "ops")]
+)
+def test_another_name_keeps_what_runs(more: Object, context: str) -> None:
+    """All of the old name stops before the push; after it, the new entry comes, and the old ones go without theirs."""
+    files = sources({}, {**ON, **more})
+    files["stack.yaml"] = files["stack.yaml"].replace(b"name: demo", b"name: acme", 1)
+    with pytest.raises(InputError) as caught:
+        compile(parse(files), Running("demo", "inference", {"phx": {}}, "argocd"))
+    _, danger, before, after = (each.message for each in caught.value.problems)
+    assert "would delete all others of the stack, and each of them all that it has applied" in danger
+    assert (
+        f"before the push, in {context}: `kubectl --context {context} --namespace argocd delete applicationset demo"
+        in before
+    )
+    assert '"automated":{"enabled":false}' in before
+    order = ("gpuyard-acme -f clusters/", '"finalizers":null', "delete applications -l app.kubernetes.io/part-of=demo")
+    found = [after.index(each) for each in order]
+    assert found == sorted(found)
+    assert set(re.findall(r"--context (\w+)", before + after)) == {context}
+
+
+def test_init_knows_the_engines(tmp_path: Path) -> None:
+    from tests.test_compile import run
+
+    refused = run("init", tmp_path / "x", "--engine", "argo-cd")
+    assert refused.exit_code == 65
+    assert '--engine: is "argo-cd"; must be one of flux, argocd (did you mean argocd?)' in refused.output
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_name_is_too_long_for_it() -> None:
+    """Only Flux's names are labels of all that they apply."""
+    files = sources({}, ON)
+    files["stack.yaml"] = files["stack.yaml"].replace(b"name: demo", b"name: " + b"a" * 40, 1)
+    files["blueprints/chat.yaml"] = files["blueprints/chat.yaml"].replace(b"name: chat", b"name: " + b"c" * 40)
+    assert compile(parse(files)).tree
 
 
 # --- others' files ----------------------------------------------------------------------------------------------

@@ -37,12 +37,15 @@ CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         stack({"platform": {"keda": {"enabled": False}}, "storage": {"fss": "other"}, "policy": {"maxGpus": 8}}),
     ),
+    "a hub": ({}, {**stack({"policy": {"maxGpus": 8}}), "argocd": {"hub": "ops"}}),
+    "a hub and a folder": ({}, {**stack({}), "argocd": {"hub": "ops"}, "repository": {"path": "platform/gpu"}}),
     "a cluster with another server": ({}, stack({"vllm": {"version": "0.33.0"}})),
 }
 
 
 def compiled(spec: Mapping[str, Any], own: Mapping[str, Any], engine: str) -> tuple[Resolved, dict[Any, str]]:
-    found = resolve(parse(sources(spec, {**own, "engine": engine})))
+    of_other = () if engine == "argocd" else ("argocd",)
+    found = resolve(parse(sources(spec, {**{key: own[key] for key in own if key not in of_other}, "engine": engine})))
     return found, render(found, shipped_charts(), HELM)
 
 

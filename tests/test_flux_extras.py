@@ -1,4 +1,4 @@
-"""What Flux may do beside syncing: tell, be told, take only what is signed, apply in another's name, read a registry."""
+"""What Flux may do beside syncing: tell, be told, take only what is signed, apply in another's name, read OCI."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath

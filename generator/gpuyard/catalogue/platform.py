@@ -126,6 +126,8 @@ class Release:
     """To the repository of its chart."""
     outside_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds in no namespace that it makes, by group; definitions are not among them."""
+    oldest: tuple[str, str] | None = None
+    """The oldest version that a stack may name, and what older ones lack; None: any."""
     outside_namespaces: tuple[str, ...] = ()
     """Other namespaces that it has objects in."""
 
@@ -179,6 +181,7 @@ def _release(data: Mapping[str, Any]) -> Release:
         trust=Trust(**data["trust"]) if "trust" in data else None,
         outside_kinds={group: tuple(kinds) for group, kinds in outside["kinds"].items()},
         outside_namespaces=tuple(outside["namespaces"]),
+        oldest=(data["oldest"]["version"], data["oldest"]["because"]) if "oldest" in data else None,
     )
 
 
