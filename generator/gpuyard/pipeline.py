@@ -9,7 +9,7 @@
 `is_current(project, place, cache, before)` says whether all but the first can be left out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -95,7 +95,8 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
     """What it does in the clusters, and what of it they would refuse."""
-    found = consequences(before, Running(placements=compiled.placements))
+    engine = compiled.resolved.stack.engine.value
+    found = consequences(before, Running(placements=compiled.placements, engine=engine))
     return found, tuple(refused(compiled.project, found))
 
 
@@ -115,7 +116,7 @@ def plan(
     check_entries(compiled.project, compiled.tree, place)
     before = lock_at(place)
     clusters, stack = base or before.running, compiled.resolved.stack
-    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
+    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements, stack.engine.value))
     tree = {**compiled.tree, **write_locks(after)}
     ids = {path: place.blob_id(text.encode()) for path, text in tree.items()}
     written, deleted = changes(tree, ids, before, place, overwrite=overwrite)
@@ -134,6 +135,7 @@ def plan(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
             *beside(compiled.resolved, place, compiled.tree),
+            *_by_hand(compiled.resolved, {*written} & before.files.keys()),
         ),
         message=message(title, found, compiled.digest, words),
     )
@@ -177,6 +179,16 @@ def beside(resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = ())
         texts = place.read(*foreign)
         theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in foreign}
         yield from engine.beside(resolved.stack, name, ours, theirs)
+
+
+def _by_hand(resolved: Resolved, changed: Collection[PurePosixPath]) -> Iterator[str]:
+    """Files that clusters have, and that no engine applies."""
+    stack, engine = resolved.stack, ENGINES[resolved.stack.engine]
+    for name in (each.name for each in stack.clusters):
+        if (path := engine.by_hand(stack, name)) in changed:
+            *_, apply = engine.commands(stack, name)
+            again = f"`kubectl --context {engine.context(stack, name)} {apply}`"
+            yield f"{path} changes, and {stack.engine.product} does not apply it itself: after the push, {again}"
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:

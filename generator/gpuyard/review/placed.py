@@ -44,6 +44,8 @@ class Running:
     stack: str = ""
     namespace: str = ""
     placements: Placements = field(default_factory=dict)
+    engine: str = ""
+    """What syncs them; empty: nothing does yet."""
     digests: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Of images by name and tag, where they come from another branch than the one that is compiled."""
 
@@ -65,6 +67,8 @@ class Effect(StrEnum):
     """A volume claim that is left over."""
     MISSING = "missing"
     """A Secret in a namespace that doesn't have it."""
+    HANDED_OVER = "handed-over"
+    """To another engine."""
 
 
 @dataclass(frozen=True, slots=True)
