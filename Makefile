@@ -9,9 +9,12 @@ SCANNERS := checkov trivy lint
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
 
+ENGINE := flux# or argocd
+DEMO = demo/gitops$(filter-out -flux,-$(ENGINE))
+
 demo: $(VENV)/.demo
-	@test -e demo/gitops/stack.yaml || $(BIN)/gpuyard init demo/gitops --name demo --blueprints blueprints >/dev/null
-	@$(BIN)/gpuyard compile demo/gitops
+	@test -e $(DEMO)/stack.yaml || $(BIN)/gpuyard init $(DEMO) --name demo --engine $(ENGINE) --blueprints blueprints >/dev/null
+	@$(BIN)/gpuyard compile $(DEMO)
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

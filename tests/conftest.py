@@ -73,11 +73,11 @@ def gathered(root: Path, shape: str) -> Path:
     return where
 
 
-def demo_sources() -> dict[str, bytes]:
+def demo_sources(engine: str = "flux") -> dict[str, bytes]:
     """stack.yaml as `gpuyard init` writes it, and every shipped blueprint."""
     blueprints = {file.name: file.read_text(encoding="utf-8") for file in sorted((ROOT / "blueprints").glob("*.yaml"))}
     repository = {"url": "https://git.example.com/demo/gitops", "branch": "main"}
-    tree = starter("demo", repository, catalogue().values(), blueprints)
+    tree = starter("demo", repository, catalogue().values(), blueprints, engine)
     wanted = ("stack.yaml", "blueprints/")
     return {str(path): text.encode() for path, text in tree.items() if str(path).startswith(wanted)}
 

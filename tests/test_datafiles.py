@@ -17,6 +17,7 @@ FILES = {
     "architectures": CATALOGUE / "vllm" / "architectures" / "0.32.yaml",
     "configs": CATALOGUE / "checkpoint" / "configs.yaml",
     "alerts": CATALOGUE / "alerts.yaml",
+    "argocd": CATALOGUE / "argocd.yaml",
     "images": CATALOGUE / "images.yaml",
     "ingress": CATALOGUE / "ingress.yaml",
     "chartpowers": CATALOGUE / "chartpowers.yaml",

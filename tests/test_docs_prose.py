@@ -112,9 +112,9 @@ def run(*args: str | Path) -> Result:
 def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
     """By the commands of the Makefile; a commit's id is another one every time."""
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndemo:")[2].partition("\n\n")[0]
-    assert "gpuyard init demo/gitops --name demo --blueprints blueprints" in recipe
-    assert "gpuyard compile demo/gitops" in recipe
-    run("init", tmp_path / "gitops", "--name", "demo", "--blueprints", ROOT / "blueprints")
+    assert "gpuyard init $(DEMO) --name demo --engine $(ENGINE) --blueprints blueprints" in recipe
+    assert "gpuyard compile $(DEMO)" in recipe
+    run("init", tmp_path / "gitops", "--name", "demo", "--engine", "flux", "--blueprints", ROOT / "blueprints")
     printed = run("compile", tmp_path / "gitops").stdout
     shown = README.partition("$ make demo")[2].partition("\n")[2].partition("\nRun `make demo`")[0]
     pages = [re.sub(r"commit [0-9a-f]{12} ", "commit … ", text) for text in (shown, printed)]

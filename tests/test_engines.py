@@ -69,6 +69,18 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
     yield from ()
 
 
+def fleet(resolved: Resolved) -> Mapping[str, list[Object]]:
+    return {}
+
+
+def context(stack: Stack, cluster: str) -> str:
+    return cluster
+
+
+def pace() -> str:
+    return "one by one"
+
+
 def way_in(stack: Stack) -> str:
     return f"Toys play {stack.name}."
 
@@ -87,7 +99,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    functions = (release, cluster, needs, secrets, commands, beside, way_in)
+    functions = (release, cluster, fleet, needs, secrets, context, pace, commands, beside, way_in)
     module = SimpleNamespace(**{each.__name__: each for each in functions})
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()
@@ -123,7 +135,7 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
         "- Toy 1 or newer\n",
         "Toy takes over\nnamespaces that exist.",
         "Toys play demo.\n",
-        "Toy then installs, in this order",
+        "Toy then installs, one by one, ",
         "| toy-system | Secret | git | toy-url, toy-key | reading this repository | `kubectl ",
         "kubectl --context phx --namespace toy-system create secret generic git "
         "--from-file=toy-url=FILE --from-file=toy-key=FILE\n",
@@ -137,13 +149,15 @@ def test_the_readme_is_about_the_stack_s_engine(toy: None) -> None:
 
 
 def test_stack_yaml_may_name_it(toy: None) -> None:
-    assert formats.schema("stack")["properties"]["spec"]["properties"]["engine"]["enum"] == ["flux", "toy"]
-    assert problems({}, {"engine": "toi"}) == ['spec.engine is "toi"; must be one of flux, toy (did you mean toy?)']
+    assert formats.schema("stack")["properties"]["spec"]["properties"]["engine"]["enum"] == ["flux", "argocd", "toy"]
+    assert problems({}, {"engine": "toi"}) == [
+        'spec.engine is "toi"; must be one of flux, argocd, toy (did you mean toy?)'
+    ]
     assert problems({}, {"namespace": "toy-system"})[0].startswith("spec.namespace: toy-system belongs to Toy, ")
 
 
-def test_without_it_there_is_one_engine() -> None:
-    assert problems({}, {"engine": "toy"}) == ['spec.engine is "toy"; must be flux']
+def test_without_it_there_are_two() -> None:
+    assert problems({}, {"engine": "toy"}) == ['spec.engine is "toy"; must be one of flux, argocd']
     assert list(ENGINES) == list(Engine)
 
 

@@ -27,6 +27,7 @@ GOOD: dict[str, Any] = {
     "format": 3,
     "stack": "demo",
     "namespace": "inference",
+    "engine": "flux",
     "clusters": ["iad", "phx"],
     "files": {"README.md": DIGEST, "clusters/phx/sync.yaml": DIGEST},
 }
@@ -95,7 +96,7 @@ def refusal(text: str, path: PurePosixPath = LOCK) -> str:
 
 
 def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
-    lock = lock_of(demo_tree, Running("demo", "inference", placements_of(demo, demo_tree)))
+    lock = lock_of(demo_tree, Running("demo", "inference", placements_of(demo, demo_tree), "flux"))
     written = write_locks(lock)
     assert read_locks(written) == replace(lock, paths=frozenset(written))
     assert written.keys() == {LOCK, *(lock_path(name) for name in ("assistant", "chat", "docs"))}
@@ -111,7 +112,7 @@ def test_what_is_written_is_read(demo: Resolved, demo_tree: Tree) -> None:
 
 def test_each_file_has_a_line_in_the_lock_of_its_owner(demo: Resolved, demo_tree: Tree) -> None:
     """So that Git can merge it, and a reader can read its diff."""
-    running = Running("demo", "inference", placements_of(demo, demo_tree))
+    running = Running("demo", "inference", placements_of(demo, demo_tree), "flux")
     locks = write_locks(lock_of(demo_tree, running))
     for path, text in demo_tree.items():
         name = owner(path)
@@ -126,7 +127,7 @@ def test_each_file_has_a_line_in_the_lock_of_its_owner(demo: Resolved, demo_tree
 
 def test_no_lock_holds_a_digest_over_all(demo: Resolved, demo_tree: Tree) -> None:
     """It would be a conflict of every two branches."""
-    running = Running("demo", "inference", placements_of(demo, demo_tree))
+    running = Running("demo", "inference", placements_of(demo, demo_tree), "flux")
     before = write_locks(lock_of(demo_tree, running))
     service = PurePosixPath("base/chat/service.yaml")
     after = write_locks(lock_of({**demo_tree, service: "changed"}, running))
@@ -249,6 +250,8 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
         (GOOD, "stack", None, "stack cannot be of type NoneType"),
         (GOOD, "stack", SHELL, f"stack cannot be '{SHELL}'"),
         (GOOD, "namespace", "-n", "namespace cannot be '-n'"),
+        (GOOD, "engine", "fleet", "engine cannot be 'fleet'"),
+        (GOOD, "engine", [SHELL], "engine cannot be of type list"),
         (GOOD, "clusters", {}, "'clusters' is not a list"),
         (GOOD, "clusters", [SHELL], f"a name cannot be '{SHELL}'"),
         (GOOD, "files", ["README.md"], "'files' is not a mapping"),

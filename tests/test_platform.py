@@ -20,7 +20,7 @@ from gpuyard.project import formats
 from gpuyard.render import render
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
-from tests.projects import problems, resolved
+from tests.projects import STACK, problems, resolved
 
 TOY = """\
 component: tracing
@@ -230,3 +230,16 @@ def test_the_command_line_says_so_too(toy: Path, tmp_path: Path) -> None:
     assert str(toy) in result.output
     assert "namespace" in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [("2.19.9", True), ("2.9.0", True), ("2.20.0", False), ("2.100.0", False)]
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_a_version_that_lacks_what_models_count_on(version: str, refused: bool, own: bool) -> None:
+    """Said at the version, of the stack or of the one cluster that has it; numbers, not texts."""
+    platform = {"platform": {"keda": {"version": version}}}
+    cluster = STACK["spec"]["clusters"][0]
+    stack = {"clusters": [{**cluster, **platform}]} if own else platform
+    message = f"platform.keda.version: {version} is too old; 2.20.0 or newer, because the alerts on scaling read"
+    assert [message in each for each in problems({}, stack)] == [True] * refused

@@ -102,7 +102,8 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
 
 def compare(compiled: Compiled, before: Running) -> tuple[tuple[Consequence, ...], tuple[Problem, ...]]:
     """What it does in the clusters, and what of it they would refuse."""
-    found = consequences(before, Running(placements=compiled.placements))
+    engine = compiled.resolved.stack.engine.value
+    found = consequences(before, Running(placements=compiled.placements, engine=engine))
     return (*found, *allowed(compiled.resolved, before)), tuple(refused(compiled.project, found))
 
 
@@ -130,7 +131,7 @@ def plan(
     if unlisted := list(_unlisted(compiled.project, compiled.tree.keys() | before.files.keys(), place)):
         raise InputError(unlisted)
     clusters, stack = base or before.running, compiled.resolved.stack
-    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements))
+    after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements, stack.engine.value))
     tree = {**compiled.tree, **write_locks(after)}
     ids = {path: place.blob_id(text.encode()) for path, text in tree.items()}
     written, deleted = changes(tree, ids, before, place, overwrite=overwrite)
@@ -149,6 +150,7 @@ def plan(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
             *beside(compiled.resolved, place, compiled.tree, before),
+            *_by_hand(compiled.resolved, {*written} & before.files.keys()),
         ),
         message=message(title, found, compiled.digest, words),
     )
@@ -217,6 +219,16 @@ def _listed(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> Iter
 
 def _effect(stack: Stack, path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
     return effect(path) or ENGINES[stack.engine].effect(path, ours)
+
+
+def _by_hand(resolved: Resolved, changed: Collection[PurePosixPath]) -> Iterator[str]:
+    """Files that clusters have, and that no engine applies."""
+    stack, engine = resolved.stack, ENGINES[resolved.stack.engine]
+    for name in (each.name for each in stack.clusters):
+        if (path := engine.by_hand(stack, name)) in changed:
+            *_, apply = engine.commands(stack, name)
+            again = f"`kubectl --context {engine.context(stack, name)} {apply}`"
+            yield f"{path} changes, and {stack.engine.product} does not apply it itself: after the push, {again}"
 
 
 def execute(what: Plan, snapshot: git.Snapshot, *, push: bool = False) -> git.Commit | None:

@@ -1,7 +1,7 @@
 """The platform beside the models: charts that others publish, as data in catalogue/platform/."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -124,6 +124,12 @@ class Release:
     """The site's own authorities, which are then in the namespace of the release."""
     access: Access = Access()
     """To the repository of its chart."""
+    outside_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Kinds in no namespace that it makes, by group; definitions are not among them."""
+    oldest: tuple[str, str] | None = None
+    """The oldest version that a stack may name, and what older ones lack; None: any."""
+    outside_namespaces: tuple[str, ...] = ()
+    """Other namespaces that it has objects in."""
 
 
 @cache
@@ -151,6 +157,7 @@ def _switch(data: Mapping[str, Any]) -> Switch:
 
 
 def _release(data: Mapping[str, Any]) -> Release:
+    outside = data.get("outside", {"kinds": {}, "namespaces": ()})
     return Release(
         component=data["component"],
         switch=_switch(data) if "default" in data else None,
@@ -172,6 +179,9 @@ def _release(data: Mapping[str, Any]) -> Release:
         images=None,
         pull_secrets_at=data.get("pullSecrets"),
         trust=Trust(**data["trust"]) if "trust" in data else None,
+        outside_kinds={group: tuple(kinds) for group, kinds in outside["kinds"].items()},
+        outside_namespaces=tuple(outside["namespaces"]),
+        oldest=(data["oldest"]["version"], data["oldest"]["because"]) if "oldest" in data else None,
     )
 
 

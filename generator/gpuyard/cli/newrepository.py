@@ -15,13 +15,19 @@ from gpuyard.errors import InputError, Location, OutputError, Problem
 from gpuyard.project.formats import schema
 from gpuyard.project.load import parse
 from gpuyard.project.located import Located, located
+from gpuyard.project.stack import Engine
 from gpuyard.project.starter import README, WORKFLOW, starter, workflow
 from gpuyard.project.userfiles import BLUEPRINTS, STACK_FILE, read_folder
 from gpuyard.tree import Tree
 
 __all__ = ["Created", "create"]
 
-_OPTIONS = {"metadata.name ": "--name", "spec.repository.url ": "--url", "spec.repository.path ": "DIR"}
+_OPTIONS = {
+    "metadata.name ": "--name",
+    "spec.repository.url ": "--url",
+    "spec.repository.path ": "DIR",
+    "spec.engine ": "--engine",
+}
 _PARSED = (STACK_FILE, BLUEPRINTS)
 
 
@@ -40,17 +46,19 @@ class Created:
     """Commands that belong into the repository's own workflow."""
 
 
-def create(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> Created:
+def create(
+    directory: Path, name: str | None, url: str | None, blueprints: Path | None, engine: str = Engine.FLUX
+) -> Created:
     """Make a stack and commit it: in a new repository, or in a new folder of the one that is there."""
     place = located(directory)
     if place is None or not place.folder.parts or git.ignores(place.top, directory):
-        return _alone(directory, name or _slug(directory), url, _blueprints(blueprints))
-    return _joined(directory, place, name or _slug(directory), url, _blueprints(blueprints))
+        return _alone(directory, name or _slug(directory), url, _blueprints(blueprints), engine)
+    return _joined(directory, place, name or _slug(directory), url, _blueprints(blueprints), engine)
 
 
-def _alone(directory: Path, name: str, url: str | None, blueprints: dict[str, str]) -> Created:
+def _alone(directory: Path, name: str, url: str | None, blueprints: dict[str, str], engine: str) -> Created:
     repository = {"url": url or _example(name), "branch": "main"}
-    tree = {**_started(name, repository, blueprints), WORKFLOW: workflow(PurePosixPath())}
+    tree = {**_started(name, repository, blueprints, engine), WORKFLOW: workflow(PurePosixPath())}
     _check(tree, directory)
     git.create_repository(directory)
     with git.read_tree(directory, "main") as snapshot:
@@ -59,7 +67,9 @@ def _alone(directory: Path, name: str, url: str | None, blueprints: dict[str, st
     return Created(tuple(directory / path for path in sorted(tree)), url is not None)
 
 
-def _joined(directory: Path, place: Located, name: str, url: str | None, blueprints: dict[str, str]) -> Created:
+def _joined(
+    directory: Path, place: Located, name: str, url: str | None, blueprints: dict[str, str], engine: str
+) -> Created:
     """Nothing else of the repository is touched, and nothing that is staged or changed is part of the commit."""
     if directory.is_symlink():
         raise OutputError(f"{directory}: is a link; give the folder that it leads to")
@@ -67,7 +77,7 @@ def _joined(directory: Path, place: Located, name: str, url: str | None, bluepri
     host = git.host(top)
     address = url or host.url
     repository = {"url": address or _example(name), "branch": host.default, "path": str(folder)}
-    tree = _started(name, repository, blueprints)
+    tree = _started(name, repository, blueprints, engine)
     _check(tree, directory)
     with git.read_tree(top, host.branch) as snapshot:
         check_alone(folder, snapshot.files)
@@ -93,8 +103,8 @@ def _shown(directory: Path, place: Located, path: PurePosixPath) -> Path:
     return directory / path.relative_to(place.folder) if inside else place.top / path
 
 
-def _started(name: str, repository: dict[str, str], blueprints: dict[str, str]) -> Tree:
-    tree = starter(name, repository, catalogue().values(), blueprints)
+def _started(name: str, repository: dict[str, str], blueprints: dict[str, str], engine: str) -> Tree:
+    tree = starter(name, repository, catalogue().values(), blueprints, engine)
     # The first compile replaces this README, so it is gpuyard's from the start.
     tree.update(write_locks(Lock(files={README: sha256(tree[README])})))
     return tree

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from gpuyard.commit.plan import Place
 from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project
-from gpuyard.project.stack import Names
+from gpuyard.project.stack import Engine, Names
 from gpuyard.tree import PLATFORM, cluster
 
 __all__ = ["check_entries", "check_names"]
@@ -15,6 +15,8 @@ __all__ = ["check_entries", "check_names"]
 _LAYER = re.compile(rf"\bname: (([-a-z0-9]+-)?{PLATFORM}-configs)$", re.MULTILINE)
 """The layer that every cluster has; no YAML is parsed that somebody may have edited."""
 _ENTRY = "sync.yaml"
+_OWN, _HUB = "entry.yaml", "fleet.yaml"
+"""Of Argo CD: of a cluster with one of its own, and of all clusters."""
 
 
 def check_entries(project: Project, paths: Iterable[PurePosixPath], place: Place) -> None:
@@ -24,8 +26,9 @@ def check_entries(project: Project, paths: Iterable[PurePosixPath], place: Place
     """
     entries = [path for path in paths if path.parts[0] == "clusters"]
     clusters = {path.parts[1] for path in entries}
-    texts = place.read(*entries, *(cluster(name) / _ENTRY for name in clusters))
-    if problems := [*_renamed(project, texts), *_left(project, texts)]:
+    others = (cluster(name) / file for name in clusters for file in (_ENTRY, _OWN))
+    texts = place.read(*entries, *others, cluster(_HUB))
+    if problems := [*_renamed(project, texts), *_left(project, texts), *_another_hub(project, texts)]:
         raise InputError(problems)
 
 
@@ -65,3 +68,24 @@ def _left(project: Project, texts: Mapping[PurePosixPath, str]) -> Iterator[Prob
         f"kustomization/{stack.name} gitrepository/{stack.name}`; then `git rm {' '.join(left)}`, commit and compile"
     )
     yield Problem(project.at(stack.file, "spec", "repository", "source"), message)
+
+
+def _another_hub(project: Project, texts: Mapping[PurePosixPath, str]) -> Iterator[Problem]:
+    """Applications are called otherwise with a hub, and those of before would take along all that they made."""
+    stack = project.stack
+    if stack.engine is not Engine.ARGOCD:
+        return
+    left = sorted(str(path) for path in texts if path.name == (_OWN if stack.argocd.hub else _HUB))
+    if not left:
+        return
+    space, which = Engine.ARGOCD.namespace, f"-l app.kubernetes.io/part-of={stack.name}"
+    patch = '{"metadata":{"finalizers":null},"spec":{"syncPolicy":{"automated":{"enabled":false}}}}'
+    message = (
+        f"spec.argocd.hub: the clusters are synced by {', '.join(left)}, whose Applications would delete all that they "
+        f"made, every model included; first, where that Argo CD runs, let go of all of it: `kubectl -n {space} delete "
+        f"applicationset {stack.name} --cascade=orphan --ignore-not-found`, `kubectl -n {space} get applications "
+        f"{which} -o name | xargs -r -n 1 kubectl -n {space} patch --type merge -p '{patch}'`, `kubectl -n "
+        f"{space} delete "
+        f"applications {which}`; then `git rm {' '.join(left)}`, commit and compile"
+    )
+    yield Problem(project.at(stack.file, "spec", "argocd", "hub"), message)

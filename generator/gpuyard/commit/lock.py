@@ -30,17 +30,19 @@ class Lock:
     files: Mapping[PurePosixPath, str] = field(default_factory=dict)
     paths: frozenset[PurePosixPath] = frozenset()
     """Where the locks are."""
+    engine: str = ""
+    """What syncs the clusters; empty: nothing is compiled yet."""
 
     @property
     def running(self) -> Running:
         """What the clusters have."""
-        return Running(self.stack, self.namespace, self.placements)
+        return Running(self.stack, self.namespace, self.placements, self.engine)
 
 
 def lock_of(tree: Tree, running: Running) -> Lock:
     """The lock of a tree."""
     files = {path: sha256(text) for path, text in tree.items()}
-    return Lock(running.stack, running.namespace, running.placements, files)
+    return Lock(running.stack, running.namespace, running.placements, files, engine=running.engine)
 
 
 def lock_path(blueprint: str) -> PurePosixPath:

@@ -1,6 +1,7 @@
 """The files of the locks: JSON with a line for each file, written in one order and read with suspicion."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from gpuyard.commit.suspicion import (
     text,
 )
 from gpuyard.errors import InputError, Location, Problem
+from gpuyard.project.stack import Engine
 from gpuyard.review.placed import Claim, Placed, Placements
 from gpuyard.tree import Tree, is_generated, owner
 
@@ -32,6 +34,9 @@ _LONGEST = 8 << 20
 """Characters of a lock: of 400 blueprints, an older one for all has two million."""
 MOST_LOCKS = 5000
 """Of a place."""
+_FIRST_ENGINE = Engine.FLUX.value
+"""What a lock means that was written when there was no other."""
+_ENGINES = re.compile("|".join(engine.value for engine in Engine))
 
 
 def read_locks(texts: Mapping[PurePosixPath, str | None]) -> Lock:
@@ -63,7 +68,7 @@ def _together(found: Mapping[PurePosixPath, Lock]) -> Lock:
             files.update(lock.files)
             for cluster, placed in lock.placements.items():
                 placements.setdefault(cluster, {}).update(placed)
-    return Lock(whole.stack, whole.namespace, placements, files, frozenset(found))
+    return Lock(whole.stack, whole.namespace, placements, files, frozenset(found), whole.engine)
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +105,8 @@ def write_locks(lock: Lock) -> Tree:
     files: dict[str, dict[str, str]] = {"": {}}
     for path, digest in sorted(lock.files.items(), key=lambda file: file[0].parts):
         files.setdefault(owner(path), {})[str(path)] = digest
-    stack = {"stack": lock.stack, "namespace": lock.namespace, "clusters": sorted(lock.placements)}
+    engine = {"engine": lock.engine} if lock.engine else {}
+    stack = {"stack": lock.stack, "namespace": lock.namespace, **engine, "clusters": sorted(lock.placements)}
     tree = {LOCK: _text({**stack, "files": files.pop("")})}
     for name, listed in files.items():
         placed = {cluster: found[name] for cluster, found in sorted(lock.placements.items()) if name in found}
@@ -144,10 +150,11 @@ def _stack(data: object, number: int) -> Lock:
         for key in ("input", "listing"):
             text(whole, key, SHA256_OR_NONE)
         placements = _of_all(inside(whole, "placements")) if number > _WITHOUT_PLACEMENTS else {}
-        return Lock(placements=placements, files=_files(inside(whole, "files"), None))
+        return Lock(placements=placements, files=_files(inside(whole, "files"), None), engine=_FIRST_ENGINE)
     clusters: Placements = {name: {} for name in suspicion.names(whole, "clusters", NAME)}
     stack, namespace = (text(whole, key, NAME_OR_NONE) for key in ("stack", "namespace"))
-    return Lock(stack, namespace, clusters, _files(inside(whole, "files"), ""))
+    engine = text(whole, "engine", _ENGINES) if "engine" in whole else _FIRST_ENGINE if clusters else ""
+    return Lock(stack, namespace, clusters, _files(inside(whole, "files"), ""), engine=engine)
 
 
 def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:

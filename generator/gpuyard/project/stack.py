@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from gpuyard.doors.schema import structured
 from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
+from gpuyard.project.enginekeys import ArgoCD, Artifact, Flux
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
@@ -44,6 +45,7 @@ class Engine(StrEnum):
     namespace: str
 
     FLUX = "flux", "Flux", "flux-system"
+    ARGOCD = "argocd", "Argo CD", "argocd"
 
     def __new__(cls, value: str, product: str = "", namespace: str = "") -> Self:
         """A member is its first text, as the stack has it; mypy takes Engine("flux") for this call, too."""
@@ -72,6 +74,8 @@ class Repository:
     secret: str | None = None
     source: str | None = None
     """What the engine reads it by already; None: something of the stack's own."""
+    oci: Artifact | None = None
+    """None: clusters read Git."""
     insecure: bool
     charts: bool
     """Whether it holds Helm charts, too."""
@@ -209,6 +213,7 @@ class Moved:
 
     name: str | None = None
     namespace: str | None = None
+    engine: Engine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +236,8 @@ class Stack:
     namespace: str
     names: Names
     repository: Repository
+    argocd: ArgoCD
+    flux: Flux
     vllm: Vllm
     images: Images
     clusters: tuple[Cluster, ...]

@@ -16,7 +16,9 @@ Schema = dict[str, Any]
 def filled(written: Mapping[str, Any]) -> Schema:
     """The schema as it is written, and a key for each component of the platform, and the engines there are."""
     schema = deepcopy(dict(written))
-    schema["properties"]["spec"]["properties"]["engine"]["enum"] = [engine.value for engine in Engine]
+    settings = schema["properties"]["spec"]["properties"]
+    for place in (settings["engine"], settings["moved"]["properties"]["engine"]):
+        place["enum"] = [engine.value for engine in Engine]
     _refuse(schema["properties"]["metadata"]["properties"]["name"], [engine.namespace for engine in Engine])
     keys, template = schema["$defs"]["platform"]["properties"], schema["$defs"].pop("component")
     for release in catalogue():

@@ -22,10 +22,16 @@ _HEADER = """\
 """
 
 
-def starter(name: str, repository: Mapping[str, str], shapes: Iterable[Shape], blueprints: Mapping[str, str]) -> Tree:
+def starter(
+    name: str,
+    repository: Mapping[str, str],
+    shapes: Iterable[Shape],
+    blueprints: Mapping[str, str],
+    engine: str = Engine.FLUX,
+) -> Tree:
     """The first files of a stack's folder; blueprints by file name, `repository` as the stack has it."""
     return {
-        PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, repository, shapes)),
+        PurePosixPath("stack.yaml"): _HEADER + yamlio.dump(_stack(name, repository, shapes, engine)),
         README: _template("starter-README.md"),
         PurePosixPath(".gitattributes"): _template("starter-gitattributes"),
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
@@ -42,14 +48,14 @@ def _template(name: str) -> str:
     return (resources.files("gpuyard") / "project" / "templates" / name).read_text(encoding="utf-8")
 
 
-def _stack(name: str, repository: Mapping[str, str], shapes: Iterable[Shape]) -> dict[str, Any]:
+def _stack(name: str, repository: Mapping[str, str], shapes: Iterable[Shape], engine: str) -> dict[str, Any]:
     """A stack with one cluster that has every shape; its owner deletes what isn't there."""
     return {
         "apiVersion": "gpuyard.dev/v1alpha1",
         "kind": "Stack",
         "metadata": {"name": name},
         "spec": {
-            "engine": Engine.FLUX.value,
+            "engine": str(engine),
             "repository": dict(repository),
             "clusters": [
                 {

@@ -36,14 +36,18 @@ def files(resolved: Resolved, charts: layers.Charts, helm: Helm, cache: Cache) -
         for each in found.values():
             tree.update(each)
         tree.update(_entry(resolved, name, {common: _folder(each) for common, each in found.items()}))
-    return tree
+    return {**tree, **_written_objects(PurePosixPath("clusters"), ENGINES[resolved.stack.engine].fleet(resolved))}
 
 
 def _entry(resolved: Resolved, name: str, folders: Mapping[PurePosixPath, PurePosixPath]) -> Tree:
     """What the engine reads; `folders` are the cluster's own, by those that they stand for."""
-    header = HEADER.format(source="stack.yaml")
     content = ENGINES[resolved.stack.engine].cluster(resolved.at(name), name, folders)
-    return {cluster(name) / file: header + yamlio.dump(*objects) for file, objects in content.items()}
+    return _written_objects(cluster(name), content)
+
+
+def _written_objects(folder: PurePosixPath, content: Mapping[str, list[dict[str, Any]]]) -> Tree:
+    header = HEADER.format(source="stack.yaml")
+    return {folder / file: header + yamlio.dump(*objects) for file, objects in content.items()}
 
 
 def _folder(tree: Tree) -> PurePosixPath:

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gpuyard.catalogue.platform import Release
+from gpuyard.project.enginekeys import Artifact
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import proxy
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["chart", "flux_object", "git_repository", "needs", "secrets"]
+__all__ = ["chart", "flux_object", "kind", "needs", "repository", "secrets"]
 
 Object = dict[str, Any]
 
@@ -18,11 +19,14 @@ _PROXY_KEY, _CA_KEY = "address", "ca.crt"
 
 def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
     """Keys as source-controller reads them."""
-    repository = stack.repository
-    if secret := _git_secret(stack):
+    if stack.repository.oci:
+        yield from ((_NAMESPACE, use) for use in _artifact_keys(stack, stack.repository.oci))
+    elif secret := _git_secret(stack):
         yield from ((_NAMESPACE, KeyUse(secret, key, "reading this repository")) for key in _git_keys(stack))
     if secret := _git_proxy(stack):
-        yield _NAMESPACE, KeyUse(secret, _PROXY_KEY, f"reaching {_host(repository.url)} through the proxy")
+        yield _NAMESPACE, KeyUse(secret, _PROXY_KEY, f"reaching {_host(_url(stack))} through the proxy")
+    if secret := stack.flux.verify_secret:
+        yield _NAMESPACE, KeyUse(secret, "", "public keys of those who sign what is synced")
     for release in releases:
         host = _host(release.repository)
         if login := release.access.login:
@@ -37,7 +41,7 @@ def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
     """The proxy, for sources that have none in a Secret; Flux reads none for a HelmRepository."""
     hosts = [_host(each.repository) for each in releases if each.access.proxied and not _chart_proxy(each)]
     if _git_proxied(stack) and not _git_proxy(stack):
-        hosts.insert(0, _host(stack.repository.url))
+        hosts.insert(0, _host(_url(stack)))
     if hosts:
         given = " and ".join(f"`{name}={url}`" for name, url in proxy.urls(stack.network).items())
         reached = ", ".join(dict.fromkeys(hosts))
@@ -73,8 +77,10 @@ def chart(release: Release) -> tuple[Object, Object]:
     return flux_object("source.toolkit.fluxcd.io/v1", kind, release.chart, release.namespace, spec), reference
 
 
-def git_repository(stack: Stack) -> Object:
-    """The source of everything else."""
+def repository(stack: Stack) -> Object:
+    """The source of everything else, signed by whom the stack trusts: Git, or what CI has made of it."""
+    if stack.repository.oci:
+        return _artifact(stack, stack.repository.oci)
     repository = stack.repository
     spec = {
         "interval": "1m",
@@ -82,8 +88,34 @@ def git_repository(stack: Stack) -> Object:
         "ref": {"branch": repository.branch},
         **_reference("secretRef", _git_secret(stack)),
         **_reference("proxySecretRef", _git_proxy(stack)),
+        **_verified(stack, {"mode": "HEAD"}),
     }
-    return flux_object("source.toolkit.fluxcd.io/v1", "GitRepository", stack.name, _NAMESPACE, spec)
+    return flux_object("source.toolkit.fluxcd.io/v1", kind(stack), stack.name, _NAMESPACE, spec)
+
+
+def kind(stack: Stack) -> str:
+    """Of the source of everything else."""
+    return "OCIRepository" if stack.repository.oci else "GitRepository"
+
+
+def _artifact(stack: Stack, artifact: Artifact) -> Object:
+    ca = stack.network.ca.name if stack.network.ca and not artifact.insecure else None
+    spec = {
+        "interval": "1m",
+        "url": artifact.url,
+        "ref": {"tag": artifact.tag},
+        **({"insecure": True} if artifact.insecure else {}),
+        **_reference("secretRef", artifact.secret),
+        **_reference("certSecretRef", ca),
+        **_reference("proxySecretRef", _git_proxy(stack)),
+        **_verified(stack, {"provider": "cosign"}),
+    }
+    return flux_object("source.toolkit.fluxcd.io/v1", kind(stack), stack.name, _NAMESPACE, spec)
+
+
+def _verified(stack: Stack, how: Object) -> Object:
+    secret = stack.flux.verify_secret
+    return {"verify": {**how, **_reference("secretRef", secret)}} if secret else {}
 
 
 def _reference(key: str, secret: str | None) -> Object:
@@ -115,9 +147,24 @@ def _git_keys(stack: Stack) -> Iterator[str]:
         yield _CA_KEY
 
 
+def _artifact_keys(stack: Stack, artifact: Artifact) -> Iterator[KeyUse]:
+    if artifact.secret:
+        yield KeyUse(artifact.secret, ".dockerconfigjson", "reading this repository")
+    if stack.network.ca and not artifact.insecure:
+        yield KeyUse(stack.network.ca.name, _CA_KEY, f"certificate authorities of {_host(artifact.url)}")
+
+
+def _url(stack: Stack) -> str:
+    """Of what is read, as a browser has it."""
+    artifact = stack.repository.oci
+    if artifact is None:
+        return stack.repository.url
+    return artifact.url.replace("oci://", "http://" if artifact.insecure else "https://")
+
+
 def _git_proxied(stack: Stack) -> bool:
     """Whether a source of ours reaches the repository through the proxy; another's is its author's affair."""
-    return not stack.repository.source and proxy.passes(stack.network, stack.repository.url)
+    return not stack.repository.source and proxy.passes(stack.network, _url(stack))
 
 
 def _git_proxy(stack: Stack) -> str | None:

@@ -8,6 +8,7 @@ from gpuyard.catalogue.platform import Layer
 from gpuyard.doors import yamlio
 from gpuyard.render import dashboard, monitors, prometheusrule, scripts
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.namespaces import first_of_each
 from gpuyard.render.overlays import kustomization
 from gpuyard.resolve import Resolved
 from gpuyard.tree import HEADER, Tree, platform
@@ -42,12 +43,12 @@ def content(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Ob
     engine = ENGINES[resolved.stack.engine]
     layers: dict[Layer, dict[str, list[Object]]] = {layer: {} for layer in resolved.layers}
     levels = {release.namespace: release.pod_security for release in resolved.releases if release.pod_security}
-    made = set()
+    first = first_of_each(resolved.releases)
     for release in resolved.releases:
         level = levels.get(release.namespace, _STRICTEST)
-        namespace = [] if release.namespace in made else [_namespace(release.namespace, level)]
-        made.add(release.namespace)
-        layers[release.layer][f"{release.chart}.yaml"] = [*namespace, *engine.release(release)]
+        namespace = [_namespace(release.namespace, level)] if release in first else []
+        if objects := [*namespace, *engine.release(release)]:
+            layers[release.layer][f"{release.chart}.yaml"] = objects
     layers[Layer.CONFIGS] = {
         "namespace.yaml": [_namespace(resolved.stack.namespace, _STRICTEST)],
         "resourcequota.yaml": [_quota(resolved)],
@@ -56,7 +57,7 @@ def content(resolved: Resolved, charts: Charts) -> dict[Layer, dict[str, list[Ob
         **({"monitors.yaml": found} if (found := monitors.objects(resolved)) else {}),
         **({"scripts.yaml": mounted} if (mounted := scripts.objects(resolved, charts)) else {}),
     }
-    return layers
+    return {layer: found for layer, found in layers.items() if found}
 
 
 def _namespace(name: str, level: str) -> Object:

@@ -1,10 +1,11 @@
-"""Another name or namespace of a stack: for its engine a new stack, which takes the place of all that runs."""
+"""Another name, namespace or engine of a stack: a new stack for its engine, which takes the place of all that runs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from gpuyard.errors import Problem
 from gpuyard.project.load import Project
+from gpuyard.project.stack import Engine
 from gpuyard.render.engines import ENGINES
 from gpuyard.review.placed import Running
 
@@ -12,6 +13,7 @@ __all__ = ["with_refusals"]
 
 _NAME = ("metadata", "name")
 _NAMESPACE = ("spec", "namespace")
+_ENGINE = ("spec", "engine")
 
 
 def with_refusals(project: Project, running: Running) -> Project:
@@ -23,6 +25,10 @@ def with_refusals(project: Project, running: Running) -> Project:
     if running.namespace not in ("", stack.namespace):
         steps = _namespace_steps(running, stack.namespace)
         found += _refusal(project, _NAMESPACE, running.namespace, stack.namespace, steps)
+    if running.engine not in ("", stack.engine.value):
+        found += _refusal(
+            project, _ENGINE, running.engine, stack.engine.value, _engine_steps(project, Engine(running.engine))
+        )
     return replace(project, problems=tuple(found))
 
 
@@ -50,11 +56,24 @@ def _name_steps(project: Project, old: str) -> Iterator[str]:
     stack = project.stack
     engine = ENGINES[stack.engine]
     yield engine.rename_danger(old)
-    for each in stack.clusters:
-        yield f"before the push, in {each.name}: {_commands(each.name, engine.suspend(old))}"
-    for each in stack.clusters:
-        lines = (*engine.commands(stack, each.name), *engine.forget(old, each.name))
-        yield f"after the push, in {each.name}, in this order: {_commands(each.name, iter(lines))}"
+    contexts = {engine.context(stack, each.name): each.name for each in stack.clusters}
+    for where in contexts:
+        yield f"before the push, in {where}: {_commands(where, engine.suspend(old, where))}"
+    for where, name in contexts.items():
+        lines = (*engine.commands(stack, name), *engine.forget(old, where))
+        yield f"after the push, in {where}, in this order: {_commands(where, iter(lines))}"
+
+
+def _engine_steps(project: Project, old: Engine) -> Iterator[str]:
+    """What happens, and the commands before the push; all others are in the README of the new engine."""
+    stack = project.stack
+    yield (
+        f"{old.product} deletes what is no longer in the repository, and with its own entry all that this has applied: "
+        f"every model. It has to be stopped before the push; then {stack.engine.product} takes over what runs"
+    )
+    for where in dict.fromkeys(ENGINES[old].context(stack, each.name) for each in stack.clusters):
+        yield f"before the push, in {where}: {_commands(where, ENGINES[old].stop(stack, where))}"
+    yield "after the push: the commands under “Hand-over” in README.md, which the confirmed compile writes"
 
 
 def _commands(cluster: str, lines: Iterator[str]) -> str:

@@ -45,13 +45,14 @@ def required_of(resolved: Resolved, here: Mapping[str, Workload]) -> list[Requir
 def stack_commands(resolved: Resolved, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
     kubectl, stack = f"kubectl --context {cluster}", resolved.own.get(cluster, resolved).stack
-    needed = objects(stack_uses(resolved, cluster))
+    engine, needed = ENGINES[stack.engine], objects(stack_uses(resolved, cluster))
+    its = f"kubectl --context {engine.context(stack, cluster)}"
     for namespace in dict.fromkeys([stack.namespace, *(each.namespace for each in needed)]):
         if namespace != stack.engine.namespace:
             yield f"{kubectl} create namespace {namespace}"
-    yield from (f"{kubectl} {each.command}" for each in needed)
+    yield from (f"{its if each.namespace == stack.engine.namespace else kubectl} {each.command}" for each in needed)
     yield f"grep -h '^{kubectl} .* create' {about('*', 'md')} | sort -u"
-    yield from (f"{kubectl} {line}" for line in ENGINES[stack.engine].commands(stack, cluster))
+    yield from (f"{its} {line}" for line in engine.commands(stack, cluster))
 
 
 def commands(resolved: Resolved, cluster: str, workload: Workload) -> Iterator[str]:

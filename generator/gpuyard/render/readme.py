@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gpuyard.catalogue.platform import Layer
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
-from gpuyard.render import prerequisites
+from gpuyard.render import handover, prerequisites
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.markdown import prose
 from gpuyard.resolve import Placement, Refusal, Resolved, Workload, prometheus
@@ -53,6 +53,8 @@ def _readme(resolved: Resolved) -> str:
         stack=stack,
         own=list(resolved.own),
         way_in=ENGINES[stack.engine].way_in(stack),
+        pace=ENGINES[stack.engine].pace(),
+        handover=handover.section(resolved),
         layers=[_LAYERS[layer] for layer in resolved.layers],
         measured=next(measured, None),
         needs=list(prerequisites.needs(resolved, names)),

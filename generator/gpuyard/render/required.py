@@ -26,6 +26,8 @@ class Required:
     name: str
     keys: tuple[str, ...]
     purpose: str
+    literals: tuple[tuple[str, str], ...] = ()
+    """Keys with what they hold, where that is no secret."""
 
     @property
     def read(self) -> str:
@@ -46,7 +48,11 @@ class Required:
         """A file for each key, so that no shell remembers it; where all are read, they are the author's affair."""
         if self.kind == "Secret" and self.keys == _TLS:
             return "--cert=FILE --key=FILE"
-        return " ".join(f"--from-file={key}=FILE" if key else "--from-file=FOLDER" for key in self.keys)
+        known = dict(self.literals)
+        named = (
+            f"--from-literal={key}={known[key]}" if key in known else f"--from-file={key}=FILE" for key in self.keys
+        )
+        return " ".join(text if key else "--from-file=FOLDER" for key, text in zip(self.keys, named, strict=True))
 
 
 def required(resolved: Resolved, cluster: str) -> list[Required]:
@@ -59,11 +65,17 @@ def required(resolved: Resolved, cluster: str) -> list[Required]:
 def objects(uses: Iterable[Use]) -> list[Required]:
     """The objects that hold keys; one that is read several times comes once."""
     found: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    literals: dict[tuple[str, str, str], dict[str, str]] = {}
     for namespace, use in uses:
+        if use.literal:
+            literals.setdefault((namespace, use.kind, use.name), {})[use.key] = use.literal
         purposes = found.setdefault((namespace, use.kind, use.name), {}).setdefault(use.key, [])
         if use.purpose not in purposes:
             purposes.append(use.purpose)
-    every = [Required(*names, tuple(keys), _purpose(keys)) for names, keys in found.items()]
+    every = [
+        Required(*names, tuple(keys), _purpose(keys), tuple(literals.get(names, {}).items()))
+        for names, keys in found.items()
+    ]
     return sorted(every, key=lambda each: _KINDS.index(each.kind))
 
 

@@ -9,12 +9,12 @@ from gpuyard.errors import InputError
 from gpuyard.project import podfiles
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import moved, names, placements, pulls, releases, stackrules, variants
+from gpuyard.resolve import enginerules, moved, names, placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.decided import decide
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
-from gpuyard.resolve.workload import Placement, Refusal, Resolved, Workload
+from gpuyard.resolve.workload import Own, Placement, Refusal, Resolved, Workload
 from gpuyard.review.placed import Running
 
 __all__ = ["NOTHING_RUNS", "Placement", "Refusal", "Resolved", "Workload", "resolve"]
@@ -30,6 +30,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     shapes, problems = catalogue(), Problems(project)
     stack = project.stack
     stackrules.check(stack, shapes, problems)
+    enginerules.check(stack, problems)
     platform = releases.releases(stack.platform, stack.images, stack.network, locked=project.digests)
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
@@ -39,10 +40,13 @@ def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     decided = decide(project, site, problems, cache)
     workloads = tuple(workload for each in decided for workload in each.workloads)
     names.check(stack, workloads, problems)
+    enginerules.check_names(stack, workloads, problems)
     refused = tuple(refusal for each in decided for refusal in each.refusals)
     placed = placements.place(project, workloads, refused, running.placements, problems)
     differing = variants.resolve(project, site, placed, shapes, problems)
     placements.check_gpus(project, differing.placements, problems)
+    for own in (Own(stack, platform), *differing.own.values()):
+        enginerules.check_project(own.stack, own.releases, problems)
     if problems.raised():
         raise InputError(problems.found, more=problems.more, unread=project.unread)
     whole = Resolved(

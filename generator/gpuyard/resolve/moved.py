@@ -18,3 +18,5 @@ def notes(stack: Stack, running: Running) -> Iterator[str]:
     ):
         if said and was in ("", now):
             yield f"spec.moved.{key} has no effect: the clusters have the stack as {was or 'nothing yet'}; delete it"
+    if stack.moved.engine is stack.engine:  # any other is in the README until its author deletes it
+        yield f"spec.moved.engine has no effect: the stack has the engine {stack.engine.value}; delete it"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import Workload
 from gpuyard.tree import SERVERS, WEIGHTS
@@ -15,6 +15,8 @@ _LONGEST = 63
 
 def check(stack: Stack, workloads: Iterable[Workload], problems: Problems) -> None:
     """Names that are too long with the stack's in front: no object of theirs would be accepted."""
+    if stack.engine is not Engine.FLUX:  # Argo CD has its names in an annotation
+        return
     for workload in workloads:
         name = stack.named(SERVERS, workload.name, WEIGHTS if workload.first else "")
         if len(name) > _LONGEST:

@@ -47,6 +47,7 @@ def check(stack: Stack, problems: Problems) -> None:
         message = "only applies to charts from a mirror; add registry: oci://host/path, or remove it"
         problems.add(stack.file, ("spec", "platform", "registrySecret"), message, key=True)
     for release in catalogue():
+        _check_version(release, stack, problems)
         if not (layer := _layer(release, stack.platform)):
             continue
         if not stack.platform.components[release.component].enabled:
@@ -62,6 +63,20 @@ def check(stack: Stack, problems: Problems) -> None:
             elif isinstance(at(release.values, path), Mapping) and not isinstance(value, Mapping):
                 message = "must be a mapping, because gpuyard sets values in it"
                 problems.add(stack.file, (*layer.path, *path), message)
+
+
+def _check_version(release: Release, stack: Stack, problems: Problems) -> None:
+    """Of the component's own chart, which is the one that the stack names."""
+    version = stack.platform.components[release.component].version
+    if version and release.switch and release.oldest:
+        oldest, because = release.oldest
+        if _numbers(version) < _numbers(oldest):
+            message = f"{version} is too old; {oldest} or newer, because {because}"
+            problems.add(stack.file, ("spec", "platform", release.component, "version"), message)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def notes(stack: Stack, wanted: Iterable[Release], kinds: Collection[tuple[str, str]]) -> Iterator[str]:

@@ -12,9 +12,6 @@ from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "check_settings"]
 
-_ARGO_CD = "argocd"
-"""Where it is installed; a cluster may have it beside its engine."""
-
 
 def check(stack: Stack, shapes: Mapping[str, Shape], problems: Problems) -> None:
     """Everything that a stack may get wrong by itself."""
@@ -58,7 +55,7 @@ def _owner(namespace: str) -> str | None:
         return "Kubernetes"
     engines = {engine.namespace: engine.product for engine in Engine}
     platform = {release.namespace: f"the platform's {release.component}" for release in catalogue()}
-    return {_ARGO_CD: "Argo CD", **engines, **platform}.get(namespace)
+    return {**engines, **platform}.get(namespace)
 
 
 def _check_cluster(file: str, index: int, cluster: Cluster, shapes: Mapping[str, Shape], problems: Problems) -> None:

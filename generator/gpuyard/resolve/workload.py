@@ -21,6 +21,8 @@ class KeyUse:
     key: str
     purpose: str
     kind: str = "Secret"
+    literal: str = ""
+    """What it holds, where that is known and no secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,36 @@ class _Change(NamedTuple):
 
 def consequences(before: Running, after: Running) -> tuple[Consequence, ...]:
     """In the order of clusters and blueprints; nothing for clusters and blueprints that are new."""
-    return tuple(_all(before.placements, after.placements))
+    return (*_handed_over(before, after), *_all(before.placements, after.placements))
+
+
+def _handed_over(before: Running, after: Running) -> Iterator[Consequence]:
+    """Only what both engines know is handed over: all else would be deleted by the one, or made anew by the other."""
+    if not before.engine or before.engine == after.engine:
+        return
+    for cluster, old in sorted(before.placements.items()):
+        new = after.placements.get(cluster, {})
+        moved = [name for name in sorted({*old, *new}) if _where(old.get(name)) != _where(new.get(name))]
+        if cluster not in after.placements or moved:
+            what = f"{', '.join(moved)} in {cluster}" if cluster in after.placements else f"{cluster} in the stack"
+            message = (
+                f"spec.engine changes while {what} changes, too, and only what stays where it is can be handed "
+                "over: set "
+                f"engine back to {before.engine}, compile and push that first, and change the engine in a commit "
+                "of its own"
+            )
+            yield Consequence(cluster, None, message, Effect.REFUSED, ("stack", "spec", "engine"))
+        else:
+            message = (
+                f"{cluster} is handed over from {before.engine} to {after.engine}: README.md has the commands, of "
+                "which "
+                "the first come before the push; without them every model is deleted"
+            )
+            yield Consequence(cluster, None, message, Effect.HANDED_OVER)
+
+
+def _where(placed: Placed | None) -> tuple[str, str] | None:
+    return (placed.shape, placed.namespace) if placed else None
 
 
 def _all(before: Placements, after: Placements) -> Iterator[Consequence]:

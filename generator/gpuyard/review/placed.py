@@ -46,6 +46,8 @@ class Running:
     stack: str = ""
     namespace: str = ""
     placements: Placements = field(default_factory=dict)
+    engine: str = ""
+    """What syncs them; empty: nothing does yet."""
     digests: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Of images by name and tag, where they come from another branch than the one that is compiled."""
 
@@ -69,6 +71,8 @@ class Effect(StrEnum):
     """A Secret in a namespace that doesn't have it."""
     ALLOWED = "allowed"
     """Something unsafe that was not allowed before."""
+    HANDED_OVER = "handed-over"
+    """To another engine."""
 
 
 @dataclass(frozen=True, slots=True)

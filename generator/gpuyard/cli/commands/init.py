@@ -22,7 +22,8 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="Folder of blueprints to start with. Default: one blueprint, chat.",
 )
-def command(directory: Path, name: str | None, url: str | None, blueprints: Path | None) -> None:
+@click.option("--engine", default="flux", show_default=True, help="What syncs the clusters: flux or argocd.")
+def command(directory: Path, name: str | None, url: str | None, blueprints: Path | None, engine: str) -> None:
     """Create a Git repository in DIR with a stack, a blueprint, a README and a workflow that checks pull requests.
 
     If DIR is a new folder in a repository that has other things, the stack is committed to that folder, on the
@@ -30,7 +31,7 @@ def command(directory: Path, name: str | None, url: str | None, blueprints: Path
     """
     from gpuyard.cli.newrepository import create
 
-    made, place = create(directory, name, url, blueprints), shlex.quote(str(directory))
+    made, place = create(directory, name, url, blueprints, engine), shlex.quote(str(directory))
     for path in made.files:
         say(f"{path}")
     if made.joined:

@@ -7,15 +7,17 @@ from typing import Any
 from gpuyard import tree
 from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.platform import Layer, Release
-from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
+from gpuyard.render.engines import fluxnotify
+from gpuyard.render.engines.fluxentry import way_in
 from gpuyard.render.engines.fluxfolder import beside, effect
+from gpuyard.render.engines.fluxmoves import adopt, bare, forget, managers, remove, rename_danger, stop, suspend
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["beside", "cluster", "commands", "effect", "forget", "needs", "release", "rename_danger", "secrets"]
-__all__ += ["suspend", "way_in"]
+__all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "effect", "fleet", "forget"]
+__all__ += ["managers", "needs", "pace", "release", "remove", "rename_danger", "secrets", "stop", "suspend", "way_in"]
 
 Object = dict[str, Any]
 Folders = Mapping[PurePosixPath, PurePosixPath]
@@ -57,12 +59,19 @@ def cluster(resolved: Resolved, cluster: str, folders: Folders = _COMMON) -> Map
     found = {} if stack.repository.source else {"sync.yaml": _sync(stack, cluster)}
     own = any(tree.platform(layer) in folders for layer in resolved.layers)
     found |= _file(tree.PLATFORM, _platform(resolved, folders), tree.PLATFORM if own else "")
+    if told := fluxnotify.objects(stack, resolved.releases):
+        found["notifications.yaml"] = told
     for workload in (each.workload for each in resolved.placements if each.cluster == cluster):
         parts = (tree.overlay(workload.shape.name, workload.name, part) for part in ("", tree.WEIGHTS))
         own = any(part in folders for part in parts)
         models = list(_inference(stack, workload, folders))
         found |= _file(f"{tree.SERVERS}-{workload.name}", models, workload.name if own else "")
     return found
+
+
+def fleet(resolved: Resolved) -> Mapping[str, list[Object]]:
+    """Nothing: each cluster has a Flux of its own."""
+    return {}
 
 
 def _file(name: str, objects: list[Object], folder: str = "") -> dict[str, list[Object]]:
@@ -85,11 +94,34 @@ def needs(stack: Stack, releases: Iterable[Release]) -> Iterator[str]:
         "at once, otherwise when the time for the failed one is over"
     )
     yield from fluxsources.needs(stack, releases)
+    yield from fluxnotify.needs(stack)
+    if account := stack.flux.service_account:
+        yield (
+            f"the ServiceAccount `{account}` in `{_NAMESPACE}`, which may make and delete in `{stack.namespace}` "
+            "whatever "
+            "blueprints have there; Flux applies them in its name"
+        )
 
 
 def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, KeyUse]]:
-    """Those of its sources."""
+    """Those of its sources, and of who is told and who calls."""
     yield from fluxsources.secrets(stack, releases)
+    yield from fluxnotify.secrets(stack)
+
+
+def context(stack: Stack, cluster: str) -> str:
+    """Each has its own."""
+    return cluster
+
+
+def by_hand(stack: Stack, cluster: str) -> PurePosixPath | None:
+    """The entry is among what it applies."""
+    return None
+
+
+def pace() -> str:
+    """By dependsOn."""
+    return "in this order"
 
 
 def commands(stack: Stack, cluster: str) -> Iterator[str]:
@@ -98,60 +130,10 @@ def commands(stack: Stack, cluster: str) -> Iterator[str]:
         yield f"apply -f {tree.cluster(cluster)}"
 
 
-def way_in(stack: Stack) -> str:
-    """How a cluster comes to follow the stack, and the other way, in Markdown."""
-    source, folder = stack.repository.source, tree.cluster("<cluster>")
-    if not source:
-        return (
-            f"The last command makes the GitRepository and the Kustomization `{stack.name}`, which from then on keep\n"
-            f"`{folder}` in step, themselves included. If Flux reads this repository already (`flux bootstrap`),\n"
-            "set `spec.repository.source` in `stack.yaml` to the name of its GitRepository before the first sync:\n"
-            "then one Kustomization of yours points to that folder. Two that apply it take its objects from each\n"
-            "other, and when one of them is deleted, so is what it has taken."
-        )
-    spec = {
-        "interval": "10m",
-        "path": f"./{stack.folder / folder}",
-        "prune": True,
-        "sourceRef": {"kind": "GitRepository", "name": source},
-    }
-    entry = fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", stack.name, _NAMESPACE, spec)
-    return (
-        f"Flux reads this repository by the GitRepository `{source}`. A cluster follows the stack by one\n"
-        "Kustomization of yours, which you put where Flux finds it for that cluster:\n\n"
-        f"```yaml\n{yamlio.dump(entry)}```"
-    )
-
-
-def suspend(old: str) -> Iterator[str]:
-    """The old entry must not see the new tree, in which it isn't: it would prune itself, and all that it applied."""
-    yield f"""--namespace {_NAMESPACE} patch kustomization {old} --type merge -p '{{"spec":{{"suspend":true}}}}'"""
-
-
-def forget(old: str, cluster: str) -> Iterator[str]:
-    """By the source that they read: what has kept its name reads the new one since the new entry was applied."""
-    theirs = f"""'{{.items[?(@.spec.sourceRef.name=="{old}")].metadata.name}}'"""
-    found = f"--namespace {_NAMESPACE} get kustomizations -o jsonpath={theirs}"
-    each = f"xargs -r kubectl --context {cluster} --namespace {_NAMESPACE}"
-    orphan = """'{"spec":{"suspend":true,"deletionPolicy":"Orphan"}}'"""
-    yield f"{found} | {each} patch --type merge -p {orphan} kustomization"
-    yield f"{found} | {each} delete kustomization"
-    yield f"--namespace {_NAMESPACE} delete gitrepository {old}"
-
-
-def rename_danger(old: str) -> str:
-    """Measured on Flux 2.9, before the entry was protected."""
-    return (
-        f"Flux deletes what is no longer in the repository: with its entry {old} it would delete all that the entry "
-        "has applied, every model, KEDA and Prometheus, within seconds. With the commands below all of it stays; only "
-        "the pods are replaced once, since a label of theirs is the stack's name, and downloads look at the cache again"
-    )
-
-
 def _sync(stack: Stack, cluster: str) -> list[Object]:
     """The repository, and the Kustomization that keeps this very folder in step."""
     entry = _kustomization(stack, stack.name, tree.cluster(cluster), wait=False, timeout=_LAYER_TIMEOUT)
-    return [_kept(fluxsources.git_repository(stack)), _kept(entry)]
+    return [_kept(fluxsources.repository(stack)), _kept(entry)]
 
 
 def _kept(obj: Object) -> Object:
@@ -249,6 +231,8 @@ def _inference(stack: Stack, workload: Workload, folders: Folders) -> Iterator[O
 def _part(stack: Stack, name: str, folder: PurePosixPath, *, after: Iterable[str], timeout: int) -> Object:
     kustomization = _kustomization(stack, name, folder, after=after, timeout=f"{timeout}s")
     kustomization["spec"]["targetNamespace"] = stack.namespace
+    if stack.flux.service_account:
+        kustomization["spec"]["serviceAccountName"] = stack.flux.service_account
     return kustomization
 
 
@@ -270,7 +254,9 @@ def _kustomization(
         "timeout": timeout,
         "path": f"./{stack.folder / path}",
         "prune": prune,
-        "sourceRef": {"kind": "GitRepository", "name": stack.repository.source or stack.name},
+        "sourceRef": {"kind": fluxsources.kind(stack), "name": stack.repository.source or stack.name},
         **({"wait": True} if wait else {}),
     }
-    return fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
+    return fluxnotify.named(
+        stack, fluxsources.flux_object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, _NAMESPACE, spec)
+    )

@@ -1,0 +1,83 @@
+"""Another name of a stack whose clusters Argo CD syncs, or another engine in its place: what keeps everything."""
+
+from collections.abc import Iterator, Sequence
+
+from gpuyard.project.stack import Engine, Stack
+from gpuyard.render.engines.argoapps import CLUSTER, PART_OF
+
+__all__ = ["adopt", "bare", "forget", "managers", "remove", "rename_danger", "stop", "suspend"]
+
+_KUBECTL = f"--namespace {Engine.ARGOCD.namespace}"
+_STOP = """'{"spec":{"syncPolicy":{"automated":{"enabled":false}}}}'"""
+_BY = "gpuyard-handover"
+_SYNC = (
+    f"""'{{"operation":{{"initiatedBy":{{"username":"{_BY}"}},"sync":{{"syncOptions":["ServerSideApply=true"]}}}}}}'"""
+)
+_DONE = (
+    ("{.status.operationState.operation.initiatedBy.username}", _BY),
+    ("{.status.operationState.phase}", "Succeeded"),
+    ("{.status.sync.status}", "Synced"),
+)
+"""What shows that it was this sync, that it is over, and that nothing is left."""
+_KEEP = """'{"metadata":{"finalizers":null}}'"""
+
+
+def suspend(old: str, context: str) -> Iterator[str]:
+    """First what would undo it, the set of a hub; then all at once, among them the one that holds the others."""
+    yield f"{_KUBECTL} delete applicationset {old} --cascade=orphan --ignore-not-found"
+    yield f"{_each('applications', old, context)} patch --type merge -p {_STOP}"
+
+
+def forget(old: str, context: str) -> Iterator[str]:
+    """Without their finalizers, Applications leave what they applied."""
+    which = f"-l {PART_OF}={old}"
+    yield f"{_each('applications', old, context)} patch --type merge -p {_KEEP}"
+    yield f"{_KUBECTL} delete applications {which}"
+    yield f"{_KUBECTL} delete appprojects {which}"
+
+
+def stop(stack: Stack, context: str) -> Iterator[str]:
+    """As before another name."""
+    yield from suspend(stack.name, context)
+
+
+def adopt(stack: Stack, context: str) -> Iterator[str]:
+    """What is in step already isn't applied by itself, such as definitions, which it doesn't track."""
+    yield f"{_each('applications', stack.name, context)} patch --type merge -p {_SYNC}"
+    for field, value in _DONE:
+        yield f"{_each('applications', stack.name, context)} wait --timeout=90m --for=jsonpath='{field}'={value}"
+
+
+def bare(stack: Stack, cluster: str) -> str:
+    """Of what it has applied, but for its own Applications and for hooks."""
+    found = (
+        '{{range .items}}{{range .status.resources}}{{if and (eq .status "Synced") (ne .kind "Application")}}'
+        '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
+        '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}{{end}}{{end}}{{end}}'
+    )
+    return f"{_KUBECTL} get applications -l {PART_OF}={stack.name},{CLUSTER}={cluster} -o go-template='{found}'"
+
+
+def managers() -> Sequence[str]:
+    """One for all that it applies."""
+    return ("argocd-controller",)
+
+
+def remove(stack: Stack, context: str) -> Iterator[str]:
+    """Without their finalizers, Applications leave what they applied."""
+    yield from forget(stack.name, context)
+
+
+def _each(kind: str, stack: str, context: str) -> str:
+    """A patch is of one object by its name, and of none by a label."""
+    return f"{_KUBECTL} get {kind} -l {PART_OF}={stack} -o name | xargs -r -n 1 kubectl --context {context} {_KUBECTL}"
+
+
+def rename_danger(old: str) -> str:
+    """Read in Argo CD's source, and not tried."""
+    return (
+        f"Argo CD deletes what is no longer in the repository: the Application {old} would delete all others of the "
+        "stack, and each of them all that it has applied, every model, KEDA and Prometheus. With the commands below "
+        "all of it stays; only the pods are replaced once, since a label of theirs is the stack's name, and downloads "
+        "look at the cache again"
+    )

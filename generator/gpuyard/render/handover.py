@@ -1,0 +1,92 @@
+"""From one engine to the other, while everything runs on: the part of the README with all commands, in their order."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from gpuyard.project.stack import Engine, Stack
+from gpuyard.render.engines import ENGINES
+from gpuyard.resolve import Resolved
+
+__all__ = ["section"]
+
+_TRIED = (
+    "This way was tried by hand with Flux 2.9 and Argo CD 3.6, on a cluster without GPUs: the same pods, nothing "
+    "recreated. **These very commands were not**: try them on a cluster that you can lose."
+)
+_UNTRIED = "**Nobody has tried this direction yet**: try it on a cluster that you can lose."
+_SOURCE = (
+    "If `repository.source` named a source of yours until now, name it in these commands in the place of `{name}`, and "
+    "suspend your Kustomization of `clusters/<cluster>` in the place of the entry's."
+)
+_HELM = """\
+Flux installs charts by Helm, which takes over only what carries its marks. Before the push, give them to what Argo CD
+has made of charts; `RELEASE` is the chart's name, `NAMESPACE` its namespace:
+
+```
+kubectl label --overwrite KIND NAME app.kubernetes.io/managed-by=Helm
+kubectl annotate --overwrite KIND NAME meta.helm.sh/release-name=RELEASE meta.helm.sh/release-namespace=NAMESPACE
+```
+"""
+
+
+def section(resolved: Resolved) -> str:
+    """In Markdown; nothing where the stack doesn't say that another engine had its clusters."""
+    stack = resolved.stack
+    old = stack.moved.engine if stack.moved else None
+    if old is None or old is stack.engine:
+        return ""
+    title = f"## Hand-over from {old.product} to {stack.engine.product}"
+    told = _TRIED if old is Engine.FLUX else _UNTRIED
+    return "\n\n".join([title, f"{told} {_about(old)}", *_steps(stack, old)])
+
+
+def _about(old: Engine) -> str:
+    kept = (
+        f"Every step has to end before the next. While {old.product} is still an owner of fields, one that leaves the "
+        "repository stays in the cluster, and nothing says so: hence the third step."
+    )
+    return f"{kept} Download Jobs may run once more, and find their files. Then remove `spec.moved` from `stack.yaml`."
+
+
+def _steps(stack: Stack, old: Engine) -> Iterator[str]:
+    former, new = ENGINES[old], ENGINES[stack.engine]
+    before, after = (list(dict.fromkeys(e.context(stack, each.name) for each in stack.clusters)) for e in (former, new))
+    yield _step(f"1. Before the push: stop {old.product}.", _in_each(before, stack, former.stop))
+    yield _HELM.rstrip() if old is Engine.ARGOCD else _SOURCE.format(name=stack.name)
+    yield (
+        f"2. Push, and let each cluster follow {stack.engine.product}, by the commands under “A new cluster”. "
+        "Then let it "
+        "apply everything once:"
+    )
+    yield _block(_in_each(after, stack, new.adopt))
+    let_go = [
+        _let_go(f"kubectl --context {new.context(stack, each.name)} {new.bare(stack, each.name)}", each.name, manager)
+        for each in stack.clusters
+        for manager in former.managers()
+    ]
+    yield _step(
+        f"3. Take {old.product} away as an owner of fields. Only for what {stack.engine.product} owns: anything "
+        "else would "
+        "be emptied.",
+        let_go,
+    )
+    yield _step(
+        f"4. Remove what {old.product} had. Its controllers must still run; afterwards they can go, too.",
+        _in_each(before, stack, former.remove),
+    )
+
+
+def _let_go(bare: str, cluster: str, manager: str) -> str:
+    """An apply of nothing gives up all fields of its manager, and leaves those that another one has."""
+    return f"{bare} | kubectl --context {cluster} apply --server-side --field-manager {manager} -f -"
+
+
+def _in_each(contexts: Iterable[str], stack: Stack, commands: Callable[[Stack, str], Iterator[str]]) -> list[str]:
+    return [f"kubectl --context {where} {line}" for where in contexts for line in commands(stack, where)]
+
+
+def _step(text: str, lines: Iterable[str]) -> str:
+    return f"{text}\n\n{_block(lines)}"
+
+
+def _block(lines: Iterable[str]) -> str:
+    return "\n".join(["```", *lines, "```"])
