@@ -159,7 +159,7 @@ def test_files_where_there_is_no_repository(repository: Path) -> None:
 
 def test_what_was_edited_or_is_not_ours_stays(repository: Path) -> None:
     service = repository / "base" / "chat" / "service.yaml"
-    service.write_text("edited", encoding="utf-8")
+    service.write_text(f"{service.read_text(encoding='utf-8')}# edited\n", encoding="utf-8")
     lower_context(repository)
     before = {path: path.read_bytes() for path in repository.rglob("*.yaml")}
     result = run("compile", repository, "--no-commit")

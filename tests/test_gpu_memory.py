@@ -350,8 +350,8 @@ def test_a_later_minor_runs_what_an_earlier_one_refuses() -> None:
 
 
 def test_another_build_may_load_other_formats() -> None:
-    spec = {"vllm": {"image": "docker.io/acme/vllm"}}
-    assert one({"quantization": "bitsandbytes", "load-format": "gguf"}, LLAMA, FOUR, spec)
+    spec, unsafe = {"vllm": {"image": "docker.io/acme/vllm"}}, ["quantization", "load-format"]
+    assert one({"quantization": "bitsandbytes", "load-format": "gguf"}, LLAMA, FOUR, spec, unsafe=unsafe)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def workloads(blueprint: Blueprint[Toy], site: Site, problems: Problems) -> Iter
             max_replicas=1,
             surge=0,
             away=0,
+            unsafe={},
             sync_timeout=600,
             image=site.image("docker.io/acme/toy", "1"),
             first=None,
