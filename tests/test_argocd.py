@@ -22,9 +22,11 @@ from gpuyard.resolve import Resolved
 from gpuyard.review.placed import Running
 from gpuyard.tree import Tree
 from tests import crds, engines
+from tests.chart import pss
 from tests.conftest import write_tree
 from tests.differing import FRA, PHX
 from tests.projects import STACK, merged, resolved, sources
+from tests.scan.ours import KUBERNETES, invalid
 from tests.test_engines import state
 from tests.test_engines_equal import compiled
 
@@ -162,6 +164,8 @@ def test_servers_change_only_when_their_weights_are_there(tmp_path: Path, kubect
     (waits,) = (each for each in server["initContainers"] if each["name"] == "await-weights")
     for key in ("args", "command", "image", "resources", "securityContext"):
         assert container[key] == waits[key], key
+    assert not list(pss.restricted(job["spec"]["template"]))
+    assert not [said for version in KUBERNETES if (said := invalid(job, version))]
 
 
 def test_the_gate_is_a_source_of_the_servers_and_of_nothing_else(found: dict[str, Object]) -> None:
