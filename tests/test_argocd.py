@@ -22,9 +22,11 @@ from gpuyard.resolve import Resolved
 from gpuyard.review.placed import Running
 from gpuyard.tree import Tree
 from tests import crds, engines
+from tests.chart import pss
 from tests.conftest import write_tree
 from tests.differing import FRA, PHX
 from tests.projects import STACK, merged, resolved, sources
+from tests.scan.ours import KUBERNETES, invalid
 from tests.test_engines import state
 from tests.test_engines_equal import compiled
 
@@ -162,6 +164,30 @@ def test_servers_change_only_when_their_weights_are_there(tmp_path: Path, kubect
     (waits,) = (each for each in server["initContainers"] if each["name"] == "await-weights")
     for key in ("args", "command", "image", "resources", "securityContext"):
         assert container[key] == waits[key], key
+    assert not list(pss.restricted(job["spec"]["template"]))
+    assert not [said for version in KUBERNETES if (said := invalid(job, version))]
+
+
+ADAPTER = {"name": "sql", "source": f"hf://acme/sql@{'1' * 40}", "rank": 8}
+
+
+@pytest.mark.parametrize(
+    ("spec", "stack"),
+    [
+        ({}, {"network": {"ca": {"secret": "ca"}}}),
+        ({"model": {"name": "qwen3-8b"}, "serving": {"adapters": [ADAPTER]}}, {}),
+        ({"shapes": {"a10": {"model": {"name": "qwen3-8b"}}, "h100": {}}}, {}),
+        ({}, {"scheduling": {"priorityClass": "high"}, "images": {"pullSecrets": ["pull"]}}),
+    ],
+    ids=["authorities", "adapters", "another model on each shape", "site"],
+)
+def test_it_waits_for_whatever_is_downloaded(spec: Object, stack: Object, tmp_path: Path, kubectl: Path) -> None:
+    _, tree = compiled(spec, stack, "argocd")
+    (job,) = gate(tree, tmp_path, kubectl)
+    done = subprocess.run([kubectl, "kustomize", tmp_path / "overlays/a10/chat"], capture_output=True, text=True)
+    (server,) = (each for each in yamlio.parse_manifests(done.stdout) if each["kind"] == "Deployment")
+    waits = [each for each in server["spec"]["template"]["spec"]["initContainers"] if each["name"] == "await-weights"]
+    assert [each["args"] for each in job["spec"]["template"]["spec"]["containers"]] == [each["args"] for each in waits]
 
 
 def test_the_gate_is_a_source_of_the_servers_and_of_nothing_else(found: dict[str, Object]) -> None:

@@ -120,7 +120,7 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
         "--field-manager helm-controller -f -",
         "delete helmrelease keda",
         "delete kustomization",
-        "delete gitrepository demo",
+        "delete gitrepository,ocirepository demo",
     ]
     found = [max(index for index, line in enumerate(told) if part in line) for part in order]
     assert found == sorted(found), told

@@ -124,14 +124,16 @@ def test_no_monitor_of_a_keda_that_isnt_ours() -> None:
     assert not [path for path in tree if "monitors" in str(path)]
 
 
-@pytest.mark.parametrize("name", ["flux-system", "platform-crds", "platform-x", "inference-chat"])
+@pytest.mark.parametrize("name", ["flux-system", "argocd", "platform-crds", "platform-x", "inference-chat"])
 def test_a_name_that_the_engine_or_gpuyard_uses(name: str) -> None:
     """Its objects would be another one's, and each would undo the other."""
     stack = yamlio.dump(merged(STACK, {"metadata": {"name": name}})).encode()
     with pytest.raises(InputError) as refused:
         parse({**sources({}), "stack.yaml": stack})
     assert "metadata.name" in str(refused.value)
-    assert "(names of the engine's other objects); flux-system would be the engine's own" in str(refused.value)
+    assert "(names of the engine's other objects); flux-system and argocd would be the engine's own" in str(
+        refused.value
+    )
 
 
 def test_a_prometheus_without_its_address() -> None:
