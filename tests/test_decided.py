@@ -100,7 +100,7 @@ def test_another_file_beside_it_resolves_all(what: str, cache: Disk, asked: list
 def test_a_text_that_a_blueprint_brings_is_part_of_the_question(tmp_path: Path, cache: Disk) -> None:
     file = "blueprints/chat.yaml"
     sources = demo_sources()
-    brought = b"serving:\n    files:\n      /etc/chat.jinja: {file: chat.jinja}\n"
+    brought = b"serving:\n    files:\n      /srv/chat.jinja: {file: chat.jinja}\n"
     for name, data in {**sources, file: sources[file].replace(b"serving:\n", brought)}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)

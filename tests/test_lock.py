@@ -415,7 +415,9 @@ def test_a_lock_of_a_blueprint_that_is_not_there_takes_its_own_files_and_no_othe
     lock = {**GOOD_CHAT, "blueprint": "ghost", "files": {f"{ghost}/x.yaml": sha256(text)}}
     write_tree(repository, {ghost / "x.yaml": text, ghost / "mine.yaml": "", lock_path("ghost"): json.dumps(lock)})
     stack = repository / "stack.yaml"
-    stack.write_text(stack.read_text(encoding="utf-8").replace("spec:\n", f"spec:\n  ownFiles: [{ghost}/mine.yaml]\n", 1))
+    stack.write_text(
+        stack.read_text(encoding="utf-8").replace("spec:\n", f"spec:\n  ownFiles: [{ghost}/mine.yaml]\n", 1)
+    )
     save(repository, "a pull request")
     assert run("compile", repository).exit_code == 0
     assert [path.name for path in (repository / ghost).iterdir()] == ["mine.yaml"]

@@ -54,6 +54,7 @@ def _readme(resolved: Resolved) -> str:
         own=list(resolved.own),
         way_in=ENGINES[stack.engine].way_in(stack),
         pace=ENGINES[stack.engine].pace(),
+        own_files=ENGINES[stack.engine].own_files(),
         handover=handover.section(resolved),
         layers=[_LAYERS[layer] for layer in resolved.layers],
         measured=next(measured, None),

@@ -37,6 +37,9 @@ class Engine(Protocol):
     def beside(self, stack: stack.Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
         """What it makes of files in a cluster's folder that are not ours; one sentence each."""
 
+    def own_files(self) -> str:
+        """Whether users' own manifests can go into a cluster's folder; sentences in Markdown."""
+
     def effect(self, path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
         """What it does with a file that isn't ours, next to those that are: the rest of a sentence."""
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from gpuyard.project.stack import Stack
 from gpuyard.tree import SERVERS, cluster
 
-__all__ = ["READ", "beside", "effect"]
+__all__ = ["READ", "beside", "effect", "own_files"]
 
 READ = ("platform.yaml", f"{SERVERS}-*.yaml")
 """Files of a cluster's folder that its own Application reads."""
@@ -26,6 +26,14 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{cluster(name)} has files that are not from gpuyard and are called like its own ({shown}{more}): "
             "Argo CD applies them with the stack, and deletes what leaves them; give them other names"
         )
+
+
+def own_files() -> str:
+    """None of it but our own is applied."""
+    return (
+        "Argo CD applies only generated files in `clusters/<cluster>/`, by their names: manifests of yours need an "
+        "Application of your own."
+    )
 
 
 def effect(path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from gpuyard.project.stack import Stack
 from gpuyard.tree import cluster
 
-__all__ = ["beside", "effect"]
+__all__ = ["beside", "effect", "own_files"]
 
 _LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _BOOTSTRAP = "flux-system/"
@@ -49,6 +49,13 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{folder} has files that are not from gpuyard ({shown}{more}): Flux applies them with "
             f"the stack, deletes what leaves them, and stops at one that is no Kubernetes object"
         )
+
+
+def own_files() -> str:
+    """All of it is applied."""
+    return (
+        "Flux applies every YAML file in `clusters/<cluster>/`, generated or not, so manifests of yours can go there."
+    )
 
 
 def effect(path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
