@@ -16,7 +16,7 @@ from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.facts import Facts, write
 from tests.cluster.processes import ended, running
 from tests.cluster.programs import path, store, toolchain
-from tests.cluster.programs.catalogue import PROGRAMS
+from tests.cluster.programs.catalogue import PROGRAMS, select
 from tests.cluster.state import State
 
 __all__ = ["main"]
@@ -28,6 +28,8 @@ _NEEDED = [
     "kube-state-metrics",
     *flux.COMPONENTS,
 ]
+_ENGINES = ["scaling", "engines"]
+"""Groups of programs of the second stage."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -155,7 +157,8 @@ def _prepare() -> Facts:
     namespaces.check_machine()
     for path_ in state.sweep():
         _say(f"removed what an earlier run left: {path_}")
-    programs = {name: path(name) for name in _NEEDED}
+    asked = [each.name for each in select([], _ENGINES)] if charts.are_real() else []
+    programs = {name: path(name) for name in (*_NEEDED, *asked)}
     programs |= {name: found for name in PROGRAMS.keys() - programs.keys() if (found := _built(name))}
     return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays")
 
