@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import charts, flux, inside, namespaces, state
+from tests.cluster import argocd, charts, flux, inside, namespaces, state
 from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.facts import Facts, write
 from tests.cluster.processes import ended, running
@@ -160,7 +160,10 @@ def _prepare() -> Facts:
     asked = [each.name for each in select([], _ENGINES)] if charts.are_real() else []
     programs = {name: path(name) for name in (*_NEEDED, *asked)}
     programs |= {name: found for name in PROGRAMS.keys() - programs.keys() if (found := _built(name))}
-    return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays")
+    if charts.are_real():
+        programs |= argocd.programs()
+    installs = argocd.manifests() if charts.are_real() else None
+    return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays", installs)
 
 
 def _built(name: str) -> Path | None:
