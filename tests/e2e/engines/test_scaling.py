@@ -6,6 +6,7 @@ tests follow each other: each leaves one replica and no load.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -118,22 +119,82 @@ def test_load_adds_what_the_formula_says_and_no_more(
     assert set(load.answers) == {"200"}, load.answers
 
 
-def test_a_blind_scaler_keeps_what_runs_and_says_so(
-    cluster: Cluster, gitops: Gitops, load: Load, record_property: Record
-) -> None:
+@pytest.fixture
+def busy(cluster: Cluster, load: Load) -> Iterator[None]:
+    """Three replicas for 80 requests at once; afterwards none of it."""
     load.set(80)
     eventually("three replicas", lambda: replicas(cluster) == 3, within=90)
-    cluster.kubectl("scale", "prometheus/kps-prometheus", "-n", "monitoring", "--replicas=0")
-    try:
-        record_property(
-            "from Prometheus away to Fallback",
-            f"{eventually('fallback', lambda: fallback(cluster) == 'True', within=120):.1f} s",
-        )
-        assert most_in(cluster, 40) == 3 and replicas(cluster) == 3
-    finally:
-        cluster.kubectl("scale", "prometheus/kps-prometheus", "-n", "monitoring", "--replicas=1")
+    yield
     eventually("no fallback", lambda: fallback(cluster) == "False", within=180)
-    assert replicas(cluster) == 3
+    rest(cluster, load)
+
+
+@contextmanager
+def patched(cluster: Cluster, named: str, change: Object, back: Object) -> Iterator[None]:
+    """An object changed by hand; Flux would put it back within ten minutes."""
+    cluster.patch(named, change)
+    try:
+        yield
+    finally:
+        cluster.patch(named, back)
+
+
+def stays(cluster: Cluster, seconds: float, *, replicas_: int = 3) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert replicas(cluster) == replicas_
+        time.sleep(0.5)
+
+
+def test_without_prometheus_what_runs_stays(
+    cluster: Cluster, gitops: Gitops, busy: None, record_property: Record
+) -> None:
+    prometheus_ = "prometheus/kps-prometheus -n monitoring"
+    with patched(cluster, prometheus_, {"spec": {"replicas": 0}}, {"spec": {"replicas": 1}}):
+        seconds = eventually("fallback", lambda: fallback(cluster) == "True", within=120)
+        record_property("from Prometheus away to Fallback", f"{seconds:.1f} s")
+        stays(cluster, 40)
+
+
+def test_when_no_pod_can_be_scraped_what_runs_stays_and_somebody_is_told(
+    cluster: Cluster, gitops: Gitops, busy: None, record_property: Record
+) -> None:
+    endpoints = cluster.get(f"podmonitor/chat {HERE}")["spec"]["podMetricsEndpoints"]
+    nowhere = {"spec": {"podMetricsEndpoints": [{**endpoints[0], "path": "/nowhere"}]}}
+    with patched(cluster, f"podmonitor/chat {HERE}", nowhere, {"spec": {"podMetricsEndpoints": endpoints}}):
+        eventually("fallback", lambda: fallback(cluster) == "True", within=120)
+        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=600)
+        record_property("from Fallback to VllmScalerInFallback", f"{seconds:.1f} s")
+        stays(cluster, 10)
+
+
+@pytest.mark.parametrize(
+    "query",
+    {
+        "NaN": "vector(NaN)",
+        "infinite": "vector(1) / 0",
+        "nothing": "none_of_this_name",
+        "two elements": 'vllm:num_requests_running{namespace="inference"}',
+    }.values(),
+    ids=lambda text: str(text)[:24],
+)
+def test_an_answer_that_is_no_number_scales_nothing(cluster: Cluster, gitops: Gitops, busy: None, query: str) -> None:
+    triggers = cluster.get(f"scaledobject/chat {HERE}")["spec"]["triggers"]
+    (trigger,) = triggers
+    changed = [{**trigger, "metadata": {**trigger["metadata"], "query": query}}]
+    with patched(
+        cluster, f"scaledobject/chat {HERE}", {"spec": {"triggers": changed}}, {"spec": {"triggers": triggers}}
+    ):
+        eventually("fallback", lambda: fallback(cluster) == "True", within=120)
+        stays(cluster, 15)
+
+
+def test_without_keda_what_runs_stays_and_follows_again(cluster: Cluster, gitops: Gitops, load: Load) -> None:
+    load.set(80)
+    eventually("three replicas", lambda: replicas(cluster) == 3, within=90)
+    with patched(cluster, "deployment/keda-operator -n keda", {"spec": {"replicas": 0}}, {"spec": {"replicas": 1}}):
+        load.set(0)
+        stays(cluster, 40)
     rest(cluster, load)
 
 
