@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-up e2e-down golden clean
+.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -67,6 +67,10 @@ bench: test-tools
 e2e: tools # and then the largest, which is installed and not built
 	@$(BIN)/python -m tests.e2e.vllm.install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.cluster run $(if $(T),-k '$(T)')
+
+e2e-engines: tools ## the second stage: KEDA, Prometheus and Argo CD really run, too
+	@$(BIN)/python -m tests.cluster.programs --group scaling --group engines
+	PATH="$(CURDIR)/$(BIN):$$PATH" GPUYARD_E2E_ENGINES=1 $(BIN)/python -m tests.cluster run tests/e2e/engines $(if $(T),-k '$(T)')
 
 e2e-up: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.cluster up

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster import charts, flux, inside, namespaces, state
+from tests.cluster import argocd, charts, flux, inside, namespaces, state
 from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.facts import Facts, write
 from tests.cluster.processes import ended, running
 from tests.cluster.programs import path, store, toolchain
-from tests.cluster.programs.catalogue import PROGRAMS
+from tests.cluster.programs.catalogue import PROGRAMS, select
 from tests.cluster.state import State
 
 __all__ = ["main"]
@@ -28,6 +28,8 @@ _NEEDED = [
     "kube-state-metrics",
     *flux.COMPONENTS,
 ]
+_ENGINES = ["scaling", "engines"]
+"""Groups of programs of the second stage."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -155,9 +157,13 @@ def _prepare() -> Facts:
     namespaces.check_machine()
     for path_ in state.sweep():
         _say(f"removed what an earlier run left: {path_}")
-    programs = {name: path(name) for name in _NEEDED}
+    asked = [each.name for each in select([], _ENGINES)] if charts.are_real() else []
+    programs = {name: path(name) for name in (*_NEEDED, *asked)}
     programs |= {name: found for name in PROGRAMS.keys() - programs.keys() if (found := _built(name))}
-    return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays")
+    if charts.are_real():
+        programs |= argocd.programs()
+    installs = argocd.manifests() if charts.are_real() else None
+    return Facts(programs, flux.manifests(), charts.collect(programs), _ROOT / "overlays", installs)
 
 
 def _built(name: str) -> Path | None:

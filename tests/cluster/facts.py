@@ -20,12 +20,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Programs by name, the manifests that install Flux, the charts to publish, the shapes' directory."""
+    """Programs by name, the manifests that install Flux (and Argo CD), the charts to publish, the shapes' directory."""
 
     programs: Mapping[str, Path]
     flux: Path
     charts: tuple[Chart, ...]
     overlays: Path
+    argocd: Path | None = None
 
 
 def write(state: State, facts: Facts) -> None:
@@ -35,6 +36,7 @@ def write(state: State, facts: Facts) -> None:
         "flux": str(facts.flux),
         "charts": [[str(chart.package), chart.origin] for chart in facts.charts],
         "overlays": str(facts.overlays),
+        "argocd": str(facts.argocd or ""),
     }
     state.facts.write_text(json.dumps(document, indent=1))
 
@@ -47,4 +49,5 @@ def read(state: State) -> Facts:
         flux=Path(document["flux"]),
         charts=tuple(Chart(Path(package), origin) for package, origin in document["charts"]),
         overlays=Path(document["overlays"]),
+        argocd=Path(document["argocd"]) if document["argocd"] else None,
     )

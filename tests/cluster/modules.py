@@ -3,6 +3,7 @@
 Copied into the cache, so that a world needs no network once they are there, whatever happens to Go's module cache.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -40,7 +41,9 @@ def of_program(name: str, path: str) -> Module:
 
 def files(module: Module, folders: tuple[str, ...]) -> Path:
     """The directory with these folders of the module; SetupError tells why it can't be had."""
-    label = f"{module.path.replace('/', '+')}@{module.version}"
+    # Another place for other folders: one that is there as the parent of another would have only that one in it.
+    which = hashlib.sha256("\n".join(folders).encode()).hexdigest()[:8]
+    label = f"{module.path.replace('/', '+')}@{module.version}-{which}"
     place = store.root() / "modules" / label
     if all((place / folder).exists() for folder in folders):
         return place

@@ -224,14 +224,15 @@ def test_upstreams_charts_take_the_place_of_stand_ins(monkeypatch: pytest.Monkey
     for name in (f"keda-{version}.tgz", "other-1.2.3.tgz"):
         (tmp_path / name).touch()
     monkeypatch.setenv("GPUYARD_E2E_CHARTS", str(tmp_path))
-    monkeypatch.setattr(charts, "_package", lambda chart, helm: Path(chart.name))
+    monkeypatch.setattr(charts, "_package", lambda chart, real, helm: Path(chart.name))
+    monkeypatch.delenv("GPUYARD_E2E_ENGINES", raising=False)
+    upstream = {f"keda-{version}.tgz": "upstream", "other-1.2.3.tgz": "upstream"}
+    crds = {"prometheus-operator-crds": "stand-in"}
     found = {chart.package.name: chart.origin for chart in charts.collect({"helm": Path("helm")})}
-    assert found == {
-        f"keda-{version}.tgz": "upstream",
-        "other-1.2.3.tgz": "upstream",
-        "kube-prometheus-stack": "stand-in",
-        "prometheus-operator-crds": "stand-in",
-    }
+    assert found == {**upstream, **crds, "kube-prometheus-stack": "stand-in"}
+    monkeypatch.setenv("GPUYARD_E2E_ENGINES", "1")
+    found = {chart.package.name: chart.origin for chart in charts.collect({"helm": Path("helm")})}
+    assert found == {**upstream, **crds, "kube-prometheus-stack": "of its programs' own manifests"}
 
 
 def test_what_a_dead_run_left_is_swept_and_a_living_world_is_not(

@@ -18,19 +18,22 @@ _STANDINS = Path(__file__).parents[1] / "standins"
 class Image:
     """An image's files by path, each a program of tests/cluster/programs, and what it starts.
 
-    `scripts` are files of ours, and then the machine's Python and libraries are in the image, too; `path` is where
-    commands are looked for first. An image without any of them starts something of this machine, in the pod's network
-    but with the machine's own root.
+    `scripts` are files of ours, and then the machine's Python and libraries are in the image, too; `tools` are the
+    machine's commands and libraries without Python; `path` is where commands are looked for first. An image without
+    any of them starts something of this machine, in the pod's network but with the machine's own root.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     scripts: Mapping[str, Path] = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    tools: bool = False
 
     def mounts(self, programs: Mapping[str, Path]) -> list[tuple[str, str]]:
         """What is in it: a file or folder of this machine, and where the image has it."""
         found = [(str(programs[program]), target) for target, program in self.files.items()]
+        if self.tools:
+            found += [(folder, folder) for folder in _TOOLS if Path(folder).exists()]
         if self.scripts:
             here = (*_SYSTEM, *(() if sys.base_prefix.startswith("/usr") else (sys.base_prefix,)))
             found += [(folder, folder) for folder in here if Path(folder).exists()]
@@ -39,11 +42,16 @@ class Image:
 
 
 _SYSTEM = ("/usr", "/bin", "/lib", "/lib64")
+# Without /usr/local, where such an image has its own programs; the certificates are what Git asks for.
+_TOOLS = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/libexec", "/usr/share", "/bin", "/lib", "/lib64", "/etc/ssl")
 
 
 def _one(path: str, program: str) -> Image:
     return Image({path: program}, (path,))
 
+
+# One program; the name that it is called by says which part of Argo CD it is.
+_ARGOCD = ("application-controller", "applicationset-controller", "repo-server")
 
 # By the last two parts of the repository: a mirror keeps these and changes the rest.
 IMAGES: Mapping[str, Image] = {
@@ -59,6 +67,16 @@ IMAGES: Mapping[str, Image] = {
     "prometheus-operator/prometheus-config-reloader": _one(
         "/bin/prometheus-config-reloader", "prometheus-config-reloader"
     ),
+    "argoproj/argocd": Image(
+        {
+            "/usr/local/bin/argocd": "argocd",
+            **{f"/usr/local/bin/argocd-{part}": "argocd" for part in _ARGOCD},
+            **{f"/usr/local/bin/{name}": name for name in ("helm", "kustomize")},
+            **{f"/usr/local/bin/{name}": name for name in ("git-verify-wrapper.sh", "gpg-wrapper.sh")},
+        },
+        tools=True,
+    ),
+    "library/redis": Image({"/usr/local/bin/redis-server": "redis-server"}, ("redis-server",), tools=True),
     STAND_IN: Image(entrypoint=(sys.executable, "-m", "tests.cluster.standins.metrics_api")),
     # In place of vllm/vllm-openai: commands, init containers and volumes of its pods stay as they are.
     STAND_IN_VLLM: Image(

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.cluster.errors import SetupError
 
-__all__ = ["FLUX2", "GO_AT_LEAST", "GO_WHEEL", "PROGRAMS", "VLLM", "Program", "groups", "program", "select"]
+__all__ = ["FLUX2", "GO_AT_LEAST", "GO_WHEEL", "PROGRAMS", "REDIS", "VLLM", "Program", "groups", "program", "select"]
 
 HERE: Final = Path(__file__).parent
 _FILE: Final = tomllib.loads((HERE / "programs.toml").read_text(encoding="utf-8"))
@@ -17,6 +17,7 @@ GO_AT_LEAST: Final[str] = _FILE["go"]["at-least"]
 GO_WHEEL: Final[str] = _FILE["go"]["wheel"]
 FLUX2: Final[dict[str, str]] = _FILE["flux2"]
 VLLM: Final[dict[str, str]] = _FILE["vllm"]
+REDIS: Final[dict[str, str]] = _FILE["redis"]
 
 
 @dataclass(frozen=True, slots=True)

