@@ -18,9 +18,16 @@ __all__ = ["NAMESPACE", "manifests", "programs"]
 NAMESPACE = "argocd"
 _PROGRAM = ("argocd", "github.com/argoproj/argo-cd/v3")
 _WRAPPERS = ("git-verify-wrapper.sh", "gpg-wrapper.sh")
+# It asks Git every two minutes and a random minute more, and a test has not that long; nothing else is changed.
 _KUSTOMIZATION = f"""\
 namespace: {NAMESPACE}
 resources: [namespace.yaml, core-install.yaml]
+patches:
+  - patch: |
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {{name: argocd-cm}}
+      data: {{timeout.reconciliation: 15s, timeout.reconciliation.jitter: 0s}}
 """
 _NAMESPACE = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"
 

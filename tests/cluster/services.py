@@ -9,6 +9,7 @@ import random
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -47,8 +48,12 @@ class _Directory:
         return found
 
     def names(self) -> list[tuple[str, str]]:
-        """Addresses and names, for /etc/hosts; a headless Service's name stands for its endpoints."""
+        """Addresses and names, for /etc/hosts; a headless Service's name stands for its endpoints.
+
+        A bare name, too, where a single namespace has it: pods look in their own first, and /etc/hosts is one for all.
+        """
         lines: list[tuple[str, str]] = []
+        counts = Counter(service["metadata"]["name"] for service in self._objects["Service"].values())
         for service in self._objects["Service"].values():
             name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
             suffixes = (f"{namespace}", f"{namespace}.svc", f"{namespace}.svc.{DOMAIN}")
@@ -60,7 +65,8 @@ class _Directory:
                         names = [f"{each}.{suffix}" for each in (name, *hosts) for suffix in suffixes]
                         lines += [(each, " ".join(names)) for each in endpoint["addresses"]]
             elif address:
-                lines.append((address, " ".join(f"{name}.{suffix}" for suffix in suffixes)))
+                bare = [name] if counts[name] == 1 else []
+                lines.append((address, " ".join([*bare, *(f"{name}.{suffix}" for suffix in suffixes)])))
         return lines
 
     def _slices(self, service: Object) -> Iterator[Object]:

@@ -19,11 +19,11 @@ _BUDGET = "  budget: {startSeconds: 60, scheduleSeconds: 0, shutdownSeconds: 1}\
 class Gitops:
     """What a platform engineer does: edits stack.yaml and blueprints/, runs `gpuyard compile`, pushes."""
 
-    def __init__(self, repo: Repository) -> None:
+    def __init__(self, repo: Repository, engine: str = "flux") -> None:
         self.repo, self.root = repo, repo.directory
         self.ready_after = 0.0
         """Seconds from the apply of the entry point to everything Ready."""
-        files = {name: data.decode() for name, data in demo_sources().items()}
+        files = {name: data.decode() for name, data in demo_sources(engine).items()}
         files["stack.yaml"] = _stack(files["stack.yaml"], repo.url)
         for name in list(files):
             if name.startswith("blueprints/"):

@@ -17,6 +17,7 @@ from tests.cluster.errors import ApiError, NotFoundError
 from tests.cluster.repository import Repository
 from tests.e2e.engines import prometheus
 from tests.e2e.engines.load import Load
+from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import arrive, everything, remove
 
@@ -56,15 +57,6 @@ def load(gitops: Gitops) -> Iterator[Load]:
     load = Load("chat.inference.svc.cluster.local", "chat")
     yield load
     load.set(0)
-
-
-def eventually(what: str, holds: Callable[[], bool], *, within: float) -> float:
-    """Wait until it holds; returns the seconds that it took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < within, f"not within {within:.0f} s: {what}"
-        time.sleep(0.5)
-    return time.monotonic() - began
 
 
 def replicas(cluster: Cluster, name: str = "chat") -> int:
