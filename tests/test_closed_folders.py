@@ -10,7 +10,7 @@ import pytest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.lock import LOCK, sha256
 from gpuyard.doors.git import read_tree
-from gpuyard.errors import InputError
+from gpuyard.errors import InputError, OutputError, OwnershipError
 from gpuyard.pipeline import Compiled, beside, compile, plan, untouched
 from gpuyard.project.load import parse
 from gpuyard.tree import Tree
@@ -150,16 +150,27 @@ def test_entries_that_are_no_paths_of_a_generated_folder(entry: str) -> None:
 
 
 def test_a_lock_that_calls_it_generated_does_not_help(place: Directory, compiled: Compiled) -> None:
-    """`compile --check` sees that it has no source; nothing says that all is well."""
+    """It has no source and doesn't say that gpuyard made it: it is neither deleted nor called right."""
     put(place.root, "clusters/phx/zz.yaml")
     lock = place.root / LOCK
     data = json.loads(lock.read_text())
     data["files"]["clusters/phx/zz.yaml"] = sha256(BINDING)
     lock.write_text(json.dumps(data))
-    assert refused(compiled, place) or PurePosixPath("clusters/phx/zz.yaml") in plan(compiled, place).deleted
+    with pytest.raises(OwnershipError, match=r"^clusters/phx/zz\.yaml: is in the way and does not say that gpuyard"):
+        plan(compiled, place)
     data["placements"] = {}
     lock.write_text(json.dumps(data))
     assert not untouched(compiled.project, place)
+
+
+def test_a_folder_that_is_not_there_yet_is_empty_and_nothing_makes_it(tmp_path: Path, compiled: Compiled) -> None:
+    there, gone = Directory(tmp_path), Directory(tmp_path / "gone")
+    whole = plan(compiled, gone)
+    assert whole == plan(compiled, there)
+    assert (gone.ids([LOCK]), gone.below(PurePosixPath("base"))) == ({}, [])
+    with pytest.raises(OutputError, match="gone: cannot be written: No such file or directory"):
+        gone.write(whole.written, whole.deleted)
+    assert not gone.root.exists()
 
 
 # --- through the command line --------------------------------------------------------------------------------

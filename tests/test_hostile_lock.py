@@ -50,8 +50,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         **dict.fromkeys(MORE, "ours\n"),
     }
     write_tree(root, {PurePosixPath(name): text for name, text in mine.items()})
+    own_files(root, *LISTING)
     save(root, "ours")
+    assert run("compile", root).exit_code == 0
     return root
+
+
+def own_files(root: Path, *names: str) -> None:
+    """What the owner of the stack lists as his own."""
+    stack = root / "stack.yaml"
+    text = stack.read_text(encoding="utf-8").partition("  ownFiles:")[0]
+    stack.write_text(f"{text}  ownFiles: [{', '.join(names)}]\n", encoding="utf-8")
 
 
 @pytest.fixture
@@ -86,11 +95,16 @@ def verdicts(root: Path) -> dict[str, tuple[int, str]]:
 MORE = ("charts/inference/own.txt", "charts/inference/templates/own.yaml", "charts/g/templates/README.md")
 OURS = ("charts/mine/Chart.yaml", "charts/mine/templates/NOTES.txt", "base/mine/kustomization.yaml")
 OTHERS = ("clusters/phx/mine.yaml", "overlays/notes.txt", "workloads/mine.md")
+READ = ("base/mine/kustomization.yaml", "clusters/phx/mine.yaml", "charts/inference/templates/own.yaml")
+"""Those of them that an engine or Helm takes: the stack has to list them."""
+LISTING = (*READ, "charts/mine/Chart.yaml", "charts/mine/templates/NOTES.txt")
+"""And those of a chart of theirs, which a lock can call one of gpuyard's."""
 
 
 @pytest.mark.parametrize("name", [*OURS, *OTHERS, *MORE], ids=lambda name: f"A1-deletes-{name}")
 def test_a_file_that_does_not_say_so_is_not_generated(name: str, repository: Path) -> None:
-    """Whatever a lock says, and with --overwrite, too; in a chart of ours as well."""
+    """Whatever a lock says, and with --overwrite, too; in a chart of ours as well, and where the stack lists none."""
+    own_files(repository, *(each for each in LISTING if each != name))
     listed(repository, name)
     save(repository, "a pull request")
     says = (
@@ -98,6 +112,24 @@ def test_a_file_that_does_not_say_so_is_not_generated(name: str, repository: Pat
     )
     for code, output in verdicts(repository).values():
         assert (code, says in output) == (76, True), output
+
+
+@pytest.mark.parametrize("name", LISTING)
+def test_a_file_is_not_both_listed_by_the_stack_and_generated(name: str, repository: Path) -> None:
+    listed(repository, name)
+    save(repository, "a pull request")
+    for code, output in verdicts(repository).values():
+        assert (code, f"{name} holds files from gpuyard; list only your own" in output) == (65, True), output
+    assert (repository / name).is_file()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_file_that_an_engine_reads_and_nothing_lists_is_refused(name: str, repository: Path) -> None:
+    own_files(repository, *(each for each in LISTING if each != name))
+    save(repository, "a pull request")
+    for code, output in verdicts(repository).values():
+        assert (code, f"{name}: is not from gpuyard: " in output) == (65, True), output
+    assert (repository / name).is_file()
 
 
 @pytest.mark.parametrize("digest", ["", "0" * 64], ids=["A1-overwrites", "A1-overwrites-as-edited"])
@@ -372,11 +404,12 @@ def snapshot(root: Path) -> Iterator[door.Snapshot]:
         yield found
 
 
+OWN = {"ownFiles": ["base/mine.yaml"]}
 SOURCES = [
-    sources({}),
-    sources({"storage": {"cache": {"size": "20Gi"}}}),
-    sources({"serving": {"contextLength": 4096}}),
-    {"stack.yaml": sources({})["stack.yaml"]},
+    sources({}, OWN),
+    sources({"storage": {"cache": {"size": "20Gi"}}}, OWN),
+    sources({"serving": {"contextLength": 4096}}, OWN),
+    {"stack.yaml": sources({}, OWN)["stack.yaml"]},
 ]
 
 
@@ -435,8 +468,16 @@ FILES = [
     "overlays/a10/chat/kustomization.yaml",
 ]
 LISTED = st.sampled_from(
-    ["stack.yaml", "blueprints/chat.yaml", "base/own.yaml", "charts/own/Chart.yaml", "workloads/chat.md"]
+    [
+        "stack.yaml",
+        "blueprints/chat.yaml",
+        "base/own.yaml",
+        "base/mine.yaml",
+        "charts/own/Chart.yaml",
+        "workloads/chat.md",
+    ]
 )
+PLANTED = {"base/own.yaml": "mine\n", "base/mine.yaml": "mine\n", "charts/own/Chart.yaml": CHART}
 
 
 HOWS = st.sampled_from(["append", "replace", "empty", "binary", "crlf", "delete", "link", "folder", "folder-link"])
@@ -488,19 +529,29 @@ def list_it(root: Path, name: str) -> None:
 @given(
     changes=st.lists(st.tuples(st.sampled_from(FILES), HOWS, st.booleans()), max_size=3),
     forged=st.lists(LISTED, max_size=1),
+    planted=st.sets(st.sampled_from(list(PLANTED))),
     number=st.integers(0, len(SOURCES) - 1),
 )
 def test_check_and_compile_give_one_verdict(
-    changes: list[tuple[str, str, bool]], forged: list[str], number: int, template: Path, tmp_path: Path
+    changes: list[tuple[str, str, bool]],
+    forged: list[str],
+    planted: set[str],
+    number: int,
+    template: Path,
+    tmp_path: Path,
 ) -> None:
-    """A checkout and its commit, with a cache and without; what is executed is right then, and no source is touched."""
+    """A checkout and its commit, with a cache and without; what is executed is right then, and no source is touched.
+
+    The stack lists one of the planted files, a forged lock another, or both, or nobody does.
+    """
     root, cache = tmp_path / "gitops", Disk(tmp_path / "cache", "")
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(template, root, symlinks=True)
     with snapshot(root) as place:
         plan(compiled(0, lock_at(place).running), place, cache=cache)
     write_sources(root, SOURCES[number])
-    write_tree(root, {PurePosixPath("base/own.yaml"): "mine\n", PurePosixPath("charts/own/Chart.yaml"): CHART})
+    planted |= {*forged} & PLANTED.keys()
+    write_tree(root, {PurePosixPath(name): PLANTED[name] for name in planted})
     for name, how, agreeing in changes:
         change(root, name, how)
         if agreeing:
@@ -509,7 +560,7 @@ def test_check_and_compile_give_one_verdict(
         list_it(root, name)
     if git(root, "status", "--porcelain"):
         save(root, "a pull request")
-    own = {name: (root / name).read_bytes() for name in (*SOURCES[number], "base/own.yaml", "charts/own/Chart.yaml")}
+    own = {name: (root / name).read_bytes() for name in (*SOURCES[number], *planted)}
     with snapshot(root) as place:
         said = verdict(number, place)
         assert verdict(number, Directory(root)) == said
@@ -530,7 +581,8 @@ def test_what_is_read_has_an_end() -> None:
 
 def test_a_commit_that_is_read_in_part_is_not_called_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of locks are one object for Git, and gigabytes for who reads them."""
-    monkeypatch.setattr("gpuyard.tree.TOGETHER", 1000)
+    for module in ("gpuyard.tree", "gpuyard.commit.directory"):
+        monkeypatch.setattr(f"{module}.TOGETHER", 1000)
     git(tmp_path, "init", "-q", "-b", "main", "bomb")
     root = tmp_path / "bomb"
     write_tree(root, {PurePosixPath(f"workloads/a{number}.lock"): " " * 400 for number in range(4)})

@@ -35,10 +35,22 @@ def forge(root: Path, **placed: object) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_removal_is_told_whatever_the_lock_of_the_proposal_says(command: tuple[str, ...], branch: Path) -> None:
-    git(branch, "rm", "-rq", "blueprints/chat.yaml", CHAT, "base", "overlays")
+    generated = json.loads((branch / CHAT).read_text(encoding="utf-8"))["files"]
+    git(branch, "rm", "-rq", "blueprints/chat.yaml", CHAT, *generated)
     save(branch, "nothing was ever here")
     name, *more = command
     assert "note: chat is deleted from phx; the volume claim chat-cache is kept" in run(name, branch, *more).stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_a_proposal_leaves_of_a_removed_model_is_refused(command: tuple[str, ...], branch: Path) -> None:
+    """No lock calls it generated any more, and Flux would still apply it."""
+    git(branch, "rm", "-rq", "blueprints/chat.yaml", CHAT, "base", "overlays")
+    save(branch, "nothing was ever here")
+    name, *more = command
+    result = run(name, branch, *more)
+    says = "clusters/phx/inference-chat.yaml: is not from gpuyard: Flux applies it to cluster phx"
+    assert (result.exit_code, says in result.stderr) == (65, True), result.output
 
 
 @pytest.mark.parametrize("command", COMMANDS)

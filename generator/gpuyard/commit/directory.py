@@ -17,7 +17,10 @@ __all__ = ["Directory"]
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A member of `Place`. A link is a file of its own, and what lies behind one isn't there."""
+    """A member of `Place`. A link is a file of its own, and what lies behind one isn't there.
+
+    One that isn't there yet is empty; nothing makes it.
+    """
 
     root: Path
 
@@ -35,13 +38,13 @@ class Directory:
 
     def below(self, path: PurePosixPath) -> list[str]:
         """The paths of all files and links below that one, whether or not a commit has them."""
-        with PlainFiles(self.root) as files:
-            try:
+        try:
+            with PlainFiles(self.root) as files:
                 return sorted(name for name, _ in files.walk(str(path)))
-            except (NotPlainError, FileNotFoundError):
-                return []
-            except OSError as error:
-                raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+        except (NotPlainError, FileNotFoundError):
+            return []
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
 
     def above(self, *names: str) -> list[PurePosixPath]:
         """The files of these names in the folders of its repository that hold it; absolute from its top."""
@@ -60,7 +63,8 @@ class Directory:
             with PlainFiles(self.root) as files:
                 self._check(files, [*map(str, written), *leaving], leaving)
         except OSError as error:
-            raise OutputError(f"{error.filename or self.root}: cannot be read: {error.strerror}") from error
+            if self._there():
+                raise OutputError(f"{error.filename or self.root}: cannot be read: {error.strerror}") from error
 
     def write(self, written: Mapping[PurePosixPath, str], deleted: Iterable[PurePosixPath]) -> None:
         """Make it so, each file in one step and the locks last; an interrupt waits until all is there.
@@ -90,8 +94,13 @@ class Directory:
         if found:
             raise OwnershipError(*sorted(found))
 
+    def _there(self) -> bool:
+        return os.path.lexists(self.root)
+
     def _found(self, paths: Iterable[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Kind, bytes | None]]:
         """What a commit would hold of them, None for too much; nothing of what it has no file for, such as a pipe."""
+        if not self._there():
+            return
         with PlainFiles(self.root) as files:
             for path in paths:
                 kind, data = None, None
