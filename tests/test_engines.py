@@ -81,6 +81,10 @@ def pace() -> str:
     return "one by one"
 
 
+def own_files() -> str:
+    return "Toy reads all files."
+
+
 def way_in(stack: Stack) -> str:
     return f"Toys play {stack.name}."
 
@@ -99,7 +103,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(Engine._member_map_, "TOY", member)
     monkeypatch.setitem(Engine._value2member_map_, "toy", member)
     monkeypatch.setattr(Engine, "_member_names_", [*Engine._member_names_, "TOY"])
-    functions = (release, cluster, fleet, needs, secrets, context, pace, commands, beside, way_in)
+    functions = (release, cluster, fleet, needs, secrets, context, pace, commands, beside, own_files, way_in)
     module = SimpleNamespace(**{each.__name__: each for each in functions})
     monkeypatch.setitem(ENGINES, member, module)
     formats.schema.cache_clear()

@@ -127,11 +127,11 @@ def test_the_main_job_runs_where_nothing_but_the_wheel_was_asked_for(
     )
     imported: set[str] = set()
 
-    def run(*args: str) -> str:
+    def run(*args: str, code: int = 0) -> str:
         argv = [environment / "bin" / "python", "-c", told, *args]
         env = {"PATH": path, "HOME": str(tmp_path)}
         done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         imported.update(done.stderr.splitlines()[-1].split())
         return done.stdout
 
@@ -140,6 +140,8 @@ def test_the_main_job_runs_where_nothing_but_the_wheel_was_asked_for(
     assert run("compile", "gitops").startswith("up to date")
     (tmp_path / "gitops" / "blueprints" / "own.yaml").write_text(OWN_QUERY, encoding="utf-8")
     assert "own" in run("check", "gitops")
+    (tmp_path / "gitops" / "blueprints" / "own.yaml").write_text(f"{OWN_QUERY}nothing: 1\n", encoding="utf-8")
+    run("check", "gitops", code=65)  # what tells what is wrong is not asked before
 
     (site,) = environment.glob("lib/python*/site-packages")
     installed = {dist.name: list(own_files(dist)) for dist in distributions(path=[str(site)])}

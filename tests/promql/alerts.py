@@ -303,10 +303,10 @@ CASES = [
             ("VllmScalerInFallback of a NaN", AT, (), {condition("Fallback"): until("0", "1"), **THREE_ERRORS}),
             ("VllmScalerInFallback without a fallback", AT, (), {condition("Ready"): until("1", "0"), **EMPTY}),
             ("VllmScalerInFallback at zero", AT, ("vllm:",), {**_AT_ZERO, condition("Ready"): until("1", "0")}),
-            ("VllmScalerInFallback by empty answers", AT + 8, KSM, EMPTY),
-            ("VllmScalerInFallback by failed requests", AT + 8, KSM, _FAILED),
-            ("VllmScalerInFallback by errors without a fallback", AT + 8, KSM, _ERRORS),
-            ("VllmScalerInFallback scraped without honorLabels", AT + 8, KSM, _RENAMED),
+            ("VllmScalerInFallback by empty answers", AT + 1, KSM, EMPTY),
+            ("VllmScalerInFallback by failed requests", AT + 1, KSM, _FAILED),
+            ("VllmScalerInFallback by errors without a fallback", AT + 1, KSM, _ERRORS),
+            ("VllmScalerInFallback scraped without honorLabels", AT + 1, KSM, _RENAMED),
         )
     ),
     Case(
