@@ -155,7 +155,7 @@ def test_when_no_pod_can_be_scraped_what_runs_stays_and_somebody_is_told(
     nowhere = {"spec": {"podMetricsEndpoints": [{**endpoints[0], "path": "/nowhere"}]}}
     with patched(cluster, f"podmonitor/chat {HERE}", nowhere, {"spec": {"podMetricsEndpoints": endpoints}}):
         eventually("fallback", lambda: fallback(cluster) == "True", within=120)
-        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=600)
+        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=900)
         record_property("from Fallback to VllmScalerInFallback", f"{seconds:.1f} s")
         stays(cluster, 10)
 
