@@ -164,10 +164,11 @@ def test_without_the_commands_the_entry_stays_and_all_comes_back(cluster: Cluste
 def unprotected(gitops: Gitops) -> dict[str, str | None]:
     """The entry as it was before."""
     sync = f"clusters/{CLUSTER}/sync.yaml"
-    objects = list(yaml.safe_load_all(gitops.read(sync)))
+    header, text = gitops.read(sync).split("\n", 1)  # without the first line it would not be gpuyard's any more
+    objects = list(yaml.safe_load_all(text))
     for each in objects:
         assert each["metadata"].pop("annotations") == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
-    return {sync: yaml.safe_dump_all(objects)}
+    return {sync: f"{header}\n{yaml.safe_dump_all(objects)}"}
 
 
 def test_what_the_annotation_prevents(cluster: Cluster, gitops: Gitops, record_property: Record) -> None:
