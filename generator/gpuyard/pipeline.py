@@ -27,7 +27,7 @@ from gpuyard.commit.synced import lock_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
-from gpuyard.errors import InputError, Problem
+from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.render import render
@@ -35,6 +35,7 @@ from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
 from gpuyard.review.consequences import consequences
+from gpuyard.review.patched import unmatched
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
@@ -90,6 +91,8 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(with_refusals(project, running), running)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
+    if lost := [Problem(Location(project.stack.file), each) for each in unmatched(tree)]:
+        raise InputError(lost)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree))
 
 
