@@ -143,12 +143,27 @@ def test_it_is_only_for_what_is_installed(key: str) -> None:
         ({"storage": {"size": "1Ti"}}, "must be a size such as 100Gi"),
         ({"grafana": {}}, "grafana.adminSecret is missing"),
         ({"alertmanager": {"configSecret": "A B"}}, "alertmanager.configSecret"),
-        ({"values": {"grafana": {"enabled": True}}}, "set spec.platform.prometheus.grafana instead"),
     ],
 )
 def test_a_wrong_key_is_named(keys: dict[str, Any], words: str) -> None:
     (found,) = problems({}, stack(**keys))
     assert words in found
+
+
+@pytest.mark.parametrize(
+    ("values", "noted"),
+    [
+        ({"enabled": True}, True),
+        ({"enabled": True, "admin": {"userKey": "user"}}, True),
+        ({"enabled": True, "admin": {"existingSecret": "own"}}, False),
+        ({"enabled": False}, False),
+    ],
+)
+def test_a_password_that_is_generated_again_and_again_is_told(values: dict[str, Any], noted: bool) -> None:
+    told = "its password is generated again with every rendering"
+    assert any(told in each for each in resolved({}, stack(values={"grafana": values})).notes) is noted
+    both = stack(values={"grafana": values}, grafana={"adminSecret": "grafana"})
+    assert not any(told in each for each in resolved({}, both).notes)
 
 
 def test_every_option_of_a_chart_has_its_key() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 from gpuyard.catalogue.chartimages import with_value
 from gpuyard.catalogue.platform import Release
 from gpuyard.project.stack import Component, Stack
-from gpuyard.resolve.overrides import Layer, merged
+from gpuyard.resolve.overrides import Layer, at, merged
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["KEYS", "check", "configured", "secrets"]
+__all__ = ["KEYS", "check", "configured", "notes", "secrets"]
 
 _Parts = Mapping[str, Any]
 
@@ -68,3 +68,15 @@ def check(stack: Stack, name: str, problems: Problems) -> None:
         if getattr(component, key) and not component.enabled:
             message = "only applies where enabled is true; remove it"
             problems.add(stack.file, ("spec", "platform", name, key), message, key=True)
+
+
+def notes(stack: Stack, name: str) -> Iterator[str]:
+    """Of a Grafana that the stack's own values switch on."""
+    component = stack.platform.components[name]
+    own = at(component.values, ("grafana",)) or {}
+    secret = at(own, ("admin", "existingSecret")) or own.get("adminPassword")
+    if own.get("enabled") and not component.grafana and not secret:
+        yield (
+            f"{stack.file}: spec.platform.{name}.values.grafana: its password is generated again with every rendering, "
+            f"and its pod replaced; set spec.platform.{name}.grafana.adminSecret instead"
+        )

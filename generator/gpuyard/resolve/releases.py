@@ -88,6 +88,8 @@ def notes(stack: Stack, wanted: Iterable[Release], kinds: Collection[tuple[str, 
     """What nothing uses, and what the stack's own values replace of ours; `kinds` are those of authors' objects."""
     for release in wanted:
         brought = {(version, kind) for version, names in release.provides.items() for kind in names}
+        if release.options:
+            yield from monitoring.notes(stack, release.component)
         if release.switch and release.switch.notice:
             yield f"{stack.file}: spec.platform.{release.component}: {release.switch.notice}"
         if release.switch and release.switch.unused and not brought & set(kinds):

@@ -158,7 +158,7 @@ def _stored(world: World) -> Iterator[Said]:
         if size > most:
             message = (
                 f"Helm would store about {size >> 10} KiB of {chart} in one Secret, and Kubernetes takes "
-                f"{STORED >> 10} KiB; stay below {most >> 10} KiB, for instance with dashboards in ConfigMaps of their own"
+                f"{STORED >> 10} KiB; stay below {most >> 10} KiB, with dashboards in ConfigMaps of their own"
             )
             yield origin, message
 
