@@ -409,7 +409,7 @@ OWN = {"platform": {"prometheus": {"enabled": False, "address": "http://prom.obs
 def test_what_the_installed_prometheus_lacks_is_said_with_the_values_that_bring_it() -> None:
     text = readme({"storage": {"block": "fast"}}).partition("## The installed Prometheus")[2].partition("\n## ")[0]
     more = yamlio.load_data(text.partition("```yaml\n")[2].partition("```")[0])
-    assert "in\n`monitoring`" in text
+    assert "in `monitoring`" in text
     stack = {**more, "storage": {"block": "fast"}}
     (release,) = (each for each in resolved({}, stack).releases if each.service)
     spec = at(release.values, "prometheus.prometheusSpec")
