@@ -363,6 +363,25 @@ STACK_KEYS: dict[str, Case] = {
     "spec.platform.kuberay.values": Case(
         {"platform": {"kuberay": {"values": {"replicas": 2}}}}, {"platform": {"kuberay": {"enabled": True}}}
     ),
+    "spec.platform.prometheus.retention": Case({"platform": {"prometheus": {"retention": "30d"}}}),
+    "spec.platform.prometheus.storage.size": Case({"platform": {"prometheus": {"storage": {"size": "100Gi"}}}}),
+    "spec.platform.prometheus.storage.storageClass": Case(
+        {"platform": {"prometheus": {"storage": {"storageClass": "fast"}}}},
+        {"platform": {"prometheus": {"storage": {"size": "100Gi"}}}},
+    ),
+    "spec.platform.prometheus.alertmanager.configSecret": Case(
+        {"platform": {"prometheus": {"alertmanager": {"configSecret": "alertmanager"}}}}
+    ),
+    "spec.platform.prometheus.grafana.adminSecret": Case(
+        {"platform": {"prometheus": {"grafana": {"adminSecret": "grafana"}}}}
+    ),
+    **{
+        f"spec.platform.{name}.{key}": Case(
+            {"platform": {name: {key: value}}}, {"platform": {name: {"enabled": True}}} if key != "enabled" else {}
+        )
+        for name, version in (("dcgmExporter", "4.8.3"), ("devicePlugin", "0.20.1"))
+        for key, value in (("enabled", True), ("version", version), ("values", {"priorityClassName": "gpu"}))
+    },
     "spec.platform.prometheus.enabled": Case({"platform": {"prometheus": {"enabled": False, **ELSEWHERE}}}),
     "spec.platform.prometheus.address": Case(
         {"platform": {"prometheus": {"address": "https://other.observability.svc/prom"}}},

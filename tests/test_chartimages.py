@@ -16,6 +16,7 @@ from gpuyard.project.stack import Component, Images, Network, Platform
 from gpuyard.render import layers as platform
 from gpuyard.render.charts import umbrella
 from gpuyard.resolve import Resolved, resolve
+from gpuyard.resolve.nodes import with_nvidia
 from gpuyard.resolve.releases import releases
 from tests.cluster.kubelet.images import IMAGES, STAND_IN, STAND_IN_VLLM
 from tests.projects import problems, resolved, sources
@@ -25,6 +26,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 MIRRORS = {
     "docker.io": "registry.example.com/hub",
     "ghcr.io": "registry.example.com:5000",
+    "nvcr.io": "registry.example.com/nvidia",
     "quay.io": "quay.example.com/a/b",
     "quay.io/prometheus-operator": "operators.example.com",
     "registry.k8s.io": "registry.example.com",
@@ -43,6 +45,7 @@ COMPONENTS = sorted({data["component"] for data in catalogue().values()})
 
 def stack(more: Mapping[str, Any] | None = None, **enabled: bool) -> dict[str, Any]:
     components: dict[str, Any] = {name: {"enabled": enabled.get(name, True)} for name in COMPONENTS}
+    components["prometheus"]["grafana"] = {"adminSecret": "grafana"}
     if not enabled.get("prometheus", True):
         components["prometheus"] = ELSEWHERE
     return {"platform": components, "policy": POLICY, **(more or {})}
@@ -55,8 +58,9 @@ def pinned(spec: Mapping[str, Any], digests: Mapping[str, str]) -> Resolved:
 
 
 def told(found: Resolved) -> tuple[str, ...]:
-    """The notes, but for those on its nodes and on KubeRay, which this is not about."""
-    return tuple(note for note in found.notes if "node pools need" not in note and "object of Ray" not in note)
+    """The notes, but for those on its nodes, on their plugin and on KubeRay, which this is not about."""
+    others = ("node pools need", "object of Ray", "NvidiaGpuPlugin")
+    return tuple(note for note in found.notes if not any(each in note for each in others))
 
 
 def written(found: Resolved) -> dict[str, Any]:
@@ -84,9 +88,8 @@ def test_every_chart_has_the_images_of_its_version() -> None:
     for chart, data in catalogue().items():
         assert data["images"]["version"] == data["version"], f"{chart}: run tools/platform_images.py"
     everything = Platform(insecure=False, components={name: Component(True) for name in COMPONENTS})
-    assert all(
-        release.images is not None for release in releases(everything, Images({}, ()), Network((), (), ()), locked={})
-    )
+    found = releases(everything, Images({}, ()), Network((), (), ()), storage={"block": "oci-bv"}, locked={})
+    assert all(release.images is not None for release in found)
 
 
 def test_no_image_and_no_value_twice() -> None:
@@ -122,7 +125,11 @@ def test_listed_is_what_the_catalogue_says_of_what_is_on(off: str | None) -> Non
 
 
 def test_no_mirror_and_no_pin_leave_the_values_alone() -> None:
-    assert written(resolved({}, stack())) == {chart: data["values"] for chart, data in catalogue().items()}
+    off = {"platform": {name: {"enabled": True} for name in COMPONENTS}}
+    affinity = {data["chart"]: {data["gpuNodes"]: with_nvidia()} for data in catalogue().values() if "gpuNodes" in data}
+    assert written(resolved({}, off)) == {
+        chart: {**data["values"], **affinity.get(chart, {})} for chart, data in catalogue().items()
+    }
 
 
 def test_mirrors_move_every_image_and_nothing_else() -> None:

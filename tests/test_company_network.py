@@ -71,7 +71,8 @@ def at(values: Any, path: str) -> Any:
 
 def test_every_chart_is_pulled_with_the_login_of_its_namespace() -> None:
     sources = objects(WHOLE, "OCIRepository", "HelmRepository")
-    assert set(sources) == {f"OCIRepository/{release.chart}" for release in catalogue()}
+    assert set(sources) == {f"OCIRepository/{each.chart}" for each in resolved({}, WHOLE).releases}
+    assert len(sources) == 4
     assert all(each["spec"]["secretRef"] == {"name": "mirror"} for each in sources.values())
     found = needed({"platform": MIRROR})
     assert {namespace for namespace, kind, name in found if name == "mirror"} == {"keda", "monitoring"}
@@ -408,12 +409,14 @@ OWN = {"platform": {"prometheus": {"enabled": False, "address": "http://prom.obs
 def test_what_the_installed_prometheus_lacks_is_said_with_the_values_that_bring_it() -> None:
     text = readme({"storage": {"block": "fast"}}).partition("## The installed Prometheus")[2].partition("\n## ")[0]
     more = yamlio.load_data(text.partition("```yaml\n")[2].partition("```")[0])
-    assert "in\n`monitoring`" in text
-    (release,) = (each for each in resolved({}, more).releases if each.service)
+    assert "in `monitoring`" in text
+    stack = {**more, "storage": {"block": "fast"}}
+    (release,) = (each for each in resolved({}, stack).releases if each.service)
     spec = at(release.values, "prometheus.prometheusSpec")
     assert at(spec, "storageSpec.volumeClaimTemplate.spec.storageClassName") == "fast"
     assert spec["ruleSelectorNilUsesHelmValues"] is False
     assert at(release.values, "grafana.enabled") is True
+    assert "## The installed Prometheus" not in readme(stack)
     assert "## The installed Prometheus" not in readme(OWN)
 
 

@@ -1,5 +1,6 @@
 """A component of the platform is one data file: schema, rules and tree follow from it, and a wrong file is named."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from importlib import resources
@@ -46,7 +47,10 @@ images:
   version: 1.2.3
   source: made up for a test
   list:
-    - {repository: toys.example.com/operator, tag: v1, values: {repository: image.name, digest: image.digest}}
+    - repository: toys.example.com/operator
+      tag: v1
+      advisories: {source: made up for a test, date: 2026-11-29}
+      values: {repository: image.name, digest: image.digest}
 values: {replicas: 2}
 """
 ON = {"platform": {"tracing": {"enabled": True}}}
@@ -196,6 +200,22 @@ def test_a_kind_has_one_condition_by_which_it_is_healthy() -> None:
     found = {each: (each.api_version, each.kind) for release in catalogue() for each in release.health}
     judged = {(each.api_version, each.kind, each.condition, each.status, each.failed) for each in found}
     assert len(judged) == len(set(found.values()))
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"[0-9]+", version)]
+
+
+@pytest.mark.parametrize("file", sorted(each.name for each in platform._FOLDER.iterdir()))
+def test_no_program_has_a_known_advisory(file: str) -> None:
+    for image in yamlio.load_data((platform._FOLDER / file).read_text("utf-8"))["images"]["list"]:
+        known = image["advisories"]
+        assert _numbers(image["tag"]) >= _numbers(known.get("fixed", "0")), f"{image['repository']}: {known['id']}"
+
+
+def test_versions_are_compared_by_their_numbers() -> None:
+    assert _numbers("v3.9.3-distroless") < _numbers("3.11.3") <= _numbers("v3.11.3-distroless") < _numbers("4")
+    assert _numbers("4.5.2-4.8.1-distroless") < _numbers("4.5.3-4.8.2") <= _numbers("4.5.3-4.8.2-distroless")
 
 
 # --- files that are wrong ------------------------------------------------------------------------------------

@@ -427,7 +427,7 @@ def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tu
         name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
     }
     stack = replace(demo.stack, platform=replace(demo.stack.platform, components=components))
-    wanted = releases(stack.platform, stack.images, stack.network, locked={})
+    wanted = releases(stack.platform, stack.images, stack.network, storage=stack.storage, locked={})
     tree = platform.files(replace(demo, stack=stack, releases=wanted), shipped_charts())
     configs = {path.name for path in tree if path.parts[:2] == ("platform", "configs")}
     assert configs == {"kustomization.yaml", "namespace.yaml", "resourcequota.yaml", "scripts.yaml", *files}

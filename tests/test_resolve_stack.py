@@ -67,6 +67,8 @@ OWNERS = {
     "keda": "the platform's keda",
     "monitoring": "the platform's prometheus",
     "kuberay": "the platform's kuberay",
+    "dcgm-exporter": "the platform's dcgmExporter",
+    "nvidia-device-plugin": "the platform's devicePlugin",
 }
 
 

@@ -18,19 +18,24 @@ from typing import Any
 
 from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.doors import yamlio
+from gpuyard.project.monitoringkeys import Grafana
 from gpuyard.project.stack import Component, Images, Network, Platform
 from gpuyard.resolve.releases import releases
 
 REFERENCE = re.compile(
     r"(?:--[-a-z]+=)?([-a-z0-9.]+\.[a-z]+(?::[0-9]+)?/[-a-z0-9._/]+:[-\w.]+(?:@sha256:[0-9a-f]{64})?)"
 )
-COMPONENTS = {release.component: Component(True) for release in catalogue()}
+COMPONENTS = {release.component: Component(True, grafana=Grafana("grafana")) for release in catalogue()}
 EVERYTHING = Platform(insecure=False, components=COMPONENTS)
 NETWORK = Network((), (), ())
+STORAGE = {"block": "oci-bv"}
 SECRETS = ("first", "second")
 OWNERS = ("Prometheus", "Alertmanager", "ThanosRuler")
 """Kinds of which an operator makes pods, with the pods' fields in their spec."""
-MIRRORS = {name: f"mirror.example.com:5000/{name}" for name in ("docker.io", "ghcr.io", "quay.io", "registry.k8s.io")}
+MIRRORS = {
+    name: f"mirror.example.com:5000/{name}"
+    for name in ("docker.io", "ghcr.io", "nvcr.io", "quay.io", "registry.k8s.io")
+}
 
 
 def strings(node: object) -> Iterator[str]:
@@ -80,7 +85,7 @@ def without_secrets(objects: Iterable[dict[str, Any]]) -> list[str]:
 def compared(charts: Path, mirrors: Mapping[str, str], locked: Mapping[str, str]) -> int:
     """How many charts differ from the catalogue; what differs is printed."""
     wrong = 0
-    for release in releases(EVERYTHING, Images(mirrors, SECRETS), NETWORK, locked=locked):
+    for release in releases(EVERYTHING, Images(mirrors, SECRETS), NETWORK, storage=STORAGE, locked=locked):
         if not (charts / release.chart).is_dir():
             print(f"{release.chart} {release.version}: not in {charts}")
             continue
@@ -102,7 +107,7 @@ def main(charts: Path) -> int:
     """All four ways; the exit code."""
     names = [
         image.upstream
-        for each in releases(EVERYTHING, Images({}, ()), NETWORK, locked={})
+        for each in releases(EVERYTHING, Images({}, ()), NETWORK, storage=STORAGE, locked={})
         for image in each.images or ()
     ]
     digests = {name: f"sha256:{index:064x}" for index, name in enumerate(names, 1)}

@@ -39,6 +39,7 @@ from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, Workload, resolve
 from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
+from gpuyard.review.patched import unmatched
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import Pods, pods
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
@@ -97,6 +98,8 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(with_refusals(project, running), running, cache)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
+    if lost := [Problem(Location(project.stack.file), each) for each in unmatched(tree)]:
+        raise InputError(lost)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree, cache))
 
 

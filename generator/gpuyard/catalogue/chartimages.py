@@ -29,6 +29,8 @@ class ChartImage:
     repository: str
     tag: str
     values: Mapping[Part, str]
+    option: str | None = None
+    """The component's option without which it is not pulled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,12 @@ class ChartImages:
     def of(cls, data: Mapping[str, Any]) -> Self:
         """From the catalogue's own words."""
         found = (
-            ChartImage(each["repository"], each["tag"], {Part(part): path for part, path in each["values"].items()})
+            ChartImage(
+                repository=each["repository"],
+                tag=each["tag"],
+                values={Part(part): path for part, path in each["values"].items()},
+                option=each.get("option"),
+            )
             for each in data["list"]
         )
         return cls(data["version"], tuple(found))

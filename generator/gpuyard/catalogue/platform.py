@@ -14,7 +14,7 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Release", "Service", "Switch", "Trust", "catalogue"]
+__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Option", "Release", "Service", "Switch", "Trust", "catalogue"]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -40,6 +40,8 @@ class Switch:
     description: str
     without: str | None
     """What every cluster must have in its place where it is off."""
+    notice: str | None = None
+    """What every stack is told that installs it."""
     unused: str | None = None
     """What a stack is told that installs it though nothing of its models is of a kind that it brings."""
 
@@ -70,6 +72,14 @@ class Trust:
     folder: str
     volumes: str
     mounts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a key of the component's own sets in the chart: paths by the parts of what it holds, and values with it."""
+
+    at: Mapping[str, str]
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,12 @@ class Release:
     """Kinds in no namespace that it makes, by group; definitions are not among them."""
     oldest: tuple[str, str] | None = None
     """The oldest version that a stack may name, and what older ones lack; None: any."""
+    stored_kib: int = 0
+    """What Helm's Secret of the release takes with our values, in KiB; 0: little."""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    """Keys that only this component has."""
+    gpu_nodes: str | None = None
+    """Path of the value that takes the affinity of its pods, where they run only on nodes with NVIDIA GPUs."""
     outside_namespaces: tuple[str, ...] = ()
     """Other namespaces that it has objects in."""
 
@@ -153,7 +169,7 @@ def _switched_wrongly(found: Mapping[str, Release]) -> Iterable[Problem]:
 
 
 def _switch(data: Mapping[str, Any]) -> Switch:
-    return Switch(data["default"], data["description"], data.get("without"), data.get("unused"))
+    return Switch(data["default"], data["description"], data.get("without"), data.get("notice"), data.get("unused"))
 
 
 def _release(data: Mapping[str, Any]) -> Release:
@@ -181,6 +197,9 @@ def _release(data: Mapping[str, Any]) -> Release:
         trust=Trust(**data["trust"]) if "trust" in data else None,
         outside_kinds={group: tuple(kinds) for group, kinds in outside["kinds"].items()},
         outside_namespaces=tuple(outside["namespaces"]),
+        options={name: Option(each["at"], each.get("values", {})) for name, each in data.get("options", {}).items()},
+        gpu_nodes=data.get("gpuNodes"),
+        stored_kib=data.get("storedKiB", 0),
         oldest=(data["oldest"]["version"], data["oldest"]["because"]) if "oldest" in data else None,
     )
 

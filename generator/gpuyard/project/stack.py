@@ -9,6 +9,7 @@ from typing import Any, Self
 from gpuyard.doors.schema import structured
 from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
 from gpuyard.project.enginekeys import ArgoCD, Artifact, Flux
+from gpuyard.project.monitoringkeys import Alertmanager, Disk, Grafana
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
@@ -131,6 +132,10 @@ class Component:
     """Its certificate is not checked, or what is shown to it can be read on the way."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Of its chart, merged over ours."""
+    retention: str | None = None
+    storage: Disk | None = None
+    alertmanager: Alertmanager | None = None
+    grafana: Grafana | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ def _needs(site: Resolved | Own) -> Iterator[str]:
     if stack.ingress:
         yield f"IngressClass `{stack.ingress.class_name}`, whose controller's pods are in `{stack.ingress.namespace}`"
     yield from _components(stack.platform)
+    if disk := prometheus.written(stack.platform).storage:
+        yield f"StorageClass `{disk.storage_class or stack.storage['block']}`: {_CLASSES['block']}"
     ca = stack.network.ca
     if ca and prometheus.asked_by_https(stack.platform) and not any(each.trusts for each in site.releases):
         yield (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gpuyard.render.engines import ENGINES
-from gpuyard.resolve import Resolved, Workload
+from gpuyard.resolve import Resolved, Workload, monitoring
 from gpuyard.resolve.workload import KeyUse, Own
 
 __all__ = ["Required", "blueprint_uses", "objects", "required", "stack_uses"]
@@ -107,6 +107,10 @@ def _of_site(site: Resolved | Own) -> Iterator[Use]:
     ca = stack.network.ca
     for release in site.releases:
         yield from ((release.namespace, use) for use in _pulls(release.pull_secrets))
+        if release.options:
+            yield from (
+                (release.namespace, use) for use in monitoring.secrets(stack.platform.components[release.component])
+            )
         if ca and release.trusts:
             yield release.namespace, KeyUse(ca.name, ca.key, "certificate authorities of Prometheus", ca.kind)
     yield from ((stack.namespace, use) for use in _pulls(stack.images.pull_secrets))

@@ -9,7 +9,7 @@ from gpuyard.errors import InputError
 from gpuyard.project import podfiles
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.resolve import enginerules, moved, names, placements, pulls, releases, stackrules, variants
+from gpuyard.resolve import enginerules, linting, moved, names, placements, pulls, releases, stackrules, variants
 from gpuyard.resolve.decided import decide
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
@@ -31,7 +31,9 @@ def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     stack = project.stack
     stackrules.check(stack, shapes, problems)
     enginerules.check(stack, problems)
-    platform = releases.releases(stack.platform, stack.images, stack.network, locked=project.digests)
+    platform = releases.releases(
+        stack.platform, stack.images, stack.network, storage=stack.storage, locked=project.digests
+    )
     pulls.check(stack, platform, problems)
     releases.check(stack, problems)
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
@@ -61,10 +63,14 @@ def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
         notes=(),
         own=differing.own,
     )
+    refusals, lines = linting.check(project, whole)
+    if refusals:
+        raise InputError(refusals)
     servers = tuple(dict.fromkeys(workload.image for workload in whole.every_workload))
     told = (
         *pulls.notes(project.digests, servers, whole.every_release),
         *moved.notes(stack, running),
+        *lines,
         *notes(project, site, whole, [each.notes for each in decided], differing.notes),
     )
     return replace(whole, notes=told)

@@ -1,12 +1,13 @@
 """What a node pool must have that its shape doesn't say: without it pods stay Pending, and nothing tells why."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from gpuyard.catalogue.shapes import Node
+from gpuyard.catalogue.shapes import Node, catalogue
 from gpuyard.catalogue.vllm import rules
 from gpuyard.resolve.workload import Workload
 
-__all__ = ["brief", "needs"]
+__all__ = ["brief", "needs", "with_nvidia"]
 
 # Sources: Oracle, "Using Custom Cloud-init Initialization Scripts" (oci-growfs) and the NvidiaGpuPlugin add-on;
 # kubernetes/autoscaler issue 9637 (the tag).
@@ -34,6 +35,19 @@ def needs(workloads: Iterable[Workload]) -> Iterator[str]:
             "disk of a node as its value, for instance `150Gi`; all pods here ask for `ephemeral-storage`, and without "
             "the tag such a pool is never scaled up again for them"
         )
+
+
+def with_nvidia() -> dict[str, Any]:
+    """The affinity of pods that run on every node with NVIDIA GPUs, and on no other."""
+    names: dict[str, list[str]] = {}
+    for shape in catalogue().values():
+        if shape.resource.startswith(_NVIDIA):
+            names.setdefault(shape.instance_type_label, []).extend(shape.nodes)
+    terms = [
+        {"matchExpressions": [{"key": label, "operator": "In", "values": sorted(found)}]}
+        for label, found in names.items()
+    ]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
 
 
 def brief(found: Iterable[Node]) -> str:

@@ -8,7 +8,7 @@ from gpuyard.catalogue.images import image
 from gpuyard.catalogue.platform import Access, Release, catalogue
 from gpuyard.project.credentials import CertificateAuthority
 from gpuyard.project.stack import Images, Network, Platform, Stack
-from gpuyard.resolve import prometheus, promrules, proxy
+from gpuyard.resolve import monitoring, nodes, prometheus, promrules, proxy
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
@@ -18,7 +18,9 @@ _VOLUME = "site-ca"
 _NAMES = ("nameOverride", "fullnameOverride", "namespaceOverride")
 
 
-def releases(platform: Platform, images: Images, network: Network, *, locked: Mapping[str, str]) -> tuple[Release, ...]:
+def releases(
+    platform: Platform, images: Images, network: Network, *, storage: Mapping[str, str], locked: Mapping[str, str]
+) -> tuple[Release, ...]:
     """The releases that a stack wants, in the order of their layers and names; their values pull its images."""
     wanted = []
     for release in catalogue():
@@ -31,6 +33,9 @@ def releases(platform: Platform, images: Images, network: Network, *, locked: Ma
         if platform.registry:
             release = replace(release, repository=platform.registry, insecure=platform.insecure)
         release = replace(release, access=_access(release, platform, network))
+        if release.gpu_nodes:
+            release = replace(release, values=with_value(release.values, release.gpu_nodes, nodes.with_nvidia()))
+        release = monitoring.configured(release, component, storage["block"])
         release = _with_images(release, images, locked)
         if network.ca and prometheus.asked_by_https(platform):
             release = _trusting(release, network.ca)
@@ -48,6 +53,8 @@ def check(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, ("spec", "platform", "registrySecret"), message, key=True)
     for release in catalogue():
         _check_version(release, stack, problems)
+        if release.options:
+            monitoring.check(stack, release.component, problems)
         if not (layer := _layer(release, stack.platform)):
             continue
         if not stack.platform.components[release.component].enabled:
@@ -83,6 +90,10 @@ def notes(stack: Stack, wanted: Iterable[Release], kinds: Collection[tuple[str, 
     """What nothing uses, and what the stack's own values replace of ours; `kinds` are those of authors' objects."""
     for release in wanted:
         brought = {(version, kind) for version, names in release.provides.items() for kind in names}
+        if release.options:
+            yield from monitoring.notes(stack, release.component)
+        if release.switch and release.switch.notice:
+            yield f"{stack.file}: spec.platform.{release.component}: {release.switch.notice}"
         if release.switch and release.switch.unused and not brought & set(kinds):
             yield f"{stack.file}: spec.platform.{release.component}: {release.switch.unused}"
         if layer := _layer(release, stack.platform):

@@ -96,7 +96,9 @@ class _Cluster:
         """What the cluster has instead of the stack's."""
         stack = self._site.stack
         stackrules.check_settings(stack, self.problems)
-        found = releases.releases(stack.platform, stack.images, stack.network, locked=self._project.digests)
+        found = releases.releases(
+            stack.platform, stack.images, stack.network, storage=stack.storage, locked=self._project.digests
+        )
         pulls.check(stack, found, self.problems)
         releases.check(stack, self.problems)
         return Own(stack, found)
