@@ -23,7 +23,7 @@ from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.commit.refused import refused
-from gpuyard.commit.synced import lock_at, synced_with, synced_with_branch
+from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
@@ -34,23 +34,30 @@ from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, resolve
+from gpuyard.resolve.reviewed import world_of
 from gpuyard.review.consequences import consequences
+from gpuyard.review.diff import Base, Diff, Side, diff
+from gpuyard.review.diff import differing as differing_blueprints
 from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
 from gpuyard.review.pods import pod_digest, weights_job
-from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
+from gpuyard.tree import FOLDERS, PAGE, Tree, cluster, owner
 
-__all__ = ["Compiled", "Plan", "beside", "compare", "compile", "execute", "is_current", "load"]
+__all__ = ["Compiled", "Plan", "beside", "compare", "compile", "difference", "execute", "is_current", "load"]
 __all__ += [
     "placements_of",
     "plan",
     "remembered",
     "repinned",
     "running",
+    "synced_at",
     "synced_with",
     "synced_with_branch",
     "untouched",
     "write",
 ]
+
+_OBJECTS = ("base", "clusters", "overlays", "platform")
+"""The folders whose files are objects, or make them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,26 @@ def plan(
         ),
         message=message(title, found, compiled.digest, words),
     )
+
+
+def difference(compiled: Compiled, place: Place, before: Running, base: Base) -> Diff:
+    """What a merge changes: against the generated files of a place, as they are there, whichever gpuyard wrote them.
+
+    Of those only the files that differ are read, and what belongs to the same blueprint.
+    """
+    tree, known = compiled.tree, {path for path in lock_at(place).files if not is_lock(path)}
+    ids = place.ids({*tree, *known})
+    differing = [path for path in tree if ids.get(path) != place.blob_id(tree[path].encode())]
+    differing += [path for path in known if path in ids and path not in tree]
+    there = {path: text.replace("\r\n", "\n") for path, text in place.read(*differing).items()}
+    changed = frozenset(path for path in differing if path not in tree or there.get(path) != tree[path])
+    names = differing_blueprints(before.placements, compiled.placements, changed)
+    wanted = [path for path in known if owner(path) in names and path.parts[0] in _OBJECTS]
+    texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*wanted).items()}
+    after = {path: text for path, text in tree.items() if owner(path) in names and path.parts[0] in _OBJECTS}
+    found, _ = compare(compiled, before)
+    world = world_of(compiled.project, compiled.resolved, found, tuple(repinned(compiled.project, before)))
+    return diff(Side(before.placements, texts), Side(compiled.placements, after), changed, world, base)
 
 
 def untouched(project: Project, place: Place) -> bool:
