@@ -70,6 +70,7 @@ CHART = obj("HelmRelease", {"releaseName": "keda", "chart": {"spec": {"chart": "
 ROUTE = obj("Ingress", {"rules": [{"host": "a.example.com"}]})
 SPACE = obj("Namespace", labels={"pod-security.kubernetes.io/enforce": "restricted"})
 JOB = obj("Job", {"template": {"spec": POD}, "backoffLimit": 1}, "batch/v1")
+TWICE = merged(JOB, {"spec": {"completions": 2}})
 ARGS = ["org/model", "--revision=1", "--port=8000"]
 CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]] = [
     # the rule, before, after that meets it, after that does not
@@ -78,7 +79,9 @@ CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[dict[str
     ("immutable-field", [JOB], [merged(JOB, {"spec": {"template": {"spec": {"priority": 1}}}})],
      [merged(JOB, {"spec": {"backoffLimit": 2}})]),
     ("immutable-field", [JOB], [merged(JOB, {"spec": {"completions": 2}})],
-     [noted(merged(JOB, {"spec": {"completions": 2}}), "kustomize.toolkit.fluxcd.io/force", "enabled")]),
+     [noted(TWICE, "kustomize.toolkit.fluxcd.io/force", "enabled")]),
+    ("immutable-field", [JOB], [noted(TWICE, "argocd.argoproj.io/sync-options", "Prune=false")],
+     [noted(TWICE, "argocd.argoproj.io/sync-options", "Force=true,Replace=true")]),
     ("immutable-field", [{**obj("ConfigMap"), "immutable": True, "data": {"a": "1"}}],
      [{**obj("ConfigMap"), "immutable": True, "data": {"a": "2"}}],
      [{**obj("ConfigMap", labels={"a": "b"}), "immutable": True, "data": {"a": "1"}}]),

@@ -1,6 +1,7 @@
 """`gpuyard diff`: what a merge changes in the clusters, by its sources and by what clusters have."""
 
 import json
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from gpuyard.resolve import resolve
 from gpuyard.review.diff import Fate
 from gpuyard.tree import owner
 from tests.conftest import ROOT, demo_sources
+from tests.differing import FRA, PHX
 from tests.gittools import isolate
 from tests.projects import sources
 from tests.reviewing import built, compared, place, running, two
@@ -185,3 +187,35 @@ def test_objects_of_an_odd_form_at_the_base_end_in_no_traceback() -> None:
         text = before.tree[path]
         assert old in text
         assert compared(before, after, place(before, {str(path): text.replace(old, new)})).files
+
+
+def test_a_first_compile_has_nothing_to_delete() -> None:
+    after = built(DEMO)
+    found = compared(replace(after, tree={}, placements={}), after)
+    assert {each.fate for each in found.clusters[0].models} == {Fate.ADDED}
+    assert {each.rule.id for each in found.dangers} == {"image-unpinned"}
+    assert found.unread == ()
+
+
+def test_clusters_in_which_the_same_changes_are_told_once() -> None:
+    both = {"clusters": [PHX, FRA]}
+    (group,) = two(CONTEXT["spec"], {"serving": {"contextLength": 4096}}, both).groups
+    assert group.clusters == ("fra", "phx")
+    own = two({}, {}, both, {"clusters": [PHX, {**FRA, "vllm": {"version": "0.33.0"}}]})
+    assert {each.clusters for each in own.groups} == {("fra",)}
+    images = [field for group in own.groups for each in group.told for field in each.fields if "image" in field.path]
+    assert {(field.old, field.new) for field in images} == {
+        ("docker.io/vllm/vllm-openai:v0.32.0", "docker.io/vllm/vllm-openai:v0.33.0")
+    }
+
+
+def test_a_cluster_that_leaves_keeps_what_it_has() -> None:
+    found = two({}, {}, {"clusters": [PHX, FRA]}, {"clusters": [PHX]})
+    assert [each.rule.id for each in found.dangers] == ["cluster-leaves"]
+    assert (found.clusters, found.groups, found.dangerous, found.empty) == ((), (), False, False)
+
+
+def test_what_a_cluster_refuses_is_shown_and_not_only_refused() -> None:
+    cache = {"storage": {"cache": {"kind": "fss", "size": "100Gi"}}}
+    found = two(cache, {"storage": {"cache": {"size": "50Gi"}}})
+    assert {each.rule.id for each in found.dangers} == {"pvc-shrink", "refused"}

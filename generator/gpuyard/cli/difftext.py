@@ -15,7 +15,11 @@ _SIGN = {What.ADDED: "+", What.REMOVED: "-", What.CHANGED: "~"}
 
 
 def as_text(found: Diff) -> Iterator[str]:
-    """Lines without colours, so that a pipe gets the same."""
+    """Lines without colours, so that a pipe gets the same; none that a name or value could begin or turn around."""
+    return map(one_line, _lines(found))
+
+
+def _lines(found: Diff) -> Iterator[str]:
     commit = f" ({found.base.commit[:12]})" if found.base.commit else ""
     if found.empty:
         yield f"nothing changes in the clusters, compared with {found.base.name}{commit}"
@@ -27,10 +31,10 @@ def as_text(found: Diff) -> Iterator[str]:
         yield from (f"{each.name}: {sums(each)}" for each in found.clusters)
         for each in found.clusters:
             for model in each.models:
-                yield from (f"image of {model.name} in {each.name}: {one_line(text)}" for text in images(model))
+                yield from (f"image of {model.name} in {each.name}: {text}" for text in images(model))
     yield from _section([line for danger in found.dangers for line in _danger(danger, found.engine)])
-    yield from _section([f"in the clusters: {one_line(each.message)}" for each in found.others])
-    yield from _section([f"not compared: {one_line(each)}" for each in found.unread])
+    yield from _section([f"in the clusters: {each.message}" for each in found.others])
+    yield from _section([f"not compared: {each}" for each in found.unread])
     for group in found.groups:
         yield ""
         yield from _group(group)
@@ -46,7 +50,7 @@ def _section(lines: list[str]) -> Iterator[str]:
 
 def _danger(each: Danger, engine: str) -> Iterator[str]:
     where = " in ".join(part for part in (each.blueprint, ", ".join(each.clusters)) if part)
-    yield f"{each.rule.severity.value}: {each.rule.id}: {each.rule.what} ({where}): {one_line(each.detail)}"
+    yield f"{each.rule.severity.value}: {each.rule.id}: {each.rule.what} ({where}): {each.detail}"
     if said := each.rule.consequence.get(engine):
         yield f"  {said}"
 
@@ -55,9 +59,9 @@ def _group(group: Group) -> Iterator[str]:
     what = f"{group.blueprint} on {group.shape}" if group.blueprint else "the stack"
     yield f"{what} ({', '.join(group.clusters)})"
     for each in group.told:
-        yield f"  {_SIGN[each.what]} {one_line(str(each.identity))}"
+        yield f"  {_SIGN[each.what]} {each.identity}"
         for field in each.fields:
             old, new = shown(field, each.identity.kind)
-            yield f"      {one_line(field.path)}: {old} → {new}"
+            yield f"      {field.path}: {old} → {new}"
     if count := len(group.changes) - len(group.told):
         yield f"  {count} more only in labels that repeat the version"

@@ -39,7 +39,7 @@ _IMMUTABLE: Mapping[str, Sequence[tuple[str, ...]]] = {
 }
 """Of the Kubernetes API; a class and a size of a claim have rules of their own."""
 _DATA = ("binaryData", "data", "stringData")
-_REPLACED = ("kustomize.toolkit.fluxcd.io/force", "argocd.argoproj.io/sync-options")
+_REPLACED = {"kustomize.toolkit.fluxcd.io/force": "enabled", "argocd.argoproj.io/sync-options": "Replace=true"}
 """Annotations by which an engine makes an object anew instead."""
 _PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas", "argocd.argoproj.io/skip-reconcile")
 _PRUNING = ("kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy", "argocd.argoproj.io/sync-options")
@@ -71,7 +71,7 @@ def _of_object(each: ObjectChange, gone: Sequence[Object]) -> Iterator[Told]:
 
 def _refused(each: ObjectChange) -> Iterator[Told]:
     kind, annotations = each.identity.kind, each.new["metadata"].get("annotations") or {}
-    if not any(name in annotations for name in _REPLACED):
+    if not any(value in str(annotations.get(name)) for name, value in _REPLACED.items()):
         yield from (
             ("immutable-field", change.path)
             for change in each.fields

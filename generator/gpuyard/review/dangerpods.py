@@ -25,8 +25,10 @@ def found(changes: Sequence[ObjectChange], unsafe: Sequence[str], removals: Mapp
     for each in changes:
         if each.what is What.REMOVED or not containers(each.new):
             continue
-        told = [*_security(each), *_keys(each), *_pins(each, images), *_flags(each, unsafe, removals)]
+        told = [*_security(each), *_keys(each), *_pins(each), *_flags(each, unsafe, removals)]
         yield from ((rule, f"{each.identity}: {text}") for rule, text in told)
+        new = (image for image in _images(each.new) if _DIGEST not in image and image not in images)
+        yield from (("image-unpinned", image) for image in new)
 
 
 def _images(obj: Object) -> list[str]:
@@ -94,10 +96,7 @@ def _named(obj: Object) -> Iterator[str]:
         yield from (str(each).partition("=")[0] for each in container.get("args") or () if str(each).startswith("--"))
 
 
-def _pins(each: ObjectChange, known: set[str]) -> Iterator[Told]:
-    for image in dict.fromkeys(_images(each.new)):
-        if _DIGEST not in image and image not in known:
-            yield "image-unpinned", image
+def _pins(each: ObjectChange) -> Iterator[Told]:
     old, new = (_unpinned(obj) for obj in (each.old, each.new))
     if new and not old:
         yield "model-unpinned", f"{new} has no --revision"

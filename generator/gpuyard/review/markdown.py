@@ -5,6 +5,7 @@ only ever in code, whose fence is longer than any run of backticks in it.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from gpuyard.review.danger import Danger, Severity
@@ -74,7 +75,7 @@ def _left(names: Sequence[str], room: int) -> list[str]:
 
 def _summary(found: Diff, share: int) -> Iterator[Part]:
     """Each section within its share of the room, with the number of lines that it lacks."""
-    yield "the heading", [f"### Compared with {_base(found)}", ""]
+    yield "the heading", [f"### Compared with {_base(found)}", "", *_counts(found.dangers)]
     yield "dangers", _section("", [_danger(each, found.engine) for each in found.dangers], share)
     header = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
     table = [_row(row) for each in sorted(found.clusters, key=lambda each: each.name) for row in rows(each)]
@@ -94,6 +95,15 @@ def _summary(found: Diff, share: int) -> Iterator[Part]:
     yield "notes", _section("Notes:", noted, share // 2)
 
 
+def _counts(found: Sequence[Danger]) -> Iterator[str]:
+    """How often each rule is met: this much is always there."""
+    for severity, name in ((Severity.DANGER, "Dangers"), (Severity.CAUTION, "To look at")):
+        counts = Counter(each.rule.id for each in found if each.rule.severity is severity)
+        if counts:
+            yield f"{name}: {', '.join(f'`{rule}` ({count})' for rule, count in counts.items())}"
+            yield ""
+
+
 def _section(title: str, lines: Sequence[str], room: int, header: Sequence[str] = ()) -> list[str]:
     if not lines:
         return []
@@ -106,6 +116,7 @@ def _danger(each: Danger, engine: str) -> str:
     rule = each.rule
     where = ", ".join(code(part) for part in (each.blueprint, *each.clusters) if part)
     said = rule.consequence.get(engine, "")
+    said = said[:1].upper() + said[1:]
     return f"- {_SIGN[rule.severity]} `{rule.id}`: {rule.what} ({where}): {code(each.detail, _MESSAGE)}. {said}."
 
 
