@@ -82,9 +82,9 @@ def _refused(each: ObjectChange) -> Iterator[Told]:
     if kind == "PersistentVolumeClaim":
         for change in each.fields:
             if change.starts("spec", "storageClassName"):
-                yield "pvc-class", f"{change.old} to {change.new}"
+                yield "pvc-class", f"{_short(change.old)} to {_short(change.new)}"
             elif change.starts("spec", "resources", "requests", "storage") and _less(change.new, change.old):
-                yield "pvc-shrink", f"{change.old} to {change.new}"
+                yield "pvc-shrink", f"{_short(change.old)} to {_short(change.new)}"
 
 
 def _less(new: Any, old: Any) -> bool:
@@ -189,7 +189,7 @@ def _limits(each: ObjectChange) -> Iterator[Told]:
             yield "gpu-policy-raised", "is gone"
         for change in each.fields:
             if change.starts("spec", "hard") and change.keys[-1].endswith("/gpu") and _raised(change):
-                yield "gpu-policy-raised", f"{change.keys[-1]} from {change.old} to {change.new}"
+                yield "gpu-policy-raised", f"{change.keys[-1]} from {_short(change.old)} to {_short(change.new)}"
     if each.identity.kind == "Namespace" and each.what is What.CHANGED:
         levels = [obj["metadata"].get("labels", {}).get(_ENFORCE) for _, obj in _sides(each)]
         old, new = (_LEVELS.index(level) if level in _LEVELS else 0 for level in levels)
