@@ -126,6 +126,7 @@ def test_every_effect_of_a_change_has_its_line() -> None:
     assert sorted(rows[1:]) == sorted(effect.value for effect in Effect)
 
 
+DIFF = (ROOT / "generator/gpuyard/cli/commands/diff.py").read_text(encoding="utf-8")
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 
 
@@ -134,10 +135,12 @@ def test_every_exit_code_has_its_line() -> None:
     rows = {int(found) for found in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
     classes = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, GpuyardError)]
     own = {int(found) for found in re.findall(r"^_[A-Z_]+ = (\d+)$", inspect.getsource(cli_main), re.MULTILINE)}
-    assert rows == {0, 2, *(each.exit_code for each in classes), *own}
+    of_diff = {int(found) for found in re.findall(r"^_(?:CHANGED|DANGER) = (\d+)$", DIFF, re.MULTILINE)}
+    assert len(of_diff) == 2
+    assert rows == {0, 2, *of_diff, *(each.exit_code for each in classes), *own}
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("check", []), ("compile", ["--check"])])
+@pytest.mark.parametrize(("name", "arguments"), [("check", []), ("compile", ["--check"]), ("diff", [])])
 def test_every_key_for_machines_has_its_line(name: str, arguments: list[str]) -> None:
     table = COMMANDS_PAGE.partition("## Output for machines")[2].partition("## ")[0]
     described = {

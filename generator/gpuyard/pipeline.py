@@ -19,13 +19,13 @@ from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
 from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
-from gpuyard.commit.lock import Lock, listing_digest, lock_of, sha256
+from gpuyard.commit.lock import Lock, is_lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
 from gpuyard.commit.plan import Place, Plan, changes
 from gpuyard.commit.refused import refused
-from gpuyard.commit.synced import lock_at, synced_with, synced_with_branch
+from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
@@ -36,21 +36,25 @@ from gpuyard.project.stack import Stack
 from gpuyard.render import render
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
-from gpuyard.resolve import NOTHING_RUNS, Placement, Resolved, Workload, resolve
+from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
+from gpuyard.resolve.reviewed import world_of
+from gpuyard.resolve.running import placements_of
 from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
+from gpuyard.review.diff import Base, Diff, Side, diff
+from gpuyard.review.diff import differing as differing_blueprints
 from gpuyard.review.patched import unmatched
-from gpuyard.review.placed import Claim, Consequence, Placed, Placements, Running
-from gpuyard.review.pods import Pods, pods
-from gpuyard.tree import FOLDERS, PAGE, Tree, cluster
+from gpuyard.review.placed import Consequence, Placements, Running
+from gpuyard.tree import FOLDERS, PAGE, Tree, cluster, owner
 
-__all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "execute", "is_current", "load"]
+__all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "difference", "execute", "is_current", "load"]
 __all__ += [
     "placements_of",
     "plan",
     "remembered",
     "repinned",
     "running",
+    "synced_at",
     "synced_with",
     "synced_with_branch",
     "untouched",
@@ -59,6 +63,8 @@ __all__ += [
 
 _MANIFEST = re.compile(r"clusters/[^/]+/(?!kustomization\.ya?ml$).*\.ya?ml")
 """In a cluster's folder, but no list of what is in it."""
+_OBJECTS = ("base", "clusters", "overlays", "platform")
+"""The folders whose files are objects, or make them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,26 @@ def plan(
     )
 
 
+def difference(compiled: Compiled, place: Place, before: Running, base: Base) -> Diff:
+    """What a merge changes: against the generated files of a place, as they are there, whichever gpuyard wrote them.
+
+    Of those only the files that differ are read, and what belongs to the same blueprint.
+    """
+    tree, known = compiled.tree, {path for path in lock_at(place).files if not is_lock(path)}
+    ids = place.ids({*tree, *known})
+    differing = [path for path in tree if ids.get(path) != place.blob_id(tree[path].encode())]
+    differing += [path for path in known if path in ids and path not in tree]
+    there = {path: text.replace("\r\n", "\n") for path, text in place.read(*differing).items()}
+    changed = frozenset(path for path in differing if path not in tree or there.get(path) != tree[path])
+    names = differing_blueprints(before.placements, compiled.placements, changed)
+    wanted = [path for path in known if owner(path) in names and path.parts[0] in _OBJECTS]
+    texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*wanted).items()}
+    after = {path: text for path, text in tree.items() if owner(path) in names and path.parts[0] in _OBJECTS}
+    found, _ = compare(compiled, before)
+    world = world_of(compiled.project, compiled.resolved, found, tuple(repinned(compiled.project, before)))
+    return diff(Side(before.placements, texts), Side(compiled.placements, after), changed, world, base)
+
+
 def untouched(project: Project, place: Place) -> bool:
     """Whether no plan can meet a file of somebody else's, or one that was edited; what it says of entries is raised.
 
@@ -250,35 +276,6 @@ def write(what: Plan, place: Directory) -> None:
     if what.problems:
         raise InputError(what.problems)
     place.write(what.written, what.deleted)
-
-
-def placements_of(resolved: Resolved, tree: Tree, cache: Cache = NOTHING) -> Placements:
-    """What runs where, as the lock keeps it."""
-    found: dict[str, dict[str, Placed]] = {cluster.name: {} for cluster in resolved.stack.clusters}
-    asked = pods(tree, dict.fromkeys(map(_place, resolved.placements)), cache)
-    for each in resolved.placements:
-        stack = resolved.own[each.cluster].stack if each.cluster in resolved.own else resolved.stack
-        found[each.cluster][each.workload.name] = _placed(stack, each.workload, asked[_place(each)])
-    return found
-
-
-def _place(placement: Placement) -> tuple[str, str, str]:
-    return placement.workload.name, placement.workload.shape.name, placement.cluster if placement.own else ""
-
-
-def _placed(stack: Stack, workload: Workload, pods: Pods) -> Placed:
-    """As its cluster has it."""
-    named = (use.name for use in workload.needs.keys if use.kind == "Secret")
-    return Placed(
-        shape=workload.shape.name,
-        namespace=stack.namespace,
-        claim=next((Claim(each.kind, each.storage_class, each.size_gib) for each in workload.volumes), None),
-        pod=pods[0],
-        weights=pods[1],
-        secrets=tuple(sorted({*named, *stack.images.pull_secrets})),
-        away=workload.away,
-        unsafe=tuple(sorted(workload.unsafe)),
-    )
 
 
 def _question(project: Project) -> bytes:

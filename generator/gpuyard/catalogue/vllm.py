@@ -20,6 +20,7 @@ __all__ = [
     "base",
     "catalogue",
     "minor",
+    "removals",
     "removed",
     "rules",
     "versions",
@@ -162,6 +163,11 @@ def _removed() -> Mapping[str, Mapping[str, Any]]:
     """Since which version there is no flag, variable or metric of a name."""
     tables = read(_FOLDER / "removed.yaml", "vllm-removed").values()
     return {name: row for table in tables for name, row in table.items()}
+
+
+def removals() -> Mapping[str, str]:
+    """The first minor version without a flag, variable or metric, by its name; no other version is known to have it."""
+    return {name: row["version"] for name, row in _removed().items()}
 
 
 def removed(name: str, version: str) -> str | None:

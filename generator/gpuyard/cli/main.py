@@ -23,6 +23,7 @@ _COMMANDS = {
     "init": "Create a stack with a first blueprint, and its repository.",
     "check": "Validate the files, and that every model fits its GPUs.",
     "compile": "Generate all manifests and commit them.",
+    "diff": "Show what a merge changes in the clusters.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
     "models": "List the models with their size, fit and price.",

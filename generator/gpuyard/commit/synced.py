@@ -21,7 +21,7 @@ from gpuyard.project.located import head_of, located
 from gpuyard.review.placed import Running
 from gpuyard.tree import about, owner
 
-__all__ = ["lock_at", "synced_with", "synced_with_branch"]
+__all__ = ["lock_at", "synced_at", "synced_with", "synced_with_branch"]
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -61,17 +61,18 @@ def synced_with_branch(project: Project, snapshot: git.Snapshot, target: str, ba
         return _left(project, root, known, snapshot.branch) if known else lock_at(snapshot).running
     try:
         with git.read_tree(target, branch, snapshot.folder) as there:
-            return _running(project, there)
+            return synced_at(project, there)
     except MissingError:  # no cluster follows it yet
         return lock_at(snapshot).running
 
 
 def _left(project: Project, repository: Path, revision: str, branch: str = "") -> Running:
     with git.read_base(repository, revision, project.stack.folder, branch) as there:
-        return _running(project, there)
+        return synced_at(project, there)
 
 
-def _running(project: Project, there: Place) -> Running:
+def synced_at(project: Project, there: Place) -> Running:
+    """What clusters have that follow a place."""
     lock = lock_at(there)
     check_names(project, lock.files, there)
     return replace(lock.running, digests=_digests(there))

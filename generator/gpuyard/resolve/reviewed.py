@@ -1,0 +1,57 @@
+"""What a review knows of a stack without reading its objects: servers in numbers, prices, and what rules go by."""
+
+from collections.abc import Iterator, Sequence
+
+from gpuyard.catalogue.shapes import HOURS_A_MONTH, Node, catalogue
+from gpuyard.catalogue.vllm import removals
+from gpuyard.project.kinds.inference import Inference
+from gpuyard.project.load import Project
+from gpuyard.resolve.workload import Resolved, Workload
+from gpuyard.review.danger import Knowledge
+from gpuyard.review.diff import World
+from gpuyard.review.placed import Consequence
+from gpuyard.review.served import NodePrice, Served
+
+__all__ = ["world_of"]
+
+
+def world_of(project: Project, resolved: Resolved, found: Sequence[Consequence], notes: Sequence[str]) -> World:
+    """For a comparison of what a stack has with what it had."""
+    return World(
+        engine=resolved.stack.engine.value,
+        served={(each.cluster, each.workload.name): _served(each.workload) for each in resolved.placements},
+        prices=dict(_prices()),
+        known=Knowledge(dict(_unsafe(project)), removals()),
+        consequences=found,
+        notes=notes,
+    )
+
+
+def _unsafe(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for each in project.blueprints:
+        if isinstance(each.spec, Inference):
+            yield each.name, each.spec.serving.unsafe
+
+
+def _served(workload: Workload) -> Served:
+    """The same that its objects say."""
+    replicas, context = workload.facts.get("replicas"), workload.facts.get("context")
+    return Served(
+        gpus=workload.gpus,
+        few=replicas.value["min"] if replicas else workload.max_replicas,
+        many=workload.max_replicas,
+        context=context.value if context else 0,
+        nodes=tuple(sorted(workload.nodes)),
+        images=(str(workload.image),),
+    )
+
+
+def _price(node: Node) -> NodePrice:
+    hourly = node.price_usd_per_gpu_hour
+    return NodePrice(node.gpus, hourly, hourly * HOURS_A_MONTH)
+
+
+def _prices() -> Iterator[tuple[str, NodePrice]]:
+    for shape in catalogue().values():
+        for node in shape.nodes.values():
+            yield node.name, _price(node)
