@@ -80,7 +80,7 @@ class Cloud:
         """A new thing, ready to use."""
         new = id or self.new_id(kind, region)
         state = {"lifecycleState": KINDS[kind].ready} if KINDS[kind].ready else {}
-        tags: dict[str, Any] = {"freeformTags": {}, "definedTags": {}}
+        tags: dict[str, Any] = {"freeformTags": {}, "definedTags": {}, "systemTags": {}}
         has = {**tags, "displayName": kind.replace("_", ""), "timeCreated": self.now(), **has, **state, "id": new}
         self.things[new] = Thing(new, kind, region, has, owner=owner)
         return self.things[new]
@@ -157,7 +157,7 @@ class Cloud:
         thing.reads = self._pace(thing.name_of_kind)
         if thing.name_of_kind == "work_request":
             self._work(thing, state)
-        elif state == thing.kind.deleted:
+        elif state == thing.kind.deleted and not thing.kind.lingers:
             self.end(thing)
         else:
             thing.state = state

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.oci import leftovers
 from tests.oci.cloud import Cloud
 from tests.oci.faults import How
 from tests.oci.thing import Answer, Logged, Thing
 
-_SET = ("home", "subscribed", "pace", "paces", "lag", "lags", "page", "capacity", "limits")
+_SET = ("home", "subscribed", "pace", "paces", "lag", "lags", "page", "capacity", "limits", "kubernetes")
 _HELD = ("tokens", "made", "seconds")
 
 
@@ -26,6 +27,9 @@ def respond(cloud: Cloud, method: str, target: str, body: bytes) -> Answer:
                 setattr(cloud, key, said[key])
         case ("POST", "faults"):
             cloud.script.fail(**{**said, "how": How[said.get("how", "ANSWER")]})
+        case ("POST", "leftovers"):
+            made = leftovers.KINDS[said.pop("kind")](cloud, said.pop("in"), **said)
+            return Answer({"id": made.id})
         case ("POST", "revive"):
             cloud.script.revive()
         case _:

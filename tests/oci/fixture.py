@@ -35,8 +35,12 @@ class Running(Cloud):
         return {"OCI_CONFIG_FILE": str(write(self, folder)), ENDPOINT: self.template, "NO_PROXY": "127.0.0.1"}
 
     def client(self, service: str, region: str | None = None, **more: Any) -> Any:
-        """The SDK's client of a service."""
-        settings = {"circuit_breaker_strategy": oci.circuit_breaker.NoCircuitBreakerStrategy(), **more}
+        """The SDK's client of a service, which asks once."""
+        settings = {
+            "circuit_breaker_strategy": oci.circuit_breaker.NoCircuitBreakerStrategy(),
+            "retry_strategy": oci.retry.NoneRetryStrategy(),
+            **more,
+        }
         settings.setdefault("service_endpoint", self.endpoint(service, region))
         return operations.client(service)({**admit(self), "region": region or self.home}, **settings)
 

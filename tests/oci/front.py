@@ -34,7 +34,7 @@ _NOT_FILTERS = {"limit", "page", "sortBy", "sortOrder", "accessLevel", "compartm
 def log_entry(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Logged:
     """The line of the log for a request, before anything is known of how it ends."""
     parts = urlsplit(target)
-    _, region, service, *_ = [*parts.path.split("/", 3), "", ""]
+    region, service, _ = _where(parts.path)
     entry = Logged(
         len(cloud.log) + 1,
         method,
@@ -53,6 +53,12 @@ def log_entry(cloud: Cloud, method: str, target: str, headers: Mapping[str, str]
     cloud.log.append(entry)
     cloud.seconds += 1
     return entry
+
+
+def _where(path: str) -> tuple[str, str, str]:
+    """Region, service, and part of the service, from the start of a path."""
+    _, region, service, *_ = [*path.split("/", 3), "", ""]
+    return region, *service.partition("~")[::2]
 
 
 def respond(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -75,7 +81,7 @@ def refusal(error: Refused) -> Answer:
 
 def _read(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
     parts = urlsplit(target)
-    _, region, service, *_ = [*parts.path.split("/", 3), "", ""]
+    region, service, part = _where(parts.path)
     if region not in world()["regions"] or region not in cloud.subscribed:
         raise Refused(404, "NotAuthorizedOrNotFound", f"the tenancy is not subscribed to the region {region}")
     found = _route(method, parts.path, service)
@@ -86,7 +92,7 @@ def _read(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], bo
     if missing := call.required - query.keys():
         raise Refused(400, "MissingParameter", f"query parameters are missing: {', '.join(sorted(missing))}")
     return Request(
-        call, region, {key: unquote(value) for key, value in values.items()}, query, headers, _body(call, body)
+        call, region, {key: unquote(value) for key, value in values.items()}, query, headers, _body(call, body), part
     )
 
 
@@ -160,7 +166,7 @@ def _worded(cloud: Cloud, request: Request, said: Answer) -> Answer:
     if isinstance(said.content, list):
         said.content = _page(cloud, request, said, said.content)
         if not type_.startswith("list["):
-            said.content = {"items": said.content}
+            said.content = {"items": said.content, **said.beside}
     said.content = project(said.content, type_, request.operation.models)
     if wrong := list(problems(said.content, type_, request.operation.models)):
         raise AssertionError(f"{request.operation.name} answers {'; '.join(map(_said, wrong))}")

@@ -32,6 +32,8 @@ class Kind:
     """A work request makes and deletes it."""
     tombstone: bool = False
     """Is still shown when it was deleted, for good."""
+    lingers: bool = False
+    """Its last state is no end: it can be had back."""
     unique: str | None = None
     """The field whose value only one thing in a compartment may have."""
     limit: tuple[str, str] | None = None
@@ -47,7 +49,7 @@ def _loaded() -> tuple[Mapping[str, Kind], Mapping[str, frozenset[str]]]:
 def _kind(name: str, entry: Mapping[str, object], states: Mapping[str, list[str]]) -> Kind:
     plural = entry.get("plural", f"{name}s")
     usual = {verb: f"{verb}_{plural if verb == 'list' else name}" for verb in VERBS}
-    rest = {key: entry[key] for key in ("everywhere", "lag", "work", "tombstone", "unique") if key in entry}
+    rest = {key: entry[key] for key in ("everywhere", "lag", "work", "tombstone", "lingers", "unique") if key in entry}
     given = entry.get("operations")
     limit = entry.get("limit")
     return Kind(

@@ -81,6 +81,8 @@ class Request:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: Any
+    part: str = ""
+    """What the endpoint says after the service: whose it is, such as a vault's."""
 
     def asked(self, name: str) -> str | None:
         """The value of a parameter in the query, or of a header; the first of several."""
@@ -100,6 +102,8 @@ class Answer:
     content: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What a collection has beside its items."""
 
 
 @dataclass

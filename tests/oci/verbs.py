@@ -49,7 +49,7 @@ def listed(cloud: Cloud, request: Request, kind: Kind) -> Answer:
             continue
         if thing.hidden:
             thing.hidden -= 1
-        elif not thing.purged:
+        elif not thing.purged and not thing.note.get("given"):
             found.append(thing)
     return Answer(found)
 
@@ -81,7 +81,8 @@ def delete(cloud: Cloud, request: Request, kind: Kind) -> Answer:
     matched(request, thing)
     if thing.gone:
         raise not_found(thing.id)
-    if thing.ending:
+    if thing.ending or kind.making == thing.state != kind.ready:
+        cloud.tick(thing)
         raise wrong_state(f"{kind.name} {thing.id} is {thing.state}")
     unneeded(cloud, thing)
     return Answer(headers=remove(cloud, thing), status=202 if kind.work else 204)

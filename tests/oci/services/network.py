@@ -204,9 +204,18 @@ def _check_subnet(cloud: Cloud, request: Request, body: dict[str, Any]) -> None:
     domain = body.get("availabilityDomain")
     if domain is not None and domain not in domains(request.region):
         raise invalid(f"availabilityDomain {domain} is none of {request.region}")
+    _of_vcn(cloud, vcn.id, body)
+
+
+def _of_vcn(cloud: Cloud, vcn: str, body: dict[str, Any]) -> None:
     for id in [body.get("routeTableId"), body.get("dhcpOptionsId"), *(body.get("securityListIds") or [])]:
-        if id is not None and cloud.things[id].has["vcnId"] != vcn.id:
+        if id is not None and cloud.things[id].has["vcnId"] != vcn:
             raise invalid(f"{id} is in another VCN")
+
+
+@hooks.of(hooks.AMENDED, "subnet")
+def _amend_subnet(cloud: Cloud, thing: Thing, body: dict[str, Any]) -> None:
+    _of_vcn(cloud, thing.has["vcnId"], body)
 
 
 @hooks.of(hooks.BORN, "subnet")
