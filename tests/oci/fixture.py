@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import oci
 
 from tests.oci import operations
 from tests.oci.cloud import TENANCY, Cloud
-from tests.oci.credentials import SESSION, admit, write
+from tests.oci.credentials import SESSION, admit, new_key, write
 from tests.oci.server import serving
 
 ENDPOINT = "GPUYARD_OCI_ENDPOINT"
@@ -41,17 +42,25 @@ class Running(Cloud):
             "retry_strategy": oci.retry.NoneRetryStrategy(),
             **more,
         }
+        config = {**admit(self), "region": region or self.home}
+        settings.setdefault("signer", _signer(config["user"], config["fingerprint"]))
         settings.setdefault("service_endpoint", self.endpoint(service, region))
-        return operations.client(service)({**admit(self), "region": region or self.home}, **settings)
+        return operations.client(service)(config, **settings)
 
     def session_client(self, service: str) -> Any:
         """The same by a session token."""
-        key = oci.signer.load_private_key(admit(self)["key_content"])
+        key = oci.signer.load_private_key(admit(self)["key_content"], None)
         return self.client(service, signer=oci.auth.signers.SecurityTokenSigner(SESSION, key))
 
     def count(self, operation: str) -> int:
         """How often an operation was asked for, successfully or not."""
         return sum(each.operation == operation for each in self.log)
+
+
+@cache
+def _signer(user: str, fingerprint: str) -> Any:
+    """One for all clients: reading a key takes longer than a request."""
+    return oci.signer.Signer(TENANCY, user, fingerprint, None, private_key_content=new_key().private)
 
 
 @contextmanager

@@ -50,7 +50,9 @@ class Keys:
         key = serialization.load_pem_public_key(pem.encode())
         assert isinstance(key, rsa.RSAPublicKey)
         try:
-            key.verify(base64.b64decode(said["signature"]), text.encode(), padding.PKCS1v15(), hashes.SHA256())
+            key.verify(
+                base64.b64decode(said["signature"], validate=True), text.encode(), padding.PKCS1v15(), hashes.SHA256()
+            )
         except (InvalidSignature, binascii.Error):
             raise _unknown("Failed to verify the HTTP(S) Signature") from None
 
