@@ -5,10 +5,10 @@ from typing import Any
 from tests.oci import hooks, work
 from tests.oci.cloud import Cloud
 from tests.oci.errors import Refused, invalid, not_found, wrong_state
-from tests.oci.services.addresses import addresses, attach
+from tests.oci.services.addresses import addresses
 from tests.oci.services.clusters import number
-from tests.oci.services.hosts import launch
 from tests.oci.services.images import images
+from tests.oci.services.instances import launch
 from tests.oci.thing import Answer, Request, Thing
 from tests.oci.verbs import matched
 from tests.oci.world import domains, world
@@ -158,10 +158,7 @@ def _launched(cloud: Cloud, pool: Thing, config: dict[str, Any], count: int) -> 
     for index in range(max(0, count)):
         place = places[index % len(places)]
         try:
-            node = launch(cloud, pool, place)
-            pods = config.get("nodePoolPodNetworkOptionDetails") or {}
-            for subnet in pods.get("podSubnetIds") or []:
-                attach(cloud, node, subnet, pods.get("podNsgIds") or [], primary=False)
+            launch(cloud, pool, place)
         except Refused as error:
             wrong = {"code": error.code, "message": error.message, "status": str(error.status)}
             failed.append(
