@@ -238,9 +238,8 @@ def test_leftovers_are_found_where_they_are(oci_cloud: Running) -> None:
         "mount target": ask("file_storage").list_mount_targets(oci_cloud.tenancy, ONE).data,
         "machine": ask("compute").list_instances(oci_cloud.tenancy).data,
     }
-    assert {name: [each.freeform_tags for each in things] for name, things in found.items()} == dict.fromkeys(
-        found, [tags]
-    )
+    for name, things in found.items():
+        assert [each.freeform_tags for each in things] == [tags], name
     addresses = ask("virtual_network").list_private_ips(subnet_id=site.subnets["balancers"]).data
     assert len(addresses) == 2
     vnic = ask("compute").list_vnic_attachments(oci_cloud.tenancy).data[0].vnic_id
