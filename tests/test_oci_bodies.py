@@ -114,6 +114,21 @@ def test_a_body_may_be_all_that_its_model_has() -> None:
     assert list(problems(body, "CreateVcnDetails", made.models)) == []
 
 
+CYCLES = {
+    "one": (["BOOT_VOLUME_REPLACE"], []),
+    "unknown": (["REBOOT"], ["'REBOOT' is none of BOOT_VOLUME_REPLACE, INSTANCE_REPLACE"]),
+    "no text": ([1], ["1 is none of BOOT_VOLUME_REPLACE, INSTANCE_REPLACE"]),
+}
+
+
+@pytest.mark.parametrize("name", CYCLES)
+def test_a_model_may_be_an_enumeration(name: str) -> None:
+    modes, said = CYCLES[name]
+    made = operation("container_engine", "create_node_pool")
+    found = problems({"cycleModes": modes}, "NodePoolCyclingDetails", made.models)
+    assert [each.what for each in found] == said
+
+
 def test_a_summary_has_what_its_model_has() -> None:
     whole = {"id": "i", "name": "gpu", "lifecycleState": "ACTIVE", "securityRules": [], "metadata": None}
     shown = project([whole], "list[ClusterSummary]", operation("container_engine", "list_clusters").models)

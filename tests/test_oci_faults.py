@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.oci.faults import How
 from tests.oci.fixture import Running, running
-from tests.oci.site import CORE
+from tests.oci.site import CORE, built
 
 ROOT = Path(__file__).parents[1]
 
@@ -124,6 +125,21 @@ def test_the_log_says_what_was_asked(oci_cloud: Running) -> None:
         {"kind": "vcn", "id": made.id, "name": "vcn", "state": "PROVISIONING", "region": "us-ashburn-1",
          "tags": {"stack": "a"}}
     ]  # fmt: skip
+
+
+def test_many_ask_at_once(oci_cloud: Running) -> None:
+    site = built(oci_cloud)
+    client = oci_cloud.client("virtual_network")
+    about = CORE.CreateNetworkSecurityGroupDetails(compartment_id=oci_cloud.tenancy, vcn_id=site.vcn)
+
+    def make(number: int) -> str:
+        return str(client.create_network_security_group(about, opc_retry_token=f"t{number % 8}").data.id)
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(make, range(24)))
+    assert len(set(ids)) == 8
+    assert ids[:8] == ids[8:16] == ids[16:]
+    assert sorted(each.number for each in oci_cloud.log) == list(range(1, 25))
 
 
 # A client that may be killed anywhere: it finds by tags what is there, and makes the rest.

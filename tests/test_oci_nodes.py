@@ -138,6 +138,62 @@ def test_a_pool_shrinks_and_loses_a_node(oci_cloud: Running) -> None:
     assert len(list(oci_cloud.all("instance"))) == 1
 
 
+CYCLING = {
+    "not": ({}, False, ["v1.34.2", "v1.34.2", "v1.35.2"]),
+    "by instances": ({"cycle_modes": ["INSTANCE_REPLACE"]}, True, ["v1.35.2"] * 3),
+    "by boot volumes": ({"cycle_modes": ["BOOT_VOLUME_REPLACE"]}, False, ["v1.35.2"] * 3),
+}
+
+
+@pytest.mark.parametrize("name", CYCLING)
+def test_nodes_keep_their_version_until_they_are_cycled(oci_cloud: Running, name: str) -> None:
+    more, replaced, versions = CYCLING[name]
+    site = built(oci_cloud)
+    old = OKE.NodeSourceViaImageDetails(image_id=site.image("Gen2-GPU", "1.34.2"))
+    _, made = pool(site, size=2, kubernetes_version="v1.34.2", node_source_details=old)
+    engine = oci_cloud.client("container_engine")
+    update = OKE.UpdateNodePoolDetails(
+        kubernetes_version="v1.35.2",
+        node_source_details=OKE.NodeSourceViaImageDetails(image_id=site.image("Gen2-GPU")),
+        node_config_details=OKE.UpdateNodePoolNodeConfigDetails(size=3),
+        node_pool_cycling_details=OKE.NodePoolCyclingDetails(is_node_cycling_enabled=bool(more), **more),
+    )
+    finished(engine, engine.update_node_pool(made.id, update))
+    after = engine.get_node_pool(made.id).data
+    assert after.node_image_name.endswith("OKE-1.35.2-1421")
+    assert [each.kubernetes_version for each in after.nodes] == versions
+    before = {each.id for each in made.nodes}
+    assert before.isdisjoint(each.id for each in after.nodes) == replaced
+
+
+def test_nodes_are_spread_over_domains(oci_cloud: Running) -> None:
+    site = built(oci_cloud)
+    about = site.pool(size=3)
+    places = [
+        OKE.NodePoolPlacementConfigDetails(availability_domain=each, subnet_id=site.subnets["workers"])
+        for each in (ONE, TWO)
+    ]
+    about.node_config_details.placement_configs = places
+    engine = oci_cloud.client("container_engine")
+    work = finished(engine, engine.create_node_pool(about))
+    made = engine.get_node_pool(work.resources[0].identifier).data
+    assert sorted(each.availability_domain for each in made.nodes) == [ONE, ONE, TWO]
+    config = OKE.UpdateNodePoolNodeConfigDetails(size=4)
+    finished(engine, engine.update_node_pool(made.id, OKE.UpdateNodePoolDetails(node_config_details=config)))
+    after = engine.get_node_pool(made.id).data
+    assert sorted(each.availability_domain for each in after.nodes) == [ONE, ONE, TWO, TWO]
+
+
+@pytest.mark.parametrize("cores, status", [(4, "SUCCEEDED"), (5, "FAILED")])
+def test_cores_count_against_their_limit(oci_cloud: Running, cores: int, status: str) -> None:
+    site = built(oci_cloud)
+    oci_cloud.limits["standard-e4-core-count"] = 4
+    image = OKE.NodeSourceViaImageDetails(image_id=site.image("8.10-2026.07.31"))
+    config = OKE.CreateNodeShapeConfigDetails(ocpus=float(cores), memory_in_gbs=16.0)
+    work, _ = pool(site, node_shape="VM.Standard.E4.Flex", node_shape_config=config, node_source_details=image)
+    assert work.status == status
+
+
 def test_a_limit_stops_a_launch(oci_cloud: Running) -> None:
     site = built(oci_cloud)
     oci_cloud.limits[f"gpu-a10-count/{ONE}"] = 1
@@ -193,8 +249,30 @@ def test_a_reservation_keeps_hosts(oci_cloud: Running) -> None:
     assert pool(site, size=1, reservation=made.id, name="c")[0].status == "FAILED"
     again = refused(oci_cloud.client("compute").create_compute_capacity_reservation, details)
     assert again == (500, "InternalError", "Out of host capacity.")
-    gone = oci_cloud.client("compute").delete_compute_capacity_reservation
-    assert refused(gone, made.id)[:2] == (409, "Conflict")
+    compute = oci_cloud.client("compute")
+    assert refused(compute.delete_compute_capacity_reservation, made.id)[:2] == (409, "Conflict")
+
+
+def test_a_reservation_is_deleted_by_a_work_request(oci_cloud: Running) -> None:
+    oci_cloud.pace = 0
+    compute = oci_cloud.client("compute")
+    config = CORE.InstanceReservationConfigDetails(instance_shape=A10, reserved_count=1)
+    details = CORE.CreateComputeCapacityReservationDetails(
+        compartment_id=oci_cloud.tenancy, availability_domain=ONE, instance_reservation_configs=[config]
+    )
+    made = compute.create_compute_capacity_reservation(details).data
+    work = oci.work_requests.WorkRequestClient(
+        {**compute.base_client.config, "user": "ocid1.user.oc1..x"},
+        signer=compute.base_client.signer,
+        service_endpoint=oci_cloud.endpoint("compute"),
+    )
+    id = compute.delete_compute_capacity_reservation(made.id).headers["opc-work-request-id"]
+    assert work.get_work_request(id).data.status == "SUCCEEDED"
+    composite = oci.core.ComputeClientCompositeOperations(compute, work_request_client=work)
+    again = compute.create_compute_capacity_reservation(details).data
+    said = composite.delete_compute_capacity_reservation_and_wait_for_work_request(again.id)
+    assert said.data.status == "SUCCEEDED"
+    assert oci_cloud.live() == []
 
 
 def test_images_fit_shapes(oci_cloud: Running) -> None:

@@ -111,6 +111,37 @@ def test_a_new_compartment_is_no_compartment_yet(oci_cloud: Running) -> None:
     assert vcn(oci_cloud, compartment_id=made.id).compartment_id == made.id
 
 
+STATEMENTS = {
+    "Allow any-user to use vnics in compartment gpu": None,
+    "Allow any-user to use vnics in compartment other:gpu": None,
+    "Allow dynamic-group gpus to read repos in tenancy": None,
+    "allow service oke to {CLUSTER_JOIN} in compartment id COMPARTMENT where target.cluster.id = 'x'": None,
+    "Allow any-user to use vnics in compartment other": "does not exist under current compartment hierarchy",
+    "Allow any-user to use vnics in compartment id ocid1.compartment.oc1..x": "does not exist",
+    "Alow any-user to use vnics in tenancy": "unable to parse policy statement",
+    "Allow any-user use vnics in tenancy": "unable to parse policy statement",
+    "Allow somebody to use vnics in tenancy": "unable to parse policy statement",
+    "Allow any-user to use vnics": "unable to parse policy statement",
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_statements_are_parsed(oci_cloud: Running, statement: str) -> None:
+    oci_cloud.lag = oci_cloud.pace = 0
+    client, message = oci_cloud.client("identity"), STATEMENTS[statement]
+    about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="gpu", description="")
+    made = client.create_compartment(about).data.id
+    policy = IAM.CreatePolicyDetails(
+        compartment_id=made, name="p", description="", statements=[statement.replace("COMPARTMENT", made)]
+    )
+    if message is None:
+        assert client.create_policy(policy).data.lifecycle_state == "ACTIVE"
+        return
+    with pytest.raises(oci.exceptions.ServiceError, match=message) as error:
+        client.create_policy(policy)
+    assert (error.value.status, error.value.code) == (400, "InvalidParameter")
+
+
 WRITES = {
     "compartment": lambda cloud, at: at.create_compartment(
         IAM.CreateCompartmentDetails(compartment_id=cloud.tenancy, name="x", description="")

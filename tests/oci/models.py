@@ -35,6 +35,8 @@ def problems(value: object, type_: str, models: ModuleType, where: str = "") -> 
     elif type_ in _PLAIN:
         if not _PLAIN[type_](value):
             yield Problem(where, f"{_shown(value)} is not {type_}")
+    elif choices := _choices(type_, models):
+        yield from _choice(value, choices, where)
     else:
         yield from _model(value, type_, models, where)
 
@@ -85,13 +87,22 @@ def _model(value: object, model: str, models: ModuleType, where: str) -> Iterato
             continue
         yield from problems(value[key], field.type, models, inside)
         if field.allowed:
-            yield from _choice(value[key], field, inside)
+            yield from _choice(value[key], field.allowed, inside)
 
 
-def _choice(value: object, field: Field, where: str) -> Iterator[Problem]:
+@cache
+def _choices(model: str, models: ModuleType) -> frozenset[str]:
+    """The values of a model that is only an enumeration."""
+    class_ = getattr(models, model)
+    if hasattr(class_(), "attribute_map"):
+        return frozenset()
+    return frozenset(value for name, value in vars(class_).items() if name.isupper() and isinstance(value, str))
+
+
+def _choice(value: object, allowed: frozenset[str], where: str) -> Iterator[Problem]:
     for each in value if isinstance(value, list) else [value]:
-        if each not in field.allowed:
-            yield Problem(where, f"{_shown(each)} is none of {', '.join(sorted(field.allowed))}")
+        if each not in allowed:
+            yield Problem(where, f"{_shown(each)} is none of {', '.join(sorted(allowed))}")
 
 
 def _concrete(model: str, value: Mapping[str, object], models: ModuleType) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from tests.oci import hooks
 from tests.oci.cloud import TENANCY, Cloud
 from tests.oci.errors import Refused, invalid, not_found
-from tests.oci.limits import room
+from tests.oci.limits import room, weight
 from tests.oci.thing import Answer, Request, Thing
 from tests.oci.world import domains, world
 
@@ -93,17 +93,18 @@ def reserved(cloud: Cloud, reservation: str, shape: str) -> int:
     return held - sum(each.has.get("capacityReservationId") == reservation for each in cloud.all("instance"))
 
 
-def fault_domain(cloud: Cloud, region: str, shape: str, place: dict[str, Any]) -> str:
-    """Where in a placement a host is free; raises what a launch says where none is."""
-    domain, wanted = place["availabilityDomain"], place.get("faultDomains") or world()["faultDomains"]
+def fault_domain(cloud: Cloud, region: str, wanted: dict[str, Any], place: dict[str, Any]) -> str:
+    """Where in a placement a host is free for an instance; raises what a launch says where none is."""
+    shape, domain = wanted["shape"], place["availabilityDomain"]
     limit = world()["shapes"][shape]["limit"]
-    if room(cloud, region, "compute", limit, domain).available < int(world()["shapes"][shape].get("gpus", 1)):
+    if room(cloud, region, "compute", limit, domain).available < weight(wanted, limit):
         raise Refused(400, "LimitExceeded", f"The following service limits were exceeded: {limit}.")
+    parts = place.get("faultDomains") or world()["faultDomains"]
     if reservation := place.get("capacityReservationId"):
         if reserved(cloud, reservation, shape) < 1:
             raise Refused(500, "InternalError", NO_CAPACITY)
-        return str(wanted[0])
-    best = max(wanted, key=lambda each: free(cloud, region, shape, domain, each))
+        return str(parts[0])
+    best = max(parts, key=lambda each: free(cloud, region, shape, domain, each))
     if free(cloud, region, shape, domain, best) < 1:
         raise Refused(500, "InternalError", NO_CAPACITY)
     return str(best)

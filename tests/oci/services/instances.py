@@ -12,8 +12,9 @@ from tests.oci.world import world
 
 def launch(cloud: Cloud, pool: Thing, place: dict[str, Any]) -> Thing:
     """One instance, whole, or none: then it raises what the launch says."""
-    where = fault_domain(cloud, pool.region, pool.has["nodeShape"], place)
-    instance = cloud.add("instance", pool.region, _about(cloud, pool, place, where), owner=pool.id)
+    about = _about(cloud, pool, place)
+    about["faultDomain"] = fault_domain(cloud, pool.region, about, place)
+    instance = cloud.add("instance", pool.region, about, owner=pool.id)
     config = pool.has["nodeConfigDetails"]
     pods = config.get("nodePoolPodNetworkOptionDetails") or {}
     try:
@@ -27,7 +28,7 @@ def launch(cloud: Cloud, pool: Thing, place: dict[str, Any]) -> Thing:
     return instance
 
 
-def _about(cloud: Cloud, pool: Thing, place: dict[str, Any], where: str) -> dict[str, Any]:
+def _about(cloud: Cloud, pool: Thing, place: dict[str, Any]) -> dict[str, Any]:
     has = pool.has
     entry, asked, source = (
         world()["shapes"][has["nodeShape"]],
@@ -37,7 +38,6 @@ def _about(cloud: Cloud, pool: Thing, place: dict[str, Any], where: str) -> dict
     cloud.made += 1
     return {
         "availabilityDomain": place["availabilityDomain"],
-        "faultDomain": where,
         "compartmentId": has["compartmentId"],
         "capacityReservationId": place.get("capacityReservationId"),
         "displayName": f"oke-{pool.id[-8:]}-{cloud.made}",
