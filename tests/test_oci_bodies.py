@@ -122,7 +122,7 @@ CYCLES = {
 
 
 @pytest.mark.parametrize("name", CYCLES)
-def test_a_model_may_be_an_enumeration(name: str) -> None:
+def test_an_enumeration_may_have_no_model(name: str) -> None:
     modes, said = CYCLES[name]
     made = operation("container_engine", "create_node_pool")
     found = problems({"cycleModes": modes}, "NodePoolCyclingDetails", made.models)

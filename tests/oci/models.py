@@ -8,6 +8,10 @@ from functools import cache
 from types import ModuleType
 
 
+_NOT_IN_THE_SDK = {"CycleMode": frozenset({"BOOT_VOLUME_REPLACE", "INSTANCE_REPLACE"})}
+"""Enumerations that fields of the SDK name, and that it has not; the values are those of Oracle's API reference."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with a body, and where in it."""
@@ -35,10 +39,10 @@ def problems(value: object, type_: str, models: ModuleType, where: str = "") -> 
     elif type_ in _PLAIN:
         if not _PLAIN[type_](value):
             yield Problem(where, f"{_shown(value)} is not {type_}")
-    elif choices := _choices(type_, models):
-        yield from _choice(value, choices, where)
-    else:
+    elif hasattr(models, type_):
         yield from _model(value, type_, models, where)
+    else:
+        yield from _choice(value, _NOT_IN_THE_SDK[type_], where)
 
 
 def project(value: object, type_: str, models: ModuleType) -> object:
@@ -88,15 +92,6 @@ def _model(value: object, model: str, models: ModuleType, where: str) -> Iterato
         yield from problems(value[key], field.type, models, inside)
         if field.allowed:
             yield from _choice(value[key], field.allowed, inside)
-
-
-@cache
-def _choices(model: str, models: ModuleType) -> frozenset[str]:
-    """The values of a model that is only an enumeration."""
-    class_ = getattr(models, model)
-    if hasattr(class_(), "attribute_map"):
-        return frozenset()
-    return frozenset(value for name, value in vars(class_).items() if name.isupper() and isinstance(value, str))
 
 
 def _choice(value: object, allowed: frozenset[str], where: str) -> Iterator[Problem]:
