@@ -102,7 +102,7 @@ def _values(cloud: Cloud, request: Request) -> Answer:
         [
             value(name, entry, domain)
             for _, name, entry in _all(request)
-            for domain in (domains(request.region) if entry["scope"] == "AD" else [None])
+            for domain in ([*domains(request.region)] if entry["scope"] == "AD" else [None])
         ]
     )
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cache
 from types import ModuleType
 
-
 _NOT_IN_THE_SDK = {"CycleMode": frozenset({"BOOT_VOLUME_REPLACE", "INSTANCE_REPLACE"})}
 """Enumerations that fields of the SDK name, and that it has not; the values are those of Oracle's API reference."""
 

@@ -62,7 +62,7 @@ def models(service: str) -> ModuleType:
 @cache
 def base(service: str) -> str:
     """What the paths of a service start with."""
-    found = re.search(r"'base_path': '([^']*)'", inspect.getsource(client(service).__init__))
+    found = re.search(r"'base_path': '([^']*)'", inspect.getsource(vars(client(service))["__init__"]))
     return found[1].rstrip("/") if found else ""
 
 

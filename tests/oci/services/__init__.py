@@ -17,5 +17,7 @@ from tests.oci.services import (
     vaults,
 )
 
-ALL = (addons, buckets, clusters, files, hosts, identity, images, limits, network, nodes, pools)
-ALL = (*ALL, registry, rules, vaults)
+ALL = (
+    *(addons, buckets, clusters, files, hosts, identity, images),
+    *(limits, network, nodes, pools, registry, rules, vaults),
+)
