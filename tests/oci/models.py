@@ -31,10 +31,11 @@ class Field:
 
 def problems(value: object, type_: str, models: ModuleType, where: str = "") -> Iterator[Problem]:
     """Everything that a value has wrong, for its swagger type."""
-    if found := re.fullmatch(r"list\[(.*)\]", type_):
-        yield from _items(value, found[1], models, where)
-    elif found := re.fullmatch(r"dict\((\w+), (.*)\)", type_):
-        yield from _entries(value, found[2], models, where)
+    of, inner = _parsed(type_)
+    if of == "list":
+        yield from _items(value, inner, models, where)
+    elif of == "dict":
+        yield from _entries(value, inner, models, where)
     elif type_ in _PLAIN:
         if not _PLAIN[type_](value):
             yield Problem(where, f"{_shown(value)} is not {type_}")
@@ -46,12 +47,21 @@ def problems(value: object, type_: str, models: ModuleType, where: str = "") -> 
 
 def project(value: object, type_: str, models: ModuleType) -> object:
     """A value with only those fields that its model has: how one object shows as a summary and as itself."""
-    if found := re.fullmatch(r"list\[(.*)\]", type_):
-        return [project(each, found[1], models) for each in value] if isinstance(value, list) else value
-    if type_ in _PLAIN or type_.startswith("dict(") or not isinstance(value, Mapping):
+    of, inner = _parsed(type_)
+    if of == "list" and isinstance(value, list):
+        return [project(each, inner, models) for each in value]
+    if of or type_ in _PLAIN or not isinstance(value, Mapping):
         return value
     known = fields(_concrete(type_, value, models), models)
-    return {key: project(value[key], field.type, models) for key, field in known.items() if value.get(key) is not None}
+    kept = [key for key in value if key in known and value[key] is not None]
+    return {key: project(value[key], known[key].type, models) for key in kept}
+
+
+@cache
+def _parsed(type_: str) -> tuple[str, str]:
+    """What a type is a container of: list[Vcn] is ("list", "Vcn"), and Vcn is ("", "Vcn")."""
+    found = re.fullmatch(r"(list)\[(.*)\]|(dict)\(\w+, (.*)\)", type_)
+    return (found[1] or found[3], found[2] or found[4]) if found else ("", type_)
 
 
 @cache

@@ -3,11 +3,12 @@
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.request import parse_http_list
+from functools import cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -47,19 +48,24 @@ class Keys:
         pem = self.known.get(said["keyId"])
         if pem is None:
             raise _unknown("no such key, or the session has expired")
-        key = serialization.load_pem_public_key(pem.encode())
-        assert isinstance(key, rsa.RSAPublicKey)
         try:
-            key.verify(
+            _key(pem).verify(
                 base64.b64decode(said["signature"], validate=True), text.encode(), padding.PKCS1v15(), hashes.SHA256()
             )
         except (InvalidSignature, binascii.Error):
             raise _unknown("Failed to verify the HTTP(S) Signature") from None
 
 
+@cache
+def _key(pem: str) -> rsa.RSAPublicKey:
+    key = serialization.load_pem_public_key(pem.encode())
+    assert isinstance(key, rsa.RSAPublicKey)
+    return key
+
+
 def _parsed(header: str) -> Mapping[str, str]:
     scheme, _, rest = header.partition(" ")
-    said = {key: value.strip('"') for key, _, value in (each.partition("=") for each in parse_http_list(rest))}
+    said = dict(re.findall(r'(\w+)="([^"]*)"', rest))
     if scheme.lower() != "signature" or {"keyId", "signature", "headers"} - said.keys():
         raise _unknown("Missing or malformed Authorization header")
     if said.get("algorithm") != "rsa-sha256" or said.get("version") != "1":
