@@ -49,6 +49,7 @@ def oci_cloud() -> Iterator["Running"]:
 
     with running() as cloud:
         yield cloud
+        assert [each for each in cloud.log if each.code == "LoopbackFault"] == []
 
 
 @pytest.fixture

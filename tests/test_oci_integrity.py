@@ -105,6 +105,20 @@ def test_a_subnet_waits_until_a_mount_target_is_gone(oci_cloud: Running) -> None
     network.delete_subnet(site.subnets["files"])
 
 
+@pytest.mark.parametrize("stale", [0, 2])
+def test_vnics_may_outlive_what_they_were_of(oci_cloud: Running, stale: int) -> None:
+    site = built(oci_cloud)
+    oci_cloud.pace, oci_cloud.stale = 0, stale
+    engine, network = oci_cloud.client("container_engine"), oci_cloud.client("virtual_network")
+    engine.create_node_pool(site.pool())
+    engine.delete_node_pool(engine.list_node_pools(oci_cloud.tenancy).data[0].id)
+    assert "vnic" not in {each["kind"] for each in oci_cloud.live()}
+    for _ in range(stale):
+        assert refused(network.delete_subnet, site.subnets["workers"]) == (409, "Conflict")
+    network.delete_subnet(site.subnets["workers"])
+    network.delete_network_security_group(site.group)
+
+
 MISSING = {
     "vcn": lambda site: CORE.CreateSubnetDetails(
         compartment_id=site.cloud.tenancy, vcn_id="ocid1.vcn.oc1.iad.x", cidr_block="10.0.9.0/24"
@@ -295,6 +309,18 @@ def test_what_is_left_of_a_limit_is_said(oci_cloud: Running) -> None:
     assert refused(ask, "compute", "gpu-a10-count", oci_cloud.tenancy) == (400, "InvalidParameter")
     assert refused(ask, "vcn", "vcn-count", oci_cloud.tenancy, availability_domain=one) == (400, "InvalidParameter")
     assert refused(ask, "compute", "gpu-x-count", oci_cloud.tenancy)[0] == 404
+
+
+def test_limits_are_listed(oci_cloud: Running) -> None:
+    oci_cloud.limits["gpu-a10-count"] = 5
+    limits = oci_cloud.client("limits")
+    assert "compute" in {each.name for each in limits.list_services(oci_cloud.tenancy).data}
+    scopes = {each.name: each.scope_type for each in limits.list_limit_definitions(oci_cloud.tenancy).data}
+    assert (scopes["gpu-a10-count"], scopes["vcn-count"]) == ("AD", "REGION")
+    values = limits.list_limit_values(oci_cloud.tenancy, "compute", name="gpu-a10-count").data
+    assert [(each.availability_domain, each.value) for each in values] == [
+        (each, 5) for each in domains("us-ashburn-1")
+    ]
 
 
 def test_mount_targets_are_made_one_by_one(oci_cloud: Running) -> None:

@@ -329,11 +329,14 @@ def test_addons_come_in_their_order(oci_cloud: Running) -> None:
     assert finished(engine, engine.install_addon(site.cluster, manager, opc_retry_token="t")).status == "SUCCEEDED"
     assert engine.install_addon(site.cluster, manager, opc_retry_token="t").status == 202
     assert refused(engine.install_addon, site.cluster, manager)[:2] == (409, "Conflict")
+    other = OKE.InstallAddonDetails(addon_name="CertManager")
+    assert refused(engine.install_addon, site.cluster, other, opc_retry_token="t")[1] == "InvalidatedRetryToken"
     engine.update_addon(site.cluster, "KubernetesMetricsServer", OKE.UpdateAddonDetails())
     states = [engine.get_addon(site.cluster, "KubernetesMetricsServer").data.lifecycle_state for _ in range(3)]
     assert states == ["UPDATING", "UPDATING", "ACTIVE"]
     finished(engine, engine.disable_addon(site.cluster, "CertManager", True))
     assert "CertManager" not in {each.name for each in engine.list_addons(site.cluster).data}
+    assert refused(engine.install_addon, site.cluster, manager, opc_retry_token="t")[1] == "InvalidatedRetryToken"
 
 
 @pytest.mark.parametrize("name", ["NvidiaGpuPlugins", "gpu"])

@@ -1,10 +1,12 @@
 """`python -m tests.oci`: the cloud as a process, which another process asks, scripts and starts again."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -96,3 +98,11 @@ def test_a_configuration_is_like_a_user_s(oci_cloud: Running, tmp_path: Path) ->
     token = Path(session["security_token_file"]).read_text(encoding="utf-8")
     signer = oci.auth.signers.SecurityTokenSigner(token, key)
     assert oci_cloud.client("identity", signer=signer).list_regions().data
+
+
+def test_the_readme_names_what_there_is(oci_cloud: Running) -> None:
+    table = (ROOT / "tests/oci/README.md").read_text(encoding="utf-8").partition("\n| | |\n")[2].partition("\n\n")[0]
+    names = re.findall(r"`([a-z_.]+)", "\n".join(line.split("|")[1] for line in table.splitlines()[1:]))
+    assert len(names) >= 17
+    for name in set(names) - {"leftovers"}:
+        attrgetter(name)(oci_cloud)

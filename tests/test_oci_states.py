@@ -186,6 +186,41 @@ def test_the_home_region_is_said(oci_cloud: Running) -> None:
     assert client.get_tenancy(oci_cloud.tenancy).data.home_region_key == "IAD"
 
 
+def test_domains_are_those_of_the_region(oci_cloud: Running) -> None:
+    for region, names in (("us-ashburn-1", 3), ("us-phoenix-1", 3)):
+        client = oci_cloud.client("identity", region=region)
+        found = [each.name for each in client.list_availability_domains(oci_cloud.tenancy).data]
+        assert len(found) == names
+        parts = client.list_fault_domains(oci_cloud.tenancy, found[0]).data
+        assert [each.name for each in parts] == ["FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3"]
+    with pytest.raises(oci.exceptions.ServiceError, match="is none of us-ashburn-1"):
+        oci_cloud.client("identity").list_fault_domains(oci_cloud.tenancy, found[0])
+
+
+def test_compartments_are_listed_by_level_or_all_of_them(oci_cloud: Running) -> None:
+    oci_cloud.lag = oci_cloud.pace = 0
+    client = oci_cloud.client("identity")
+    one = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="one", description="")
+    outer = client.create_compartment(one).data.id
+    two = IAM.CreateCompartmentDetails(compartment_id=outer, name="two", description="")
+    client.create_compartment(two)
+    names = [each.name for each in client.list_compartments(oci_cloud.tenancy).data]
+    every = client.list_compartments(oci_cloud.tenancy, compartment_id_in_subtree=True, access_level="ANY").data
+    assert (names, [each.name for each in every]) == (["one"], ["one", "two"])
+    assert [each.name for each in client.list_compartments(outer, name="two").data] == ["two"]
+
+
+def test_a_dynamic_group_is_of_the_tenancy(oci_cloud: Running) -> None:
+    oci_cloud.lag = oci_cloud.pace = 0
+    client = oci_cloud.client("identity")
+    about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="one", description="")
+    inner = client.create_compartment(about).data.id
+    group = IAM.CreateDynamicGroupDetails(compartment_id=inner, name="x", description="", matching_rule="ALL {}")
+    with pytest.raises(oci.exceptions.ServiceError) as error:
+        client.create_dynamic_group(group)
+    assert (error.value.status, error.value.code) == (404, "NotAuthorizedOrNotFound")
+
+
 def test_a_work_request_makes_a_cluster(oci_cloud: Running) -> None:
     site = built(oci_cloud)
     engine = oci_cloud.client("container_engine")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.oci import hooks
-from tests.oci.errors import not_found
+from tests.oci.errors import invalidated, not_found
 from tests.oci.faults import Script
 from tests.oci.kinds import KINDS
 from tests.oci.signatures import Keys
@@ -33,6 +33,8 @@ class Cloud:
     """Reads that don't find what was just written to IAM."""
     lags: dict[str, int] = field(default_factory=dict)
     """The same for a kind: vcn here, and a list doesn't show a new VCN at once."""
+    stale: int = 0
+    """Attempts to delete a subnet or a group that still meet the VNICs of what is gone."""
     page: int = 100
     """The most of a list in one answer."""
     capacity: dict[str, int] = field(default_factory=dict)
@@ -178,7 +180,11 @@ class Cloud:
     def end(self, thing: Thing) -> None:
         """It is gone, and with it what it owns."""
         for child in self.children(thing.id):
-            self.end(child)
+            if child.name_of_kind == "vnic" and self.stale:
+                child.owner, child.state, child.note["given"] = None, child.kind.deleting, True
+                child.ahead, child.reads = [child.kind.deleted], self.stale
+            else:
+                self.end(child)
         if thing.kind.deleted:
             thing.state = thing.kind.deleted
         thing.gone, thing.ahead, thing.work = True, [], None
@@ -186,14 +192,17 @@ class Cloud:
 
     # Retry tokens.
 
-    def earlier(self, key: str, digest: str) -> str | None:
-        """The id that an earlier request with this token made; "" where it is another body's or its thing is gone."""
-        entry = self.tokens.get(key)
+    def earlier(self, key: str | None, digest: str) -> str | None:
+        """The id that an earlier request with this token made; raises 409 where the token is of no use any more."""
+        entry = self.tokens.get(key or "")
         if entry is None or self.seconds - entry["at"] >= TOKENS_LAST:
             return None
         thing = self.things[entry["id"]]
-        return thing.id if entry["digest"] == digest and not thing.ending else ""
+        if entry["digest"] != digest or thing.ending:
+            raise invalidated()
+        return thing.id
 
-    def remember(self, key: str, digest: str, id: str) -> None:
-        """What a token made."""
-        self.tokens[key] = {"digest": digest, "id": id, "at": self.seconds}
+    def remember(self, key: str | None, digest: str, id: str) -> None:
+        """What a token made, where there was one."""
+        if key:
+            self.tokens[key] = {"digest": digest, "id": id, "at": self.seconds}

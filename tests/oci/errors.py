@@ -35,3 +35,11 @@ def limit_exceeded(name: str, most: int) -> Refused:
     """A service limit, by its name."""
     text = f"The following service limits were exceeded: {name} ({most}). Request a service limit increase."
     return Refused(400, "LimitExceeded", text)
+
+
+def invalidated() -> Refused:
+    """A retry token that stands for something else by now."""
+    text = (
+        "The provided retry token was used in an earlier request, which differed or whose resource was deleted since."
+    )
+    return Refused(409, "InvalidatedRetryToken", text)

@@ -14,18 +14,10 @@ from tests.oci.thing import Answer, Request, Thing, references
 
 def create(cloud: Cloud, request: Request, kind: Kind) -> Answer:
     """A new thing, or the one that the same request with the same token has made already."""
-    key, digest = _token(request)
-    earlier = cloud.earlier(key, digest) if key else None
-    if earlier == "":
-        raise Refused(
-            409,
-            "InvalidatedRetryToken",
-            "The provided retry token was used in an earlier request, which "
-            "differed from this one or whose resource has been deleted since.",
-        )
+    key, digest = token_of(request)
+    earlier = cloud.earlier(key, digest)
     thing = cloud.things[earlier] if earlier else _made(cloud, request, kind)
-    if key:
-        cloud.remember(key, digest, thing.id)
+    cloud.remember(key, digest, thing.id)
     said = answer(thing)
     if maker := thing.note.get("maker"):
         said.headers["opc-work-request-id"] = maker
@@ -189,7 +181,8 @@ def _unique(cloud: Cloud, request: Request, kind: Kind) -> None:
             )
 
 
-def _token(request: Request) -> tuple[str | None, str]:
+def token_of(request: Request) -> tuple[str | None, str]:
+    """What a retry token stands for: the place where it holds, and the request."""
     token = request.headers.get("opc-retry-token") if request.operation.token else None
     if token is not None and not 1 <= len(token) <= 64:
         raise Refused(400, "InvalidParameter", "opc-retry-token: has to have 1 to 64 characters")

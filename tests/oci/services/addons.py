@@ -6,7 +6,7 @@ from tests.oci import hooks, work
 from tests.oci.cloud import Cloud
 from tests.oci.errors import conflict, invalid, not_found, wrong_state
 from tests.oci.thing import Answer, Request, Thing
-from tests.oci.verbs import matched
+from tests.oci.verbs import matched, token_of
 from tests.oci.world import world
 
 
@@ -79,10 +79,11 @@ def _install(cloud: Cloud, request: Request) -> Answer:
         raise invalid("add-ons are of enhanced clusters")
     if body["addonName"] not in world()["addons"]:
         raise invalid(f"addonName: {body['addonName']} is none of {', '.join(world()['addons'])}")
-    token, there = request.headers.get("opc-retry-token"), _of(cloud, cluster).get(body["addonName"])
+    key, digest = token_of(request)
+    if earlier := cloud.earlier(key, digest):
+        return Answer(headers={"opc-work-request-id": cloud.things[earlier].note["maker"]}, status=202)
+    there = _of(cloud, cluster).get(body["addonName"])
     if there is not None and not body.get("isOverrideExisting"):
-        if token is not None and token == there.note.get("token"):
-            return Answer(headers={"opc-work-request-id": str(there.work)}, status=202)
         raise conflict(f"add-on {body['addonName']} is installed already")
     if there is not None:
         cloud.end(there)
@@ -94,9 +95,11 @@ def _install(cloud: Cloud, request: Request) -> Answer:
         "compartmentId": cluster.has["compartmentId"],
     }
     addon = cloud.add("addon", cluster.region, about, owner=cluster.id)
-    addon.note["token"] = token
+    cloud.remember(key, digest, addon.id)
     addon.state = "CREATING"
-    return _begun(cloud, addon, "ENABLE_ADDON", "create addon")
+    said = _begun(cloud, addon, "ENABLE_ADDON", "create addon")
+    addon.note["maker"] = said.headers["opc-work-request-id"]
+    return said
 
 
 def _begun(cloud: Cloud, addon: Thing, operation: str, does: str) -> Answer:

@@ -25,6 +25,7 @@ def _group(cloud: Cloud, thing: Thing) -> None:
 def _leave(cloud: Cloud, thing: Thing) -> None:
     for vnic in cloud.all("vnic", thing.region):
         if thing.id in vnic.has["nsgIds"]:
+            cloud.tick(vnic)
             raise conflict(f"NetworkSecurityGroup {thing.id} cannot be deleted since it has VNICs: {vnic.id}")
 
 
