@@ -99,11 +99,10 @@ def test_the_sdk_tries_again_with_its_own_token(oci_cloud: Running, monkeypatch:
 
 def test_no_answer_comes(oci_cloud: Running) -> None:
     oci_cloud.script.fail("create_vcn", how=How.HANG)
-    client = oci_cloud.client("virtual_network", timeout=(1, 0.2))
+    client = oci_cloud.client("virtual_network", timeout=(60, 0.2))
     with pytest.raises(oci.exceptions.RequestException, match="timed out"):
         client.create_vcn(details(oci_cloud))
-    assert oci_cloud.live() == []
-    assert client.list_vcns(oci_cloud.tenancy).data == []
+    assert oci_cloud.client("virtual_network").list_vcns(oci_cloud.tenancy).data == []
 
 
 def test_the_log_says_what_was_asked(oci_cloud: Running) -> None:

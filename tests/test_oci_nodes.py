@@ -105,7 +105,8 @@ def test_out_of_host_capacity(oci_cloud: Running, name: str) -> None:
         return
     assert (work.status, made.lifecycle_state) == ("FAILED", "NEEDS_ATTENTION")
     assert [each.message for each in errors] == [
-        f"{2 - nodes} node(s) launch failure due to: (500, InternalError) Out of host capacity."
+        f"{2 - nodes} node(s) launch failure. Reason for failure on one of the nodes : Error returned by "
+        "LaunchInstance operation in Compute service.(500, InternalError, false) Out of host capacity."
     ]
     assert {each.node_error.message for each in made.nodes if each.node_error} == {"Out of host capacity."}
 

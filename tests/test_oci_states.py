@@ -1,5 +1,6 @@
 """Things of tests/oci go through their states as they are read, by themselves or by a work request."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,7 +99,9 @@ def test_a_new_compartment_is_no_compartment_yet(oci_cloud: Running) -> None:
     made = client.create_compartment(about).data
     statements = [f"Allow any-user to use vnics in compartment id {made.id}"]
     policy = IAM.CreatePolicyDetails(compartment_id=oci_cloud.tenancy, name="p", description="", statements=statements)
-    with pytest.raises(oci.exceptions.ServiceError, match="does not exist under current compartment") as error:
+    with pytest.raises(
+        oci.exceptions.ServiceError, match="does not exist or is not part of the policy compartment"
+    ) as error:
         client.create_policy(policy)
     assert (error.value.status, error.value.code) == (400, "InvalidParameter")
     with pytest.raises(oci.exceptions.ServiceError) as error:
@@ -112,30 +115,47 @@ def test_a_new_compartment_is_no_compartment_yet(oci_cloud: Running) -> None:
 
 
 STATEMENTS = {
-    "Allow any-user to use vnics in compartment gpu": None,
-    "Allow any-user to use vnics in compartment other:gpu": None,
-    "Allow dynamic-group gpus to read repos in tenancy": None,
-    "allow service oke to {CLUSTER_JOIN} in compartment id COMPARTMENT where target.cluster.id = 'x'": None,
-    "Allow any-user to use vnics in compartment other": "does not exist under current compartment hierarchy",
-    "Allow any-user to use vnics in compartment id ocid1.compartment.oc1..x": "does not exist",
-    "Alow any-user to use vnics in tenancy": "unable to parse policy statement",
-    "Allow any-user use vnics in tenancy": "unable to parse policy statement",
-    "Allow somebody to use vnics in tenancy": "unable to parse policy statement",
+    "Allow any-user to use vnics in compartment outer": None,
+    "Allow any-user to use vnics in compartment Inner": None,
+    "Allow any-user to use vnics in compartment outer:inner": None,
+    "Allow any-user to use vnics in compartment id OUTER": None,
+    "allow service oke to {CLUSTER_JOIN} in compartment id INNER where target.cluster.id = 'x'": None,
+    "Allow dynamic-group nodes to read repos in compartment id INNER": None,
+    "Allow dynamic-group 'Default'/'nodes' to read repos in compartment id INNER": None,
+    "Allow any-user to use vnics in compartment beside": "The compartment beside specified in the policy",
+    "Allow any-user to use vnics in compartment inner:outer": "The compartment inner:outer specified in the policy",
+    "Allow any-user to use vnics in compartment id BESIDE": "not part of the policy compartment subtree",
+    "Allow any-user to use vnics in compartment id TENANCY": "not part of the policy compartment subtree",
+    "Allow any-user to use vnics in compartment id ocid1.compartment.oc1..x": "does not exist or is not part",
+    "Allow any-user to use vnics in tenancy": "belongs into a policy of the tenancy",
+    "Allow dynamic-group gpus to read repos in compartment id INNER": "The dynamic group gpus specified in the policy",
+    "Alow any-user to use vnics in compartment outer": "unable to parse policy statement",
+    "Allow any-user use vnics in compartment outer": "unable to parse policy statement",
+    "Allow somebody to use vnics in compartment outer": "unable to parse policy statement",
     "Allow any-user to use vnics": "unable to parse policy statement",
 }
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
-def test_statements_are_parsed(oci_cloud: Running, statement: str) -> None:
+def test_statements_are_about_what_is_there_and_below(oci_cloud: Running, statement: str) -> None:
     oci_cloud.lag = oci_cloud.pace = 0
     client, message = oci_cloud.client("identity"), STATEMENTS[statement]
-    about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="gpu", description="")
-    made = client.create_compartment(about).data.id
-    policy = IAM.CreatePolicyDetails(
-        compartment_id=made, name="p", description="", statements=[statement.replace("COMPARTMENT", made)]
+
+    def compartment(name: str, inside: str) -> str:
+        about = IAM.CreateCompartmentDetails(compartment_id=inside, name=name, description="")
+        return str(client.create_compartment(about).data.id)
+
+    outer, beside = compartment("outer", oci_cloud.tenancy), compartment("beside", oci_cloud.tenancy)
+    ids = {"OUTER": outer, "BESIDE": beside, "INNER": compartment("inner", outer), "TENANCY": oci_cloud.tenancy}
+    client.create_dynamic_group(
+        IAM.CreateDynamicGroupDetails(
+            compartment_id=oci_cloud.tenancy, name="nodes", description="", matching_rule="ALL {}"
+        )
     )
+    said = re.sub("[A-Z]{5,}", lambda found: ids.get(found[0], found[0]), statement)
+    policy = IAM.CreatePolicyDetails(compartment_id=outer, name="p", description="", statements=[said])
     if message is None:
-        assert client.create_policy(policy).data.lifecycle_state == "ACTIVE"
+        assert client.create_policy(policy).data.statements == [said]
         return
     with pytest.raises(oci.exceptions.ServiceError, match=message) as error:
         client.create_policy(policy)
@@ -216,9 +236,9 @@ def test_a_dynamic_group_is_of_the_tenancy(oci_cloud: Running) -> None:
     about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="one", description="")
     inner = client.create_compartment(about).data.id
     group = IAM.CreateDynamicGroupDetails(compartment_id=inner, name="x", description="", matching_rule="ALL {}")
-    with pytest.raises(oci.exceptions.ServiceError) as error:
+    with pytest.raises(oci.exceptions.ServiceError, match="only be created in the tenancy compartment") as error:
         client.create_dynamic_group(group)
-    assert (error.value.status, error.value.code) == (404, "NotAuthorizedOrNotFound")
+    assert (error.value.status, error.value.code) == (400, "InvalidParameter")
 
 
 def test_a_work_request_makes_a_cluster(oci_cloud: Running) -> None:

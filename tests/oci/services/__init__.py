@@ -14,10 +14,11 @@ from tests.oci.services import (
     pools,
     registry,
     rules,
+    statements,
     vaults,
 )
 
 ALL = (
     *(addons, buckets, clusters, files, hosts, identity, images),
-    *(limits, network, nodes, pools, registry, rules, vaults),
+    *(limits, network, nodes, pools, registry, rules, statements, vaults),
 )

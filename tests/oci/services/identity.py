@@ -1,7 +1,5 @@
-"""Identity: the tenancy, its regions and domains; compartments, policies and dynamic groups."""
+"""Identity: the tenancy, its regions and domains; compartments and dynamic groups."""
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from tests.oci import hooks, work
@@ -9,12 +7,6 @@ from tests.oci.cloud import TENANCY, Cloud
 from tests.oci.errors import invalid, not_found
 from tests.oci.thing import Answer, Request, Thing
 from tests.oci.world import domains, world
-
-_STATEMENT = re.compile(
-    r"(allow|endorse|admit|define)\s+(any-user|any-group|service|group|dynamic-group)\b.+\bto\s+.+\bin\s+"
-    r"(tenancy|compartment)\b.*",
-    re.IGNORECASE | re.DOTALL,
-)
 
 
 @hooks.handles("identity", "get_tenancy")
@@ -77,46 +69,7 @@ def _fault_domains(cloud: Cloud, request: Request) -> Answer:
 @hooks.of(hooks.CHECKS, "dynamic_group")
 def _check_group(cloud: Cloud, request: Request, body: dict[str, Any]) -> None:
     if body["compartmentId"] != TENANCY:
-        raise not_found("dynamic groups are made in the tenancy's root compartment")
-
-
-@hooks.of(hooks.CHECKS, "policy")
-def _check_policy(cloud: Cloud, request: Request, body: dict[str, Any]) -> None:
-    _statements(cloud, body)
-
-
-@hooks.of(hooks.AMENDED, "policy")
-def _amend_policy(cloud: Cloud, thing: Thing, body: dict[str, Any]) -> None:
-    _statements(cloud, body)
-
-
-def _statements(cloud: Cloud, body: dict[str, Any]) -> None:
-    statements = body.get("statements")
-    if statements is None:
-        return
-    if not statements:
-        raise invalid("statements: at least one is required")
-    for each in statements:
-        if not _STATEMENT.fullmatch(each):
-            raise invalid(f"No permissions found: unable to parse policy statement: {each}")
-        for one in _compartments(cloud, each):
-            if one is None or one.gone or one.hidden:
-                _seen(one)
-                raise invalid(f"A compartment does not exist under current compartment hierarchy, in: {each}")
-
-
-def _compartments(cloud: Cloud, statement: str) -> Iterator[Thing | None]:
-    """The compartments that a statement names: by OCIDs, or as a path of names."""
-    for id in re.findall(r"ocid1\.(?:compartment|tenancy)\.[a-z0-9.-]+", statement):
-        yield cloud.things.get(id)
-    if named := re.search(r"\sin\s+compartment\s+(?!id\s)(\S+)", statement, re.IGNORECASE):
-        name = named[1].split(":")[-1]
-        yield next((each for each in cloud.all("compartment") if each.has["name"] == name), None)
-
-
-def _seen(thing: Thing | None) -> None:
-    if thing is not None and thing.hidden:
-        thing.hidden -= 1
+        raise invalid("Dynamic group can only be created in the tenancy compartment")
 
 
 @hooks.of(hooks.LEAVES, "compartment")

@@ -27,10 +27,13 @@ def _scaled(cloud: Cloud, task: Thing, _: dict[str, str]) -> None:
     _show(cloud, pool)
     work.acted(task, action)
     if failed:
-        errors = [each["nodeError"] for each in failed]
-        reasons = sorted({f"({each['status']}, {each['code']}) {each['message']}" for each in errors})
-        text = f"{len(failed)} node(s) launch failure due to: {'; '.join(reasons)}"
-        work.fail(cloud, task, errors[0]["code"], text)
+        first = failed[0]["nodeError"]
+        reason = f"({first['status']}, {first['code']}, false) {first['message']}"
+        text = (
+            f"{len(failed)} node(s) launch failure. Reason for failure on one of the nodes : "
+            f"Error returned by LaunchInstance operation in Compute service.{reason}"
+        )
+        work.fail(cloud, task, first["code"], text)
 
 
 def _instances(cloud: Cloud, pool: Thing) -> list[Thing]:
