@@ -83,6 +83,15 @@ def test_a_mount_target_needs_a_subnet_of_some_size(oci_cloud: Running, size: in
         assert refused(shared, site) == (400, "InvalidParameter")
 
 
+def test_a_mount_target_has_an_export_set_when_it_is_finished(oci_cloud: Running) -> None:
+    site = built(oci_cloud)
+    client = oci_cloud.client("file_storage")
+    _, target = shared(site)
+    sets = [target.export_set_id, *(client.get_mount_target(target.id).data.export_set_id for _ in range(2))]
+    assert sets[:2] == [None, None]
+    assert client.get_export_set(sets[2]).data.lifecycle_state == "ACTIVE"
+
+
 def test_a_mount_target_may_fail(oci_cloud: Running) -> None:
     site = built(oci_cloud)
     oci_cloud.script.turn("mount_target", "FAILED")

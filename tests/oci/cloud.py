@@ -139,7 +139,7 @@ class Cloud:
 
     def read(self, thing: Thing) -> dict[str, Any]:
         """What a reader sees of it; reading is what lets time pass for it."""
-        seen = dict(thing.has)
+        seen = thing.shown
         self.tick(thing)
         return seen
 

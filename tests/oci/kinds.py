@@ -35,6 +35,8 @@ class Kind:
     """Is still shown when it was deleted, for good."""
     lingers: bool = False
     """Its last state is no end: it can be had back."""
+    late: tuple[str, ...] = ()
+    """Fields that only a finished one has."""
     unique: str | None = None
     """The field whose value only one thing in a compartment may have."""
     limit: tuple[str, str] | None = None
@@ -52,8 +54,8 @@ def _kind(name: str, entry: dict[str, Any], states: Mapping[str, list[str]]) -> 
     usual = {verb: f"{verb}_{plural if verb == 'list' else name}" for verb in VERBS}
     making, ready, deleting, deleted = states[entry["states"]]
     given = {key: value for key, value in entry.items() if key not in {"states", "plural"}}
-    if "limit" in given:
-        given["limit"] = tuple(given["limit"])
+    for each in {"limit", "late"} & given.keys():
+        given[each] = tuple(given[each])
     return Kind(
         **{"operations": usual, **given},
         name=name,

@@ -47,6 +47,12 @@ class Thing:
         self.version += 1
 
     @property
+    def shown(self) -> dict[str, Any]:
+        """What callers see of it now."""
+        late = self.kind.late if self.state == self.kind.making else ()
+        return {key: value for key, value in self.has.items() if key not in late}
+
+    @property
     def etag(self) -> str:
         return f"{self.id[-12:]}-{self.version}"
 

@@ -139,7 +139,7 @@ def needing(cloud: Cloud, thing: Thing) -> list[Thing]:
 
 def answer(thing: Thing) -> Answer:
     """A thing as it is said to who made or changed it."""
-    return Answer(dict(thing.has), {"etag": thing.etag})
+    return Answer(thing.shown, {"etag": thing.etag})
 
 
 def hooks_name(kind: Kind, verb: str) -> str:

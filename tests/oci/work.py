@@ -14,6 +14,7 @@ _NAMES = {
     "load_balancer": {"DELETE": "DeleteLoadBalancer"},
     "network_load_balancer": {"DELETE": "DELETE_NETWORK_LOAD_BALANCER"},
 }
+_OCIDS = {"container_engine": "clustersworkrequest", "compute": "coreservicesworkrequest"}
 _ENTITIES = {"node_pool": "nodepool"}
 _WORKS = {
     "container_engine": "clusters",
@@ -42,7 +43,8 @@ def start(cloud: Cloud, thing: Thing, operation: str, does: str) -> Thing:
             }
         ],
     }
-    work = cloud.add("work_request", thing.region, about)
+    id = cloud.new_id(_OCIDS.get(thing.kind.service, "work_request"), thing.region)
+    work = cloud.add("work_request", thing.region, about, id=id)
     work.note = {"does": does, "of": thing.id, "service": thing.kind.service, "errors": [], "logs": []}
     log(cloud, work, f"{operation} accepted")
     thing.work = work.id
