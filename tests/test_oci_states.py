@@ -114,6 +114,29 @@ def test_a_new_compartment_is_no_compartment_yet(oci_cloud: Running) -> None:
     assert vcn(oci_cloud, compartment_id=made.id).compartment_id == made.id
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_each_service_may_see_it_later_by_itself(oci_cloud: Running, apart: bool) -> None:
+    oci_cloud.lag, oci_cloud.pace, oci_cloud.apart = 1, 0, apart
+    client = oci_cloud.client("identity")
+    about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="gpu", description="")
+    made = client.create_compartment(about).data.id
+    with pytest.raises(oci.exceptions.ServiceError):
+        client.get_compartment(made)
+    client.get_compartment(made)
+    statements = [f"Allow any-user to use vnics in compartment id {made}"]
+    policy = IAM.CreatePolicyDetails(compartment_id=made, name="p", description="", statements=statements)
+    asks = [
+        lambda: client.create_policy(policy),
+        lambda: vcn(oci_cloud, compartment_id=made),
+        lambda: oci_cloud.client("file_storage").list_file_systems(made, "Uocm:US-ASHBURN-AD-1"),
+    ]
+    for ask in asks:
+        if apart:
+            with pytest.raises(oci.exceptions.ServiceError):
+                ask()
+        ask()
+
+
 STATEMENTS = {
     "Allow any-user to use vnics in compartment outer": None,
     "Allow any-user to use vnics in compartment Inner": None,

@@ -33,6 +33,8 @@ class Cloud:
     """Reads that don't find what was just written to IAM."""
     lags: dict[str, int] = field(default_factory=dict)
     """The same for a kind: vcn here, and a list doesn't show a new VCN at once."""
+    apart: bool = False
+    """Each service, and the check of policies, has that many reads that find nothing, instead of all together."""
     stale: int = 0
     """Attempts to delete a subnet or a group that still meet the VNICs of what is gone."""
     page: int = 100
@@ -51,6 +53,8 @@ class Cloud:
     things: dict[str, Thing] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     log: list[Logged] = field(default_factory=list)
+    reader: str = ""
+    """The service that is asked now."""
     made: int = 0
     seconds: int = 0
 
@@ -100,10 +104,17 @@ class Cloud:
             raise not_found(id)
         if not thing.kind.everywhere and thing.region != region:
             raise not_found(id)
-        if thing.hidden:
-            thing.hidden -= 1
+        if self.misses(thing):
             raise not_found(id)
         return thing
+
+    def misses(self, thing: Thing, reader: str = "") -> bool:
+        """Whether this read of a thing is one of those that don't find it yet."""
+        key = (reader or self.reader) if self.apart else ""
+        if (count := thing.missed.get(key, 0)) >= thing.lag:
+            return False
+        thing.missed[key] = count + 1
+        return True
 
     def children(self, owner: str) -> list[Thing]:
         """What goes when this one goes."""

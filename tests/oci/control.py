@@ -10,7 +10,20 @@ from tests.oci.cloud import Cloud
 from tests.oci.faults import How
 from tests.oci.thing import Answer, Logged, Thing
 
-_SET = ("home", "subscribed", "pace", "paces", "lag", "lags", "stale", "page", "capacity", "limits", "kubernetes")
+_SET = (
+    "home",
+    "subscribed",
+    "pace",
+    "paces",
+    "lag",
+    "lags",
+    "apart",
+    "stale",
+    "page",
+    "capacity",
+    "limits",
+    "kubernetes",
+)
 _HELD = ("tokens", "made", "seconds")
 
 

@@ -66,6 +66,7 @@ def respond(cloud: Cloud, method: str, target: str, headers: Mapping[str, str], 
     try:
         cloud.keys.verify(method, target, headers, body)
         request = _read(cloud, method, target, headers, body)
+        cloud.reader = request.operation.service
         return _worded(cloud, request, _done(cloud, request))
     except Refused as error:
         return refusal(error)
@@ -119,7 +120,7 @@ def _said(problem: Problem) -> str:
 @cache
 def _routes(service: str) -> list[tuple[str, re.Pattern[str], Operation]]:
     """What a service serves; the more specific paths come first."""
-    names = {name for of, name in [*served(), *hooks.HANDLERS] if of == service}
+    names = served(service).keys() | {name for of, name in hooks.HANDLERS if of == service}
     calls = sorted((operation(service, name) for name in names), key=lambda each: each.path.count("{"))
     return [(call.method, re.compile(_pattern(call.path)), call) for call in calls]
 
@@ -142,7 +143,7 @@ def _route(method: str, path: str, service: str) -> tuple[Operation, Mapping[str
 
 def _done(cloud: Cloud, request: Request) -> Answer:
     key = (request.operation.service, request.operation.name)
-    verb, kind = served().get(key, ("", None))
+    verb, kind = served(key[0]).get(key[1], ("", None))
     _at_home(cloud, request, kind)
     if key in hooks.HANDLERS:
         return hooks.HANDLERS[key](cloud, request)

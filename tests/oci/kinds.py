@@ -70,11 +70,8 @@ KINDS, REFERENCES = _loaded()
 
 
 @cache
-def served() -> Mapping[tuple[str, str], tuple[str, Kind]]:
-    """Service and operation to verb and kind, of every operation that the kinds have by themselves."""
-    return {
-        (kind.service, name): (verb, kind)
-        for kind in KINDS.values()
-        for verb, name in kind.operations.items()
-        if hasattr(client(kind.service), name)
-    }
+def served(service: str) -> Mapping[str, tuple[str, Kind]]:
+    """The operations that the kinds of a service have by themselves, with their verbs."""
+    own = [kind for kind in KINDS.values() if kind.service == service]
+    found = {name: (verb, kind) for kind in own for verb, name in kind.operations.items()}
+    return {name: each for name, each in found.items() if hasattr(client(service), name)}

@@ -22,8 +22,10 @@ class Thing:
     """The states that are still to come."""
     reads: int = 0
     """Reads until the next of them."""
-    hidden: int = 0
+    lag: int = 0
     """Reads that don't find it yet."""
+    missed: dict[str, int] = field(default_factory=dict)
+    """How many of them there were: all together, or by service."""
     version: int = 1
     work: str | None = None
     """The work request that decides what comes next."""

@@ -39,9 +39,7 @@ def listed(cloud: Cloud, request: Request, kind: Kind) -> Answer:
     for thing in cloud.things.values():
         if thing.name_of_kind != kind.name or not (kind.everywhere or thing.region == request.region):
             continue
-        if thing.hidden:
-            thing.hidden -= 1
-        elif not thing.purged and not thing.note.get("given"):
+        if not thing.purged and not thing.note.get("given") and not cloud.misses(thing):
             found.append(thing)
     return Answer(found)
 
@@ -157,7 +155,7 @@ def _made(cloud: Cloud, request: Request, kind: Kind) -> Thing:
     thing = cloud.add(kind.name, request.region, dict(request.body))
     if kind.name in hooks.BORN:
         hooks.BORN[kind.name](cloud, thing)
-    thing.hidden = cloud.lags.get(kind.name, cloud.lag if kind.lag else 0)
+    thing.lag = cloud.lags.get(kind.name, cloud.lag if kind.lag else 0)
     if kind.making:
         thing.state = kind.making
     if kind.work and kind.service == "container_engine":

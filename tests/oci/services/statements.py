@@ -40,7 +40,7 @@ def _statements(cloud: Cloud, compartment: str, statements: list[str]) -> None:
         if _IN_TENANCY.search(each) and compartment != TENANCY:
             raise invalid(f"A statement about the tenancy belongs into a policy of the tenancy: {each}")
         for id in _BY_ID.findall(each):
-            if not _below(cloud, compartment, _seen(cloud.things.get(id))):
+            if not _below(cloud, compartment, _seen(cloud, cloud.things.get(id))):
                 raise invalid(f"Compartment {{{id}}} does not exist or is not part of the policy compartment subtree")
         for path in _BY_NAME.findall(each):
             if _by_path(cloud, compartment, path) is None:
@@ -54,7 +54,7 @@ def _groups(cloud: Cloud, statement: str) -> None:
     for part in found[1].split(",") if found else []:
         name = part.split("/")[-1].strip(" '\"")
         if not name.startswith("id ") and not any(
-            _seen(each) for each in cloud.all("dynamic_group") if each.has["name"] == name
+            _seen(cloud, each) for each in cloud.all("dynamic_group") if each.has["name"] == name
         ):
             raise _unknown("dynamic group", name)
 
@@ -65,14 +65,9 @@ def _unknown(what: str, name: str) -> Refused:
     )
 
 
-def _seen(thing: Thing | None) -> Thing | None:
+def _seen(cloud: Cloud, thing: Thing | None) -> Thing | None:
     """A thing, unless it is gone, or too new to be seen."""
-    if thing is None or thing.gone:
-        return None
-    if thing.hidden:
-        thing.hidden -= 1
-        return None
-    return thing
+    return None if thing is None or thing.gone or cloud.misses(thing, "policies") else thing
 
 
 def _below(cloud: Cloud, outer: str, inner: Thing | None) -> bool:
@@ -94,7 +89,7 @@ def _by_path(cloud: Cloud, policy: str, path: str) -> Thing | None:
     found = next((each for each in _named(cloud, first) if policy in {each.id, each.has["compartmentId"]}), None)
     for name in rest:
         found = next((each for each in _named(cloud, name) if found and each.has["compartmentId"] == found.id), None)
-    return _seen(found)
+    return _seen(cloud, found)
 
 
 def _named(cloud: Cloud, name: str) -> Iterator[Thing]:
