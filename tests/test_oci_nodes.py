@@ -276,6 +276,24 @@ def test_a_reservation_is_deleted_by_a_work_request(oci_cloud: Running) -> None:
     assert oci_cloud.live() == []
 
 
+def test_a_cluster_that_failed_takes_no_pool(oci_cloud: Running) -> None:
+    site = built(oci_cloud)
+    oci_cloud.script.fail_work("CLUSTER_CREATE")
+    endpoint = OKE.CreateClusterEndpointConfigDetails(subnet_id=site.subnets["endpoint"])
+    details = OKE.CreateClusterDetails(
+        name="b",
+        compartment_id=oci_cloud.tenancy,
+        vcn_id=site.vcn,
+        kubernetes_version="v1.35.2",
+        endpoint_config=endpoint,
+    )
+    engine = oci_cloud.client("container_engine")
+    made = finished(engine, engine.create_cluster(details)).resources[0].identifier
+    assert engine.get_cluster(made).data.lifecycle_state == "FAILED"
+    assert refused(engine.create_node_pool, site.pool(cluster_id=made))[:2] == (409, "IncorrectState")
+    assert finished(engine, engine.delete_cluster(made)).status == "SUCCEEDED"
+
+
 def test_images_fit_shapes(oci_cloud: Running) -> None:
     compute = oci_cloud.client("compute")
     names = [each.display_name for each in compute.list_images(oci_cloud.tenancy, shape="VM.Standard.A1.Flex").data]

@@ -105,7 +105,7 @@ def referred(cloud: Cloud, request: Request, region: str) -> None:
         other = cloud.find(id, region, *REFERENCES[field])
         if other.ending:
             raise not_found(id)
-        if other.kind.making == other.state != other.kind.ready:
+        if other.state == "FAILED" or other.kind.making == other.state != other.kind.ready:
             cloud.tick(other)
             raise wrong_state(f"{other.name_of_kind} {id} is {other.state}")
 
