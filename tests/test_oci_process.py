@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import oci
 import pytest
 
-from tests.oci.control import load, save
+from tests.oci.control import load, respond, save
 from tests.oci.fixture import Running, running
-from tests.oci.site import CORE, built
+from tests.oci.site import CORE, built, finished
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,8 +64,13 @@ def test_a_cloud_outlives_its_process(tmp_path: Path) -> None:
         subnet.get_vcn(made.id)
         block = CORE.CreateSubnetDetails(compartment_id=tenancy, vcn_id=made.id, cidr_block="10.0.0.0/24")
         inside = subnet.create_subnet(block).data.id
+        control(environment, "turns", {"kind": "subnet", "state": "UPDATING"})
+        states = [subnet.get_subnet(inside).data.lifecycle_state for _ in range(2)]
+        assert states == ["PROVISIONING", "UPDATING"]
         control(environment, "leftovers", {"kind": "load_balancer", "in": inside, "tags": {"a": "b"}})
         control(environment, "settings", {"limits": {"vcn-count": 0}})
+        with pytest.raises(HTTPError):
+            control(environment, "nothing")
         with pytest.raises(oci.exceptions.ServiceError) as error:
             subnet.create_vcn(details)
         assert error.value.code == "LimitExceeded"
@@ -85,6 +91,14 @@ def test_a_state_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
         cloud.limits,
     )
     assert (again.home, again.limits, again.made) == (cloud.home, cloud.limits, cloud.made)
+
+
+def test_work_requests_fail_by_a_word_from_outside(oci_cloud: Running) -> None:
+    site = built(oci_cloud)
+    said = json.dumps({"operation": "NODEPOOL_CREATE", "message": "no more"}).encode()
+    assert respond(oci_cloud, "POST", "/_cloud/works", said).status == 200
+    engine = oci_cloud.client("container_engine")
+    assert finished(engine, engine.create_node_pool(site.pool())).status == "FAILED"
 
 
 def test_a_configuration_is_like_a_user_s(oci_cloud: Running, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ _HELD = ("tokens", "made", "seconds")
 
 
 def respond(cloud: Cloud, method: str, target: str, body: bytes) -> Answer:
-    """GET /_cloud/live and /_cloud/log; POST /_cloud/settings, /_cloud/faults and /_cloud/leftovers."""
+    """What README.md says of /_cloud."""
     said: dict[str, Any] = json.loads(body) if body else {}
     match (method, target.removeprefix("/_cloud/")):
         case ("GET", "live"):
@@ -40,6 +40,10 @@ def respond(cloud: Cloud, method: str, target: str, body: bytes) -> Answer:
                 setattr(cloud, key, said[key])
         case ("POST", "faults"):
             cloud.script.fail(**{**said, "how": How[said.get("how", "ANSWER")]})
+        case ("POST", "works"):
+            cloud.script.fail_work(**said)
+        case ("POST", "turns"):
+            cloud.script.turn(**said)
         case ("POST", "leftovers"):
             made = leftovers.KINDS[said.pop("kind")](cloud, said.pop("in"), **said)
             return Answer({"id": made.id})
