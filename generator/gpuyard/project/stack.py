@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from gpuyard.doors.schema import structured
 from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
+from gpuyard.project.oraclecloud import Infrastructure, Landing
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
@@ -106,6 +107,7 @@ class Cluster:
     name: str
     region: str | None = None
     kubernetes: str
+    oci: Landing
     shapes: Mapping[str, tuple[str, ...]]
     blueprints: Mapping[str, str] | None = None
     placed: Mapping[str, Placing] = field(default_factory=dict)
@@ -243,6 +245,7 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+    oci: Infrastructure | None = None
     moved: Moved | None = None
 
     @property
