@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from gpuyard.project.starter import starter
 from gpuyard.render import render
 from gpuyard.resolve import Resolved, resolve
 from gpuyard.tree import Tree
+
+if TYPE_CHECKING:
+    from tests.oci.fixture import Running
 
 # Helm and promtool are Go, and collect often what little they throw away; a process learns it when it starts, such as
 # each worker of pytest-xdist.
@@ -36,6 +40,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped") and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def oci_cloud() -> Iterator["Running"]:
+    """An Oracle Cloud on this machine: tests/oci/README.md."""
+    from tests.oci.fixture import running  # the SDK takes half a second, which other tests need not wait
+
+    with running() as cloud:
+        yield cloud
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""An Oracle Cloud on this machine, for the real SDK: what README.md here says of it."""

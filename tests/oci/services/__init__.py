@@ -1,0 +1,19 @@
+"""What each service has of its own; importing registers it."""
+
+from tests.oci import limits
+from tests.oci.services import (
+    addons,
+    buckets,
+    clusters,
+    files,
+    hosts,
+    identity,
+    images,
+    network,
+    pools,
+    registry,
+    rules,
+    vaults,
+)
+
+ALL = (addons, buckets, clusters, files, hosts, identity, images, limits, network, pools, registry, rules, vaults)
