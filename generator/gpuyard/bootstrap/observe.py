@@ -38,7 +38,7 @@ class Observed:
     ours: Mapping[str, Found]
     """By resource."""
     others: tuple[Found, ...]
-    """Without our tags, in the same places."""
+    """Of the same kinds, in the same places."""
 
 
 def infrastructure(project: Project) -> Infrastructure:
@@ -93,9 +93,13 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
         compartment=compartment,
         domains=domains,
         namespace=namespace,
-        ours=_by_resource([each for each in found if each.tags.get(STACK) == stack.name and RESOURCE in each.tags]),
-        others=tuple(each for each in found if each.tags.get(STACK) != stack.name),
+        ours=_by_resource([each for each in found if _is_ours(each, stack)]),
+        others=tuple(each for each in found if not _is_ours(each, stack)),
     )
+
+
+def _is_ours(found: Found, stack: Stack) -> bool:
+    return found.tags.get(STACK) == stack.name and RESOURCE in found.tags
 
 
 def _compartments(cloud: Cloud, oci: Infrastructure, home: str, parent: str) -> list[Found]:

@@ -11,6 +11,7 @@ __all__ = ["DEAD", "FAILED", "create", "delete", "find", "found", "settled", "up
 DEAD = frozenset({"TERMINATED", "TERMINATING", "DELETED", "DELETING"})
 FAILED = frozenset({"FAILED", "FAULTY"})
 _BUSY = frozenset({"PROVISIONING", "CREATING", "UPDATING"})
+_AGAIN = 6
 _SLACK = 600
 """Seconds more than the tenfold of the typical time before waiting ends."""
 
@@ -110,13 +111,19 @@ def delete(cloud: Cloud, kind: Kind, there: Found) -> None:
 
 
 def _until_gone(cloud: Cloud, kind: Kind, there: Found, what: str) -> None:
-    began, pause = cloud.clock(), 0.5
+    """A subnet or compartment in which something is left is available again after a while, and asked to go again."""
+    began, pause, again = cloud.clock(), 0.5, 0
     while there.state:
         data = cloud.call(kind.service, f"get_{kind.noun}", there.id, region=there.region, what=what, absent=True).data
         state = data.get("lifecycleState")
         if state in ("TERMINATED", "DELETED"):
             return
-        if state not in DEAD:  # a subnet whose deletion was refused is available again
+        if state not in DEAD:
+            again += 1
+            if again > _AGAIN:
+                raise _over(
+                    f"{what}: it is {state} again, so something in it is left; `--dry-run` lists it", "Conflict"
+                )
             cloud.call(kind.service, f"delete_{kind.noun}", there.id, region=there.region, what=what, absent=True)
         if cloud.clock() - began > _limit(kind):
             raise _over(f"{what}: still {state} after {_limit(kind) / 60:.0f} minutes", "Timeout")

@@ -50,6 +50,7 @@ class Prices:
     system: Mapping[str, tuple[float, float]]
     """An OCPU and a GB of memory of nodes without GPUs, by OCI shape."""
     boot_volume_gb_month: float
+    file_gb_month: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def oracle() -> Oracle:
             cluster=prices["cluster"],
             system={shape: (row["ocpu"], row["memoryGb"]) for shape, row in prices["system"].items()},
             boot_volume_gb_month=prices["bootVolumeGbMonth"],
+            file_gb_month=prices["fileGbMonth"],
         ),
     )
 

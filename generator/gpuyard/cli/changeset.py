@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 from gpuyard.bootstrap.apply import Event, Step
+from gpuyard.bootstrap.destroy import ALL_KINDS as KINDS
+from gpuyard.bootstrap.destroy import Removal
 from gpuyard.bootstrap.difference import Action, Change
-from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.planning import Cost, Plan
 from gpuyard.cli.output import table
 
-__all__ = ["as_event", "counted", "event_line", "money", "plan_data", "plan_lines"]
+__all__ = ["as_event", "counted", "event_line", "money", "plan_data", "plan_lines", "removal_data", "removal_lines"]
 
 _SIGNS = {
     Action.CREATE: "+",
@@ -94,6 +95,19 @@ def _change(change: Change) -> dict[str, Any]:
         "fields": [asdict(field) for field in change.fields],
         "usdPerHour": round(change.resource.usd_per_hour, 4) if change.resource else 0,
     }
+
+
+def removal_lines(what: Removal) -> list[str]:
+    """What would be deleted, and what stays."""
+    lines = table([_row(change) for change in what.changes])
+    lines += [f"stays: {change.id} ({change.found.id if change.found else ''}): {why}" for change, why in what.stays]
+    return [*lines, *([""] if lines else []), f"{len(what.changes)} to delete, {len(what.stays)} stay"]
+
+
+def removal_data(what: Removal) -> dict[str, Any]:
+    """The same for a machine."""
+    stays = [{**_change(change), "reason": why} for change, why in what.stays]
+    return {"stack": what.stack, "changes": [_change(change) for change in what.changes], "stays": stays}
 
 
 def event_line(event: Event) -> str:

@@ -91,6 +91,43 @@ def apply(
         click.echo("done" if found.writes else "up to date")
 
 
+@command.command("destroy", epilog="Example: gpuyard bootstrap destroy gitops --dry-run")
+@options.directory
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted, and what stays.")
+@click.option("--delete-data", is_flag=True, help="Delete file systems, volumes, buckets and repositories, too.")
+@_yes
+@_log
+@options.output
+@signed_in
+def destroy(
+    directory: Path, dry_run: bool, delete_data: bool, yes: bool, log: Path | None, as_json: bool, login: "Login"
+) -> None:
+    """Delete everything that carries the stack's name, and what its clusters made; data stays unless it is asked for.
+
+    First the clusters, so that no controller makes anew what is deleted after them. Shows what it would delete and
+    asks; interrupted or failed, the same command goes on.
+    """
+    from gpuyard.bootstrap.destroy import destroy as carry_out
+    from gpuyard.bootstrap.destroy import removal
+    from gpuyard.cli.changeset import removal_data, removal_lines
+    from gpuyard.pipeline import load
+
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        found = removal(cloud, load(directory), data=delete_data)
+        if as_json:
+            on_error(removal_data(found))
+        else:
+            click.echo("\n".join(removal_lines(found)))
+        if found.changes and not dry_run:
+            if not yes:
+                _ask("Delete all this?")
+            with _reporting(log) as report:
+                carry_out(cloud, found, report)
+    if as_json:
+        emit_json({"ok": True, "error": None, **removal_data(found)})
+
+
 @contextmanager
 def _cloud(login: "Login") -> Iterator["Cloud"]:
     """Signed in; Ctrl-C ends all waiting, and says that the same command goes on."""
@@ -126,6 +163,7 @@ def _planned(cloud: "Cloud", directory: Path, targets: tuple[str, ...]) -> "Plan
 
 
 def _ask(question: str) -> None:
+    """Before money is spent, or something is deleted."""
     if not sys.stdin.isatty():
         raise click.UsageError("there is nobody to ask: add --yes")
     click.confirm(question, abort=True, err=True)
