@@ -155,7 +155,9 @@ class Cloud:
     def _step(self, thing: Thing) -> None:
         state = thing.ahead.pop(0)
         thing.reads = self._pace(thing.name_of_kind)
-        if thing.name_of_kind == "work_request":
+        if turned := self.script.turns.pop(thing.name_of_kind, None):
+            thing.state, thing.ahead = turned, []
+        elif thing.name_of_kind == "work_request":
             self._work(thing, state)
         elif state == thing.kind.deleted and not thing.kind.lingers:
             self.end(thing)

@@ -48,6 +48,7 @@ class Script:
 
     planned: list[Planned] = field(default_factory=list)
     works: list[dict[str, str]] = field(default_factory=list)
+    turns: dict[str, str] = field(default_factory=dict)
     kill: Callable[[], None] | None = None
     """How the client is killed: `lambda: process.kill()`. Without it, it only hears nothing any more."""
     dead: bool = False
@@ -73,6 +74,10 @@ class Script:
     ) -> None:
         """Plan that the next work request of an operation, such as CLUSTER_CREATE, ends as FAILED."""
         self.works.append({"operation": operation, "code": code, "message": message})
+
+    def turn(self, kind: str, state: str) -> None:
+        """Plan that the next step of a thing of a kind ends elsewhere: in FAILED, or AVAILABLE when it is deleted."""
+        self.turns[kind] = state
 
     def take_work(self, operation: str) -> dict[str, str] | None:
         """The fault of a work request, which is used up by it."""
@@ -102,4 +107,4 @@ class Script:
 
     def revive(self) -> None:
         """Another client comes."""
-        self.dead, self.planned, self.works = False, [], []
+        self.dead, self.planned, self.works, self.turns = False, [], [], {}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,19 +47,20 @@ def _loaded() -> tuple[Mapping[str, Kind], Mapping[str, frozenset[str]]]:
     return kinds, {field: frozenset(names) for field, names in data["references"].items()}
 
 
-def _kind(name: str, entry: Mapping[str, object], states: Mapping[str, list[str]]) -> Kind:
+def _kind(name: str, entry: dict[str, Any], states: Mapping[str, list[str]]) -> Kind:
     plural = entry.get("plural", f"{name}s")
     usual = {verb: f"{verb}_{plural if verb == 'list' else name}" for verb in VERBS}
-    rest = {key: entry[key] for key in ("everywhere", "lag", "work", "tombstone", "lingers", "unique") if key in entry}
-    given = entry.get("operations")
-    limit = entry.get("limit")
+    making, ready, deleting, deleted = states[entry["states"]]
+    given = {key: value for key, value in entry.items() if key not in {"states", "plural"}}
+    if "limit" in given:
+        given["limit"] = tuple(given["limit"])
     return Kind(
-        name,
-        str(entry["service"]),
-        *states[str(entry["states"])],
-        operations=usual if given is None else given,  # type: ignore[arg-type]  # of our own YAML
-        limit=tuple(limit) if isinstance(limit, list) else None,
-        **rest,  # type: ignore[arg-type]  # of our own YAML
+        **{"operations": usual, **given},
+        name=name,
+        making=making,
+        ready=ready,
+        deleting=deleting,
+        deleted=deleted,
     )
 
 

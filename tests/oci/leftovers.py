@@ -34,6 +34,22 @@ def load_balancer(
     return made
 
 
+def security_rules(cloud: Cloud, subnet: str) -> Thing:
+    """What the cloud controller manager writes into the security list of a subnet of load balancers."""
+    found = cloud.things[cloud.things[subnet].has["securityListIds"][0]]
+    ports = {"destinationPortRange": {"min": 443, "max": 443}}
+    rule = {
+        "protocol": "6",
+        "source": "0.0.0.0/0",
+        "sourceType": "CIDR_BLOCK",
+        "isStateless": False,
+        "tcpOptions": ports,
+    }
+    found.has["ingressSecurityRules"] = [*found.has["ingressSecurityRules"], rule]
+    found.version += 1
+    return found
+
+
 def volume(cloud: Cloud, compartment: str, *, tags: dict[str, str] | None = None, region: str | None = None) -> Thing:
     """Of a PersistentVolumeClaim on block storage: by the CSI driver."""
     where = region or cloud.home
@@ -89,5 +105,11 @@ def machine(cloud: Cloud, subnet: str, *, shape: str = "VM.GPU.A10.1", tags: dic
     return made
 
 
-KINDS = {"load_balancer": load_balancer, "volume": volume, "mount_target": mount_target, "machine": machine}
+KINDS = {
+    "load_balancer": load_balancer,
+    "security_rules": security_rules,
+    "volume": volume,
+    "mount_target": mount_target,
+    "machine": machine,
+}
 """By the name that POST /_cloud/leftovers takes."""

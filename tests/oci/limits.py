@@ -25,7 +25,7 @@ def room(cloud: Cloud, region: str, service: str, name: str, domain: str | None)
     where = domain if entry["scope"] == "AD" else None
     most = cloud.limits.get(f"{name}/{where}", cloud.limits.get(name, entry["value"]))
     used = sum(
-        _weight(thing.has, name)
+        weight(thing.has, name)
         for thing in _counted(cloud, service, name)
         if thing.region == region and where in {None, thing.has.get("availabilityDomain")}
     )
@@ -39,8 +39,8 @@ def _counted(cloud: Cloud, service: str, name: str) -> list[Any]:
     return [each for kind in kinds for each in cloud.all(kind)]
 
 
-def _weight(has: dict[str, Any], name: str) -> int:
-    """GPU limits count GPUs, and core limits cores."""
+def weight(has: dict[str, Any], name: str) -> int:
+    """How much of a limit one thing takes: GPU limits count GPUs, and core limits cores."""
     if name.startswith("gpu"):
         return int(world()["shapes"][has["shape"]]["gpus"])
     return int(has["shapeConfig"]["ocpus"]) if name.endswith("core-count") else 1
@@ -102,7 +102,7 @@ def _values(cloud: Cloud, request: Request) -> Answer:
         [
             value(name, entry, domain)
             for _, name, entry in _all(request)
-            for domain in (domains(request.region) if entry["scope"] == "AD" else [None])
+            for domain in ([*domains(request.region)] if entry["scope"] == "AD" else [None])
         ]
     )
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from functools import cache
 from types import ModuleType
 
+_NOT_IN_THE_SDK = {"CycleMode": frozenset({"BOOT_VOLUME_REPLACE", "INSTANCE_REPLACE"})}
+"""Enumerations that fields of the SDK name, and that it has not; the values are those of Oracle's API reference."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -35,8 +38,10 @@ def problems(value: object, type_: str, models: ModuleType, where: str = "") -> 
     elif type_ in _PLAIN:
         if not _PLAIN[type_](value):
             yield Problem(where, f"{_shown(value)} is not {type_}")
-    else:
+    elif hasattr(models, type_):
         yield from _model(value, type_, models, where)
+    else:
+        yield from _choice(value, _NOT_IN_THE_SDK[type_], where)
 
 
 def project(value: object, type_: str, models: ModuleType) -> object:
@@ -85,13 +90,13 @@ def _model(value: object, model: str, models: ModuleType, where: str) -> Iterato
             continue
         yield from problems(value[key], field.type, models, inside)
         if field.allowed:
-            yield from _choice(value[key], field, inside)
+            yield from _choice(value[key], field.allowed, inside)
 
 
-def _choice(value: object, field: Field, where: str) -> Iterator[Problem]:
+def _choice(value: object, allowed: frozenset[str], where: str) -> Iterator[Problem]:
     for each in value if isinstance(value, list) else [value]:
-        if each not in field.allowed:
-            yield Problem(where, f"{_shown(each)} is none of {', '.join(sorted(field.allowed))}")
+        if each not in allowed:
+            yield Problem(where, f"{_shown(each)} is none of {', '.join(sorted(allowed))}")
 
 
 def _concrete(model: str, value: Mapping[str, object], models: ModuleType) -> str:

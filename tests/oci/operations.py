@@ -11,7 +11,6 @@ CLIENTS = {
     "artifacts": "oci.artifacts.ArtifactsClient",
     "blockstorage": "oci.core.BlockstorageClient",
     "compute": "oci.core.ComputeClient",
-    "compute_management": "oci.core.ComputeManagementClient",
     "container_engine": "oci.container_engine.ContainerEngineClient",
     "file_storage": "oci.file_storage.FileStorageClient",
     "identity": "oci.identity.IdentityClient",
@@ -21,7 +20,6 @@ CLIENTS = {
     "load_balancer": "oci.load_balancer.LoadBalancerClient",
     "network_load_balancer": "oci.network_load_balancer.NetworkLoadBalancerClient",
     "object_storage": "oci.object_storage.ObjectStorageClient",
-    "resource_search": "oci.resource_search.ResourceSearchClient",
     "secrets": "oci.secrets.SecretsClient",
     "vaults": "oci.vault.VaultsClient",
     "virtual_network": "oci.core.VirtualNetworkClient",
@@ -64,7 +62,7 @@ def models(service: str) -> ModuleType:
 @cache
 def base(service: str) -> str:
     """What the paths of a service start with."""
-    found = re.search(r"'base_path': '([^']*)'", inspect.getsource(client(service).__init__))
+    found = re.search(r"'base_path': '([^']*)'", inspect.getsource(vars(client(service))["__init__"]))
     return found[1].rstrip("/") if found else ""
 
 

@@ -10,10 +10,14 @@ from tests.oci.services import (
     identity,
     images,
     network,
+    nodes,
     pools,
     registry,
     rules,
     vaults,
 )
 
-ALL = (addons, buckets, clusters, files, hosts, identity, images, limits, network, pools, registry, rules, vaults)
+ALL = (
+    *(addons, buckets, clusters, files, hosts, identity, images),
+    *(limits, network, nodes, pools, registry, rules, vaults),
+)

@@ -44,8 +44,9 @@ def addresses(cloud: Cloud, owner: Thing) -> list[Thing]:
 
 def left(cloud: Cloud, subnet: str) -> int:
     """Addresses of a subnet that nobody has."""
-    size = ipaddress.IPv4Network(cloud.things[subnet].has["cidrBlock"]).num_addresses
-    return size - KEPT - sum(each.has["subnetId"] == subnet for each in cloud.all("private_ip"))
+    size: int = ipaddress.IPv4Network(cloud.things[subnet].has["cidrBlock"]).num_addresses
+    taken = sum(each.has["subnetId"] == subnet for each in cloud.all("private_ip"))
+    return size - KEPT - taken
 
 
 def _address(cloud: Cloud, subnet: str) -> str:

@@ -1,12 +1,11 @@
-"""Compute: hosts and who has them, capacity reports, reservations, and instances as OKE launches them."""
+"""Compute: hosts and who has them, capacity reports, and reservations."""
 
 from typing import Any
 
 from tests.oci import hooks
 from tests.oci.cloud import TENANCY, Cloud
 from tests.oci.errors import Refused, invalid, not_found
-from tests.oci.limits import room
-from tests.oci.services.addresses import attach
+from tests.oci.limits import room, weight
 from tests.oci.thing import Answer, Request, Thing
 from tests.oci.world import domains, world
 
@@ -94,63 +93,18 @@ def reserved(cloud: Cloud, reservation: str, shape: str) -> int:
     return held - sum(each.has.get("capacityReservationId") == reservation for each in cloud.all("instance"))
 
 
-def fault_domain(cloud: Cloud, region: str, shape: str, place: dict[str, Any]) -> str:
-    """Where in a placement a host is free; raises what a launch says where none is."""
-    domain, wanted = place["availabilityDomain"], place.get("faultDomains") or world()["faultDomains"]
+def fault_domain(cloud: Cloud, region: str, wanted: dict[str, Any], place: dict[str, Any]) -> str:
+    """Where in a placement a host is free for an instance; raises what a launch says where none is."""
+    shape, domain = wanted["shape"], place["availabilityDomain"]
     limit = world()["shapes"][shape]["limit"]
-    if room(cloud, region, "compute", limit, domain).available < int(world()["shapes"][shape].get("gpus", 1)):
+    if room(cloud, region, "compute", limit, domain).available < weight(wanted, limit):
         raise Refused(400, "LimitExceeded", f"The following service limits were exceeded: {limit}.")
+    parts = place.get("faultDomains") or world()["faultDomains"]
     if reservation := place.get("capacityReservationId"):
         if reserved(cloud, reservation, shape) < 1:
             raise Refused(500, "InternalError", NO_CAPACITY)
-        return str(wanted[0])
-    best = max(wanted, key=lambda each: free(cloud, region, shape, domain, each))
+        return str(parts[0])
+    best = max(parts, key=lambda each: free(cloud, region, shape, domain, each))
     if free(cloud, region, shape, domain, best) < 1:
         raise Refused(500, "InternalError", NO_CAPACITY)
     return str(best)
-
-
-def launch(cloud: Cloud, pool: Thing, place: dict[str, Any]) -> Thing:
-    """One instance for a node pool, with its VNICs and boot volume."""
-    shape = pool.has["nodeShape"]
-    where = fault_domain(cloud, pool.region, shape, place)
-    entry = world()["shapes"][shape]
-    asked = pool.has.get("nodeShapeConfig") or {}
-    source = pool.has["nodeSourceDetails"]
-    config = {
-        "ocpus": float(asked.get("ocpus") or entry["ocpus"]),
-        "gpus": entry.get("gpus", 0),
-        "memoryInGBs": float(asked.get("memoryInGBs") or entry["memory"]),
-    }
-    cloud.made += 1
-    boot = {
-        "imageId": source["imageId"],
-        "sourceType": "image",
-        "bootVolumeSizeInGBs": source.get("bootVolumeSizeInGBs") or 50,
-    }
-    shared = {"availabilityDomain": place["availabilityDomain"], "compartmentId": pool.has["compartmentId"]}
-    tags = (pool.has.get("nodeConfigDetails") or {}).get("freeformTags") or {}
-    about = {
-        **shared,
-        "displayName": f"oke-{pool.id[-8:]}-{cloud.made}",
-        "faultDomain": where,
-        "freeformTags": tags,
-        "region": pool.region,
-        "shape": shape,
-        "shapeConfig": config,
-        "sourceDetails": boot,
-        "launchMode": "NATIVE",
-        "metadata": pool.has.get("nodeMetadata") or {},
-        "capacityReservationId": place.get("capacityReservationId"),
-    }
-    instance = cloud.add("instance", pool.region, about, owner=pool.id)
-    attach(cloud, instance, place["subnetId"], (pool.has["nodeConfigDetails"]).get("nsgIds") or [], primary=True)
-    volume = {
-        **shared,
-        "imageId": source["imageId"],
-        "sizeInGBs": boot["bootVolumeSizeInGBs"],
-        "sizeInMBs": boot["bootVolumeSizeInGBs"] * 1024,
-        "displayName": f"{about['displayName']} (Boot Volume)",
-    }
-    cloud.add("boot_volume", pool.region, volume, owner=instance.id)
-    return instance

@@ -1,6 +1,7 @@
 """Identity: the tenancy, its regions and domains; compartments, policies and dynamic groups."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from tests.oci import hooks, work
@@ -98,14 +99,19 @@ def _statements(cloud: Cloud, body: dict[str, Any]) -> None:
     for each in statements:
         if not _STATEMENT.fullmatch(each):
             raise invalid(f"No permissions found: unable to parse policy statement: {each}")
-        for id in re.findall(r"ocid1\.compartment\.[a-z0-9.-]+", each):
-            thing = cloud.things.get(id)
-            if thing is None or thing.gone or thing.hidden:
-                _seen(thing)
-                raise invalid(
-                    f"Compartment {{{id}}} does not exist or is not part of the policy compartment subtree: "
-                    "does not exist under current compartment hierarchy"
-                )
+        for one in _compartments(cloud, each):
+            if one is None or one.gone or one.hidden:
+                _seen(one)
+                raise invalid(f"A compartment does not exist under current compartment hierarchy, in: {each}")
+
+
+def _compartments(cloud: Cloud, statement: str) -> Iterator[Thing | None]:
+    """The compartments that a statement names: by OCIDs, or as a path of names."""
+    for id in re.findall(r"ocid1\.(?:compartment|tenancy)\.[a-z0-9.-]+", statement):
+        yield cloud.things.get(id)
+    if named := re.search(r"\sin\s+compartment\s+(?!id\s)(\S+)", statement, re.IGNORECASE):
+        name = named[1].split(":")[-1]
+        yield next((each for each in cloud.all("compartment") if each.has["name"] == name), None)
 
 
 def _seen(thing: Thing | None) -> None:

@@ -1,16 +1,13 @@
-"""Container engine: node pools, what they may be made of, and their nodes."""
+"""Container engine: node pools, and what they may be made of."""
 
 from typing import Any
 
-from tests.oci import hooks, work
+from tests.oci import hooks
 from tests.oci.cloud import Cloud
-from tests.oci.errors import Refused, invalid, not_found, wrong_state
-from tests.oci.services.addresses import addresses, attach
+from tests.oci.errors import invalid
 from tests.oci.services.clusters import number
-from tests.oci.services.hosts import launch
 from tests.oci.services.images import images
 from tests.oci.thing import Answer, Request, Thing
-from tests.oci.verbs import matched
 from tests.oci.world import domains, world
 
 _ARCH = {"X86_64": "x86", "AARCH64": "arm"}
@@ -104,12 +101,13 @@ def _pods(cluster: Thing, config: dict[str, Any]) -> dict[str, Any]:
 
 @hooks.of(hooks.BORN, "node_pool")
 def _pool(cloud: Cloud, thing: Thing) -> None:
-    _named(thing)
+    named(thing)
     thing.note["failed"] = []
     thing.has["nodes"] = []
 
 
-def _named(pool: Thing) -> None:
+def named(pool: Thing) -> None:
+    """Write into a pool what its image is called."""
     image = images(pool.region)[pool.has["nodeSourceDetails"]["imageId"]]
     pool.has.update(nodeImageId=image.id, nodeImageName=image.name)
     pool.has["nodeSource"] = {"sourceType": "IMAGE", "sourceName": image.name, "imageId": image.id}
@@ -122,99 +120,3 @@ def _amend(cloud: Cloud, thing: Thing, body: dict[str, Any]) -> None:
     cluster = cloud.things[thing.has["clusterId"]]
     _places(cloud, thing.region, cluster, {**thing.has, **body}["nodeConfigDetails"])
     _source(thing.region, {**thing.has, **body})
-
-
-@hooks.of(hooks.WORK, "create node_pool", "update node_pool")
-def _scaled(cloud: Cloud, task: Thing, _: dict[str, str]) -> None:
-    """As many nodes as it is to have, or as there are hosts for."""
-    pool = cloud.things[task.note["of"]]
-    made = "CREATED" if pool.state == pool.kind.making else "UPDATED"
-    _named(pool)
-    nodes = [each for each in cloud.children(pool.id) if each.name_of_kind == "instance"]
-    config = pool.has["nodeConfigDetails"]
-    for spare in nodes[config["size"] :]:
-        cloud.end(spare)
-    failed = _launched(cloud, pool, config, config["size"] - len(nodes))
-    pool.note["failed"] = failed
-    pool.state = "NEEDS_ATTENTION" if failed else "ACTIVE"
-    show(cloud, pool)
-    work.acted(task, made)
-    if failed:
-        reasons = {
-            f"({each['nodeError']['status']}, {each['nodeError']['code']}) {each['nodeError']['message']}"
-            for each in failed
-        }
-        work.fail(
-            cloud,
-            task,
-            failed[0]["nodeError"]["code"],
-            f"{len(failed)} node(s) launch failure due to: {'; '.join(sorted(reasons))}",
-        )
-
-
-def _launched(cloud: Cloud, pool: Thing, config: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """Launch nodes, spread over the placements; those that failed, as nodes with an error."""
-    places, failed = config["placementConfigs"], []
-    for index in range(max(0, count)):
-        place = places[index % len(places)]
-        try:
-            node = launch(cloud, pool, place)
-            pods = config.get("nodePoolPodNetworkOptionDetails") or {}
-            for subnet in pods.get("podSubnetIds") or []:
-                attach(cloud, node, subnet, pods.get("podNsgIds") or [], primary=False)
-        except Refused as error:
-            wrong = {"code": error.code, "message": error.message, "status": str(error.status)}
-            failed.append(
-                {
-                    "id": cloud.new_id("instance", pool.region),
-                    "nodePoolId": pool.id,
-                    "nodeError": wrong,
-                    "availabilityDomain": place["availabilityDomain"],
-                    "subnetId": place["subnetId"],
-                    "lifecycleState": "FAILING",
-                    "kubernetesVersion": pool.has["kubernetesVersion"],
-                }
-            )
-    return failed
-
-
-def show(cloud: Cloud, pool: Thing) -> None:
-    """Write the nodes of a pool into it."""
-    nodes = [each for each in cloud.children(pool.id) if each.name_of_kind == "instance"]
-    pool.has["nodes"] = [_node(cloud, pool, each) for each in nodes] + pool.note["failed"]
-
-
-def _node(cloud: Cloud, pool: Thing, instance: Thing) -> dict[str, Any]:
-    first = addresses(cloud, instance)[0].has
-    return {
-        "id": instance.id,
-        "name": instance.has["displayName"],
-        "kubernetesVersion": pool.has["kubernetesVersion"],
-        "availabilityDomain": instance.has["availabilityDomain"],
-        "faultDomain": instance.has["faultDomain"],
-        "subnetId": first["subnetId"],
-        "privateIp": first["ipAddress"],
-        "nodePoolId": pool.id,
-        "lifecycleState": "ACTIVE" if instance.state == "RUNNING" else "DELETING",
-        "freeformTags": instance.has["freeformTags"],
-        "definedTags": {},
-    }
-
-
-@hooks.handles("container_engine", "delete_node")
-def _delete_node(cloud: Cloud, request: Request) -> Answer:
-    pool = cloud.find(request.path["nodePoolId"], request.region, "node_pool")
-    matched(request, pool)
-    if pool.state not in {"ACTIVE", "NEEDS_ATTENTION"}:
-        cloud.tick(pool)
-        raise wrong_state(f"node pool {pool.id} is {pool.state}")
-    node = cloud.find(request.path["nodeId"], request.region, "instance")
-    if node.owner != pool.id or node.gone:
-        raise not_found(node.id)
-    cloud.end(node)
-    config = pool.has["nodeConfigDetails"]
-    if request.asked("isDecrementSize") != "false":
-        pool.has["nodeConfigDetails"] = {**config, "size": max(0, config["size"] - 1)}
-    pool.state = "UPDATING"
-    begun = work.start(cloud, pool, "NODEPOOL_UPDATE", "update node_pool")
-    return Answer(headers={"opc-work-request-id": begun.id}, status=202)

@@ -2,7 +2,6 @@
 
 from tests.oci import hooks
 from tests.oci.cloud import Cloud
-from tests.oci.errors import conflict
 from tests.oci.kinds import KINDS
 from tests.oci.thing import Answer, Request, Thing
 from tests.oci.verbs import listed
@@ -15,12 +14,6 @@ def _repository(cloud: Cloud, thing: Thing) -> None:
     thing.has.update(empty, namespace=world()["tenancy"]["namespace"], createdBy="ocid1.user.oc1..aaaaaaaagpuyardtests")
     thing.has["isPublic"] = bool(thing.has.get("isPublic"))
     thing.has["isImmutable"] = bool(thing.has.get("isImmutable"))
-
-
-@hooks.of(hooks.LEAVES, "container_repository")
-def _leave(cloud: Cloud, thing: Thing) -> None:
-    if thing.has["imageCount"]:
-        raise conflict(f"The repository {thing.has['displayName']} has {thing.has['imageCount']} images")
 
 
 @hooks.handles("artifacts", "list_container_repositories")
