@@ -1,6 +1,8 @@
 """Bootstraps with Oracle's own SDK against the cloud of tests/oci, which says itself what it cannot show."""
 
+import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from tests.oci.fixture import Running, running
 from tests.oci.world import domains
 from tests.ociruns import Runs, kinds, stack
 
+EVERY = os.environ.get("GPUYARD_CRASH") == "all"
+"""Whether to try every request and every pair of step and fault (`make crash`), or some."""
 REGION = "us-phoenix-1"
 SHAPE = "VM.GPU.A10.2"
 
@@ -77,14 +81,13 @@ def kill_after(cloud: Running, number: int) -> None:
     cloud.script.fail(at=number, how=How.KILL_AFTER)
 
 
-@pytest.mark.parametrize("number", [5, 19, 20, 27, 41, 58, 77, 96, 118, 139, 158])
+@pytest.mark.parametrize("number", range(1, 172) if EVERY else [19, 27, 77, 139])
 def test_killed_after_any_request_the_next_run_goes_on(
     runs: Runs, whole: Counter[tuple[str, str]], number: int
 ) -> None:
     kill_after(runs.cloud, number)
-    with pytest.raises(GpuyardError):
+    with pytest.raises(GpuyardError) if number < 150 else suppress(GpuyardError):
         runs.apply()
-    assert len(runs.cloud.log) >= number
     runs.cloud.script.revive()
     assert runs.settle() <= 3
     assert kinds(runs.cloud) == whole
@@ -108,14 +111,25 @@ STEPS = (
 )  # fmt: skip
 
 
+SAMPLE = [
+    ("create_compartment", "drop after"),
+    ("create_policy", "409"),
+    ("create_subnet", "500"),
+    ("add_network_security_group_security_rules", "drop after"),
+    ("create_bucket", "drop after"),
+    ("create_mount_target", "conflict"),
+    ("create_cluster", "kill after"),
+    ("update_node_pool", "kill before"),
+    ("install_addon", "drop after"),
+]
+
+
 @pytest.mark.parametrize(
-    ("operation", "name"), [(step, list(FAULTS)[(2 * index + more) % len(FAULTS)])
-                            for index, step in enumerate(STEPS) for more in (0, 5)],
-)  # fmt: skip
+    ("operation", "name"), [(step, fault) for step in STEPS for fault in FAULTS] if EVERY else SAMPLE
+)
 def test_a_fault_of_any_request_leaves_no_second_one(
     runs: Runs, whole: Counter[tuple[str, str]], operation: str, name: str
 ) -> None:
-    """Each step meets two of the faults, and each fault two or more of the steps."""
     runs.cloud.script.fail(operation, **FAULTS[name])
     try:
         runs.apply()
@@ -123,11 +137,12 @@ def test_a_fault_of_any_request_leaves_no_second_one(
         runs.cloud.script.revive()
     assert runs.settle() <= 3
     assert kinds(runs.cloud) == whole
+    network = runs.cloud.client("virtual_network", REGION)
     rules = Counter(
-        (group.id, rule["description"]) for group in runs.cloud.all("network_security_group")
-        for rule in runs.cloud.client("virtual_network", REGION).list_network_security_group_security_rules(group.id).data
-        for rule in [{"description": rule.description}]
-    )  # fmt: skip
+        (group.id, rule.description)
+        for group in runs.cloud.all("network_security_group")
+        for rule in network.list_network_security_group_security_rules(group.id).data
+    )
     assert set(rules.values()) == {1}
 
 
@@ -165,7 +180,7 @@ def test_without_capacity_the_next_availability_domain_is_tried(runs: Runs) -> N
 
 def test_without_any_capacity_everything_else_is_made_and_the_next_run_tries_again(runs: Runs) -> None:
     runs.cloud.capacity = {SHAPE: 0}
-    with pytest.raises(NoCapacity, match="no availability domain has 1 more VM.GPU.A10.2 at the moment") as caught:
+    with pytest.raises(NoCapacity, match="no availability domain has 1 more") as caught:
         runs.apply()
     assert caught.value.exit_code == 75
     assert sum(nodes(runs.cloud).values()) == 0
@@ -209,10 +224,7 @@ def test_a_name_that_somebody_else_has_is_said_before_the_first_write(runs: Runs
 @pytest.mark.parametrize(
     ("cluster", "expected"),
     [
-        (
-            {"kubernetes": "1.29"},
-            "OKE does not offer Kubernetes 1.29 in us-phoenix-1; offered are 1.33, 1.34, 1.35, 1.36",
-        ),
+        ({"kubernetes": "1.32"}, "OKE does not offer Kubernetes 1.32 in us-phoenix-1; offered are 1.33, 1.34, 1.35"),
         ({"region": "eu-frankfurt-1"}, "the tenancy is not subscribed to eu-frankfurt-1"),
         ({"oci": {"cidr": "10.96.0.0/16"}}, "cidr 10.96.0.0/16 overlaps with 10.96.0.0/16, the addresses of Services"),
         ({"oci": {"cidr": "10.0.0.0/22", "system": {"nodes": 9}}}, "addresses for pods"),
@@ -249,7 +261,7 @@ def test_two_of_one_resource_are_not_chosen_between(runs: Runs) -> None:
     runs.apply()
     (vcn,) = runs.cloud.all("vcn")
     runs.cloud.add("vcn", REGION, {**vcn.has, "id": None})
-    with pytest.raises(ToolError, match="phx/vcn is there twice: ocid1.vcn"):
+    with pytest.raises(ToolError, match="phx/vcn is there twice: ocid1"):
         runs.plan()
 
 
@@ -280,7 +292,7 @@ def test_destroy_leaves_only_data_and_then_nothing(runs: Runs) -> None:
 def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
     runs.apply()
     (compartment,) = (each for each in runs.cloud.all("compartment") if each.has["name"] == "gpu")
-    files = {"compartmentId": compartment.id, "availabilityDomain": domains(REGION)[0], "meteredBytes": 5e9}
+    files = {"compartmentId": compartment.id, "availabilityDomain": domains(REGION)[0], "meteredBytes": 5_000_000_000}
     runs.cloud.add("file_system", REGION, files)
     found = runs.destroy(data=True)
     assert [why for _, why in found.stays] == [
@@ -289,12 +301,12 @@ def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
     assert {each["kind"] for each in runs.cloud.live()} == {"compartment", "file_system"}
 
 
-@pytest.mark.parametrize("number", [12, 50, 61, 90, 120])
+@pytest.mark.parametrize("number", range(1, 200) if EVERY else [61, 110])
 def test_a_destroy_that_was_killed_goes_on(runs: Runs, number: int) -> None:
     runs.apply()
     leave(runs)
     kill_after(runs.cloud, len(runs.cloud.log) + number)
-    with pytest.raises(GpuyardError):
+    with pytest.raises(GpuyardError) if number < 150 else suppress(GpuyardError):
         runs.destroy(data=True)
     runs.cloud.script.revive()
     runs.destroy(data=True)

@@ -1,7 +1,7 @@
 """A bootstrap's plan and what becomes of it, as lines for people and as data for machines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,10 +9,23 @@ from gpuyard.bootstrap.apply import Event, Step
 from gpuyard.bootstrap.destroy import ALL_KINDS as KINDS
 from gpuyard.bootstrap.destroy import Removal
 from gpuyard.bootstrap.difference import Action, Change
+from gpuyard.bootstrap.inventory import Item
 from gpuyard.bootstrap.planning import Cost, Plan
+from gpuyard.catalogue.oracle import oracle
 from gpuyard.cli.output import table
 
-__all__ = ["as_event", "counted", "event_line", "money", "plan_data", "plan_lines", "removal_data", "removal_lines"]
+__all__ = [
+    "as_event",
+    "counted",
+    "event_line",
+    "inventory_data",
+    "inventory_lines",
+    "money",
+    "plan_data",
+    "plan_lines",
+    "removal_data",
+    "removal_lines",
+]
 
 _SIGNS = {
     Action.CREATE: "+",
@@ -108,6 +121,46 @@ def removal_data(what: Removal) -> dict[str, Any]:
     """The same for a machine."""
     stays = [{**_change(change), "reason": why} for change, why in what.stays]
     return {"stack": what.stack, "changes": [_change(change) for change in what.changes], "stays": stays}
+
+
+def inventory_lines(items: Sequence[Item]) -> list[str]:
+    """What there is, and what it costs."""
+    rows = [
+        (
+            item.id,
+            KINDS[item.found.kind].title,
+            item.found.state,
+            item.found.region,
+            _hour(item.usd_per_hour),
+            item.found.id,
+        )
+        for item in items
+    ]
+    return [*table(rows), *([""] if rows else []), money(f"{len(items)} resources", _now(items))]
+
+
+def _hour(usd: float | None) -> str:
+    return f"USD/hour {usd:.2f}" if usd else ""
+
+
+def _now(items: Sequence[Item]) -> Cost:
+    return Cost(sum(item.usd_per_hour or 0 for item in items), oracle().prices.date)
+
+
+def inventory_data(items: Sequence[Item]) -> dict[str, Any]:
+    """The same for a machine."""
+    rows = [
+        {
+            "id": item.id,
+            "kind": item.found.kind,
+            "ocid": item.found.id,
+            "state": item.found.state,
+            "region": item.found.region,
+            "usdPerHour": item.usd_per_hour,
+        }
+        for item in items
+    ]
+    return {"resources": rows, "cost": _cost(_now(items))}
 
 
 def event_line(event: Event) -> str:

@@ -5,15 +5,20 @@ from gpuyard.bootstrap.ground import Ground
 from gpuyard.bootstrap.resource import MANAGED, STACK, Kind, Resource
 from gpuyard.catalogue.oracle import oracle
 
-__all__ = ["KINDS", "SERVICES", "cluster"]
+__all__ = ["KINDS", "SERVICES", "cluster", "cluster_tags"]
 
 SERVICES = "10.96.0.0/16"
 """Addresses of Services, which are of no subnet."""
 
 
+def cluster_tags(stack: str) -> dict[str, str]:
+    """Of what a cluster's controllers make."""
+    return {MANAGED: "gpuyard-cluster", STACK: stack}
+
+
 def cluster(ground: Ground) -> Resource:
     """One of the stack's; what its controllers make carries the stack's name, so that it is found again."""
-    tags = {MANAGED: "gpuyard-cluster", STACK: ground.stack}
+    tags = cluster_tags(ground.stack)
     body = {
         "compartmentId": ground.compartment,
         "name": ground.display("cluster"),

@@ -14,7 +14,7 @@ from gpuyard.bootstrap.ground import Ground
 from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Place, Resource
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
-from gpuyard.doors.oci import Cloud, NoCapacity, wait_for_work
+from gpuyard.doors.oci import LIMITS, Cloud, NoCapacity, Refused, wait_for_work
 
 __all__ = ["DISK_TAG", "KINDS", "SYSTEM_DISK", "domains", "gpu_pools", "max_pods", "nodes", "system_pool"]
 
@@ -160,8 +160,12 @@ def _size(cloud: Cloud, kind: Kind, pool: Found) -> int:
     details = pool.data.get("nodeConfigDetails") or {}
     if pool.state != "NEEDS_ATTENTION":
         return int(details.get("size") or 0)
-    data = cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data
-    return sum(node.get("lifecycleState") == "ACTIVE" for node in data.get("nodes") or ())
+    return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
+
+
+def _started(pool: Mapping[str, Any]) -> int:
+    """Nodes that OCI found a host for."""
+    return sum(node.get("lifecycleState") in ("ACTIVE", "CREATING", "UPDATING") for node in pool.get("nodes") or ())
 
 
 def _grow(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any], _: str = "") -> Found:
@@ -172,15 +176,21 @@ def _grow(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any],
     missing = body["size"] - sum(have.values())
     refused = None
     for pool in pools if missing > 0 else ():
+        before = have[pool["id"]]
         try:
-            _resize(cloud, kind, pool["id"], have[pool["id"]] + missing, resource.region, what)
-        except NoCapacity as error:
+            _resize(cloud, kind, pool["id"], before + missing, resource.region, what)
+        except Refused as error:
+            if not (isinstance(error, NoCapacity) or error.fault.code in LIMITS):
+                raise
             refused = error
-            _resize(cloud, kind, pool["id"], have[pool["id"]], resource.region, what)
+            data = cloud.call(kind.service, "get_node_pool", pool["id"], region=resource.region, what=what).data
+            started = _started(data)
+            _resize(cloud, kind, pool["id"], started, resource.region, what)
+            missing -= started - before
         else:
-            refused = None
+            missing = 0
             break
-    if refused:
+    if missing > 0 and refused:
         short = f"no availability domain has {missing} more {body['shape']} at the moment"
         text = f"{what}: {short}; everything else is kept, and the same command tries again"
         raise NoCapacity(text, refused.fault) from refused

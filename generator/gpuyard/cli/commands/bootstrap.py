@@ -24,6 +24,7 @@ __all__ = ["command"]
 
 _CHANGES = 2
 """Exit code of a plan with changes."""
+_FACTS_MESSAGE = "Facts of the infrastructure\n\nWritten by gpuyard bootstrap facts from what is on Oracle Cloud.\n"
 _target = click.option(
     "--target",
     "targets",
@@ -126,6 +127,74 @@ def destroy(
                 carry_out(cloud, found, report)
     if as_json:
         emit_json({"ok": True, "error": None, **removal_data(found)})
+
+
+@command.command("status", epilog="Example: gpuyard bootstrap status gitops")
+@options.directory
+@options.output
+@signed_in
+def status(directory: Path, as_json: bool, login: "Login") -> None:
+    """List what is there of the stack, in which state, and what it costs now; reads only.
+
+    It says nothing of what runs inside the clusters: probes of network policies, file storage and the engine are not
+    supported yet.
+    """
+    from gpuyard.bootstrap.inventory import inventory
+    from gpuyard.cli.changeset import inventory_data, inventory_lines
+    from gpuyard.pipeline import load
+
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        found = inventory(cloud, load(directory))
+    if as_json:
+        emit_json({"ok": True, "error": None, **inventory_data(found)})
+    else:
+        click.echo("\n".join(inventory_lines(found)))
+
+
+@command.command("export", epilog="Example: gpuyard bootstrap export gitops > main.tf.json")
+@options.directory
+@click.option("--format", "form", type=click.Choice(["terraform"]), default="terraform", help="Format of the results.")
+@signed_in
+def export(directory: Path, form: str, login: "Login") -> None:
+    """Print the same resources as a configuration for Terraform (JSON syntax); nothing is written.
+
+    It makes them anew: what `apply` has made is not imported.
+    """
+    from gpuyard.bootstrap.terraform import terraform
+
+    with _cloud(login) as cloud:
+        emit_json(terraform(_planned(cloud, directory, ())))
+
+
+@command.command("facts", epilog="Example: gpuyard bootstrap facts gitops --push")
+@options.directory
+@click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
+@signed_in
+def facts(directory: Path, push: bool, login: "Login") -> None:
+    """Commit what each cluster has to know of its infrastructure to clusters/<cluster>/oci.yaml.
+
+    That is a StorageClass for file storage, whose volumes share the cluster's mount target, and a ConfigMap of OCIDs.
+    """
+    from gpuyard.bootstrap.factfile import fact_files
+    from gpuyard.bootstrap.observe import infrastructure, observe
+    from gpuyard.commit.parent import check_parent
+    from gpuyard.commit.place import check_place
+    from gpuyard.doors import git
+    from gpuyard.pipeline import load
+    from gpuyard.project.located import located
+
+    project = load(directory)
+    check_place(project, directory)
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        observed = observe(cloud, project.stack, infrastructure(project))
+    texts = fact_files(project.stack, project.sites, observed)
+    where, stack = located(directory), project.stack
+    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
+        check_parent(snapshot, project.sources, directory, named=False)
+        made = git.commit(snapshot, dict(texts), message=_FACTS_MESSAGE, push=push)
+    click.echo(f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date")
 
 
 @contextmanager

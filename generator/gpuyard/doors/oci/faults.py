@@ -7,14 +7,15 @@ from email.utils import parsedate_to_datetime
 
 from gpuyard.errors import ToolError
 
-__all__ = ["UNREACHED", "Fault", "NoCapacity", "Refused", "explained", "out_of_capacity"]
+__all__ = ["LIMITS", "UNREACHED", "Fault", "NoCapacity", "Refused", "explained", "out_of_capacity"]
 
 UNREACHED = 0
 """In the place of an HTTP status: no answer came."""
 _SKEW = 300
 """Seconds by which OCI lets a clock be wrong."""
 _CAPACITY = ("out of host capacity", "out of capacity")
-_LIMITS = ("LimitExceeded", "QuotaExceeded")
+LIMITS = ("LimitExceeded", "QuotaExceeded")
+"""Codes of a service limit or a quota."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _reason(fault: Fault, now: datetime) -> str:
         return f"OCI cannot be reached: {said}; check the network, the proxy and the region, then run it again"
     if fault.status == 401:
         return _unauthenticated(said, _skew(fault.headers, now))
-    if fault.code in _LIMITS:
+    if fault.code in LIMITS:
         return f"a service limit or quota is exceeded: {said}; ask for more: Console > Limits, Quotas and Usage"
     if fault.status == 404:
         return (

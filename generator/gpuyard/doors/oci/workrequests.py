@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpuyard.doors.oci.cloud import Cloud
-from gpuyard.doors.oci.faults import Fault, explained
+from gpuyard.doors.oci.faults import LIMITS, Fault, explained
 
 __all__ = ["wait_for_work"]
 
@@ -25,7 +25,9 @@ def wait_for_work(cloud: Cloud, request: str, *, region: str, limit: float, what
         if found["status"] == "SUCCEEDED":
             return found
         if found["status"] in _OVER:
-            raise explained(Fault(400, found["status"], _errors(cloud, found, region)), what)
+            said = _errors(cloud, found, region)
+            code = next((limit for limit in LIMITS if limit in said), found["status"])
+            raise explained(Fault(400, code, said), what)
         if cloud.clock() - began > limit:
             said = f"not done after {limit / 60:.0f} minutes; OCI goes on with it"
             raise explained(Fault(409, "Timeout", said), what)
