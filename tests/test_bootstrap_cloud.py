@@ -81,7 +81,7 @@ def kill_after(cloud: Running, number: int) -> None:
     cloud.script.fail(at=number, how=How.KILL_AFTER)
 
 
-@pytest.mark.parametrize("number", range(1, 172) if EVERY else [19, 27, 77, 139])
+@pytest.mark.parametrize("number", range(1, 172) if EVERY else [19, 77, 139])
 def test_killed_after_any_request_the_next_run_goes_on(
     runs: Runs, whole: Counter[tuple[str, str]], number: int
 ) -> None:
@@ -112,15 +112,12 @@ STEPS = (
 
 
 SAMPLE = [
-    ("create_compartment", "drop after"),
     ("create_policy", "409"),
-    ("create_subnet", "500"),
+    ("create_subnet", "503"),
     ("add_network_security_group_security_rules", "drop after"),
-    ("create_bucket", "drop after"),
     ("create_mount_target", "conflict"),
     ("create_cluster", "kill after"),
     ("update_node_pool", "kill before"),
-    ("install_addon", "drop after"),
 ]
 
 
@@ -257,6 +254,33 @@ def test_what_somebody_changed_is_said_and_changed_back(runs: Runs) -> None:
     assert not runs.plan().writes
 
 
+def test_a_newer_kubernetes_is_an_upgrade_in_place(runs: Runs, tmp_path: Path) -> None:
+    runs.apply()
+    later = Runs(runs.cloud, tmp_path / "later", stack(None, {"kubernetes": "1.35"}))
+    found = {change.id: [field.path for field in change.fields] for change in later.plan().writes}
+    assert found["phx/cluster"] == ["kubernetesVersion"]
+    assert "kubernetesVersion" in found["phx/pool-system"]
+    assert len(found) == 5
+    later.apply()
+    assert not later.plan().writes
+    assert sum(nodes(runs.cloud).values()) == 1
+    skipped = Runs(runs.cloud, tmp_path / "skipped", stack(None, {"kubernetes": "1.33"}))
+    with pytest.raises(ToolError, match=r"the cluster phx has Kubernetes v1.35.2: OKE upgrades by one minor version"):
+        skipped.plan()
+
+
+def test_a_cluster_that_the_stack_no_longer_has_goes(oci_cloud: Running, tmp_path: Path) -> None:
+    oci_cloud.limits = {"mount-target-count": 10}
+    second = {"name": "two", "oci": {"cidr": "10.1.0.0/18"}}
+    Runs(oci_cloud, tmp_path / "both", stack(None, {}, second)).apply()
+    one = Runs(oci_cloud, tmp_path / "one", stack())
+    found = one.apply()
+    assert {change.id for change in found.changes if change.action is Action.LEAVE} == {"two/file-system"}
+    left = {name for _, name in kinds(oci_cloud) if name.startswith("two/")}
+    assert left == {"two/file-system"}
+    assert not one.plan().writes
+
+
 def test_two_of_one_resource_are_not_chosen_between(runs: Runs) -> None:
     runs.apply()
     (vcn,) = runs.cloud.all("vcn")
@@ -301,7 +325,7 @@ def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
     assert {each["kind"] for each in runs.cloud.live()} == {"compartment", "file_system"}
 
 
-@pytest.mark.parametrize("number", range(1, 200) if EVERY else [61, 110])
+@pytest.mark.parametrize("number", range(1, 200) if EVERY else [61])
 def test_a_destroy_that_was_killed_goes_on(runs: Runs, number: int) -> None:
     runs.apply()
     leave(runs)

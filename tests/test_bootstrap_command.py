@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
-from gpuyard.doors.oci import cloud as door
+from gpuyard.doors.oci.endpoints import ENDPOINT
 from tests.conftest import ROOT
 from tests.gittools import git
 from tests.oci.credentials import USER, new_key
@@ -141,6 +141,10 @@ def test_only_a_target_and_what_it_needs(project: Path, environment: Mapping[str
     assert "no resource is called phx/subnet-flies; did you mean phx/subnet-files?" in wrong.output
 
 
+def test_a_session_token_signs_in(project: Path, environment: Mapping[str, str]) -> None:
+    assert run("plan", str(project), "--auth", "security_token", "--profile", "SESSION").exit_code == 2
+
+
 def test_a_stack_without_infrastructure_is_told_what_is_missing(tmp_path: Path, environment: Mapping[str, str]) -> None:
     spec = merged(STACK, {"spec": {"clusters": [{**STACK["spec"]["clusters"][0], "region": None}]}})["spec"]
     del spec["clusters"][0]["region"]
@@ -173,6 +177,32 @@ def test_killed_for_good_the_next_process_goes_on(
     assert run("plan", str(project)).exit_code == 0
 
 
+def test_ctrl_c_ends_the_waiting_and_the_next_run_goes_on(
+    project: Path, environment: Mapping[str, str], oci_cloud: Running
+) -> None:
+    oci_cloud.paces = {"work_request": 10_000}
+    command = [sys.executable, "-m", "gpuyard", "bootstrap", "apply", str(project), "--yes"]
+    path = f"{ROOT / 'generator'}:{ROOT}"
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if line.startswith("create phx/cluster …"):
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "interrupted; what was made is kept, and the same command goes on from there" in said
+    assert "Traceback" not in said
+    oci_cloud.paces = {}
+    for work in oci_cloud.all("work_request"):
+        work.reads = 0
+    assert run("apply", str(project), "--yes").exit_code == 0
+    assert kinds(oci_cloud)["cluster", "phx/cluster"] == 1
+    assert run("plan", str(project)).exit_code == 0
+
+
 def test_a_token_is_a_request_that_the_cluster_sends_on(
     environment: Mapping[str, str], oci_cloud: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,7 +232,7 @@ def test_a_token_is_a_request_that_the_cluster_sends_on(
 def test_a_token_is_for_the_realm_of_its_region(
     environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, region: str, host: str
 ) -> None:
-    monkeypatch.delenv(door.ENDPOINT)
+    monkeypatch.delenv(ENDPOINT)
     result = CliRunner().invoke(cli, ["token", "--cluster-id", "ocid1.cluster.oc1.x.a", "--region", region])
     token = json.loads(result.stdout)["status"]["token"]
     assert urlsplit(base64.urlsafe_b64decode(token).decode()).netloc == host

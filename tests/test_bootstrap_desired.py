@@ -114,7 +114,8 @@ RULES = {
     "public-balancers": """egress tcp 30000-32767 workers; egress udp 30000-32767 workers; egress tcp 10256 workers;
         egress icmp all workers; egress all all pods; ingress tcp 80 internet; ingress tcp 443 internet""",
     "files": """ingress tcp 111 workers; egress tcp 111 workers; ingress udp 111 workers; egress udp 111 workers;
-        ingress tcp 2048-2050 workers; egress tcp 2048-2050 workers; ingress udp 2048 workers; egress udp 2048 workers""",
+        ingress tcp 2048-2050 workers; egress tcp 2048-2050 workers; ingress udp 2048 workers; egress udp 2048
+        workers""",
 }
 
 

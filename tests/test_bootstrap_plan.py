@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gpuyard.bootstrap.defects import ISSUES, defects
 from gpuyard.bootstrap.difference import Action, Change, difference
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.links import filled
@@ -151,3 +152,47 @@ def test_what_is_no_longer_wanted_goes_dependents_first_and_data_stays() -> None
 
 def test_only_what_holds_data_is_left() -> None:
     assert {kind.name for kind in KINDS.values() if kind.keeps} == {"file-system", "repository", "bucket"}
+
+
+def told(**changed: Any) -> list[str]:
+    """What is said of defects where these resources are otherwise."""
+    resources = desired()
+    there = made(resources)
+    for name, change in changed.items():
+        there[name] = replace(there[name], **change(there[name]))
+    return list(defects(difference(resources, there), there))
+
+
+POOL, POLICY, AUTOSCALER = "phx/pool-VM.GPU.A10.2-ad1", "phx/policy-autoscaler", "phx/addon-ClusterAutoscaler"
+DEFECTS: dict[str, tuple[str, Any, int]] = {
+    "a pool without the tag of its disk": (
+        POOL, lambda found: {"tags": {k: v for k, v in found.tags.items() if "ephemeral" not in k}}, 9637
+    ),
+    "a policy without the work requests": (
+        POLICY,
+        lambda found: {"data": {**found.data, "statements": found.data["statements"][:-1]}},
+        10306,
+    ),
+    "an autoscaler that never starts a first node": (
+        AUTOSCALER, lambda found: {"data": {**found.data, "currentInstalledVersion": "v1.33.4"}}, 9671
+    ),
+    "a pool whose nodes did not start": (
+        POOL, lambda found: {"data": {**found.data, "lifecycleState": "NEEDS_ATTENTION"}}, 8700
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_known_defects_of_the_autoscaler_are_said(name: str) -> None:
+    resource, change, issue = DEFECTS[name]
+    found = told(**{resource: change})
+    assert len(found) == 1
+    assert f"{ISSUES}/{issue}" in found[0]
+
+
+def test_without_them_nothing_is_said() -> None:
+    assert told() == []
+
+
+def test_a_newer_autoscaler_starts_first_nodes() -> None:
+    assert told(**{AUTOSCALER: lambda found: {"data": {**found.data, "currentInstalledVersion": "v1.35.1"}}}) == []

@@ -2,19 +2,23 @@
 
 import base64
 import json
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gpuyard.cli.login import AUTHS as OFFERED
-from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, retry_token
+from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, retry_token, signin
 from gpuyard.doors.oci.faults import UNREACHED, explained
 from gpuyard.doors.oci.patience import Passing, delay, passing
+from gpuyard.doors.oci.signin import sign_in
 from gpuyard.errors import ToolError
 
 FULL = Fault(500, "InternalError", "Out of host capacity.")
@@ -145,6 +149,12 @@ def test_a_region_of_the_command_line_goes_first(tmp_path: Path) -> None:
     assert Cloud(Login(file=config(tmp_path), region="eu-frankfurt-1")).region == "eu-frankfurt-1"
 
 
+def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signin, "find_spec", lambda _: None)
+    with pytest.raises(ToolError, match="pip install 'gpuyard"):
+        Cloud(Login())
+
+
 def token(ends: float) -> str:
     payload = base64.urlsafe_b64encode(json.dumps({"exp": ends}).encode()).decode().rstrip("=")
     return f"e30.{payload}.c2ln"
@@ -181,3 +191,39 @@ def test_a_session_signs_in_until_it_ends(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(token(time.time() - 1), encoding="utf-8")
     with pytest.raises(ToolError, match="the session of profile DEFAULT has expired; renew it with"):
         Cloud(Login(auth="security_token", file=file))
+
+
+class Refreshing(BaseHTTPRequestHandler):
+    """What refreshes sessions, as Oracle's own does."""
+
+    fresh = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.asked.append(f"{self.path} {body['currentToken']} {self.headers['authorization'][:9]}")
+        answer = json.dumps({"token": self.fresh}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_session_that_ends_soon_is_refreshed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, Refreshing.fresh = token(time.time() + 60), token(time.time() + 3600)
+    (tmp_path / "token").write_text(old, encoding="utf-8")
+    file = config(tmp_path, security_token_file=str(tmp_path / "token"), user="")
+    with HTTPServer(("127.0.0.1", 0), Refreshing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("GPUYARD_OCI_ENDPOINT", f"http://127.0.0.1:{server.server_port}/{{region}}/{{service}}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        session = sign_in(Login(auth="security_token", file=file))
+        session.renew()
+        session.renew()
+        server.shutdown()
+    assert Refreshing.asked == [f"/us-phoenix-1/auth/v1/authentication/refresh {old} Signature"]
+    assert (tmp_path / "token").read_text(encoding="utf-8") == Refreshing.fresh
+    assert session.signer.api_key == f"ST${Refreshing.fresh}"

@@ -43,7 +43,8 @@ def usd_per_hour(found: Found) -> float | None:
             return (data.get("sizeInGBs") or 0) * prices.boot_volume_gb_month / HOURS_A_MONTH
         case "system-pool" | "gpu-pool":
             return _pool(found)
-    return None
+        case _:
+            return None
 
 
 def _pool(found: Found) -> float | None:

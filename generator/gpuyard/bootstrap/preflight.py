@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from gpuyard.bootstrap.addressplan import addresses, subnets, usable
+from gpuyard.bootstrap.defects import defects
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.fleet import Fleet
@@ -33,6 +34,7 @@ def preflight(
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
     found = [*_names(observed, changes), *_images(changes), *_replaced(changes)]
+    found += [Check("autoscaler", text) for text in defects(changes, observed.ours)]
     for cluster in stack.clusters:
         found += _addresses(cluster, fleets[cluster.name])
         growing = {each.id: each for each in changes if each.action in (Action.CREATE, Action.UPDATE)}

@@ -36,21 +36,16 @@ def terraform(plan: Plan) -> dict[str, Any]:
 def _rows(resource: Resource, resources: Mapping[str, Resource], plan: Plan) -> Iterator[Row]:
     kind, body = KINDS[resource.kind], dict(resource.body)
     common: dict[str, Any] = {"provider": f"oci.{_name(resource.region)}"}
-    if after := [
-        _address(resources[name]) for name in resource.after if name in resources and _single(resources[name])
-    ]:
-        common["depends_on"] = after
+    before = [resources[name] for name in resource.after if name in resources]
+    if single := [_address(each) for each in before if each.kind not in ("nodes", "rules")]:
+        common["depends_on"] = single
     match resource.kind:
         case "nodes":
             return
         case "rules":
             for number, rule in enumerate(body["rules"].values()):
-                group = {"networkSecurityGroupId": resource.parent}
-                yield (
-                    kind.terraform,
-                    f"{_name(resource.id)}_{number}",
-                    {**common, **_written({**rule, **group}, resources)},
-                )
+                whole = {**rule, "networkSecurityGroupId": resource.parent}
+                yield kind.terraform, f"{_name(resource.id)}_{number}", {**common, **_written(whole, resources)}
             return
         case "addon":
             body = {**body, "clusterId": resource.parent, "removeAddonResourcesOnDelete": True}

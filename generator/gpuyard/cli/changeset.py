@@ -126,15 +126,9 @@ def removal_data(what: Removal) -> dict[str, Any]:
 def inventory_lines(items: Sequence[Item]) -> list[str]:
     """What there is, and what it costs."""
     rows = [
-        (
-            item.id,
-            KINDS[item.found.kind].title,
-            item.found.state,
-            item.found.region,
-            _hour(item.usd_per_hour),
-            item.found.id,
-        )
+        (item.id, KINDS[each.kind].title, each.state, each.region, _hour(item.usd_per_hour), each.id)
         for item in items
+        for each in [item.found]
     ]
     return [*table(rows), *([""] if rows else []), money(f"{len(items)} resources", _now(items))]
 

@@ -1,18 +1,18 @@
 """Requests to OCI: signed, repeated where that helps, and refused with a message that says what to do."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from gpuyard.doors.oci.endpoints import relayed
 from gpuyard.doors.oci.faults import UNREACHED, Fault, explained
 from gpuyard.doors.oci.patience import ATTEMPTS, WINDOW, Passing, delay, passing
 from gpuyard.doors.oci.signin import Login, Session, sign_in
 from gpuyard.errors import StoppedError
 
-__all__ = ["ENDPOINT", "SERVICES", "Cloud", "Reply"]
+__all__ = ["SERVICES", "Cloud", "Reply"]
 
 SERVICES: Mapping[str, tuple[str, str]] = {
     "artifacts": ("artifacts", "ArtifactsClient"),
@@ -28,8 +28,6 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "virtual_network": ("core", "VirtualNetworkClient"),
 }
 """By our name: module and class of the SDK."""
-ENDPOINT = "GPUYARD_OCI_ENDPOINT"
-"""Environment variable: a URL in which {service} and {region} are filled in, where requests go through a relay."""
 _TIMEOUT = (10, 60)
 """Seconds to connect, and without a byte."""
 _IAM, _WRITES = "identity", ("create_", "update_")
@@ -167,8 +165,8 @@ class Cloud:
         import oci
 
         module, name = SERVICES[service]
-        template = os.environ.get(ENDPOINT, "")
-        own = {"service_endpoint": template.format(service=service, region=region)} if template else {}
+        relay = relayed(service, region)
+        own = {"service_endpoint": relay} if relay else {}
         config = {**self._session.config, "region": region}
         return getattr(import_module(f"oci.{module}"), name)(
             config,

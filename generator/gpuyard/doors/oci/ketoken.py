@@ -1,11 +1,10 @@
 """The token by which OKE's API servers know a user: a signed request, which they send to OCI themselves."""
 
 import base64
-import os
 from typing import Any
 from urllib.parse import urlencode
 
-from gpuyard.doors.oci.cloud import ENDPOINT
+from gpuyard.doors.oci.endpoints import relayed
 from gpuyard.doors.oci.signin import Login, sign_in
 
 __all__ = ["LASTS", "cluster_token"]
@@ -34,7 +33,7 @@ def _endpoint(region: str) -> str:
     """Of OKE in the region's realm."""
     import oci
 
-    if template := os.environ.get(ENDPOINT):
-        return template.format(service="container_engine", region=region)
+    if relay := relayed("container_engine", region):
+        return relay
     realm = oci.regions.REGION_REALMS[region]
     return f"https://containerengine.{region}.{oci.regions.REALMS[realm]}"

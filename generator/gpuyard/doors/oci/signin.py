@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gpuyard.doors.oci.endpoints import relayed
 from gpuyard.errors import ToolError, nearest
 
 __all__ = ["AUTHS", "Login", "Session", "sign_in"]
@@ -43,6 +45,8 @@ class Session:
 
 def sign_in(login: Login) -> Session:
     """A session of it; ToolError says what is missing and how to make it."""
+    if find_spec("oci") is None:
+        raise ToolError("Oracle's SDK is not installed: pip install 'gpuyard[oci]'")
     made = _from_file(login) if login.auth in ("api_key", "security_token") else _from_place(login)
     _check_region(made.region)
     return made
@@ -126,7 +130,8 @@ def _renew(signer: Any, path: Path, key: Any, region: str) -> None:
         return
     token = path.read_text(encoding="utf-8").strip()
     if _left(token) <= _REFRESH:
-        url = f"{oci.regions.endpoint_for('auth', region)}/v1/authentication/refresh"
+        base = relayed("auth", region) or oci.regions.endpoint_for("auth", region)
+        url = f"{base}/v1/authentication/refresh"
         try:
             answer = requests.post(url, json={"currentToken": token}, auth=signer, timeout=30)
             answer.raise_for_status()
