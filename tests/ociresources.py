@@ -46,6 +46,7 @@ def wanted(project: Project, resolved: Resolved | None = None) -> dict[str, Reso
         parent=VALUES["tenancy"],
         regions={name: region(name, resolved) for name in names},
         versions={each.name: KUBERNETES for each in stack.clusters},
+        given={each.name: {"vcn": each.oci.vcn} for each in stack.clusters if each.oci.vcn},
     )
 
 

@@ -281,6 +281,52 @@ def test_a_cluster_that_the_stack_no_longer_has_goes(oci_cloud: Running, tmp_pat
     assert not one.plan().writes
 
 
+def foreign(cloud: Running, cidr: str = "10.0.0.0/16") -> dict[str, str]:
+    """A network of somebody else's, with a gateway and a subnet."""
+    network = cloud.client("virtual_network", REGION)
+    cloud.pace = 0
+    inside: dict[str, Any] = {"compartmentId": cloud.tenancy}
+    vcn = network.create_vcn({**inside, "cidrBlocks": [cidr]}).data.id
+    inside["vcnId"] = vcn
+    nat = network.create_nat_gateway(inside).data.id
+    subnet = network.create_subnet({**inside, "cidrBlock": "10.0.9.0/24", "displayName": "theirs"}).data.id
+    return {"vcn": vcn, "nat": nat, "subnet": subnet}
+
+
+def test_a_vcn_that_is_there_is_used_and_stays(oci_cloud: Running, tmp_path: Path) -> None:
+    there = foreign(oci_cloud)
+    runs = Runs(oci_cloud, tmp_path, stack(None, {"oci": {"vcn": there["vcn"], "cidr": "10.0.64.0/18"}}))
+    before = kinds(oci_cloud)
+    made = {change.id for change in runs.apply().changes}
+    assert not {"phx/vcn", "phx/nat-gateway"} & made
+    assert {"phx/internet-gateway", "phx/service-gateway"} <= made
+    assert not runs.plan().writes
+    (cluster,) = oci_cloud.all("cluster")
+    assert cluster.has["vcnId"] == there["vcn"]
+    private = next(each for each in oci_cloud.all("route_table") if each.has["displayName"].endswith("private"))
+    assert there["nat"] in {rule["networkEntityId"] for rule in private.has["routeRules"]}
+    runs.destroy(data=True)
+    assert kinds(oci_cloud) == before
+
+
+@pytest.mark.parametrize(
+    ("cidr", "expected"),
+    [
+        ("172.16.0.0/16", "phx: cidr 172.16.0.0/16 is not inside the VCN, which has 10.0.0.0/16"),
+        ("10.0.0.0/18", "phx: cidr 10.0.0.0/18 overlaps with the subnet theirs (10.0.9.0/24) of the VCN"),
+    ],
+)
+def test_addresses_that_a_vcn_does_not_have_are_said_before_the_first_write(
+    oci_cloud: Running, tmp_path: Path, cidr: str, expected: str
+) -> None:
+    there = foreign(oci_cloud)
+    runs = Runs(oci_cloud, tmp_path, stack(None, {"oci": {"vcn": there["vcn"], "cidr": cidr}}))
+    with pytest.raises(ToolError) as caught:
+        runs.apply()
+    assert expected in str(caught.value)
+    assert oci_cloud.count("create_compartment") == 0
+
+
 def test_two_of_one_resource_are_not_chosen_between(runs: Runs) -> None:
     runs.apply()
     (vcn,) = runs.cloud.all("vcn")
@@ -320,7 +366,7 @@ def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
     runs.cloud.add("file_system", REGION, files)
     found = runs.destroy(data=True)
     assert [why for _, why in found.stays] == [
-        "somebody else made it, USD/month 1.50 (list prices of 2026-08-14)", "it holds what stays"
+        "gpuyard did not make it, USD/month 1.50 (list prices of 2026-08-14)", "it holds what stays"
     ]  # fmt: skip
     assert {each["kind"] for each in runs.cloud.live()} == {"compartment", "file_system"}
 

@@ -29,8 +29,13 @@ def desired(
     parent: str,
     regions: Mapping[str, Region],
     versions: Mapping[str, str],
+    given: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Resource]:
-    """By id, in the order in which people read them; `versions` has Kubernetes' of each cluster."""
+    """By id, in the order in which people read them.
+
+    `versions` has Kubernetes' of each cluster, `given`
+    the OCIDs of what it does not make.
+    """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
     first = regions[stack.clusters[0].region or ""]
@@ -42,6 +47,7 @@ def desired(
             region=regions[each.region or ""],
             compartment=where(oci),
             kubernetes=versions[each.name],
+            given=given.get(each.name, {}),
         )
         found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
     return {each.id: each for each in found}

@@ -52,7 +52,7 @@ def removal(cloud: Cloud, project: Project, *, data: bool) -> Removal:
     stays = [(_change(each, Action.LEAVE), f"it holds data{_cost(each)}; --delete-data deletes it") for each in kept]
     listed = {each.id for each in known}
     foreign = [each for each in observed.others if KINDS[each.kind].keeps and each.id not in listed]
-    stays += [(_change(each, Action.LEAVE), f"somebody else made it{_cost(each)}") for each in foreign]
+    stays += [(_change(each, Action.LEAVE), f"gpuyard did not make it{_cost(each)}") for each in foreign]
     if stays and COMPARTMENT in observed.ours:
         kept.append(observed.ours[COMPARTMENT])
         stays.append((_change(observed.ours[COMPARTMENT], Action.LEAVE), "it holds what stays"))

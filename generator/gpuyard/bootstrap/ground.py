@@ -1,7 +1,7 @@
 """What a cluster is built on, as the parts need it: its names, its region and what OCI offers there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gpuyard.bootstrap.links import link
 from gpuyard.project.oraclecloud import Landing
@@ -38,6 +38,8 @@ class Ground:
     """Link or OCID."""
     kubernetes: str
     """Version, such as v1.34.2."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """OCIDs of parts that somebody else made."""
 
     @property
     def landing(self) -> Landing:
@@ -52,6 +54,6 @@ class Ground:
         """What it is called in the console."""
         return f"{self.stack}-{self.cluster.name}-{part}"
 
-    def link(self, part: str, field: str = "id") -> str:
-        """What stands for a field of one."""
-        return link(self.named(part), field)
+    def link(self, part: str, key: str = "id") -> str:
+        """What stands for a field of one, or its OCID where it is known already."""
+        return self.given[part] if part in self.given else link(self.named(part), key)

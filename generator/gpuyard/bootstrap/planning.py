@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gpuyard.bootstrap.adoption import adopted
 from gpuyard.bootstrap.desired import desired
 from gpuyard.bootstrap.difference import Action, Change, difference
 from gpuyard.bootstrap.fleet import fleets
@@ -76,9 +77,20 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     fleet = {cluster.name: fleets(resolved, cluster) for cluster in stack.clusters}
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
-    wanted = desired(resolved, oci, home=observed.home, parent=observed.parent, regions=regions, versions=kubernetes)
+    found = adopted(cloud, stack)
+    given = {name: each.parts for name, each in found.items()}
+    wanted = desired(
+        resolved,
+        oci,
+        home=observed.home,
+        parent=observed.parent,
+        regions=regions,
+        versions=kubernetes,
+        given=given,
+    )
     changes = difference(wanted, observed.ours)
-    checks = preflight(cloud, stack, observed, changes, fleet)
+    checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]
+    checks += preflight(cloud, stack, observed, changes, fleet)
     return Plan(stack=stack.name, changes=changes, checks=tuple(checks), observed=observed)
 
 

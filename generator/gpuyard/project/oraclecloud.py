@@ -37,8 +37,10 @@ class SystemNodes:
 class Landing:
     """Of one cluster."""
 
+    vcn: str | None = None
+    """OCID of one that is there; None: it gets one of its own."""
     cidr: str
-    """Of its VCN."""
+    """Of its VCN, or the part of it where its subnets are."""
     api: tuple[str, ...]
     """Who reaches the API server from outside; nobody: it has no public address."""
     system: SystemNodes

@@ -45,7 +45,12 @@ KINDS = (
 
 
 def network(ground: Ground) -> Iterator[Resource]:
-    """All of a cluster's network but the rules of its groups."""
+    """All of a cluster's network but the rules of its groups, and what somebody else made."""
+    given = {ground.named(part) for part in ground.given}
+    yield from (each for each in _all(ground) if each.id not in given)
+
+
+def _all(ground: Ground) -> Iterator[Resource]:
     yield _part(ground, "vcn", "vcn", cidrBlocks=[ground.landing.cidr], dnsLabel=_label(ground.cluster.name))
     vcn = ground.link("vcn")
     yield _part(ground, "internet-gateway", "internet-gateway", vcnId=vcn, isEnabled=True)
@@ -85,7 +90,7 @@ def _subnets(ground: Ground) -> Iterator[Resource]:
             "subnet",
             vcnId=ground.link("vcn"),
             cidrBlock=cidr,
-            dnsLabel=_label(name),
+            **({} if "vcn" in ground.given else {"dnsLabel": _label(name)}),  # it may have none, or this one
             prohibitPublicIpOnVnic=name not in public,
             routeTableId=ground.link("routes-public" if name in public else "routes-private"),
             securityListIds=[ground.link(f"security-list{balancers}")],
