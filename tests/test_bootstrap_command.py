@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from gpuyard.cli.main import cli
 from gpuyard.doors import yamlio
 from gpuyard.doors.oci.endpoints import ENDPOINT
+from gpuyard.project.load import parse
+from gpuyard.render.engines.fluxfolder import beside
 from tests.conftest import ROOT
 from tests.gittools import git
 from tests.oci.credentials import USER, new_key
@@ -247,6 +249,12 @@ def test_a_token_is_for_a_cluster() -> None:
     result = CliRunner().invoke(cli, ["token", "--cluster-id", "phx"])
     assert result.exit_code == 2
     assert "must be the OCID of a cluster" in result.output
+
+
+def test_compile_knows_the_file_of_facts() -> None:
+    found = parse(FILES).stack
+    assert list(beside(found, "phx", ["flux.yaml"], {"oci.yaml": "kind: ConfigMap"})) == []
+    assert len(list(beside(found, "phx", ["flux.yaml"], {"other.yaml": "kind: ConfigMap"}))) == 1
 
 
 def test_help_imports_no_sdk() -> None:
