@@ -8,7 +8,7 @@ from typing import Any
 
 from gpuyard.catalogue.datafiles import Breach, read
 
-__all__ = ["Addon", "Oracle", "Passage", "Prices", "oracle"]
+__all__ = ["Addon", "Oracle", "Passage", "Prices", "oracle", "rules"]
 
 _FILE = "oci.yaml"
 _OTHERS = ("services", "vcn", "internet", "clients")
@@ -66,7 +66,7 @@ class Oracle:
 @cache
 def oracle() -> Oracle:
     """What the catalogue has."""
-    data = read(resources.files("gpuyard") / "catalogue" / _FILE, "oci", _rules)
+    data = read(resources.files("gpuyard") / "catalogue" / _FILE, "oci", rules)
     prices = data["prices"]
     return Oracle(
         tuple(data["groups"]),
@@ -88,7 +88,7 @@ def _passages(row: Mapping[str, Any]) -> Iterator[Passage]:
         yield Passage(row["of"], way, row["protocol"], ports, row["peer"], row["why"])
 
 
-def _rules(data: Mapping[str, Any]) -> Iterator[Breach]:
+def rules(data: Mapping[str, Any]) -> Iterator[Breach]:
     """What a schema can't say."""
     for index, row in enumerate(data["rules"]["list"]):
         if row["of"] not in data["groups"]:
