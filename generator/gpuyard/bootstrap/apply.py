@@ -6,7 +6,7 @@ for and not yet seen is known to OCI by its retry token.
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.links import filled, linked
 from gpuyard.bootstrap.planning import Plan
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place, Resource
+from gpuyard.bootstrap.waiting import some_done
 from gpuyard.doors.oci import Cloud, Refused, retry_token
 from gpuyard.errors import GpuyardError, ToolError
 
@@ -84,7 +85,7 @@ class _Run:
                     running[pool.submit(self._one, pending.pop(name))] = name
                 if not running:
                     break  # what is left needs something that failed
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                for future in some_done(running):
                     name = running.pop(future)
                     if future.result():
                         done.add(name)

@@ -15,6 +15,7 @@ from gpuyard.bootstrap.observe import infrastructure, observe
 from gpuyard.bootstrap.parts import leftovers
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, Found, Kind
+from gpuyard.bootstrap.waiting import all_done
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import GpuyardError
@@ -90,7 +91,8 @@ def destroy(cloud: Cloud, what: Removal, report: Report) -> None:
 def _delete(cloud: Cloud, kind: Kind, changes: Sequence[Change], report: Report) -> None:
     pool = ThreadPoolExecutor(8)
     try:
-        results = list(pool.map(_one(cloud, kind, report), changes))
+        work = _one(cloud, kind, report)
+        results = all_done([pool.submit(work, change) for change in changes])
     except BaseException:  # Ctrl-C, or a bug
         cloud.stop()
         raise

@@ -9,6 +9,7 @@ from typing import TypeVar
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
+from gpuyard.bootstrap.waiting import all_done
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import InputError, Problem, ToolError
 from gpuyard.project.load import Project
@@ -65,7 +66,7 @@ def regions(stack: Stack) -> tuple[str, ...]:
 def together(calls: Iterable[Callable[[], T]]) -> list[T]:
     """What several calls give, made in parallel; in their order."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
+        return all_done([pool.submit(call) for call in calls])
 
 
 def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -249,11 +250,14 @@ def _reporting(log: Path | None) -> Iterator[Callable[["Event"], None]]:
     except OSError as error:
         raise OutputError(f"{log}: cannot be written: {error.strerror}") from error
 
+    lock = threading.Lock()
+
     def report(event: "Event") -> None:
-        click.echo(event_line(event), err=True)
-        if file:
-            file.write(json.dumps(as_event(event)) + "\n")
-            file.flush()
+        with lock:
+            click.echo(event_line(event), err=True)
+            if file:
+                file.write(json.dumps(as_event(event)) + "\n")
+                file.flush()
 
     try:
         yield report
