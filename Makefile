@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean
+.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean crash
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev
 
 mutants: test-tools ## put each fault of tests/mutants alone into a copy; behaviour tests must see 95 % of them
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants $(if $(T),-k '$(T)')
+
+crash: test-tools ## a bootstrap killed after each of its requests, and each fault at each of its steps; half an hour
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto tests/test_bootstrap_cloud.py
 
 chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml

@@ -19,6 +19,7 @@ from gpuyard.project.load import parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
+from tests.ociresources import wanted
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token, workload
 
 Spec = Mapping[str, Any]
@@ -74,6 +75,8 @@ class Case:
     refused: str | None = None
     noted: str | None = None
     """Part of a note, of what only matters where the stack was another in the clusters."""
+    built: bool = False
+    """Whether it changes what `gpuyard bootstrap` makes, and nothing that is generated."""
     example: Spec | None = None
     """For docs/keys.md, where what is refused would be a poor one."""
 
@@ -476,6 +479,31 @@ STACK_KEYS: dict[str, Case] = {
     ),
 }
 
+OCI = {"oci": {"compartment": "gpu"}}
+STACK_KEYS |= {
+    "spec.oci.compartment": Case({"oci": {"compartment": "gpu-clusters"}}, OCI, built=True),
+    "spec.oci.parent": Case(
+        {"oci": {"compartment": "gpu", "parent": "ocid1.compartment.oc1..aaaaparent"}}, OCI, built=True
+    ),
+    "spec.oci.bucket": Case({"oci": {"compartment": "gpu", "bucket": "weights"}}, OCI, built=True),
+    "spec.oci.repositories": Case(
+        {"oci": {"compartment": "gpu", "repositories": ["vllm/vllm-openai"]}}, OCI, built=True
+    ),
+    **{
+        f"spec.clusters[].oci.{key}": Case({"clusters": [{**CLUSTER, "oci": own}]}, OCI, built=True)
+        for key, own in {
+            "vcn": {"vcn": "ocid1.vcn.oc1.phx.aaaavcn"},
+            "cidr": {"cidr": "10.20.0.0/16"},
+            "api[]": {"api": ["203.0.113.0/24"]},
+            "availabilityDomains": {"availabilityDomains": [2, 1]},
+            "system.shape": {"system": {"shape": "VM.Standard.E4.Flex"}},
+            "system.ocpus": {"system": {"ocpus": 8}},
+            "system.memory": {"system": {"memory": 64}},
+            "system.nodes": {"system": {"nodes": 4}},
+        }.items()
+    },
+}
+
 EXCLUDED = {
     "blueprint": {
         "apiVersion": "one value; the schema refuses every other",
@@ -560,6 +588,11 @@ def test_blueprint(key: str) -> None:
 def test_stack(key: str) -> None:
     case = STACK_KEYS[key]
     blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
+    if case.built:
+        projects = [parse(files(blueprint, each)) for each in (before, changed(before, case.after))]
+        assert wanted(projects[0]) != wanted(projects[1])
+        assert tree(blueprint, before) == tree(blueprint, changed(before, case.after))
+        return
     if case.noted:
         found = resolve(parse(files(blueprint, changed(before, case.after))))
         assert any(note.startswith(case.noted) for note in found.notes)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gpuyard.catalogue.datafiles import read
+from gpuyard.catalogue.oracle import rules
 from gpuyard.catalogue.shapes import load
 from gpuyard.errors import InputError
 from tests.conftest import ROOT
@@ -25,6 +26,7 @@ FILES = {
     "vllm-powers": CATALOGUE / "vllm" / "powers.yaml",
     "vllm-reach": CATALOGUE / "vllm" / "reach.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
+    "oci": CATALOGUE / "oci.yaml",
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
@@ -155,3 +157,23 @@ def test_a_taint_that_no_pod_could_tolerate_and_its_like(old: str, new: str, mes
     value = new.partition(": ")[2] if new.startswith(("resource", "instance")) else new.rpartition(": ")[2].rstrip(",")
     assert place.line == line(file, new)
     assert file.read_text("utf-8").splitlines()[place.line - 1][place.column - 1 :].startswith(value)
+
+
+RULE = "{of: pods, way: both, protocol: all, peer: pods,"
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("{of: posd, way: both, protocol: all, peer: pods,", "must be one of the groups"),
+        ("{of: pods, way: both, protocol: all, peer: nobody,", "must be one of the groups, or services"),
+        ("{of: pods, way: both, protocol: all, ports: 1, peer: pods,", "has ports exactly where"),
+        ("{of: pods, way: both, protocol: tcp, peer: pods,", "has ports exactly where"),
+    ],
+)
+def test_a_rule_of_the_network_that_leads_nowhere_has_a_place(tmp_path: Path, new: str, expected: str) -> None:
+    file = broken(tmp_path, CATALOGUE / "oci.yaml", RULE, new)
+    with pytest.raises(InputError) as caught:
+        read(file, "oci", rules)
+    assert f"{file}:{line(file, new)}:" in str(caught.value)
+    assert expected in str(caught.value)

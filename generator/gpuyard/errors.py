@@ -7,7 +7,8 @@ GpuyardError             1   something failed that we can explain
 ├── OutputError         73   the target can't be written
 ├── ConflictError       75   somebody else changed the target meanwhile; try again
 ├── OwnershipError      76   a generated file was edited by hand
-└── StaleError          79   generated files aren't what follows from the user's (not of sysexits.h)
+├── StaleError          79   generated files aren't what follows from the user's (not of sysexits.h)
+└── StoppedError       130   interrupted where what was done so far stays (not of sysexits.h)
 """
 
 import re
@@ -29,6 +30,7 @@ __all__ = [
     "OwnershipError",
     "Problem",
     "StaleError",
+    "StoppedError",
     "ToolError",
     "meant",
     "nearest",
@@ -156,6 +158,12 @@ class StaleError(GpuyardError):
     """What is generated isn't what follows from the user's files."""
 
     exit_code = 79
+
+
+class StoppedError(GpuyardError):
+    """Interrupted where what was done so far stays, and the same command goes on."""
+
+    exit_code = 130
 
 
 def meant(name: str, known: Iterable[str]) -> str:

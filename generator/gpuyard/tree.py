@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 __all__ = [
+    "FACTS",
     "FOLDERS",
     "HEADER",
     "LARGEST",
@@ -76,6 +77,8 @@ PLATFORM = "platform"
 """The folder of the platform's layers, and what an engine's names of them begin with."""
 SERVER = "server"
 """The folder of what a cluster changes of the rest of a workload."""
+FACTS = "oci.yaml"
+"""The file in a cluster's folder that `gpuyard bootstrap facts` writes, and no compile."""
 WEIGHTS = "weights"
 """The part of a workload that comes before the rest of it: a folder in its own, and a suffix of its name."""
 

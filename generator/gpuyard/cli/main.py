@@ -29,6 +29,8 @@ _COMMANDS = {
     "models": "List the models with their size, fit and price.",
     "model": "Add a model of your own from its config.json.",
     "shapes": "List the GPU shapes with their memory and list price.",
+    "bootstrap": "Make the clusters and all they need on Oracle Cloud.",
+    "token": "Print a token for an OKE cluster, for kubectl.",
     "schema": "Print the JSON Schema of a blueprint, stack or model.",
 }
 """What `gpuyard --help` says of each, within 60 columns."""

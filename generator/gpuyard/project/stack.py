@@ -10,6 +10,7 @@ from gpuyard.doors.schema import structured
 from gpuyard.project.credentials import CertificateAuthority, PrometheusAuth, Proxy
 from gpuyard.project.enginekeys import ArgoCD, Artifact, Flux
 from gpuyard.project.monitoringkeys import Alertmanager, Disk, Grafana
+from gpuyard.project.oraclecloud import Infrastructure, Landing
 from gpuyard.project.placing import Placing, split
 
 __all__ = [
@@ -111,6 +112,7 @@ class Cluster:
     name: str
     region: str | None = None
     kubernetes: str
+    oci: Landing
     shapes: Mapping[str, tuple[str, ...]]
     blueprints: Mapping[str, str] | None = None
     placed: Mapping[str, Placing] = field(default_factory=dict)
@@ -255,6 +257,7 @@ class Stack:
     """Storage classes by what they are for."""
     alerts: Alerts
     policy: Policy
+    oci: Infrastructure | None = None
     moved: Moved | None = None
     own_files: tuple[str, ...] = ()
     """Of the user, in folders that are generated; a path from the repository's top begins with a slash."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.project.stack import Stack
-from gpuyard.tree import cluster
+from gpuyard.tree import FACTS, cluster
 
 __all__ = ["beside", "effect", "own_files"]
 
@@ -41,7 +41,8 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{stack.name} would take all objects from each other, and Flux itself could be deleted; set "
             f"spec.repository.source: flux-system, or keep one of them out of this folder"
         )
-    others = sorted(each for each in theirs if each.endswith((".yaml", ".yml")) and not each.startswith(_BOOTSTRAP))
+    known = (_BOOTSTRAP, FACTS)
+    others = sorted(each for each in theirs if each.endswith((".yaml", ".yml")) and not each.startswith(known))
     if others:
         shown = ", ".join(each if each.isprintable() else ascii(each) for each in others[:_NAMED])
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""

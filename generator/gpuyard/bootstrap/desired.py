@@ -1,0 +1,78 @@
+"""Which resources follow from a stack, its placements, and what OCI offers: pure."""
+
+from collections.abc import Iterator, Mapping
+
+from gpuyard.bootstrap.fleet import Fleet, fleets
+from gpuyard.bootstrap.ground import Ground, Region
+from gpuyard.bootstrap.links import link
+from gpuyard.bootstrap.parts.addons import addons
+from gpuyard.bootstrap.parts.artifacts import artifacts
+from gpuyard.bootstrap.parts.cluster import cluster
+from gpuyard.bootstrap.parts.files import files
+from gpuyard.bootstrap.parts.identity import COMPARTMENT, compartment, policies
+from gpuyard.bootstrap.parts.network import network
+from gpuyard.bootstrap.parts.passages import passages
+from gpuyard.bootstrap.parts.pools import gpu_pools, nodes, system_pool
+from gpuyard.bootstrap.resource import Resource
+from gpuyard.project.oraclecloud import Infrastructure
+from gpuyard.project.stack import Cluster
+from gpuyard.resolve import Resolved
+
+__all__ = ["desired", "shares_files", "where"]
+
+
+def desired(
+    resolved: Resolved,
+    oci: Infrastructure,
+    *,
+    home: str,
+    parent: str,
+    regions: Mapping[str, Region],
+    versions: Mapping[str, str],
+    given: Mapping[str, Mapping[str, str]],
+) -> dict[str, Resource]:
+    """By id, in the order in which people read them.
+
+    `versions` has Kubernetes' of each cluster, `given`
+    the OCIDs of what it does not make.
+    """
+    stack = resolved.stack
+    found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
+    first = regions[stack.clusters[0].region or ""]
+    found += artifacts(oci, where(oci), first.name, first.namespace)
+    for each in stack.clusters:
+        ground = Ground(
+            stack=stack.name,
+            cluster=each,
+            region=regions[each.region or ""],
+            compartment=where(oci),
+            kubernetes=versions[each.name],
+            given=given.get(each.name, {}),
+        )
+        found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
+    return {each.id: each for each in found}
+
+
+def where(oci: Infrastructure) -> str:
+    """The compartment, or what stands for it."""
+    return oci.compartment if oci.adopted else link(COMPARTMENT)
+
+
+def shares_files(resolved: Resolved, cluster: Cluster) -> bool:
+    """Whether something that runs there needs file storage."""
+    here = [each.workload for each in resolved.placements if each.cluster == cluster.name]
+    return any("fss" in each.needs.storage or any(volume.kind == "fss" for volume in each.volumes) for each in here)
+
+
+def _cluster(ground: Ground, fleet: list[Fleet], home: str, *, files_wanted: bool) -> Iterator[Resource]:
+    yield from network(ground)
+    yield from passages(ground)
+    yield from policies(ground, home)
+    if files_wanted:
+        yield from files(ground)
+    yield cluster(ground)
+    yield system_pool(ground)
+    for each in fleet:
+        yield from gpu_pools(ground, each)
+        yield nodes(ground, each)
+    yield from addons(ground, fleet)

@@ -1,0 +1,155 @@
+"""What is there: everything of the stack, found by its tags, in as few requests as there are kinds."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from gpuyard.bootstrap.families import KINDS
+from gpuyard.bootstrap.parts.identity import COMPARTMENT
+from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
+from gpuyard.bootstrap.waiting import all_done
+from gpuyard.doors.oci import Cloud
+from gpuyard.errors import InputError, Problem, ToolError
+from gpuyard.project.load import Project
+from gpuyard.project.oraclecloud import Infrastructure
+from gpuyard.project.stack import Stack
+
+__all__ = ["Observed", "infrastructure", "observe", "regions", "together"]
+
+_THREADS = 8
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What was found, and where was looked."""
+
+    home: str
+    """Name of the home region."""
+    parent: str
+    """OCID of the compartment's parent."""
+    compartment: str | None
+    """OCID; None: there is none yet."""
+    domains: Mapping[str, tuple[str, ...]]
+    """By region."""
+    namespace: str
+    """Of Object Storage; empty: it was not needed."""
+    ours: Mapping[str, Found]
+    """By resource."""
+    others: tuple[Found, ...]
+    """Of the same kinds, in the same places."""
+
+
+def infrastructure(project: Project) -> Infrastructure:
+    """What the stack says of it; InputError where it says too little for a bootstrap."""
+    stack, file = project.stack, project.stack.file
+    problems = []
+    if stack.oci is None:
+        message = "spec.oci is missing: bootstrap needs a compartment, such as oci: {compartment: gpu-clusters}"
+        problems.append(Problem(project.at(file, "spec", key=True), message))
+    for index, cluster in enumerate(stack.clusters):
+        if cluster.region is None:
+            where = project.at(file, "spec", "clusters", index)
+            problems.append(Problem(where, f"spec.clusters[{index}].region is missing: bootstrap needs it"))
+    if problems or stack.oci is None:
+        raise InputError(problems)
+    return stack.oci
+
+
+def regions(stack: Stack) -> tuple[str, ...]:
+    """Of its clusters, once each."""
+    return tuple(dict.fromkeys(cluster.region for cluster in stack.clusters if cluster.region))
+
+
+def together(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """What several calls give, made in parallel; in their order."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return all_done([pool.submit(call) for call in calls])
+
+
+def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
+    """Everything in the stack's compartment, in the regions of its clusters."""
+    subscribed = list(cloud.listed("identity", "list_region_subscriptions", tenancy_id=cloud.tenancy))
+    home = next(each["regionName"] for each in subscribed if each["isHomeRegion"])
+    known = {each["regionName"] for each in subscribed}
+    if missing := [region for region in regions(stack) if region not in known]:
+        raise ToolError(
+            f"the tenancy is not subscribed to {', '.join(missing)}; subscribe in the Console, or change region"
+        )
+    parent = oci.parent or cloud.tenancy
+    compartments = _compartments(cloud, oci, home, parent)
+    ours = [each for each in compartments if each.tags.get(STACK) == stack.name]
+    compartment = oci.compartment if oci.adopted else next((each.id for each in ours), None)
+    domains = dict(together(partial(_domains, cloud, region) for region in regions(stack)))
+    namespace = str(cloud.call("object_storage", "get_namespace", region=regions(stack)[0]).data) if oci.bucket else ""
+    found = list(compartments)
+    if compartment:
+        places = {region: Place(region, compartment, domains[region], namespace) for region in regions(stack)}
+        found += _all(cloud, home, places)
+    return Observed(
+        home=home,
+        parent=parent,
+        compartment=compartment,
+        domains=domains,
+        namespace=namespace,
+        ours=_by_resource([each for each in found if _is_ours(each, stack)]),
+        others=tuple(each for each in found if not _is_ours(each, stack)),
+    )
+
+
+def _is_ours(found: Found, stack: Stack) -> bool:
+    return found.tags.get(STACK) == stack.name and RESOURCE in found.tags
+
+
+def _compartments(cloud: Cloud, oci: Infrastructure, home: str, parent: str) -> list[Found]:
+    if oci.adopted:
+        return []
+    kind = KINDS[COMPARTMENT]
+    return list(kind.find(cloud, kind, Place(home, parent), ()))
+
+
+def _domains(cloud: Cloud, region: str) -> tuple[str, tuple[str, ...]]:
+    rows = cloud.listed("identity", "list_availability_domains", region=region, compartment_id=cloud.tenancy)
+    return region, tuple(sorted(row["name"] for row in rows))
+
+
+def _all(cloud: Cloud, home: str, places: Mapping[str, Place]) -> list[Found]:
+    """First what has tags of its own, then what is a part of something that has."""
+    found: list[Found] = []
+    for tagged in (True, False):
+        wanted = [
+            (kind, place) for kind in KINDS.values() if kind.tagged == tagged for place in _places(kind, home, places)
+        ]
+        calls = [partial(_list, cloud, kind, place, tuple(found)) for kind, place in wanted]
+        found += [each for rows in together(calls) for each in rows]
+    return found
+
+
+def _places(kind: Kind, home: str, places: Mapping[str, Place]) -> Sequence[Place]:
+    first = next(iter(places.values()))
+    if kind.name == COMPARTMENT:
+        return []
+    if kind.home:
+        return [Place(home, first.compartment)]
+    if kind.name in ("repository", "bucket"):
+        return [first] if kind.name == "repository" or first.namespace else []
+    return list(places.values())
+
+
+def _list(cloud: Cloud, kind: Kind, place: Place, before: tuple[Found, ...]) -> list[Found]:
+    return list(kind.find(cloud, kind, place, before))
+
+
+def _by_resource(found: Iterable[Found]) -> dict[str, Found]:
+    """ToolError where one resource is there twice: nobody can say which of the two is meant."""
+    ours: dict[str, Found] = {}
+    for each in found:
+        name = each.tags[RESOURCE]
+        if name in ours:
+            raise ToolError(
+                f"{name} is there twice: {ours[name].id} and {each.id}; delete the one that nothing uses, or its tags"
+            )
+        ours[name] = each
+    return ours

@@ -1,0 +1,266 @@
+"""`gpuyard bootstrap`: the infrastructure on Oracle Cloud, planned, made, shown and taken away."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gpuyard.cli import options
+from gpuyard.cli.login import signed_in
+from gpuyard.cli.output import emit_json, on_error, progress
+
+if TYPE_CHECKING:
+    from gpuyard.bootstrap.apply import Event
+    from gpuyard.bootstrap.planning import Plan
+    from gpuyard.doors.oci import Cloud, Login
+    from gpuyard.project.load import Project
+    from gpuyard.resolve import Resolved
+
+__all__ = ["command"]
+
+_CHANGES = 2
+"""Exit code of a plan with changes."""
+_FACTS_MESSAGE = "Facts of the infrastructure\n\nWritten by gpuyard bootstrap facts from what is on Oracle Cloud.\n"
+_target = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="ID",
+    help="Only this resource or cluster and what it needs; repeatable.",
+)
+_yes = click.option("--yes", is_flag=True, help="Do not ask before money is spent or something is deleted.")
+_log = click.option(
+    "--log", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Append each step to FILE, as JSON."
+)
+
+
+@click.group("bootstrap", epilog="Example: gpuyard bootstrap plan gitops")
+def command() -> None:
+    """Make what the clusters of a stack need on Oracle Cloud: network, OKE, node pools, storage, policies."""
+
+
+@command.command("plan", epilog="Example: gpuyard bootstrap plan gitops --output json")
+@options.directory
+@_target
+@options.output
+@signed_in
+def plan(directory: Path, targets: tuple[str, ...], as_json: bool, login: "Login") -> None:
+    """Show what `apply` would do and what it costs; nothing is written. Ends with 2 if there is something to do."""
+    from gpuyard.cli.changeset import plan_data, plan_lines
+
+    with _cloud(login) as cloud:
+        found = _planned(cloud, directory, targets)
+    if as_json:
+        emit_json({"ok": True, "error": None, **plan_data(found)})
+    else:
+        click.echo("\n".join(plan_lines(found)))
+    if found.writes:
+        click.get_current_context().exit(_CHANGES)
+
+
+@command.command("apply", epilog="Example: gpuyard bootstrap apply gitops")
+@options.directory
+@_target
+@_yes
+@_log
+@options.output
+@signed_in
+def apply(
+    directory: Path, targets: tuple[str, ...], yes: bool, log: Path | None, as_json: bool, login: "Login"
+) -> None:
+    """Carry out the plan. Interrupted or failed, the same command goes on from where it was."""
+    from gpuyard.bootstrap.apply import apply as carry_out
+    from gpuyard.cli.changeset import plan_data, plan_lines
+
+    with _cloud(login) as cloud:
+        found = _planned(cloud, directory, targets)
+        if as_json:
+            on_error(plan_data(found))
+        else:
+            click.echo("\n".join(plan_lines(found)))
+        if found.writes and not found.refused and not yes:
+            _ask("Carry out this plan?")
+        with _reporting(log) as report:
+            carry_out(cloud, found, report)
+    if as_json:
+        emit_json({"ok": True, "error": None, **plan_data(found)})
+    else:
+        click.echo("done" if found.writes else "up to date")
+
+
+@command.command("destroy", epilog="Example: gpuyard bootstrap destroy gitops --dry-run")
+@options.directory
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted, and what stays.")
+@click.option("--delete-data", is_flag=True, help="Delete file systems, volumes, buckets and repositories, too.")
+@_yes
+@_log
+@options.output
+@signed_in
+def destroy(
+    directory: Path, dry_run: bool, delete_data: bool, yes: bool, log: Path | None, as_json: bool, login: "Login"
+) -> None:
+    """Delete everything that carries the stack's name, and what its clusters made; data stays unless it is asked for.
+
+    First the clusters, so that no controller makes anew what is deleted after them. Shows what it would delete and
+    asks; interrupted or failed, the same command goes on.
+    """
+    from gpuyard.bootstrap.destroy import destroy as carry_out
+    from gpuyard.bootstrap.destroy import removal
+    from gpuyard.cli.changeset import removal_data, removal_lines
+    from gpuyard.pipeline import load
+
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        found = removal(cloud, load(directory), data=delete_data)
+        if as_json:
+            on_error(removal_data(found))
+        else:
+            click.echo("\n".join(removal_lines(found)))
+        if found.changes and not dry_run:
+            if not yes:
+                _ask("Delete all this?")
+            with _reporting(log) as report:
+                carry_out(cloud, found, report)
+    if as_json:
+        emit_json({"ok": True, "error": None, **removal_data(found)})
+
+
+@command.command("status", epilog="Example: gpuyard bootstrap status gitops")
+@options.directory
+@options.output
+@signed_in
+def status(directory: Path, as_json: bool, login: "Login") -> None:
+    """List what is there of the stack, in which state, and what it costs now; reads only.
+
+    It says nothing of what runs inside the clusters: probes of network policies, file storage and the engine are not
+    supported yet.
+    """
+    from gpuyard.bootstrap.inventory import inventory
+    from gpuyard.cli.changeset import inventory_data, inventory_lines
+    from gpuyard.pipeline import load
+
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        found = inventory(cloud, load(directory))
+    if as_json:
+        emit_json({"ok": True, "error": None, **inventory_data(found)})
+    else:
+        click.echo("\n".join(inventory_lines(found)))
+
+
+@command.command("export", epilog="Example: gpuyard bootstrap export gitops > main.tf.json")
+@options.directory
+@click.option("--format", "form", type=click.Choice(["terraform"]), default="terraform", help="Format of the results.")
+@signed_in
+def export(directory: Path, form: str, login: "Login") -> None:
+    """Print the same resources as a configuration for Terraform (JSON syntax); nothing is written.
+
+    It makes them anew: what `apply` has made is not imported.
+    """
+    from gpuyard.bootstrap.terraform import terraform
+
+    with _cloud(login) as cloud:
+        emit_json(terraform(_planned(cloud, directory, ())))
+
+
+@command.command("facts", epilog="Example: gpuyard bootstrap facts gitops --push")
+@options.directory
+@click.option("--push", is_flag=True, help="Push the branch to the remote that it tracks.")
+@signed_in
+def facts(directory: Path, push: bool, login: "Login") -> None:
+    """Commit what each cluster has to know of its infrastructure to clusters/<cluster>/oci.yaml.
+
+    That is a StorageClass for file storage, whose volumes share the cluster's mount target, and a ConfigMap of OCIDs.
+    """
+    from gpuyard.bootstrap.factfile import fact_files
+    from gpuyard.bootstrap.observe import infrastructure, observe
+    from gpuyard.commit.parent import check_parent
+    from gpuyard.commit.place import check_place
+    from gpuyard.doors import git
+    from gpuyard.pipeline import load
+    from gpuyard.project.located import located
+
+    project = load(directory)
+    check_place(project, directory)
+    with _cloud(login) as cloud:
+        progress("asking Oracle Cloud")
+        observed = observe(cloud, project.stack, infrastructure(project))
+    texts = fact_files(project.stack, project.sites, observed)
+    where, stack = located(directory), project.stack
+    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
+        check_parent(snapshot, project.sources, directory, named=False)
+        made = git.commit(snapshot, dict(texts), message=_FACTS_MESSAGE, push=push)
+    click.echo(f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date")
+
+
+@contextmanager
+def _cloud(login: "Login") -> Iterator["Cloud"]:
+    """Signed in; Ctrl-C ends all waiting, and says that the same command goes on."""
+    from gpuyard.doors.oci import Cloud
+    from gpuyard.errors import StoppedError
+
+    cloud = Cloud(login)
+    try:
+        yield cloud
+    except (KeyboardInterrupt, StoppedError) as error:
+        cloud.stop()
+        text = "interrupted; what was made is kept, and the same command goes on from there"
+        raise StoppedError(text) from error
+
+
+def _project(directory: Path) -> tuple["Project", "Resolved"]:
+    """The stack, and what is placed where."""
+    from gpuyard import pipeline
+    from gpuyard.commit.directory import Directory
+    from gpuyard.resolve import resolve
+
+    project = pipeline.load(directory)
+    return project, resolve(project, pipeline.running(Directory(directory)))
+
+
+def _planned(cloud: "Cloud", directory: Path, targets: tuple[str, ...]) -> "Plan":
+    from gpuyard.bootstrap.planning import plan, targeted
+
+    project, resolved = _project(directory)
+    progress("asking Oracle Cloud")
+    found = plan(cloud, project, resolved)
+    return targeted(found, targets) if targets else found
+
+
+def _ask(question: str) -> None:
+    """Before money is spent, or something is deleted."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is nobody to ask: add --yes")
+    click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _reporting(log: Path | None) -> Iterator[Callable[["Event"], None]]:
+    """To stderr, and to a file where one is wanted."""
+    from gpuyard.cli.changeset import as_event, event_line
+    from gpuyard.errors import OutputError
+
+    try:
+        file: Any = log.open("a", encoding="utf-8") if log else None
+    except OSError as error:
+        raise OutputError(f"{log}: cannot be written: {error.strerror}") from error
+
+    lock = threading.Lock()
+
+    def report(event: "Event") -> None:
+        with lock:
+            click.echo(event_line(event), err=True)
+            if file:
+                file.write(json.dumps(as_event(event)) + "\n")
+                file.flush()
+
+    try:
+        yield report
+    finally:
+        if file:
+            file.close()

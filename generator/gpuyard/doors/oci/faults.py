@@ -1,0 +1,97 @@
+"""What OCI refuses and when it cannot be reached, as one message each that says what to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from gpuyard.errors import ToolError
+
+__all__ = ["LIMITS", "UNREACHED", "Fault", "NoCapacity", "Refused", "explained", "out_of_capacity"]
+
+UNREACHED = 0
+"""In the place of an HTTP status: no answer came."""
+_SKEW = 300
+"""Seconds by which OCI lets a clock be wrong."""
+_CAPACITY = ("out of host capacity", "out of capacity")
+LIMITS = ("LimitExceeded", "QuotaExceeded")
+"""Codes of a service limit or a quota."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An answer that is none: status 0 where no answer came."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Refused(ToolError):
+    """OCI refused a request, or could not be reached."""
+
+    def __init__(self, text: str, fault: Fault) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
+class NoCapacity(Refused):
+    """There is no host for it at the moment; what was made stays, and the same command goes on from there."""
+
+    exit_code = 75
+
+
+def out_of_capacity(text: str) -> bool:
+    """Whether OCI says that it has no host left; it comes as an internal error."""
+    return any(each in text.lower() for each in _CAPACITY)
+
+
+def explained(fault: Fault, what: str, now: datetime | None = None) -> Refused:
+    """The error of a fault; `what` says what was tried, such as `create VCN phx/vcn`."""
+    if out_of_capacity(fault.message):
+        return NoCapacity(f"{what}: OCI has no capacity at the moment; run the same command again later", fault)
+    reason = _reason(fault, now or datetime.now(UTC))
+    request = fault.headers.get("opc-request-id", "")
+    return Refused(f"{what}: {reason}{f' (opc-request-id {request})' if request else ''}", fault)
+
+
+def _reason(fault: Fault, now: datetime) -> str:
+    said = " ".join(fault.message.split())
+    if fault.status == UNREACHED:
+        return f"OCI cannot be reached: {said}; check the network, the proxy and the region, then run it again"
+    if fault.status == 401:
+        return _unauthenticated(said, _skew(fault.headers, now))
+    if fault.code in LIMITS:
+        return f"a service limit or quota is exceeded: {said}; ask for more: Console > Limits, Quotas and Usage"
+    if fault.status == 404:
+        return (
+            f"not found, or this user may not see it: {said}; check the OCID, the region, and that a policy allows it"
+            " (IAM changes take up to some minutes)"
+        )
+    if fault.status == 429:
+        return "OCI throttles these requests; wait a minute and run it again"
+    if fault.status >= 500:
+        return f"OCI failed ({fault.status} {fault.code}): {said}; run the same command again"
+    if fault.status == 409:
+        return f"OCI refused it in this state ({fault.code}): {said}; run the same command again when that is over"
+    return f"OCI refused it ({fault.status} {fault.code}): {said}"
+
+
+def _unauthenticated(said: str, skew: float) -> str:
+    if abs(skew) > _SKEW:
+        way = "behind" if skew > 0 else "ahead of"
+        minutes = round(abs(skew) / 60)
+        return f"the signature was refused: this machine's clock is {minutes} minutes {way} OCI's; set the clock"
+    return (
+        f"OCI does not accept the credentials: {said}; check user, fingerprint and key of the profile, or renew"
+        " the session with `oci session authenticate`"
+    )
+
+
+def _skew(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds that OCI's clock is ahead of ours; 0 where it does not say."""
+    try:
+        return (parsedate_to_datetime(headers["date"]) - now).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0

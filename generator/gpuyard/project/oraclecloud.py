@@ -1,0 +1,48 @@
+"""What a stack says of the infrastructure that `gpuyard bootstrap` makes on Oracle Cloud."""
+
+from dataclasses import dataclass
+
+__all__ = ["Infrastructure", "Landing", "SystemNodes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infrastructure:
+    """Of all clusters of the stack."""
+
+    compartment: str
+    """Name of one to make, or OCID of one that is there."""
+    parent: str | None = None
+    """OCID; None: the tenancy."""
+    bucket: str | None = None
+    repositories: tuple[str, ...] = ()
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the compartment is somebody else's."""
+        return self.compartment.startswith("ocid1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemNodes:
+    """Nodes without GPUs, for everything but models."""
+
+    shape: str
+    ocpus: int
+    memory: int
+    """GB."""
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landing:
+    """Of one cluster."""
+
+    vcn: str | None = None
+    """OCID of one that is there; None: it gets one of its own."""
+    cidr: str
+    """Of its VCN, or the part of it where its subnets are."""
+    api: tuple[str, ...]
+    """Who reaches the API server from outside; nobody: it has no public address."""
+    system: SystemNodes
+    availability_domains: tuple[int, ...]
+    """In which GPU nodes are looked for, in this order; none: all."""

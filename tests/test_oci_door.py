@@ -1,0 +1,229 @@
+"""The door to Oracle's SDK: what is tried again, what a refusal says, and who may sign in."""
+
+import base64
+import json
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from gpuyard.cli.login import AUTHS as OFFERED
+from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, retry_token, signin
+from gpuyard.doors.oci.faults import UNREACHED, explained
+from gpuyard.doors.oci.patience import Passing, delay, passing
+from gpuyard.doors.oci.signin import sign_in
+from gpuyard.errors import ToolError
+
+FULL = Fault(500, "InternalError", "Out of host capacity.")
+UNSEEN = Fault(404, "NotAuthorizedOrNotFound", "Authorization failed or requested resource not found.")
+
+
+@pytest.mark.parametrize(
+    ("fault", "repeatable", "unsettled", "expected"),
+    [
+        (Fault(429, "TooManyRequests", ""), False, False, Passing.SOON),
+        (Fault(500, "InternalError", "boom"), True, False, Passing.SOON),
+        (Fault(500, "InternalError", "boom"), False, False, Passing.NO),
+        (Fault(503, "ServiceUnavailable", ""), True, False, Passing.SOON),
+        (Fault(UNREACHED, "", "connection reset"), True, False, Passing.SOON),
+        (Fault(UNREACHED, "", "connection reset"), False, False, Passing.NO),
+        (FULL, True, False, Passing.NO),
+        (Fault(409, "IncorrectState", ""), True, False, Passing.SOON),
+        (Fault(409, "Conflict", "Subnet references the VNIC"), True, False, Passing.UNTIL_FREE),
+        (Fault(409, "InvalidatedRetryToken", ""), True, True, Passing.NO),
+        (Fault(400, "LimitExceeded", ""), True, True, Passing.NO),
+        (Fault(400, "InvalidParameter", "wrong"), True, True, Passing.NO),
+        (Fault(401, "NotAuthenticated", ""), True, True, Passing.NO),
+        (UNSEEN, True, False, Passing.NO),
+        (UNSEEN, True, True, Passing.UNTIL_SETTLED),
+        (Fault(409, "NotAuthorizedOrResourceAlreadyExists", ""), True, True, Passing.UNTIL_SETTLED),
+        (Fault(400, "RelatedResourceNotAuthorizedOrNotFound", ""), True, True, Passing.UNTIL_SETTLED),
+        (
+            Fault(400, "InvalidParameter", "Compartment {x} does not exist under current compartment hierarchy"),
+            True, True, Passing.UNTIL_SETTLED,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_sent_again(fault: Fault, repeatable: bool, unsettled: bool, expected: Passing) -> None:
+    assert passing(fault, repeatable=repeatable, unsettled=unsettled) is expected
+
+
+def test_waits_grow_and_end_at_half_a_minute() -> None:
+    assert max(delay(1) for _ in range(50)) <= 1
+    assert min(delay(4) for _ in range(50)) >= 4
+    assert 15 <= delay(1000) <= 30
+
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(400, "LimitExceeded", "gpu-a10-count"), "a service limit or quota is exceeded: gpu-a10-count"),
+        (UNSEEN, "not found, or this user may not see it"),
+        (Fault(429, "TooManyRequests", ""), "OCI throttles these requests"),
+        (Fault(503, "ServiceUnavailable", "x"), "OCI failed (503 ServiceUnavailable): x; run the same command again"),
+        (Fault(409, "Conflict", "in use"), "OCI refused it in this state (Conflict): in use"),
+        (Fault(UNREACHED, "", "no route"), "OCI cannot be reached: no route; check the network"),
+        (
+            Fault(401, "NotAuthenticated", "x"),
+            "OCI does not accept the credentials: x; check user, fingerprint and key",
+        ),
+        (
+            Fault(401, "NotAuthenticated", "x", {"date": format_datetime(NOW + timedelta(minutes=12))}),
+            "this machine's clock is 12 minutes behind OCI's; set the clock",
+        ),
+        (
+            Fault(401, "NotAuthenticated", "x", {"date": format_datetime(NOW - timedelta(minutes=7))}),
+            "this machine's clock is 7 minutes ahead of OCI's; set the clock",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_do(fault: Fault, expected: str) -> None:
+    text = str(explained(fault, "create VCN phx/vcn", NOW))
+    assert text.startswith("create VCN phx/vcn: ")
+    assert expected in text
+
+
+def test_no_capacity_is_an_answer_of_its_own() -> None:
+    found = explained(FULL, "start nodes")
+    assert isinstance(found, NoCapacity)
+    assert found.exit_code == 75
+
+
+def test_a_refusal_names_the_request() -> None:
+    assert "(opc-request-id A/B)" in str(explained(Fault(400, "x", "y", {"opc-request-id": "A/B"}), "list"))
+
+
+def test_a_retry_token_is_of_a_body_and_its_generation() -> None:
+    token = retry_token("acme", "phx/vcn", 1, {"a": 1, "b": [2]})
+    assert len(token) == 64
+    assert token == retry_token("acme", "phx/vcn", 1, {"b": [2], "a": 1})
+    others = [
+        retry_token("other", "phx/vcn", 1, {"a": 1, "b": [2]}),
+        retry_token("acme", "iad/vcn", 1, {"a": 1, "b": [2]}),
+        retry_token("acme", "phx/vcn", 2, {"a": 1, "b": [2]}),
+        retry_token("acme", "phx/vcn", 1, {"a": 1, "b": [3]}),
+    ]
+    assert len({token, *others}) == 5
+
+
+def test_the_command_line_offers_what_the_door_knows() -> None:
+    assert OFFERED == AUTHS
+
+
+def config(folder: Path, **values: str) -> str:
+    """A configuration file with a real key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "key.pem").chmod(0o600)
+    known = {
+        "tenancy": "ocid1.tenancy.oc1..aaaa",
+        "user": "ocid1.user.oc1..bbbb",
+        "fingerprint": ":".join(["00"] * 16),
+        "region": "us-phoenix-1",
+        "key_file": str(folder / "key.pem"),
+    }
+    lines = [f"{name}={value}" for name, value in {**known, **values}.items() if value]
+    (folder / "config").write_text("\n".join(["[DEFAULT]", *lines, ""]), encoding="utf-8")
+    (folder / "config").chmod(0o600)
+    return str(folder / "config")
+
+
+def test_the_profile_signs_in(tmp_path: Path) -> None:
+    cloud = Cloud(Login(file=config(tmp_path)))
+    assert (cloud.tenancy, cloud.region) == ("ocid1.tenancy.oc1..aaaa", "us-phoenix-1")
+
+
+def test_a_region_of_the_command_line_goes_first(tmp_path: Path) -> None:
+    assert Cloud(Login(file=config(tmp_path), region="eu-frankfurt-1")).region == "eu-frankfurt-1"
+
+
+def test_without_the_sdk_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signin, "find_spec", lambda _: None)
+    with pytest.raises(ToolError, match="pip install 'gpuyard"):
+        Cloud(Login())
+
+
+def token(ends: float) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": ends}).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("login", "values", "expected"),
+    [
+        (Login(profile="PROD"), {}, "has no profile PROD; known are DEFAULT"),
+        (Login(), {"user": ""}, "user is missing"),
+        (Login(region="us-fenix-1"), {}, "no region is called us-fenix-1; did you mean us-"),
+        (Login(), {"region": "", "user": "ocid1.user.oc1..bbbb"}, "region"),
+        (Login(auth="security_token"), {}, "there is no security_token_file; renew it with `oci session authenticate"),
+        (Login(auth="security_token"), {"security_token_file": "/nowhere/token"}, "the session cannot be read"),
+        (Login(), {"key_file": "/nowhere/key.pem"}, "key"),
+    ],
+)
+def test_who_cannot_sign_in_is_told_why(tmp_path: Path, login: Login, values: dict[str, str], expected: str) -> None:
+    file = config(tmp_path, **values)
+    with pytest.raises(ToolError) as caught:
+        Cloud(Login(auth=login.auth, profile=login.profile, region=login.region, file=file))
+    assert expected in str(caught.value)
+
+
+def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"there is no OCI configuration .*; make one with `oci setup config`"):
+        Cloud(Login(file=str(tmp_path / "config")))
+
+
+def test_a_session_signs_in_until_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(token(time.time() + 3000), encoding="utf-8")
+    file = config(tmp_path, security_token_file=str(tmp_path / "token"), user="")
+    assert Cloud(Login(auth="security_token", file=file)).tenancy == "ocid1.tenancy.oc1..aaaa"
+    (tmp_path / "token").write_text(token(time.time() - 1), encoding="utf-8")
+    with pytest.raises(ToolError, match="the session of profile DEFAULT has expired; renew it with"):
+        Cloud(Login(auth="security_token", file=file))
+
+
+class Refreshing(BaseHTTPRequestHandler):
+    """What refreshes sessions, as Oracle's own does."""
+
+    fresh = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.asked.append(f"{self.path} {body['currentToken']} {self.headers['authorization'][:9]}")
+        answer = json.dumps({"token": self.fresh}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_session_that_ends_soon_is_refreshed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, Refreshing.fresh = token(time.time() + 60), token(time.time() + 3600)
+    (tmp_path / "token").write_text(old, encoding="utf-8")
+    file = config(tmp_path, security_token_file=str(tmp_path / "token"), user="")
+    with HTTPServer(("127.0.0.1", 0), Refreshing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("GPUYARD_OCI_ENDPOINT", f"http://127.0.0.1:{server.server_port}/{{region}}/{{service}}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        session = sign_in(Login(auth="security_token", file=file))
+        session.renew()
+        session.renew()
+        server.shutdown()
+    assert Refreshing.asked == [f"/us-phoenix-1/auth/v1/authentication/refresh {old} Signature"]
+    assert (tmp_path / "token").read_text(encoding="utf-8") == Refreshing.fresh
+    assert session.signer.api_key == f"ST${Refreshing.fresh}"
