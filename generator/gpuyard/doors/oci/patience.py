@@ -21,7 +21,11 @@ _UNSETTLED = {
     (400, "InsufficientServicePermissions"),
     (400, "ResourceDisabled"),
 }
-_NO_COMPARTMENT = "does not exist under current compartment hierarchy"
+_NO_COMPARTMENT = (
+    "does not exist under current compartment hierarchy",
+    "does not exist or is not part of the policy compartment subtree",
+)
+"""What a policy hears of a compartment that was just made, by its name and by its OCID."""
 
 
 class Passing(Enum):
@@ -48,7 +52,9 @@ def passing(fault: Fault, *, repeatable: bool, unsettled: bool) -> Passing:
         return Passing.SOON
     if fault.status == UNREACHED or fault.status >= 500:
         return Passing.SOON if repeatable else Passing.NO
-    if unsettled and ((fault.status, fault.code) in _UNSETTLED or _NO_COMPARTMENT in fault.message):
+    if unsettled and (
+        (fault.status, fault.code) in _UNSETTLED or any(part in fault.message for part in _NO_COMPARTMENT)
+    ):
         return Passing.UNTIL_SETTLED
     if fault.status == 409 and fault.code == "Conflict":
         return Passing.UNTIL_FREE
