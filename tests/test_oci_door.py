@@ -47,11 +47,10 @@ UNSEEN = Fault(404, "NotAuthorizedOrNotFound", "Authorization failed or requeste
         (Fault(400, "RelatedResourceNotAuthorizedOrNotFound", ""), True, True, Passing.UNTIL_SETTLED),
         (
             Fault(400, "InvalidParameter", "Compartment {x} does not exist under current compartment hierarchy"),
-            Fault(
-                400,
-                "InvalidParameter",
-                "Compartment {x} does not exist or is not part of the policy compartment subtree",
-            ),
+            True, True, Passing.UNTIL_SETTLED,
+        ),
+        (
+            Fault(400, "InvalidParameter", "x does not exist or is not part of the policy compartment subtree"),
             True, True, Passing.UNTIL_SETTLED,
         ),
     ],
