@@ -87,7 +87,7 @@ def test_every_setting_of_the_stack_is_a_cluster_s_or_is_meant_for_all() -> None
     """A new key has to be put on one side."""
     keys = schema("stack")["properties"]["spec"]["properties"]
     of_all = {"clusters", "engine", "version", "namespace", "names", "repository", "moved", "ownFiles"}
-    of_all |= {"argocd", "flux"}
+    of_all |= {"argocd", "flux", "oci"}
     assert set(keys) - set(SITE) == of_all
 
 

@@ -293,3 +293,24 @@ def test_a_patch_by_a_target_has_it_by_that_name() -> None:
     text = KUSTOMIZATION + "  target:\n    kind: Deployment\n    name: chat\n"
     assert list(unmatched({**tree(patch="chat-2"), OVER / "kustomization.yaml": text})) == []
     assert len(list(unmatched({**tree(base="other"), OVER / "kustomization.yaml": text}))) == 1
+
+
+HOSTILE = (
+    ("metadata", "name"), ("metadata", "namespace"), ("metadata", "annotations"), ("spec",), ("spec", "groups"),
+    ("spec", "storageClassName"), ("spec", "containers"), ("spec", "template", "spec", "containers"),
+    ("spec", "template", "spec", "initContainers"), ("spec", "volumeName"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [1, "x", True, [], [1], ["x"], {"a": 1}, [{"a": 1}], [[]]], ids=str)
+@pytest.mark.parametrize("path", [*HOSTILE], ids=str)
+def test_an_object_of_wrong_types_is_the_api_server_s_to_refuse(path: tuple[str, ...], value: object) -> None:
+    """Whatever an author puts where the rules look: an error of ours at most, never a traceback."""
+    for kind in ("v1/PersistentVolumeClaim", "monitoring.coreos.com/v1/PrometheusRule", "apps/v1/Deployment"):
+        version, _, name = kind.rpartition("/")
+        written: Object = {"apiVersion": version, "kind": name, "metadata": {"name": "mine"}}
+        inner = written
+        for key in path[:-1]:
+            inner = inner.setdefault(key, {})
+        inner[path[-1]] = value
+        problems({"shapes": {"h100": {}}, "values": {"extraObjects": [written]}})

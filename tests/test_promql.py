@@ -424,7 +424,8 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
 def test_what_is_observed_follows_from_what_is_installed(demo: Resolved, off: tuple[str, ...], files: set[str]) -> None:
     """A Prometheus that isn't ours has the same kinds; of a KEDA that isn't ours nobody knows the namespace."""
     components = {
-        name: replace(component, enabled=name not in off) for name, component in demo.stack.platform.components.items()
+        name: replace(component, enabled=component.enabled and name not in off)
+        for name, component in demo.stack.platform.components.items()
     }
     stack = replace(demo.stack, platform=replace(demo.stack.platform, components=components))
     wanted = releases(stack.platform, stack.images, stack.network, storage=stack.storage, locked={})

@@ -118,10 +118,6 @@ def test_a_scrape_reads_no_file_and_keda_asks_only_prometheus(demo_tree: Tree) -
     for key in ("bearerTokenFile", "basicAuth:", "caFile", "certFile", "keyFile", "hashiCorpVault"):
         assert key not in text, key
     for _, each in objects(demo_tree):
-        if each["kind"] == "HelmRelease" and each["metadata"]["name"] == "kube-prometheus-stack":
-            assert each["spec"]["values"]["prometheus"]["prometheusSpec"]["arbitraryFSAccessThroughSMs"] == {
-                "deny": True
-            }
         if each["kind"] == "ScaledObject":
             addresses = {trigger["metadata"].get("serverAddress") for trigger in each["spec"].get("triggers", ())}
             assert addresses <= {None, "http://kps-prometheus.monitoring.svc:9090"}

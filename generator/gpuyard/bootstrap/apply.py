@@ -53,7 +53,7 @@ Report = Callable[[Event], None]
 def apply(cloud: Cloud, plan: Plan, report: Report) -> None:
     """Everything in the plan; the first error is raised when all that does not depend on it is done."""
     if plan.refused:
-        raise ToolError("\n".join(check.message for check in plan.refused))
+        raise ToolError(*(check.message for check in plan.refused))
     run = _Run(cloud, plan, report)
     run.all()
     if run.errors:

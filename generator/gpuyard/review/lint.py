@@ -3,7 +3,7 @@
 A rule looks at all that one cluster gets, and says where an author wrote what is wrong.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class Item:
     @property
     def name(self) -> str:
         """Of the object."""
-        return str((self.obj.get("metadata") or {}).get("name", ""))
+        return str(mapping(self.obj.get("metadata")).get("name", ""))
 
     def __str__(self) -> str:
         return f"{self.kind[1]}/{self.name}"
@@ -127,8 +127,8 @@ def _early(world: World) -> Iterator[Said]:
 def _twice(world: World) -> Iterator[Said]:
     owners: dict[tuple[Any, ...], Item] = {}
     for item in sorted(world.items, key=lambda each: each.origin.file != ""):  # gpuyard's own were there first
-        metadata = item.obj.get("metadata") or {}
-        inside = "" if item.kind in world.cluster_kinds else metadata.get("namespace") or world.namespace
+        metadata = mapping(item.obj.get("metadata"))
+        inside = "" if item.kind in world.cluster_kinds else str(metadata.get("namespace") or world.namespace)
         other = owners.setdefault((item.kind, inside, item.name), item)
         if other.unit != item.unit and item.origin.file:
             yield _said(item, f"is already applied with {other.unit}, and both would change it in turn; keep one")
@@ -136,11 +136,11 @@ def _twice(world: World) -> Iterator[Said]:
 
 def _waiting(world: World) -> Iterator[Said]:
     for item in _written(world):
-        spec = item.obj.get("spec") or {}
+        spec = mapping(item.obj.get("spec"))
         if item.kind != ("", "PersistentVolumeClaim") or spec.get("volumeName"):
             continue
         chosen = spec.get("storageClassName")
-        if chosen is not None and chosen not in world.late:
+        if chosen is not None and str(chosen) not in world.late:
             continue
         beside = (each.obj for each in world.items if each.unit == item.unit and each is not item)
         if f"{item.unit}/{item.name}" not in world.consumed and not any(_claims(each, item.name) for each in beside):
@@ -165,7 +165,7 @@ def _stored(world: World) -> Iterator[Said]:
 
 def _annotated(world: World) -> Iterator[Said]:
     for item in _written(world):
-        annotations = (item.obj.get("metadata") or {}).get("annotations") or {}
+        annotations = mapping(mapping(item.obj.get("metadata")).get("annotations"))
         size = sum(len(str(text).encode()) for pair in annotations.items() for text in pair)
         if size > ANNOTATIONS:
             yield _said(item, f"has annotations of {size} bytes, and Kubernetes takes {ANNOTATIONS}")
@@ -173,7 +173,7 @@ def _annotated(world: World) -> Iterator[Said]:
 
 def _unscraped(world: World) -> Iterator[Said]:
     rules = [item for item in _written(world) if item.kind == ("monitoring.coreos.com", "PrometheusRule")]
-    recorded = {each["record"] for item in rules for each in _rules(item.obj) if "record" in each}
+    recorded = {str(each["record"]) for item in rules for each in _rules(item.obj) if "record" in each}
     for item in rules:
         names = dict.fromkeys(name for each in _rules(item.obj) for name in _names(str(each.get("expr", ""))))
         for name in (each for each in names if each not in recorded):
@@ -219,6 +219,16 @@ RULES: tuple[Rule, ...] = (
 """All of them. A patch that matches nothing can't come from an author: gpuyard.review.patched looks at the files."""
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """What an author wrote where a mapping belongs; what is none has nothing in it, and the API server refuses it."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """The same of a list."""
+    return value if isinstance(value, list) else ()
+
+
 def _said(item: Item, message: str) -> Said:
     """Of an object, at the place of it."""
     return item.origin, f"{item} {message}"
@@ -250,12 +260,12 @@ def _pods(value: Any) -> Iterator[Mapping[str, Any]]:
 
 def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("initContainers", "containers"):
-        yield from (each for each in pod.get(key) or () if isinstance(each, Mapping) and each.get("image"))
+        yield from (each for each in sequence(pod.get(key)) if isinstance(each, Mapping) and each.get("image"))
 
 
 def _rules(obj: Object) -> Iterator[Mapping[str, Any]]:
-    for group in (obj.get("spec") or {}).get("groups") or ():
-        yield from group.get("rules") or ()
+    for group in sequence(mapping(obj.get("spec")).get("groups")):
+        yield from map(mapping, sequence(mapping(group).get("rules")))
 
 
 def _names(expression: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import click
 
 from gpuyard.cli import options
 from gpuyard.cli.login import signed_in
-from gpuyard.cli.output import emit_json, on_error, progress
+from gpuyard.cli.output import emit_json, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.bootstrap.apply import Event
@@ -58,7 +58,7 @@ def plan(directory: Path, targets: tuple[str, ...], as_json: bool, login: "Login
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
-        click.echo("\n".join(plan_lines(found)))
+        say(*plan_lines(found))
     if found.writes:
         click.get_current_context().exit(_CHANGES)
 
@@ -82,7 +82,7 @@ def apply(
         if as_json:
             on_error(plan_data(found))
         else:
-            click.echo("\n".join(plan_lines(found)))
+            say(*plan_lines(found))
         if found.writes and not found.refused and not yes:
             _ask("Carry out this plan?")
         with _reporting(log) as report:
@@ -90,7 +90,7 @@ def apply(
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
-        click.echo("done" if found.writes else "up to date")
+        say("done" if found.writes else "up to date")
 
 
 @command.command("destroy", epilog="Example: gpuyard bootstrap destroy gitops --dry-run")
@@ -120,7 +120,7 @@ def destroy(
         if as_json:
             on_error(removal_data(found))
         else:
-            click.echo("\n".join(removal_lines(found)))
+            say(*removal_lines(found))
         if found.changes and not dry_run:
             if not yes:
                 _ask("Delete all this?")
@@ -150,7 +150,7 @@ def status(directory: Path, as_json: bool, login: "Login") -> None:
     if as_json:
         emit_json({"ok": True, "error": None, **inventory_data(found)})
     else:
-        click.echo("\n".join(inventory_lines(found)))
+        say(*inventory_lines(found))
 
 
 @command.command("export", epilog="Example: gpuyard bootstrap export gitops > main.tf.json")
@@ -195,7 +195,7 @@ def facts(directory: Path, push: bool, login: "Login") -> None:
     with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
         check_parent(snapshot, project.sources, directory, named=False)
         made = git.commit(snapshot, dict(texts), message=_FACTS_MESSAGE, push=push)
-    click.echo(f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date")
+    say(f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date")
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def _reporting(log: Path | None) -> Iterator[Callable[["Event"], None]]:
 
     def report(event: "Event") -> None:
         with lock:
-            click.echo(event_line(event), err=True)
+            say(event_line(event), err=True)
             if file:
                 file.write(json.dumps(as_event(event)) + "\n")
                 file.flush()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import JSON, emit_json, emit_notes, on_error, progress
+from gpuyard.cli.output import JSON, emit_json, emit_notes, emit_text, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.review.diff import Diff
@@ -63,11 +63,11 @@ def command(directory: Path, base: str | None, by_code: bool, form: str, limit: 
     if form == "json":
         emit_json({**_HEAD, **as_data(found)})
     elif form == "markdown":
-        click.echo(markdown(found, limit), nl=False)
+        emit_text(markdown(found, limit))
     else:
         from gpuyard.cli.difftext import as_text
 
-        click.echo("\n".join(as_text(found)))
+        say(*as_text(found))
         emit_notes(found.notes)
     if by_code and not found.empty:
         click.get_current_context().exit(_DANGER if found.dangerous else _CHANGED)
