@@ -15,6 +15,8 @@ from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_var
 from gpuyard.doors.yamlio import dump, read
 from gpuyard.project.secrets import find_secrets
 
+pytestmark = pytest.mark.attack("A11 committed secrets")
+
 LETTERS = string.ascii_letters + string.digits
 RANDOM = random.Random(7)  # noqa: S311 - the same texts at every run
 
