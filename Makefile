@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean crash
+.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -51,6 +51,15 @@ CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_boots
 
 crash: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)
+
+fuzz: test-tools .tools/atheris/.done ## ten times the examples of `make test`, other ones each time; and atheris on the reader
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_FUZZ=10 $(BIN)/pytest -q -n auto tests/test_fuzz_sources.py tests/test_fuzz_checkouts.py
+	PYTHONPATH=.tools/atheris $(BIN)/python -m tests.fuzz_reader
+
+.tools/atheris/.done: # it has wheels for some Pythons on Linux; elsewhere the rest of `make fuzz` does without
+	mkdir -p .tools/atheris
+	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --target .tools/atheris atheris==3.0.0
+	touch $@
 
 chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml

@@ -1,0 +1,88 @@
+"""Sources that mean harm, by the hundred: the stack, blueprints, models, locks of images, and the reader itself.
+
+`make fuzz` tries ten times as many, and other ones each time.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpuyard.doors import yamlio
+from gpuyard.errors import InputError
+from tests.conftest import demo_sources
+from tests.hostileruns import LONGEST, examples, one_verdict
+from tests.mutations import BYTES, DATA, Change, changed, of, rewritten, written
+from tests.scan.project import VARIANTS, maximal
+from tests.test_blueprint_fields import FACTS
+
+HEAD = {"apiVersion": "gpuyard.dev/v1alpha1"}
+MODEL = {**HEAD, "kind": "Model", **FACTS}
+IMAGES = {**HEAD, "kind": "ImagesLock", "images": {"docker.io/vllm/vllm-openai:v0.32.0": f"sha256:{'a' * 64}"}}
+
+
+def _demo() -> dict[str, Any]:
+    return {name: yamlio.read(data, name).value for name, data in demo_sources().items()}
+
+
+BASES: dict[str, dict[str, Any]] = {
+    "chat": {name: value for name, value in _demo().items() if name in ("stack.yaml", "blueprints/chat.yaml")},
+    "demo": _demo(),
+    "more": {
+        "stack.yaml": _demo()["stack.yaml"],
+        "blueprints/docs.yaml": _demo()["blueprints/docs.yaml"],
+        "models/own.yaml": MODEL,
+        "images.lock": IMAGES,
+    },
+    **{
+        variant: {
+            "stack.yaml": maximal(variant).contents["stack"],
+            "blueprints/chat.yaml": maximal(variant).contents["blueprint"],
+        }
+        for variant in VARIANTS
+    },
+}
+FILES: dict[str, bytes] = {name: written(value) for base in BASES.values() for name, value in base.items()}
+
+
+@settings(**examples(700))
+@given(
+    base=st.sampled_from(sorted(BASES)),
+    number=st.integers(0, 9),
+    data=of(DATA),
+    text=of(BYTES, 1) | st.just([]) | st.just([]) | st.just([]),
+)
+def test_stacks_blueprints_models_and_images(
+    base: str, number: int, data: list[Change], text: list[Change], tmp_path: Path
+) -> None:
+    root = Path(tempfile.mkdtemp(dir=tmp_path))
+    contents = BASES[base]
+    spoilt = sorted(contents)[number % len(contents)]
+    try:
+        for name, value in contents.items():
+            (root / name).parent.mkdir(exist_ok=True)
+            whole = rewritten(written(changed(value, data)), text) if name == spoilt else written(value)
+            (root / name).write_bytes(whole)
+        one_verdict(root)
+    finally:
+        shutil.rmtree(root)
+
+
+@settings(**examples(200))
+@given(name=st.sampled_from(sorted(FILES)), text=of(BYTES))
+def test_the_reader(name: str, text: list[Change]) -> None:
+    """A refusal has places and words; what it reads has a place for each value."""
+    data = rewritten(FILES[name], text)
+    before = time.process_time()
+    try:
+        document = yamlio.read(data, name)
+    except InputError as error:
+        assert error.problems
+        assert [problem for problem in error.problems if not problem.message.isprintable()] == []
+    else:
+        assert all(document.at(path).line for path, _, _ in document.scalars())
+    assert time.process_time() - before < LONGEST
