@@ -43,6 +43,16 @@ _REPLACED = {"kustomize.toolkit.fluxcd.io/force": "enabled", "argocd.argoproj.io
 """Annotations by which an engine makes an object anew instead."""
 _PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas", "argocd.argoproj.io/skip-reconcile")
 _PRUNING = ("kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy", "argocd.argoproj.io/sync-options")
+_SOURCES: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "Application": (("spec", "source", "repoURL"), ("spec", "source", "targetRevision"), ("spec", "sources")),
+    "ApplicationSet": (("spec", "template", "spec", "source"), ("spec", "template", "spec", "sources")),
+    "AppProject": (("spec", "sourceRepos"),),
+    "Bucket": (("spec", "endpoint"), ("spec", "bucketName")),
+    "GitRepository": (("spec", "url"), ("spec", "ref"), ("spec", "verify"), ("spec", "ignore")),
+    "HelmRepository": (("spec", "url"),),
+    "OCIRepository": (("spec", "url"), ("spec", "verify")),
+}
+"""Where an engine reads what it applies. The version of a chart is none of it."""
 _PRUNED = (("spec", "prune"), ("spec", "deletionPolicy"), ("spec", "syncPolicy", "automated", "prune"))
 _ROUTES = frozenset({"GRPCRoute", "Gateway", "HTTPRoute", "Ingress", "TCPRoute", "TLSRoute"})
 _OUTSIDE = frozenset({"LoadBalancer", "NodePort"})
@@ -121,7 +131,11 @@ def _engine(each: ObjectChange) -> Iterator[Told]:
         if value not in (None, "false") and value != annotations["old"].get(name):
             yield "suspended", name
     if each.what is What.CHANGED:
+        chart = "chart" in (spec["new"].get("source") or {})
         for change in each.fields:
+            if any(change.starts(*keys) for keys in _SOURCES.get(each.identity.kind, ())):
+                if not (chart and change.keys[-1] == "targetRevision"):
+                    yield "source-moved", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
             if change.keys in _PRUNED:
                 yield "prune-changed", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
         for name in _PRUNING:
