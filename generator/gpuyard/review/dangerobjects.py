@@ -74,6 +74,7 @@ def _of_object(each: ObjectChange, gone: Sequence[Object]) -> Iterator[Told]:
     if each.what is What.CHANGED:
         yield from _refused(each)
     yield from _engine(each)
+    yield from _source(each)
     yield from _network(each, gone)
     yield from _outside(each)
     yield from _limits(each)
@@ -131,16 +132,20 @@ def _engine(each: ObjectChange) -> Iterator[Told]:
         if value not in (None, "false") and value != annotations["old"].get(name):
             yield "suspended", name
     if each.what is What.CHANGED:
-        chart = "chart" in (spec["new"].get("source") or {})
         for change in each.fields:
-            if any(change.starts(*keys) for keys in _SOURCES.get(each.identity.kind, ())):
-                if not (chart and change.keys[-1] == "targetRevision"):
-                    yield "source-moved", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
             if change.keys in _PRUNED:
                 yield "prune-changed", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
         for name in _PRUNING:
             if annotations["new"].get(name) != annotations["old"].get(name):
                 yield "prune-changed", name
+
+
+def _source(each: ObjectChange) -> Iterator[Told]:
+    chart = "chart" in ((each.new.get("spec") or {}).get("source") or {})
+    for change in each.fields if each.what is What.CHANGED else ():
+        followed = any(change.starts(*keys) for keys in _SOURCES.get(each.identity.kind, ()))
+        if followed and not (chart and change.keys[-1] == "targetRevision"):
+            yield "source-moved", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
 
 
 def _short(value: Any) -> str:
