@@ -216,6 +216,9 @@ def _charts(resolved: Resolved, cluster: str) -> Iterator[Application]:
             namespace=each.namespace,
             sources=[{**argosources.chart(each), "helm": helm}],
             prune=each.layer is not Layer.CRDS,
+            # An operator looks once, when it starts, which of its kinds there are: prometheus-operator that is there
+            # before its definitions runs for ever and makes no Prometheus.
+            whole=True,
         )
 
 
