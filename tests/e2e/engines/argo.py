@@ -1,7 +1,7 @@
 """Argo CD as an administrator sees it: what it is given, how far it is, and how to be rid of it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import yaml
 
@@ -15,12 +15,11 @@ __all__ = ["applications", "arrive", "commands", "refresh", "remove"]
 ENTRY = "clusters/phx/entry.yaml"
 
 
-def commands(gitops: Gitops) -> Iterator[list[str]]:
-    """Those of the README's block of this cluster; the Secrets of the pages are for what is simulated here."""
-    (block,) = [part for part in gitops.read("README.md").split("```")[1::2] if "apply --server-side" in part]
-    for line in block.strip().splitlines():
-        if line.startswith("kubectl --context phx "):
-            yield line.replace(ENTRY, str(gitops.root / ENTRY)).split()[3:]
+def commands(gitops: Gitops) -> list[str]:
+    """By which the README lets this cluster follow; the Secrets of the pages are for what is simulated here."""
+    _, section = gitops.read("README.md").split("## A new cluster", 1)
+    (block,) = [part for part in section.split("\n## ")[0].split("```")[1::2] if " apply " in part]
+    return [line for line in block.strip().splitlines() if line.startswith("kubectl --context phx ")]
 
 
 def remove(cluster: Cluster) -> None:
@@ -30,6 +29,10 @@ def remove(cluster: Cluster) -> None:
     cluster.kubectl("delete", "apiservice", "v1beta1.external.metrics.k8s.io", "--ignore-not-found")
     for namespace in ("inference", "monitoring", "keda"):
         cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
+    # Definitions stay, and Helm takes over none that isn't its own: the cluster would not be empty for Flux.
+    kinds = [each["metadata"]["name"] for each in cluster.objects("crd")]
+    ours = [name for name in kinds if name.endswith(("monitoring.coreos.com", "keda.sh"))]
+    cluster.kubectl("delete", "crd", *ours, "--ignore-not-found", "--timeout=120s")
 
 
 def applications(cluster: Cluster) -> Mapping[str, Object]:

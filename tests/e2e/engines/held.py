@@ -7,14 +7,15 @@ from typing import Any
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 
-__all__ = ["Held", "held", "uids"]
+__all__ = ["Held", "differing", "held", "uids"]
 
 Held = Mapping[str, Object]
 """Objects by kind, namespace and name."""
 
 _ENGINES = {"kustomize-controller", "helm-controller", "argocd-controller"}
-_OWN = ("toolkit.fluxcd.io", "argoproj.io")
-"""Groups of the engines' own objects."""
+_OWN = ("toolkit.fluxcd.io", "argoproj.io", "events", "events.k8s.io")
+"""Kinds and groups of the engines' own objects."""
+_HOMES = ("flux-system", "argocd")
 _MARKS = ("kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "meta.helm.sh/", "argocd.argoproj.io/")
 _CLUSTERS = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink", "finalizers")
 _SET_LATER: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +39,19 @@ def uids(cluster: Cluster) -> Mapping[str, str]:
     return {_named(each): each["metadata"]["uid"] for each in _objects(cluster)}
 
 
+def differing(ours: Held, theirs: Held) -> list[str]:
+    """What isn't the same, by its path, and how."""
+    return [line for name in sorted({*ours, *theirs}) for line in _paths(name, ours.get(name), theirs.get(name))]
+
+
+def _paths(path: str, ours: Any, theirs: Any) -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}):
+            yield from _paths(f"{path} {key}", ours.get(key), theirs.get(key))
+    elif ours != theirs:
+        yield f"{path}: {str(ours)[:200]} and {str(theirs)[:200]}"
+
+
 def _objects(cluster: Cluster) -> Iterator[Object]:
     kinds = cluster.kubectl("api-resources", "--verbs=list,patch", "-o", "name").split()
     ours = [kind for kind in kinds if not kind.endswith(_OWN)]
@@ -45,6 +59,8 @@ def _objects(cluster: Cluster) -> Iterator[Object]:
     for each in json.loads(listed or '{"items": []}')["items"]:
         metadata = each["metadata"]
         managers = {field["manager"] for field in metadata.get("managedFields", ())}
+        if metadata.get("namespace") in _HOMES:
+            continue
         if managers & _ENGINES and "ownerReferences" not in metadata and each.get("type") != "helm.sh/release.v1":
             yield each
 
@@ -68,7 +84,7 @@ def _plain(each: Object) -> Object:
 
 
 def _mark(key: str, value: str) -> bool:
-    helms = (key, value) == ("app.kubernetes.io/managed-by", "Helm")
+    helms = key == "app.kubernetes.io/managed-by" and value != "gpuyard"  # Helm writes over what a chart says
     return key.startswith((*_MARKS, _BOUND)) or key in (*_CHOSEN, _REVISION) or helms
 
 

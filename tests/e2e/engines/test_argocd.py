@@ -14,6 +14,7 @@ from tests.e2e.engines.argo import arrive, commands, refresh, remove
 from tests.e2e.engines.held import Held, held
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
+from tests.e2e.test_rename import shell
 
 Record = Callable[[str, object], None]
 HERE = "-n inference"
@@ -24,8 +25,7 @@ def gitops(cluster: Cluster, repo: Repository, installed_argocd: None) -> Iterat
     """The repository, applied to an empty cluster by its entry file."""
     gitops = Gitops(repo, "argocd")
     began = time.monotonic()
-    for command in commands(gitops):
-        cluster.kubectl(*command)
+    shell(cluster, gitops, commands(gitops))
     try:
         arrive(cluster, gitops, within=400)
         gitops.ready_after = time.monotonic() - began

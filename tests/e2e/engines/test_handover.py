@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,7 +16,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
 from tests.cluster.state import State
 from tests.e2e.engines import argo
-from tests.e2e.engines.held import Held, held, uids
+from tests.e2e.engines.held import Held, differing, held, uids
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import BLUEPRINTS, arrive, everything, pods, remove
 from tests.e2e.test_rename import shell
@@ -34,8 +33,8 @@ def gitops(cluster: Cluster, world: State, installed_argocd: None) -> Iterator[G
         arrive(cluster, gitops.repo.revision, *everything(gitops), within=300)
         yield gitops
     finally:
-        argo.remove(cluster)
         remove(cluster)
+        argo.remove(cluster)
 
 
 def servers(cluster: Cluster) -> dict[str, set[str]]:
@@ -65,18 +64,10 @@ def hand_over(cluster: Cluster, gitops: Gitops, old: str, new: str) -> None:
     for block in before:
         shell(cluster, gitops, block)
     gitops.repo.push()
-    for command in argo.commands(gitops):
-        cluster.kubectl(*command)
+    shell(cluster, gitops, argo.commands(gitops))
     shell(cluster, gitops, adopt)
     shell(cluster, gitops, let_go)
     shell(cluster, gitops, take_away)
-
-
-def differing(ours: Held, theirs: Held) -> dict[str, Any]:
-    """Objects that aren't the same, and how."""
-    return {
-        name: (ours.get(name), theirs.get(name)) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)
-    }
 
 
 def test_both_engines_make_the_same_of_a_commit(
@@ -87,7 +78,7 @@ def test_both_engines_make_the_same_of_a_commit(
         pytest.skip("Argo CD's own installation, test_argocd.py, was not part of this run")
     record_property("objects that both engines made alike on an empty cluster", len(from_empty["flux"]))
     assert len(from_empty["flux"]) > 60
-    assert differing(from_empty["flux"], from_empty["argocd"]) == {}
+    assert differing(from_empty["flux"], from_empty["argocd"]) == []
 
 
 def test_from_flux_to_argo_cd(cluster: Cluster, gitops: Gitops, record_property: Record) -> None:
@@ -98,7 +89,7 @@ def test_from_flux_to_argo_cd(cluster: Cluster, gitops: Gitops, record_property:
     argo.arrive(cluster, gitops, within=180)
     assert servers(cluster) == pods_before
     assert uids(cluster) == uids_before
-    assert differing(before, held(cluster)) == {}
+    assert differing(before, held(cluster)) == []
     assert not cluster.objects("kustomization.kustomize.toolkit.fluxcd.io", namespace="flux-system")
 
 
@@ -122,5 +113,5 @@ def test_and_back_to_flux(cluster: Cluster, gitops: Gitops, record_property: Rec
     arrive(cluster, gitops.repo.revision, *everything(gitops), within=180)
     assert servers(cluster) == pods_before
     assert uids(cluster) == uids_before
-    assert differing(before, held(cluster)) == {}
+    assert differing(before, held(cluster)) == []
     assert not argo.applications(cluster)

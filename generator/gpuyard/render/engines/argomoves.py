@@ -1,11 +1,13 @@
 """Another name of a stack whose clusters Argo CD syncs, or another engine in its place: what keeps everything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from gpuyard import tree
+from gpuyard.catalogue.platform import Release
 from gpuyard.project.stack import Engine, Stack
-from gpuyard.render.engines.argoapps import CLUSTER, PART_OF
+from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, named
 
-__all__ = ["adopt", "bare", "forget", "managers", "remove", "rename_danger", "stop", "suspend"]
+__all__ = ["adopt", "bare", "forget", "give", "managers", "remove", "rename_danger", "stop", "suspend"]
 
 _KUBECTL = f"--namespace {Engine.ARGOCD.namespace}"
 _STOP = """'{"spec":{"syncPolicy":{"automated":{"enabled":false}}}}'"""
@@ -19,6 +21,11 @@ _DONE = (
     ("{.status.sync.status}", "Synced"),
 )
 """What shows that it was this sync, that it is over, and that nothing is left."""
+_OBJECT = (
+    '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
+    '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}'
+)
+"""One of an Application's resources, without a single field."""
 _KEEP = """'{"metadata":{"finalizers":null}}'"""
 
 
@@ -50,12 +57,23 @@ def adopt(stack: Stack, context: str) -> Iterator[str]:
 
 def bare(stack: Stack, cluster: str) -> str:
     """Of what it has applied, but for its own Applications and for hooks."""
-    found = (
-        '{{range .items}}{{range .status.resources}}{{if and (eq .status "Synced") (ne .kind "Application")}}'
-        '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
-        '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}{{end}}{{end}}{{end}}'
-    )
+    ours = f'{{{{if and (eq .status "Synced") (ne .kind "Application")}}}}{_OBJECT}{{{{end}}}}'
+    found = f"{{{{range .items}}}}{{{{range .status.resources}}}}{ours}{{{{end}}}}{{{{end}}}}"
     return f"{_KUBECTL} get applications -l {PART_OF}={stack.name},{CLUSTER}={cluster} -o go-template='{found}'"
+
+
+def give(stack: Stack, cluster: str, releases: Iterable[Release]) -> Iterator[str]:
+    """Helm takes over only what carries its marks: they are given to what Argo CD has made of each chart."""
+    for release in releases:
+        application = named(stack, cluster, tree.PLATFORM, release.chart)
+        template = f"{{{{range .status.resources}}}}{_OBJECT}{{{{end}}}}"
+        found = (
+            f"kubectl --context {stack.argocd.hub or cluster} {_KUBECTL} get application {application} "
+            f"-o go-template='{template}' | kubectl --context {cluster}"
+        )
+        names = f"meta.helm.sh/release-name={release.chart} meta.helm.sh/release-namespace={release.namespace}"
+        yield f"{found} label --overwrite -f - app.kubernetes.io/managed-by=Helm"
+        yield f"{found} annotate --overwrite -f - {names}"
 
 
 def managers() -> Sequence[str]:
