@@ -50,12 +50,16 @@ def _steps(resolved: Resolved, old: Engine) -> Iterator[str]:
         yield _step(_HELM, given)
     else:
         yield _SOURCE.format(name=stack.name)
-    yield (
-        f"2. Push, and let each cluster follow {stack.engine.product}, by the commands under “A new cluster”. "
-        "Then let it "
-        "apply everything once:"
+    follow = [
+        f"kubectl --context {new.context(stack, name)} {line}"
+        for name, site in named
+        for line in new.commands(site.stack, name)
+    ]
+    yield _step(
+        f"2. Push, and let each cluster follow {stack.engine.product}; where it needs Secrets of its own, create them "
+        "first (“A new cluster” has the commands). Then let it apply everything once:",
+        [*dict.fromkeys(follow), *_in_each(after, new.adopt)],
     )
-    yield _block(_in_each(after, new.adopt))
     let_go = [
         _let_go(f"kubectl --context {new.context(stack, each.name)} {new.bare(stack, each.name)}", each.name, manager)
         for each in stack.clusters

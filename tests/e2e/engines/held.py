@@ -12,7 +12,7 @@ __all__ = ["Held", "differing", "held", "uids"]
 Held = Mapping[str, Object]
 """Objects by kind, namespace and name."""
 
-_ENGINES = {"kustomize-controller", "helm-controller", "argocd-controller"}
+_ENGINES = {"kustomize-controller", "helm-controller", "argocd-controller", "argocd-application-controller"}
 _OWN = ("toolkit.fluxcd.io", "argoproj.io", "events", "events.k8s.io")
 """Kinds and groups of the engines' own objects."""
 _HOMES = ("flux-system", "argocd")

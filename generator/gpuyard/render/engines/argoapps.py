@@ -11,7 +11,7 @@ from gpuyard.render import argosources
 from gpuyard.resolve import Resolved
 from gpuyard.tree import PLATFORM, SERVERS
 
-__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects"]
+__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects", "roots"]
 
 Object = dict[str, Any]
 Kinds = Mapping[str, Sequence[str]]
@@ -84,6 +84,11 @@ class Application:
 def named(stack: Stack, cluster: str, *parts: str) -> str:
     """What an Application is called; with those of other clusters beside it, by its cluster, too."""
     return stack.named(*([cluster] if stack.argocd.hub else []), *parts)
+
+
+def roots(stack: Stack) -> list[str]:
+    """The Applications of all others: one, or with a hub one for each cluster."""
+    return [f"{stack.name}-{each.name}" for each in stack.clusters] if stack.argocd.hub else [stack.name]
 
 
 def destination(stack: Stack, cluster: str) -> Object:

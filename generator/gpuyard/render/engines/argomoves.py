@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gpuyard import tree
 from gpuyard.catalogue.platform import Release
 from gpuyard.project.stack import Engine, Stack
-from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, named
+from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, named, roots
 
 __all__ = ["adopt", "bare", "forget", "give", "managers", "remove", "rename_danger", "stop", "suspend"]
 
@@ -49,7 +49,10 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 
 
 def adopt(stack: Stack, context: str) -> Iterator[str]:
-    """What is in step already isn't applied by itself, such as definitions, which it doesn't track."""
+    """First all Applications have to be there; what is in step already isn't applied by itself, such as definitions."""
+    for root in roots(stack):
+        yield f"{_KUBECTL} wait application/{root} --timeout=10m --for=create"
+        yield f"{_KUBECTL} wait application/{root} --timeout=10m --for=jsonpath='{{.status.operationState.phase}}'=Succeeded"
     yield f"{_each('applications', stack.name, context)} patch --type merge -p {_SYNC}"
     for field, value in _DONE:
         yield f"{_each('applications', stack.name, context)} wait --timeout=90m --for=jsonpath='{field}'={value}"
