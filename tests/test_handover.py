@@ -113,6 +113,8 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
         "patch kustomization demo",
         'merge -p \'{"spec":{"suspend":true}}\' kustomization',
         "patch helmrelease kube-prometheus-stack",
+        "wait application/demo --timeout=10m --for=create",
+        "wait application/demo --timeout=10m --for=jsonpath='{.status.operationState.phase}'=Succeeded",
         '"initiatedBy":{"username":"gpuyard-handover"}',
         "='{.status.operationState.operation.initiatedBy.username}'=gpuyard-handover",
         "='{.status.operationState.phase}'=Succeeded",
@@ -124,7 +126,7 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
     ]
     found = [max(index for index, line in enumerate(told) if part in line) for part in order]
     assert found == sorted(found), told
-    assert "delete" not in "".join(told[: found[8]]), "nothing goes while it still owns something"
+    assert "delete" not in "".join(told[: found[10]]), "nothing goes while it still owns something"
 
 
 def test_the_way_back_gives_each_chart_the_marks_of_its_release() -> None:
@@ -151,6 +153,10 @@ def test_a_cluster_without_a_component_hands_none_of_it_over() -> None:
 
 def test_a_hub_hands_over_each_cluster_s_own_objects_there() -> None:
     told = commands(section({**TO_ARGOCD, "argocd": {"hub": "ops"}, "clusters": [PHX, FRA]}))
+    assert [line for line in told if "--for=create" in line] == [
+        f"kubectl --context ops --namespace argocd wait application/demo-{each} --timeout=10m --for=create"
+        for each in ("phx", "fra")
+    ]
     let_go = [line for line in told if "--field-manager kustomize-controller" in line]
     assert [re.findall(r"--context (\w+)", line) for line in let_go] == [["ops", "phx"], ["ops", "fra"]]
     assert ["gpuyard.dev/cluster=fra" in line for line in let_go] == [False, True]

@@ -51,8 +51,8 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 def adopt(stack: Stack, context: str) -> Iterator[str]:
     """First all Applications have to be there; what is in step already isn't applied by itself, such as definitions."""
     for root in roots(stack):
-        yield f"{_KUBECTL} wait application/{root} --timeout=10m --for=create"
-        yield f"{_KUBECTL} wait application/{root} --timeout=10m --for=jsonpath='{{.status.operationState.phase}}'=Succeeded"
+        for state in ("create", "jsonpath='{.status.operationState.phase}'=Succeeded"):
+            yield f"{_KUBECTL} wait application/{root} --timeout=10m --for={state}"
     yield f"{_each('applications', stack.name, context)} patch --type merge -p {_SYNC}"
     for field, value in _DONE:
         yield f"{_each('applications', stack.name, context)} wait --timeout=90m --for=jsonpath='{field}'={value}"
