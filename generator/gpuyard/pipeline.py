@@ -202,7 +202,13 @@ def untouched(project: Project, place: Place) -> bool:
 
 
 def repinned(project: Project, before: Running) -> Iterator[str]:
-    """Images that images.lock pins to other digests than the branch that clusters follow, under the same tags."""
+    """What comes from elsewhere than on the branch that clusters follow: the files, images under the same tags."""
+    source, (url, branch) = project.stack.repository, before.follows
+    if url and (url, branch) != (source.url, source.branch):
+        yield (
+            f"spec.repository is branch {source.branch} of {source.url}; clusters follow branch {branch} of {url}: "
+            "once this is synced, they apply whatever is pushed to the new one, reviewed or not"
+        )
     for name, digest in sorted(project.digests.items()):
         if (was := before.digests.get(name, digest)) != digest:
             yield (
