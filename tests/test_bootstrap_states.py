@@ -11,7 +11,7 @@ from gpuyard.bootstrap.destroy import ALL_KINDS
 from gpuyard.bootstrap.difference import Action
 from gpuyard.bootstrap.states import Standing, standing
 from gpuyard.errors import GpuyardError, ToolError
-from tests.oci.fixture import Running, running
+from tests.oci.fixture import Running
 from tests.ociruns import Runs, kinds, stack
 
 U, P, B, X = Standing.USABLE, Standing.PENDING, Standing.BROKEN, Standing.BLOCKED
@@ -81,15 +81,6 @@ def test_a_state_that_is_newer_than_gpuyard_is_told_and_no_obstacle() -> None:
 @pytest.fixture
 def runs(oci_cloud: Running, tmp_path: Path) -> Runs:
     return Runs(oci_cloud, tmp_path)
-
-
-@pytest.fixture
-def whole(runs: Runs) -> Counter[tuple[str, str]]:
-    """What there is after a bootstrap in which nothing went wrong, which is made in another cloud."""
-    with running() as cloud:
-        again = Runs(cloud, Path(runs.environment["OCI_CONFIG_FILE"]).parent / "whole")
-        again.apply()
-        return kinds(cloud)
 
 
 WORKS = {
