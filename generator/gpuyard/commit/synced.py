@@ -21,7 +21,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.located import default_of, head_of, located
 from gpuyard.project.userfiles import STACK_FILE
 from gpuyard.review.placed import Running
-from gpuyard.tree import about, owner
+from gpuyard.tree import about, owner, path_of
 
 __all__ = ["lock_at", "synced_at", "synced_with", "synced_with_branch"]
 
@@ -30,7 +30,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    below = map(PurePosixPath, place.below(about("x", "lock").parent))
+    below = map(path_of, place.below(about("x", "lock").parent))
     paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
     texts = place.read(*paths[: MOST_LOCKS + 1])
     return read_locks({path: texts.get(path) for path in place.ids(paths)})
