@@ -164,7 +164,8 @@ def _size(cloud: Cloud, kind: Kind, pool: Found) -> int:
             return int(details.get("size") or 0)
         case Standing.BROKEN:
             return 0
-    return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
+        case _:
+            return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
 
 
 def _started(pool: Mapping[str, Any]) -> int:
