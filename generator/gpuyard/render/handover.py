@@ -58,7 +58,7 @@ def _steps(resolved: Resolved, old: Engine) -> Iterator[str]:
     yield _step(
         f"2. Push, and let each cluster follow {stack.engine.product}; where it needs Secrets of its own, create them "
         "first (“A new cluster” has the commands). Then let it apply everything once:",
-        [*dict.fromkeys(follow), *_in_each(after, new.adopt)],
+        [*dict.fromkeys(follow), *(line for where, each in after.items() for line in new.adopt(each, where))],
     )
     let_go = [
         _let_go(f"kubectl --context {new.context(stack, each.name)} {new.bare(stack, each.name)}", each.name, manager)

@@ -15,12 +15,9 @@ _BY = "gpuyard-handover"
 _SYNC = (
     f"""'{{"operation":{{"initiatedBy":{{"username":"{_BY}"}},"sync":{{"syncOptions":["ServerSideApply=true"]}}}}}}'"""
 )
-_DONE = (
-    ("{.status.operationState.operation.initiatedBy.username}", _BY),
-    ("{.status.operationState.phase}", "Succeeded"),
-    ("{.status.sync.status}", "Synced"),
-)
-"""What shows that it was this sync, that it is over, and that nothing is left."""
+_OTHERS = """{range .items[*]}{.metadata.name}={.status.operationState.operation.initiatedBy.username}{"\\n"}{end}"""
+_DONE = ("jsonpath='{.status.operationState.phase}'=Succeeded", "jsonpath='{.status.sync.status}'=Synced")
+"""What shows that this sync is over, and that nothing is left."""
 _OBJECT = (
     '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
     '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}'
@@ -50,12 +47,17 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 
 def adopt(stack: Stack, context: str) -> Iterator[str]:
     """First all Applications have to be there; what is in step already isn't applied by itself, such as definitions."""
+    kubectl = f"kubectl --context {context} {_KUBECTL}"
     for root in roots(stack):
         for state in ("create", "jsonpath='{.status.operationState.phase}'=Succeeded"):
-            yield f"{_KUBECTL} wait application/{root} --timeout=10m --for={state}"
-    yield f"{_each('applications', stack.name, context)} patch --type merge -p {_SYNC}"
-    for field, value in _DONE:
-        yield f"{_each('applications', stack.name, context)} wait --timeout=90m --for=jsonpath='{field}'={value}"
+            yield f"{kubectl} wait application/{root} --timeout=10m --for={state}"
+    # A sync that is asked for while another one ends is forgotten.
+    listed = f"{kubectl} get applications -l {PART_OF}={stack.name} -o jsonpath='{_OTHERS}' | grep -v ={_BY}"
+    asked = f"xargs -n 1 {kubectl} patch --type merge -p {_SYNC} application"
+    yield f'while other=$({listed}); do echo "$other" | cut -d = -f 1 | {asked}; sleep 10; done'
+    for state in _DONE:
+        each = _each("applications", stack.name, context)
+        yield f"kubectl --context {context} {each} wait --timeout=90m --for={state}"
 
 
 def bare(stack: Stack, cluster: str) -> str:

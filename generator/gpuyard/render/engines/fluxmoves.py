@@ -51,11 +51,11 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 
 def adopt(stack: Stack, context: str) -> Iterator[str]:
     """A Kustomization applies all of it at every reconciliation."""
-    now = 'reconcile.fluxcd.io/requestedAt="$(date +%s)"'
+    kubectl, now = f"kubectl --context {context} {_KUBECTL}", 'reconcile.fluxcd.io/requestedAt="$(date +%s)"'
     source = fluxsources.kind(stack).lower()
-    yield f"{_KUBECTL} annotate --overwrite {source}/{stack.name} kustomization/{stack.name} {now}"
-    each = f"xargs -r -n 1 kubectl --context {context} {_KUBECTL}"
-    yield f"{_kustomizations(stack.name)} | {each} wait --for=condition=Ready --timeout=90m kustomization"
+    yield f"{kubectl} annotate --overwrite {source}/{stack.name} kustomization/{stack.name} {now}"
+    found = f"kubectl --context {context} {_kustomizations(stack.name)}"
+    yield f"{found} | xargs -r -n 1 {kubectl} wait --for=condition=Ready --timeout=90m kustomization"
 
 
 def bare(stack: Stack, cluster: str) -> str:
