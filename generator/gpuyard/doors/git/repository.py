@@ -21,7 +21,7 @@ from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, obstacles, refuse_
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
-from gpuyard.doors.git.remote import is_url, parse_url
+from gpuyard.doors.git.remote import Remote, is_url, parse_url
 from gpuyard.doors.git.revisions import base_of, followed
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
@@ -126,11 +126,11 @@ class Commit:
 
 
 @contextmanager
-def read_tree(target: str | Path, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
+def read_tree(target: str | Path | Remote, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
     """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
     if _BAD_BRANCH.search(branch):
         raise InputError([Problem(Location(branch), "not a valid branch name")])
-    place = parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
+    place = _target(target)
     with scratch() as temporary:
         store = _store(place, temporary)
         with _plain_errors(place), place.hold(store):
@@ -192,6 +192,12 @@ def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP, branch: s
 def known_as(path: Path, branch: str) -> str | None:
     """The revision by which a repository on disk knows what a branch has where others see it; None: it doesn't."""
     return followed(open_local(path).git_dir, branch)
+
+
+def _target(target: str | Path | Remote) -> Target:
+    if isinstance(target, Remote):
+        return target
+    return parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
 
 
 def _store(target: Target, temporary: Path) -> Store:
