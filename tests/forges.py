@@ -140,7 +140,9 @@ class FakeForge:
         if data.keys() != wanted:
             self.wrong.append(f"create: {data}")
         with self.lock:
-            if any((each["branch"], each["base"], each["open"]) == (data[head], data[base], True) for each in self.requests):
+            if any(
+                (each["branch"], each["base"], each["open"]) == (data[head], data[base], True) for each in self.requests
+            ):
                 if self.kind == "github":
                     text = "A pull request already exists for acme:x."
                     return 422, {"message": "Validation Failed", "errors": [{"message": text}]}, {}
