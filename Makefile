@@ -46,7 +46,7 @@ mutants: test-tools ## put each fault of tests/mutants alone into a copy; behavi
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants $(if $(T),-k '$(T)')
 
 crash: test-tools ## a bootstrap killed after each of its requests, and each fault at each of its steps; half an hour
-	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto tests/test_bootstrap_cloud.py
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto tests/test_bootstrap_crash.py
 
 chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml

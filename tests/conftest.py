@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -42,6 +43,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The crash matrix of bootstraps, where all of it was tried (`make crash`)."""
+    if os.environ.get("GPUYARD_CRASH") == "all":
+        from tests.crashtable import lines
+
+        for line in lines([*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def oci_cloud() -> Iterator["Running"]:
     """An Oracle Cloud on this machine: tests/oci/README.md."""
@@ -50,6 +60,17 @@ def oci_cloud() -> Iterator["Running"]:
     with running() as cloud:
         yield cloud
         assert [each for each in cloud.log if each.code == "LoopbackFault"] == []
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
+    """What there is after a bootstrap of tests/ociruns.py in which nothing went wrong."""
+    from tests.oci.fixture import running
+    from tests.ociruns import Runs, kinds
+
+    with running() as cloud:
+        Runs(cloud, tmp_path_factory.mktemp("whole")).apply()
+        return kinds(cloud)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def repository(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.attack("A13 arguments of vLLM")
 def test_what_is_new_is_told_once(repository: Path) -> None:
     edit(repository, OPENED)
     for command in (("check",), ("compile", "--check")):

@@ -37,8 +37,8 @@ DOORS = {
     "ruamel": ("doors.yamlio",),
     "socket": ("doors.http", "doors.leash"),
     "sqlite3": ("doors.cache",),
-    "subprocess": ("doors.git", "doors.helm", "doors.logins"),
-    "urllib.parse": ("doors.git.remote", "doors.oci.ketoken", "doors.registry", "doors.urls"),
+    "subprocess": ("doors.git", "doors.helm", "doors.logins", "doors.processes"),
+    "urllib.parse": ("doors.forge.calls", "doors.git.remote", "doors.oci.ketoken", "doors.registry", "doors.urls"),
     "urllib.request": ("doors.http",),
     "yaml": ("doors.yamlio",),
 }

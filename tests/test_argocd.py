@@ -75,10 +75,14 @@ def test_all_retry_without_an_end_and_with_the_newest_commit(found: dict[str, Ob
         policy = each["spec"]["syncPolicy"]
         assert (policy["retry"]["limit"], policy["retry"]["refresh"]) == (-1, True)
         assert policy["automated"]["selfHeal"]
-        assert {"ServerSideApply=true", "SkipDryRunOnMissingResource=true", "RespectIgnoreDifferences=true"} <= set(
-            policy["syncOptions"]
-        )
+        assert {"ServerSideApply=true", "RespectIgnoreDifferences=true"} <= set(policy["syncOptions"])
         assert each["metadata"]["annotations"]["argocd.argoproj.io/compare-options"] == "ServerSideDiff=true"
+
+
+def test_a_chart_waits_whole_for_its_kinds_and_nothing_else_does(found: dict[str, Object]) -> None:
+    """An operator that starts before its definitions never looks for them again."""
+    skips = {name for name, each in found.items() if "SkipDryRun" in str(each["spec"]["syncPolicy"]["syncOptions"])}
+    assert skips == {name for name, each in found.items() if "chart" not in str(each["spec"].get("source", {}).keys())}
 
 
 def test_definitions_are_never_pruned_nor_deleted_with_their_application(found: dict[str, Object]) -> None:

@@ -9,6 +9,8 @@ from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.resolve.inference.values import CHART
 from tests.test_variablepowers import told
 
+pytestmark = pytest.mark.attack("A23 nested keys")
+
 CONTAINER = {"name": "x", "image": "docker.io/evil/x:1", "env": [{"name": "LD_PRELOAD", "value": "/x.so"}]}
 SAMPLES: dict[str, Any] = {
     "envFrom": [{"configMapRef": {"name": "x"}}],

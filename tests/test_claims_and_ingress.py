@@ -151,6 +151,7 @@ def test_no_alert_about_what_oracle_runs() -> None:
         assert stack.values[part] == {"enabled": False}
 
 
+@pytest.mark.attack("A31 annotations of an ingress")
 @pytest.mark.parametrize(
     "name",
     [

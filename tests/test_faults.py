@@ -59,6 +59,7 @@ def edit(repository: Path) -> None:
 # --- names of drafts -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A27 temporary files")
 @pytest.mark.parametrize("kind", ["directory", "file", "link"])
 def test_b5_a_name_that_somebody_planted(kind: str, tree: Path) -> None:
     """The name came from the file's: a directory of it in a pull request kept the file from being written for good."""
@@ -79,6 +80,7 @@ def test_b5_a_name_that_somebody_planted(kind: str, tree: Path) -> None:
     assert git(tree, "ls-tree", "-r", "HEAD", planted.name, f"base/{planted.name}") == before
 
 
+@pytest.mark.attack("A27 temporary files")
 def test_b5_no_name_is_used_twice(tmp_path: Path) -> None:
     names = set()
     for _ in range(20):
@@ -88,6 +90,7 @@ def test_b5_no_name_is_used_twice(tmp_path: Path) -> None:
     assert all(len(name) >= 40 for name in names)
 
 
+@pytest.mark.attack("A27 temporary files")
 def test_b5_what_a_killed_run_left_is_taken_away(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the name in its journal; files of the user's that are called much the same stay."""
     (tree / "base/.gpuyard-mine").write_text("mine\n")
@@ -115,6 +118,7 @@ def test_b5_what_a_killed_run_left_is_taken_away(tree: Path, monkeypatch: pytest
 # --- what .gitattributes and settings do ---------------------------------------------------------------------
 
 
+@pytest.mark.attack("A28 Git attributes and checkouts")
 @pytest.mark.parametrize("way", ["* text eol=crlf", "* text=auto eol=crlf", "core.autocrlf"])
 def test_c3_lines_that_end_otherwise(way: str, repository: Path, tmp_path: Path) -> None:
     """Nobody could compile any more, and was told that the files were edited by hand."""
@@ -141,6 +145,7 @@ def test_c3_lines_that_end_otherwise(way: str, repository: Path, tmp_path: Path)
 FILTER = '[filter "lfs"]\n\tclean = sed s/^/pointer-/\n\tsmudge = sed s/^pointer-//\n\trequired = true\n'
 
 
+@pytest.mark.attack("A28 Git attributes and checkouts")
 @pytest.mark.parametrize("attribute", ["filter=lfs", "working-tree-encoding=UTF-16"])
 def test_c4_what_git_would_store_instead(attribute: str, repository: Path, tmp_path: Path) -> None:
     """Said once, with the line that mends it; after it, a commit of everything changes nothing."""
@@ -186,6 +191,7 @@ def test_c4_sources_that_the_commit_does_not_have(repository: Path, tmp_path: Pa
 # --- what the index and the work tree leave out --------------------------------------------------------------
 
 
+@pytest.mark.attack("A28 Git attributes and checkouts")
 @pytest.mark.parametrize("cone", [True, False], ids=["cone", "patterns"])
 def test_c5_a_sparse_checkout(cone: bool, repository: Path) -> None:
     """It stays as sparse as it is, and nothing is missing from the commit."""
@@ -218,6 +224,7 @@ def test_c5_a_killed_run_in_a_sparse_checkout(repository: Path) -> None:
     healthy(repository)
 
 
+@pytest.mark.attack("A28 Git attributes and checkouts")
 @pytest.mark.parametrize("there", ["the same", "gone", "edited"])
 def test_c5_a_file_that_is_only_meant_to_be_added(there: str, tree: Path) -> None:
     file = tree / "base/c.yaml"
@@ -251,6 +258,7 @@ os.execv("GIT", ["git", *sys.argv[1:]])
 """Stands before git on PATH. No shell does: it takes signals that were blocked for it."""
 
 
+@pytest.mark.attack("A29 killed and interrupted runs")
 def test_c1_ctrl_c_while_files_follow(repository: Path, tmp_path: Path) -> None:
     """A terminal sends it to git, too; what is said is what happened."""
     program = tmp_path / "bin/git"
@@ -273,6 +281,7 @@ def test_c1_ctrl_c_while_files_follow(repository: Path, tmp_path: Path) -> None:
     assert "up to date" in run("compile", repository).output
 
 
+@pytest.mark.attack("A29 killed and interrupted runs")
 def test_c1_git_is_stopped_when_the_branch_has_moved(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +365,7 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.attack("A29 killed and interrupted runs")
 @pytest.mark.usefixtures("temporary_folder")
 def test_c7_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
@@ -392,6 +402,7 @@ def test_c7_nobody_else_s_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert old.exists()
 
 
+@pytest.mark.attack("A27 temporary files")
 @pytest.mark.usefixtures("temporary_folder")
 def test_c8_a_full_temporary_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which was called the results that cannot be written, and has no name in the message."""

@@ -97,6 +97,7 @@ def test_there_are_as_many_as_there_were() -> None:
     assert {place.entry for place in deep} >= {"speculative-config.draft_load_config.model_loader_extra_config"}
 
 
+@pytest.mark.attack("A23 nested keys")
 @pytest.mark.parametrize("version", vllm.versions())
 def test_each_is_refused_without_its_entry_in_every_spelling(version: str) -> None:
     for _, place in (each for each in EVERY if each[0] == version):
@@ -110,6 +111,7 @@ def test_each_is_refused_without_its_entry_in_every_spelling(version: str) -> No
                 assert released or any(place.entry in each for each in messages), (place, value, messages)
 
 
+@pytest.mark.attack("A23 nested keys")
 @pytest.mark.parametrize(
     ("args", "entry"),
     [
@@ -207,6 +209,7 @@ def test_what_only_tunes_needs_none(args: dict[str, Any]) -> None:
     assert needed(args, (), V32, files=("/etc/vllm/chat.jinja",)) == {}
 
 
+@pytest.mark.attack("A23 nested keys")
 def test_a_template_from_a_secret_needs_an_entry() -> None:
     """Clients can have the text of a template back, token by token."""
     files = {"/etc/vllm/a.jinja": {"secret": "s", "key": "k"}, "/etc/vllm/b.jinja": {"configMap": "c", "key": "k"}}
@@ -215,6 +218,7 @@ def test_a_template_from_a_secret_needs_an_entry() -> None:
         assert any("add chat-template to serving.unsafe" in each for each in found) == refused
 
 
+@pytest.mark.attack("A23 nested keys")
 @pytest.mark.parametrize(
     ("args", "entry"),
     [
@@ -267,6 +271,7 @@ def test_a_new_key_is_missed() -> None:
     ]
 
 
+@pytest.mark.attack("A23 nested keys")
 def test_deep_json_is_no_way_around() -> None:
     deep = "[" * 2000 + '{"auto_map": "a.b"}' + "]" * 2000
     assert check_args({"hf-overrides": {"a": deep}}, (), (), V32)

@@ -104,6 +104,7 @@ LISTING = (*READ, "charts/mine/Chart.yaml", "charts/mine/templates/NOTES.txt")
 """And those of a chart of theirs, which a lock can call one of gpuyard's."""
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("name", [*OURS, *OTHERS, *MORE], ids=lambda name: f"A1-deletes-{name}")
 def test_a_file_that_does_not_say_so_is_not_generated(name: str, repository: Path) -> None:
     """Whatever a lock says, and with --overwrite, too; in a chart of ours as well, and where the stack lists none."""
@@ -117,6 +118,7 @@ def test_a_file_that_does_not_say_so_is_not_generated(name: str, repository: Pat
         assert (code, says in output) == (76, True), output
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("name", LISTING)
 def test_a_file_is_not_both_listed_by_the_stack_and_generated(name: str, repository: Path) -> None:
     listed(repository, name)
@@ -126,6 +128,7 @@ def test_a_file_is_not_both_listed_by_the_stack_and_generated(name: str, reposit
     assert (repository / name).is_file()
 
 
+@pytest.mark.attack("A22 engine-read folders")
 @pytest.mark.parametrize("name", READ)
 def test_a_file_that_an_engine_reads_and_nothing_lists_is_refused(name: str, repository: Path) -> None:
     own_files(repository, *(each for each in LISTING if each != name))
@@ -135,6 +138,7 @@ def test_a_file_that_an_engine_reads_and_nothing_lists_is_refused(name: str, rep
     assert (repository / name).is_file()
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("digest", ["", "0" * 64], ids=["A1-overwrites", "A1-overwrites-as-edited"])
 @pytest.mark.parametrize("name", ["README.md", "base/chat/service.yaml", "charts/inference/values.yaml"])
 def test_a_file_of_the_users_where_one_goes_is_not_overwritten(name: str, digest: str, repository: Path) -> None:
@@ -203,6 +207,7 @@ def cache(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path / "cache"
 
 
+@pytest.mark.attack("A19 generated files")
 @pytest.mark.usefixtures("cache")
 def test_A2_tampered_manifests_and_a_lock_that_agrees_are_repaired(repository: Path) -> None:
     """No hand edit shows in them: it is what an older compile could have left. The sources decide."""
@@ -218,6 +223,7 @@ def test_A2_tampered_manifests_and_a_lock_that_agrees_are_repaired(repository: P
     assert run("compile", repository, "--check").exit_code == 0
 
 
+@pytest.mark.attack("A19 generated files")
 @pytest.mark.usefixtures("cache")
 def test_A2_tampered_manifests_alone_are_a_hand_edit(repository: Path) -> None:
     tampered(repository)
@@ -229,6 +235,7 @@ def test_A2_tampered_manifests_alone_are_a_hand_edit(repository: Path) -> None:
     assert (found["compile --overwrite"][0], "1 files written" in found["compile --overwrite"][1]) == (0, True)
 
 
+@pytest.mark.attack("A19 generated files")
 @pytest.mark.usefixtures("cache")
 def test_A2_a_lock_without_files_and_overlays_that_are_gone(repository: Path) -> None:
     for lock in (LOCK, CHAT):
@@ -241,6 +248,7 @@ def test_A2_a_lock_without_files_and_overlays_that_are_gone(repository: Path) ->
     assert (found["compile"][0], "overlays/" in found["compile"][1]) == (0, True), found["compile"]
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.usefixtures("cache")
 def test_an_entry_of_the_stacks_own_is_refused_by_each_command_with_a_cache_too(repository: Path) -> None:
     stack = repository / "stack.yaml"
@@ -264,6 +272,7 @@ def linked(root: Path, name: Path) -> None:
     (root / name).symlink_to(text)
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.usefixtures("cache")
 def test_a_link_is_not_the_file_whose_text_it_leads_to(repository: Path) -> None:
     name = Path("base/chat/kustomization.yaml")
@@ -309,6 +318,7 @@ SPOILT: dict[str, str | bytes | Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.attack("A19 generated files")
 @pytest.mark.parametrize("name", ["clusters/phx/inference-chat.yaml", "charts/inference/values-a10.yaml"])
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=[f"A3-{name[:16]}" for name in SPOILT])
 def test_generated_files_are_compared_and_never_believed(
@@ -346,6 +356,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("name", PLACES, ids=lambda name: f"A6-{name[:20]}")
 def test_no_path_of_a_lock_is_looked_at_that_gpuyard_never_wrote(name: str, repository: Path) -> None:
     """Whether it is there, and what it holds, isn't told."""
@@ -361,6 +372,7 @@ def test_no_path_of_a_lock_is_looked_at_that_gpuyard_never_wrote(name: str, repo
     assert (code, output.startswith(".gpuyard.lock: damaged (")) == (65, True), output
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize(
     "name", ["base/chat", "charts/inference", "overlays/a10", "clusters/phx"], ids=lambda n: f"folder-{n}"
 )
@@ -378,6 +390,7 @@ def test_a_lock_that_names_a_folder(name: str, repository: Path) -> None:
     assert (repository / name).is_dir()
 
 
+@pytest.mark.attack("A18 hostile lock")
 def test_a_file_that_differs_from_ours_in_case_only_is_not_deleted(repository: Path) -> None:
     """On file systems without case it is ours."""
     data = json.loads((repository / CHAT).read_text(encoding="utf-8"))
@@ -390,6 +403,7 @@ def test_a_file_that_differs_from_ours_in_case_only_is_not_deleted(repository: P
     assert (repository / "base/chat/Service.yaml").exists()
 
 
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize("what", ["link", "folder", "huge"])
 @pytest.mark.parametrize("lock", [LOCK, CHAT])
 def test_a_lock_that_is_no_file(lock: Path, what: str, repository: Path) -> None:
@@ -552,6 +566,7 @@ def list_it(root: Path, name: str) -> None:
     lock.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
+@pytest.mark.attack("A19 generated files")
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -608,6 +623,7 @@ def test_what_is_read_has_an_end() -> None:
     assert readable([(PurePosixPath("a"), LARGEST + 1), (PurePosixPath("b"), 1)]) == [PurePosixPath("b")]
 
 
+@pytest.mark.attack("A18 hostile lock")
 def test_a_commit_that_is_read_in_part_is_not_called_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of locks are one object for Git, and gigabytes for who reads them."""
     for module in ("gpuyard.tree", "gpuyard.commit.directory"):

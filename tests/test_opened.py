@@ -151,6 +151,7 @@ GENERATED = {
 }
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("case", SOURCES)
 def test_a_source(case: str, command: tuple[str, ...], repository: Path, tmp_path: Path) -> None:
@@ -165,6 +166,7 @@ def test_a_source(case: str, command: tuple[str, ...], repository: Path, tmp_pat
     assert (result.exit_code, str(tmp_path) in line, OTHERS in line) == (65, False, False)
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("case", GENERATED)
 def test_something_generated(case: str, command: tuple[str, ...], repository: Path, tmp_path: Path) -> None:
@@ -201,6 +203,7 @@ def test_what_is_opened_is_seen(repository: Path, tmp_path: Path) -> None:
     assert outside(seen) != []
 
 
+@pytest.mark.attack("A20 linked folders")
 def test_the_folder_of_a_stack_that_is_a_link(repository: Path, tmp_path: Path) -> None:
     """CI names the folder of the stack, and a pull request puts a link there."""
     (repository / "gpu").symlink_to(tmp_path / "machine")
@@ -215,6 +218,7 @@ def test_the_folder_of_a_stack_that_is_a_link(repository: Path, tmp_path: Path) 
     assert run("check", tmp_path / "way").exit_code == 0
 
 
+@pytest.mark.attack("A28 Git attributes and checkouts")
 @pytest.mark.parametrize("folder", ["blueprints", "models"])
 def test_c6_a_submodule(folder: str, repository: Path, tmp_path: Path) -> None:
     message = f"{folder}: is a submodule, which gpuyard does not read; move its files into this repository\n"
@@ -250,6 +254,7 @@ NAMES = {
 }
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("folder", ["blueprints", "models", "clusters/phx", "base/chat", "workloads"])
 @pytest.mark.parametrize("case", NAMES)
 def test_b1_a_name(case: str, folder: str, repository: Path) -> None:
@@ -264,6 +269,7 @@ def test_b1_a_name(case: str, folder: str, repository: Path) -> None:
         assert "the file name may only have letters, digits, dashes, dots and underscores" in line
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", NAMES)
 def test_b1_a_name_in_a_commit(case: str, repository: Path) -> None:
     """`compile` named what differs from the commit as it is called."""
@@ -282,6 +288,7 @@ def test_names_that_differ_only_in_case(repository: Path) -> None:
     assert "blueprints/chat.yaml: differs from blueprints/Chat.yaml only in case" in run("check", repository).output
 
 
+@pytest.mark.attack("A25 large refusals")
 def test_large_files_are_not_read(repository: Path) -> None:
     """500 names of one blob of 1 MiB took 528 MB."""
     for number in range(50):
@@ -293,6 +300,7 @@ def test_large_files_are_not_read(repository: Path) -> None:
     assert len(problems) == 50
 
 
+@pytest.mark.attack("A25 large refusals")
 def test_all_files_have_a_limit_together(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(userfiles, "MOST_BYTES", 10_000)
     for number in range(10):
@@ -303,6 +311,7 @@ def test_all_files_have_a_limit_together(repository: Path, monkeypatch: pytest.M
     assert "MiB together; this one and the rest are not read" in problem.message
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.parametrize("place", ["blueprints", "blueprints/chat.yaml", "stack.yaml", "base", "workloads/chat.lock"])
 def test_what_cannot_be_read(place: str, repository: Path, tmp_path: Path) -> None:
     """A folder that can't be read counted as an empty one."""
@@ -321,6 +330,7 @@ def test_what_cannot_be_read(place: str, repository: Path, tmp_path: Path) -> No
     assert line.endswith(": cannot be read: Permission denied")
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.parametrize("when", ["folder", "file"])
 def test_a_swap_between_looking_and_reading(when: str, repository: Path, tmp_path: Path) -> None:
     with PlainFiles(repository) as files:
@@ -342,6 +352,7 @@ def test_hard_links_are_left_to_others(repository: Path, tmp_path: Path) -> None
     assert (other.read_text(), place.read_text() != theirs) == (theirs, True)
 
 
+@pytest.mark.attack("A20 linked folders")
 @pytest.mark.parametrize("command", [("model", "add"), ("images", "--lock")], ids=" ".join)
 def test_nothing_is_written_through_a_link(command: tuple[str, ...], repository: Path, tmp_path: Path) -> None:
     machine = tmp_path / "machine"

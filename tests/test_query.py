@@ -116,6 +116,7 @@ def test_the_name_that_it_is_served_by() -> None:
     assert said(query) != []
 
 
+@pytest.mark.attack("A17 configuration of Prometheus and KEDA")
 @pytest.mark.parametrize(
     ("query", "refused"),
     [
@@ -158,6 +159,7 @@ def test_hostile_patterns_take_no_longer() -> None:
     assert said(f'sum({{__name__=~"{"(a|" * 200}x{")" * 200}"}})', 0)
 
 
+@pytest.mark.attack("A17 configuration of Prometheus and KEDA")
 @pytest.mark.parametrize(
     ("query", "refused"),
     [

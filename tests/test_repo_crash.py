@@ -17,6 +17,8 @@ from gpuyard.doors.git.local import Local
 from gpuyard.errors import OutputError
 from tests.gittools import files_of, git, healthy, isolate, new, put, serve, status, user_commit
 
+pytestmark = pytest.mark.attack("A29 killed and interrupted runs")
+
 FIRST = {"deploy/a.yaml": "a: 1\n", "deploy/b.yaml": "b: 1\n", ".gpuyard.lock": "1\n"}
 SECOND = {"deploy/a.yaml": "a: 2\n", "deploy/b.yaml": None, "new/c.yaml": "c: 2\n", ".gpuyard.lock": "2\n"}
 THIRD = {"deploy/a.yaml": "a: 3\n", "new/c.yaml": "c: 3\n", ".gpuyard.lock": "3\n"}

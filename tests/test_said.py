@@ -63,6 +63,7 @@ def test_whatever_a_blueprint_may_not_have_is_not_printed_either() -> None:
     assert visible("Grüße 漢字 \\n") == "Grüße 漢字 \\n"
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", HOSTILE)
 def test_everything_that_prints(case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     text = HOSTILE[case]
@@ -93,6 +94,7 @@ def test_data_is_what_it_was(case: str, capsys: pytest.CaptureFixture[str]) -> N
     assert all(line.isprintable() for line in told["error"].split("\n"))
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", HOSTILE)
 @pytest.mark.parametrize(
     "error",
@@ -120,6 +122,7 @@ def test_an_error(case: str, error: Callable[[str], GpuyardError], monkeypatch: 
     assert result.output.count("\n") == lines
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", [case for case in HOSTILE if "\0" not in HOSTILE[case] and case != "surrogate"])
 def test_a_mistake_in_the_command_line(
     case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -133,6 +136,7 @@ def test_a_mistake_in_the_command_line(
         assert (out, harmless(err)) == ("", True), ascii(err)
 
 
+@pytest.mark.attack("A21 printed text")
 def test_a_branch(tmp_path: Path) -> None:
     for name, data in sources({}).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -142,6 +146,7 @@ def test_a_branch(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (65, "\\x3a:error::x: not a valid branch name\n")
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", HOSTILE)
 def test_what_programs_say(case: str) -> None:
     words = last_words(Result("fetch", 128, b"", f"remote: {HOSTILE[case]}\nfatal: {HOSTILE[case]}"))
@@ -150,6 +155,7 @@ def test_what_programs_say(case: str) -> None:
     assert str(ToolError(f"fetching: {words}")).count("\n") == 0
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_commit_s_message(case: str) -> None:
     text = HOSTILE[case]
@@ -179,6 +185,7 @@ def test_one_place_prints() -> None:
 # --- secrets -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A30 credentials in messages")
 @pytest.mark.parametrize(
     "url",
     [
@@ -193,6 +200,7 @@ def test_c2_a_url_that_is_refused(url: str) -> None:
     assert "PW" not in str(error.value)
 
 
+@pytest.mark.attack("A30 credentials in messages")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -220,6 +228,7 @@ def test_a_long_message_is_no_work(text: str) -> None:
     assert redacted(text)
 
 
+@pytest.mark.attack("A30 credentials in messages")
 @pytest.mark.parametrize("user", ["ada", "ghp_0123456789abcdefghij0123456789abcdef"])
 def test_c2_nobody_in_argv(user: str) -> None:
     """Git hands its URL to a helper's argv, too: the user goes by settings that it reads from its environment."""
@@ -232,6 +241,7 @@ def test_c2_nobody_in_argv(user: str) -> None:
     assert (there.settings[key] == user) == (user == "ada")
 
 
+@pytest.mark.attack("A30 credentials in messages")
 def test_c2_a_directory_that_was_meant_as_a_url() -> None:
     result = CliRunner().invoke(cli, ["check", "//u:PW@h/x"])
     assert (result.exit_code, result.output) == (66, "error: //u:…@h/x: no such directory\n")
@@ -240,6 +250,7 @@ def test_c2_a_directory_that_was_meant_as_a_url() -> None:
 # --- Markdown ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.attack("A21 printed text")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

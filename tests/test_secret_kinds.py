@@ -19,6 +19,8 @@ from gpuyard.project.secrets import find_secrets
 from gpuyard.resolve import resolve
 from tests.projects import sources
 
+pytestmark = pytest.mark.attack("A11 committed secrets")
+
 LETTERS = string.ascii_letters + string.digits
 RANDOM = random.Random(7)  # noqa: S311 - the same texts at every run
 

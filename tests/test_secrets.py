@@ -4,12 +4,14 @@ import base64
 import random
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
 from gpuyard.doors.redaction import looks_secret, names_secret
 from gpuyard.doors.yamlio import dump, read
 from gpuyard.project.secrets import find_secrets
+from tests.test_compile import run
 
 MIXED = "aB3dE5gH7jK9mN1pQ3sT5vX7zA9cD1fG3hJ5"
 # Put together here, so that no scanner takes this file for a leak.
@@ -118,6 +120,15 @@ def test_message() -> None:
         'blueprints/chat.yaml:4:9: spec.env["***"] looks like a Hugging Face token;'
         " keep it in a Secret and name that here (secret: NAME, key: KEY)",
     ]
+
+
+@pytest.mark.parametrize("text", ["x", "password", f"hf_{MIXED}"])
+def test_a_file_that_is_nothing_but_a_text(text: str, project: Path) -> None:
+    """It has no name that could promise anything, but may be a secret."""
+    (project / "blueprints/chat.yaml").write_text(text, encoding="utf-8")
+    found = run("check", project)
+    assert (found.exit_code, "blueprints/chat.yaml:1:1: " in found.stderr) == (65, True), found.output
+    assert MIXED[:12] not in found.output
 
 
 def test_a_name_can_give_a_secret_away() -> None:

@@ -11,6 +11,8 @@ from tests.gittools import serve
 from tests.test_compile import git, run, save
 from tests.test_told import edit, repository
 
+pytestmark = pytest.mark.attack("A19 generated files")
+
 __all__ = ["repository"]
 
 CHAT = "workloads/chat.lock"

@@ -12,6 +12,8 @@ from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
 from tests.projects import BLUEPRINT, STACK, Values, merged, with_token
 
+pytestmark = pytest.mark.attack("A24 environment")
+
 # Loaders, interpreters, compilers, profilers, trust, proxies, identities, plugins: by what they do to a server.
 DANGEROUS = (Path(__file__).parent / "dangerous-variables.txt").read_text("utf-8").split()
 HARMLESS = [

@@ -34,6 +34,7 @@ from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.project.stack import Stack
 from gpuyard.render import render
+from gpuyard.render.ahead import ahead
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
@@ -102,7 +103,7 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(with_refusals(project, running), running, cache)
+    resolved = resolve(with_refusals(project, running), running, cache, ahead)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     if lost := [Problem(Location(project.stack.file), each) for each in unmatched(tree)]:
         raise InputError(lost)

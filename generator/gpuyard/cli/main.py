@@ -24,6 +24,7 @@ _COMMANDS = {
     "check": "Validate the files, and that every model fits its GPUs.",
     "compile": "Generate all manifests and commit them.",
     "diff": "Show what a merge changes in the clusters.",
+    "pr": "Open a pull request for what the files change.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
     "models": "List the models with their size, fit and price.",

@@ -46,8 +46,11 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
 
 def _refuse_pointers(snapshot: "Snapshot", sources: Sources) -> None:
     """A filter may leave so little in the commit that nobody can read it there, and calls the work tree unchanged."""
-    texts = snapshot.read(*map(PurePosixPath, sources))
-    if names := sorted(str(path) for path, text in texts.items() if text.startswith(_POINTER)):
+    committed = snapshot.ids(map(PurePosixPath, sources))
+    same = {path for path, blob in committed.items() if blob == snapshot.blob_id(sources[str(path)])}
+    pointers = {path for path in same if sources[str(path)].startswith(_POINTER.encode())}
+    pointers |= {path for path, text in snapshot.read(*(committed.keys() - same)).items() if text.startswith(_POINTER)}
+    if names := sorted(map(str, pointers)):
         raise OutputError(
             f"{snapshot.branch} has {', '.join(names)} in Git LFS only, where clusters and gpuyard do not read it; "
             f"end .gitattributes with {', '.join(f'`/{snapshot.folder / name} -filter`' for name in names)}, then "

@@ -21,7 +21,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.located import default_of, head_of, located
 from gpuyard.project.userfiles import STACK_FILE
 from gpuyard.review.placed import Running
-from gpuyard.tree import about, owner
+from gpuyard.tree import about, owner, path_of
 
 __all__ = ["lock_at", "synced_at", "synced_with", "synced_with_branch"]
 
@@ -30,7 +30,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    below = map(PurePosixPath, place.below(about("x", "lock").parent))
+    below = map(path_of, place.below(about("x", "lock").parent))
     paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
     texts = place.read(*paths[: MOST_LOCKS + 1])
     return read_locks({path: texts.get(path) for path in place.ids(paths)})
@@ -97,8 +97,8 @@ def _follows(there: Place) -> tuple[str, str]:
     """The repository and the branch that its stack names; nothing where that is wrong."""
     spec = _mapping(_read(there, STACK_FILE), "spec")
     source = _mapping(spec, "repository")
-    names = source.get("url"), source.get("branch", "main")
-    return names if all(isinstance(each, str) for each in names) else ("", "")
+    url, branch = source.get("url"), source.get("branch", "main")
+    return (url, branch) if isinstance(url, str) and isinstance(branch, str) else ("", "")
 
 
 def _mapping(found: object, key: str) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from gpuyard.doors.leash import Leash, is_loopback
 from gpuyard.doors.urls import Url, joined, parse_url
 from gpuyard.errors import ToolError, one_line
 
-__all__ = ["Response", "get", "is_loopback"]
+__all__ = ["Response", "get", "is_loopback", "send"]
 
 _SECONDS = 30
 """For one silence; a request with all of its answer may take twice that."""
@@ -72,6 +72,13 @@ def get(
     raise ToolError(one_line(f"{url}: more than {_HOPS} redirects"))
 
 
+def send(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, seconds: float = _SECONDS
+) -> Response:
+    """What a URL answers to a request that may change something there; a redirect is an answer like any other."""
+    return _ask(url, _checked(url, ()), headers, None, seconds=seconds, limit=_LIMIT, method=method, body=body)
+
+
 def _checked(url: str, plain: Collection[str]) -> Url:
     """A URL that may be asked."""
     parts = parse_url(url)
@@ -95,12 +102,20 @@ def _redirected(url: str, target: Url, location: str, plain: Collection[str]) ->
 
 
 def _ask(
-    url: str, target: Url, headers: Mapping[str, str], leash: Leash | None, *, seconds: float, limit: int
+    url: str,
+    target: Url,
+    headers: Mapping[str, str],
+    leash: Leash | None,
+    *,
+    seconds: float,
+    limit: int,
+    method: str = "GET",
+    body: bytes | None = None,
 ) -> Response:
     """One request and its answer; a redirect is an answer like any other."""
     line = _Line(target, leash, direct=not _proxied(target))
     try:
-        request = urllib.request.Request(url)  # noqa: S310 - _checked has seen the scheme
+        request = urllib.request.Request(url, body, method=method)  # noqa: S310 - _checked has seen the scheme
         request.add_header("User-Agent", f"gpuyard/{__version__}")
         for name, value in headers.items():
             request.add_unredirected_header(name, value)

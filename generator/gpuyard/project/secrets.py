@@ -27,7 +27,7 @@ def find_secrets(document: Document) -> list[Problem]:
         if not kind and not is_key and _promised(document, path) and not _harmless(value):
             kind = "a secret"
         if kind and not _sealed(document, path):
-            form = _OF_KUBERNETES if path[-1] == "value" else _OURS
+            form = _OF_KUBERNETES if path[-1:] == ("value",) else _OURS
             message = f"looks like {kind}; keep it in a Secret and name that here ({form})"
             problems.append(document.problem(path, message, key=is_key))
     return problems
@@ -45,7 +45,9 @@ def find_in_comments(file: str, data: bytes) -> list[Problem]:
 
 
 def _promised(document: Document, path: Path) -> bool:
-    """Whether the name of a value says that it is secret."""
+    """Whether the name of a value says that it is secret; a file that is nothing but a text gives it none."""
+    if not path:
+        return False
     name = _name(document, path)
     if looks_secret(name):
         return False  # said of the name
@@ -64,8 +66,8 @@ def _harmless(value: str) -> bool:
 
 def _name(document: Document, path: Path) -> str:
     """What a value is called: by its key, or in a list of variables by the key beside it (name: …, value: …)."""
-    name = next((each for each in reversed(path) if isinstance(each, str)), "") if path else ""
-    beside = _above(document, path) if path and path[-1] in ("value", "secretKey") else {}
+    name = next((each for each in reversed(path) if isinstance(each, str)), "")
+    beside = _above(document, path) if path[-1] in ("value", "secretKey") else {}
     if name == "secretKey" and "remoteRef" in beside:
         return ""  # an ExternalSecret says by which key of its Secret it fetches something
     return str(beside.get("name", name) if name == "value" and beside else name)
