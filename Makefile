@@ -45,8 +45,12 @@ lint: $(VENV)/.dev
 mutants: test-tools ## put each fault of tests/mutants alone into a copy; behaviour tests must see 95 % of them
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.mutants $(if $(T),-k '$(T)')
 
-crash: test-tools ## a bootstrap killed after each of its requests, and each fault at each of its steps; half an hour
-	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto tests/test_bootstrap_crash.py
+# A bootstrap killed after each of its requests, and each fault at each of its steps; a compile killed at each step, also
+# where a pull request means harm. Half an hour; prints what came of it.
+CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py
+
+crash: test-tools
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)
 
 chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANCH) on origin; it needs a new version
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml

@@ -3,9 +3,9 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,13 +43,28 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The crash matrix of bootstraps, where all of it was tried (`make crash`)."""
-    if os.environ.get("GPUYARD_CRASH") == "all":
-        from tests.crashtable import lines
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Of `make crash`: what came of the kills, by the scene in which they were, and the matrix of bootstraps."""
+    if os.environ.get("GPUYARD_CRASH") != "all":
+        return
+    from tests.crashtable import lines
 
-        for line in lines([*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]):
-            terminalreporter.write_line(line)
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
+    for line in lines(reports):
+        terminalreporter.write_line(line)
+    found = [dict(report.user_properties)["crash"] for report in reports if "crash" in dict(report.user_properties)]
+    if found:
+        terminalreporter.write_line("")
+        for row in crash_table(found):
+            terminalreporter.write_line(row)
+
+
+def crash_table(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Scene, kills, and in how many of them the branch was as before or as after; the last row has the sums."""
+    rows = [[each["scene"], each["kills"], each["before"], each["after"]] for each in found]
+    rows.append(["together", *(sum(row[part] for row in rows) for part in (1, 2, 3))])
+    heads = ["scene", "kills", "as before", "as after"]
+    return [f"{row[0]:<44}{row[1]:>8}{row[2]:>12}{row[3]:>12}" for row in [heads, *rows]]
 
 
 @pytest.fixture

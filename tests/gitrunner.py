@@ -1,9 +1,10 @@
 """Runs gpuyard in children that are forked, so that hundreds can be killed or raced in seconds.
 
-python -m tests.gitrunner kill      reads lines of JSON (target, files; step, delay or inside), answers each
+python -m tests.gitrunner kill      reads lines of JSON (target, files or compile; step, delay or inside), answers each
 python -m tests.gitrunner race      TARGET WRITERS ROUNDS SAME
 """
 
+import io
 import json
 import os
 import shutil
@@ -12,12 +13,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 import git.cmd  # noqa: F401  imported once, here, and not in every child
 
-from gpuyard.errors import ConflictError
+from gpuyard.cli.main import cli
+from gpuyard.errors import ConflictError, GpuyardError
 from tests.gittools import put
 
 # The steps that change something, or start a program that may
@@ -71,6 +73,16 @@ def _writes(arguments: tuple[object, ...]) -> bool:
     return not isinstance(path, int) and isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
+def _run(order: Mapping[str, object]) -> None:
+    """A commit of some files, or all that `gpuyard compile` does, whatever it ends with."""
+    if "compile" not in order:
+        put(str(order["target"]), order["files"])  # type: ignore[arg-type]
+        return
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said), suppress(GpuyardError, SystemExit):
+        cli(["compile", str(order["target"])])
+
+
 def _killed(order: Mapping[str, object]) -> dict[str, object]:
     """One run, killed at a step, inside a git command or after a delay; whether it was, and its steps."""
     reading, writing = os.pipe()
@@ -81,7 +93,7 @@ def _killed(order: Mapping[str, object]) -> dict[str, object]:
             if inside := order.get("inside"):
                 _go_inside(str(inside), str(order["target"]))
             seen = _steps(int(str(order.get("step", -1))))
-            put(str(order["target"]), order["files"])  # type: ignore[arg-type]
+            _run(order)
             os.write(writing, json.dumps(seen).encode())
         finally:
             os._exit(0)

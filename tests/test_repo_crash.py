@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +26,11 @@ THIRD = {"deploy/a.yaml": "a: 3\n", "new/c.yaml": "c: 3\n", ".gpuyard.lock": "3\
 MINE = ["MM blueprints/chat.yaml", " M stack.yaml", "?? new.txt"]
 
 ROOT = Path(__file__).resolve().parents[1]
-KILLS = 24
+EVERY = os.environ.get("GPUYARD_CRASH") == "all"
+KILLS = 160 if EVERY else 24
 PARTS = 4  # for as many processors
 Kill = Callable[..., dict[str, object]]
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +74,14 @@ def template(tmp_path: Path) -> Path:
     return where
 
 
-def after_a_kill(where: Path) -> None:
-    """What holds at every moment."""
+def record(record_property: Record, scene: str, found: Counter[str]) -> None:
+    """For the table of `make crash`."""
+    row = {"before": found["before"], "after": found["after"]}
+    record_property("crash", {"scene": scene, "kills": found.total(), **row})
+
+
+def after_a_kill(where: Path) -> str:
+    """What holds at every moment; whether the branch is as before or as after."""
     assert (where / "stack.yaml").read_text() == "changed\n"
     assert (where / "blueprints/chat.yaml").read_text() == "staged, then changed\n"
     assert (where / "new.txt").read_text() == "new\n"
@@ -81,6 +90,7 @@ def after_a_kill(where: Path) -> None:
     for name, second in SECOND.items():
         path = where / name
         assert (path.read_text() if path.exists() else None) in {FIRST.get(name), second}
+    return "before" if git(where, "rev-list", "--count", "main") == "2" else "after"
 
 
 def after_the_next_run(where: Path) -> None:
@@ -96,8 +106,8 @@ def after_the_next_run(where: Path) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_every_step(part: int, template: Path, tmp_path: Path) -> None:
-    where = tmp_path / "tree"
+def test_killed_at_every_step(part: int, template: Path, tmp_path: Path, record_property: Record) -> None:
+    where, found = tmp_path / "tree", Counter[str]()
     shutil.copytree(template, where)
     with killer() as kill:
         steps = kill(target=str(where), files=SECOND)["steps"]
@@ -108,25 +118,27 @@ def test_killed_at_every_step(part: int, template: Path, tmp_path: Path) -> None
             shutil.rmtree(where)
             shutil.copytree(template, where)
             assert kill(target=str(where), files=SECOND, step=number)["killed"], step
-            after_a_kill(where)
+            found[after_a_kill(where)] += 1
             put(where, SECOND)
             after_the_next_run(where)
+    record(record_property, f"at every step, part {part}", found)
 
 
-def test_killed_inside_git(template: Path, tmp_path: Path) -> None:
+def test_killed_inside_git(template: Path, tmp_path: Path, record_property: Record) -> None:
     """With git at its first byte; or, where the branch moves, while git goes on by itself and keeps others out."""
-    where, go_on = tmp_path / "tree", tmp_path / "tree.go"
+    where, go_on, found = tmp_path / "tree", tmp_path / "tree.go", Counter[str]()
     with killer() as kill:
         for command in ("fast-import", "read-tree", "unpack-objects", "update-ref", "update-index"):
             shutil.copytree(template, where)
             go_on.unlink(missing_ok=True)
             assert kill(target=str(where), files=SECOND, inside=command)["killed"], command
             assert held(where) == (command == "update-ref")
-            after_a_kill(where)
+            found[after_a_kill(where)] += 1
             go_on.touch()
             put(where, SECOND)
             after_the_next_run(where)
             shutil.rmtree(where)
+    record(record_property, "inside git", found)
 
 
 def held(where: Path) -> bool:
@@ -141,22 +153,25 @@ def held(where: Path) -> bool:
     return False
 
 
-def test_killed_while_pushing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_while_pushing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Record) -> None:
     serve(monkeypatch, tmp_path)
     bare = new(tmp_path / "bare.git", "--bare")
     put(bare, FIRST)
     before = git(bare, "rev-parse", "main")
     url = f"ssh://git@git.example.com{bare}"
-    killed = 0
+    killed = Counter[str]()
     with killer() as kill:
         for number in range(KILLS // 2):
-            killed += bool(kill(target=url, files=SECOND, delay=0.4 * (number + 1) / KILLS)["killed"])
+            ended = kill(target=url, files=SECOND, delay=0.4 * (number + 1) / KILLS)["killed"]
+            moved = git(bare, "rev-parse", "main") != before
+            killed.update(["after" if moved else "before"] if ended else [])
             put(url, SECOND)
             assert git(bare, "rev-list", "--count", "main") == "2"
             assert files_of(bare) == {name: text.rstrip() for name, text in SECOND.items() if text}
             git(bare, "update-ref", "refs/heads/main", before)
     healthy(bare)
-    assert killed > KILLS / 10
+    record(record_property, "while pushing", killed)
+    assert killed.total() > KILLS / 10
 
 
 # what the next run finds
