@@ -66,9 +66,7 @@ def test_a_named_branch_is_brought_up_to_date_in_place(there: Yard) -> None:
 
 
 def test_labels_follow_the_dangers(there: Yard) -> None:
-    there.edit(
-        "spec:\n", "spec:\n  serving:\n    unsafe: [args.trust-remote-code]\n    args: {trust-remote-code: true}\n"
-    )
+    there.edit("spec:\n", "spec:\n  serving:\n    unsafe: [trust-remote-code]\n    args: {trust-remote-code: true}\n")
     assert there.data("--branch", "b")["labels"] == ["gpuyard-danger"]
     assert there.forge.requests[0]["labels"] == ["gpuyard-danger"]
     git(there.tree, "checkout", "-q", "--", ".")

@@ -25,6 +25,7 @@ _COMMANDS = {
     "compile": "Generate all manifests and commit them.",
     "diff": "Show what a merge changes in the clusters.",
     "pr": "Open a pull request for what the files change.",
+    "promote": "Give one cluster the vLLM that another one has tried.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
     "models": "List the models with their size, fit and price.",
