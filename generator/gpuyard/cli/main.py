@@ -24,6 +24,8 @@ _COMMANDS = {
     "check": "Validate the files, and that every model fits its GPUs.",
     "compile": "Generate all manifests and commit them.",
     "diff": "Show what a merge changes in the clusters.",
+    "release": "Push what is committed to a registry, with a version.",
+    "verify": "Check that files and a release follow from the sources.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
     "models": "List the models with their size, fit and price.",
