@@ -59,6 +59,8 @@ class OciStore:
         writes = method in {"PUT", "POST"}
         if writes and self.stop_after is not None and len(self.written) > self.stop_after:
             return 503, b"", {}
+        if target == "/v2/":
+            return 200, b"{}", {}
         found = _PATH.fullmatch(target)
         if found is None:
             return 404, b"", {}

@@ -15,8 +15,8 @@ __all__ = ["Keyless", "Signer", "sign", "signed", "signer", "verify"]
 
 _SECONDS = 300
 _SHOWN = 3
-"""Lines of what it says that are repeated."""
-_LOUD = re.compile(r"^(WARNING|\s*$)")
+"""Lines of what it says that are repeated: the last ones, where the error is."""
+_LOUD = re.compile(r"^(WARNING|Flag |\s*$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +110,5 @@ def _run(program: str, arguments: list[str], what: str) -> None:
     except OSError as error:
         raise ToolError(f"{what}: cosign cannot be started: {error.strerror}") from error
     if done.returncode:
-        said = [visible(line) for line in done.stderr.splitlines() if not _LOUD.match(line)][:_SHOWN]
+        said = [visible(line) for line in done.stderr.splitlines() if not _LOUD.match(line)][-_SHOWN:]
         raise ToolError(f"{what}: cosign ended with {done.returncode}: {' '.join(said) or 'it said nothing'}")
