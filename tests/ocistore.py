@@ -89,7 +89,9 @@ class OciStore:
             self._manifest(name, rest, body)
             return 201, b"", {}
         data = self.manifests.get((name, self.tags.get((name, rest), rest)))
-        return (200, data, {"Content-Type": MANIFEST}) if data else (404, b"", {})
+        return (
+            (200, data, {"Content-Type": MANIFEST, "Docker-Content-Digest": digest(data)}) if data else (404, b"", {})
+        )
 
     def _manifest(self, name: str, reference: str, data: bytes) -> None:
         self.manifests[name, digest(data)] = data

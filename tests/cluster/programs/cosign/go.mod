@@ -2,6 +2,8 @@ module gpuyard/programs/cosign
 
 go 1.26.0
 
+require github.com/sigstore/cosign/v3 v3.1.3
+
 tool github.com/sigstore/cosign/v3/cmd/cosign
 
 require (
@@ -194,7 +196,6 @@ require (
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // indirect
 	github.com/segmentio/asm v1.2.1 // indirect
 	github.com/shibumi/go-pathspec v1.3.0 // indirect
-	github.com/sigstore/cosign/v3 v3.1.3 // indirect
 	github.com/sigstore/protobuf-specs v0.5.1 // indirect
 	github.com/sigstore/rekor v1.5.3 // indirect
 	github.com/sigstore/rekor-tiles/v2 v2.3.0 // indirect
