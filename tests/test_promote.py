@@ -41,7 +41,9 @@ def moved(stack: str = STACK, name: str = "chat", source: str = "staging", targe
 def test_only_the_placement_changes() -> None:
     text, *moves = moved()
     wanted = "chat: {shape: h100, vllm: {image: docker.io/acme/vllm}}   # live"
-    assert text == STACK.replace("chat: h100   # live", wanted).replace("image: docker.io/acme/vllm}}   # live", "version: 0.32.0, image: docker.io/acme/vllm}}   # live")
+    assert text == STACK.replace("chat: h100   # live", wanted).replace(
+        "image: docker.io/acme/vllm}}   # live", "version: 0.32.0, image: docker.io/acme/vllm}}   # live"
+    )
     assert moves == ["vllm.image: docker.io/vllm/vllm-openai -> docker.io/acme/vllm"]
 
 
@@ -63,8 +65,10 @@ def test_what_was_moved_is_not_moved_again() -> None:
     ],
 )
 def test_however_the_target_is_written(old: str, new: str, expected: str) -> None:
-    stack = STACK.replace(f"      {old}", f"      {new}") if new != "{}" else STACK.replace(
-        "    blueprints:   # careful\n      chat: h100   # live\n", "    blueprints: {}\n"
+    stack = (
+        STACK.replace(f"      {old}", f"      {new}")
+        if new != "{}"
+        else STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "    blueprints: {}\n")
     )
     text, *moves = moved(stack)
     assert moves
@@ -87,7 +91,9 @@ def test_a_cluster_whose_own_vllm_was_tried() -> None:
 
 def test_back_to_the_stack_s_own() -> None:
     text, *_ = moved()
-    back, *moves = moved(text.replace("{shape: h100, vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1}", "h100", 1))
+    back, *moves = moved(
+        text.replace("{shape: h100, vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1}", "h100", 1)
+    )
     assert moves == ["vllm.image: docker.io/acme/vllm -> docker.io/vllm/vllm-openai"]
     assert "chat: {shape: h100}   # live" in back
 
@@ -98,7 +104,10 @@ def test_back_to_the_stack_s_own() -> None:
         ({"name": "chta"}, "no blueprint is called chta; did you mean chat?"),
         ({"source": "stagin"}, "no cluster is called stagin; did you mean staging?"),
         ({"target": "fra"}, "no cluster is called fra; known are fra-prod, staging"),
-        ({"stack": STACK.replace("chat: {shape", "docs: {shape")}, "chat does not run in staging, so nothing was tried there"),
+        (
+            {"stack": STACK.replace("chat: {shape", "docs: {shape")},
+            "chat does not run in staging, so nothing was tried there",
+        ),
         (
             {"stack": STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "")},
             "fra-prod runs every blueprint that fits, so none of them can have a vLLM of its own there",

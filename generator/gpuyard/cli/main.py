@@ -26,6 +26,8 @@ _COMMANDS = {
     "diff": "Show what a merge changes in the clusters.",
     "pr": "Open a pull request for what the files change.",
     "promote": "Give one cluster the vLLM that another one has tried.",
+    "release": "Push what is committed to a registry, with a version.",
+    "verify": "Check that files and a release follow from the sources.",
     "render": "Print the final objects of one blueprint on one GPU shape.",
     "images": "List all images and charts, or pin the images by digest.",
     "models": "List the models with their size, fit and price.",

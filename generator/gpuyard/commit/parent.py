@@ -14,7 +14,7 @@ from gpuyard.project.userfiles import STACK_FILE, Sources, is_source
 if TYPE_CHECKING:
     from gpuyard.doors.git import Snapshot
 
-__all__ = ["check_parent"]
+__all__ = ["check_committed", "check_parent"]
 
 _POINTER = "version https://git-lfs.github.com/spec/"
 _SHORT = 12
@@ -42,6 +42,16 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
     if lines := sorted(_differences(snapshot, sources)):
         told = (f"  {line}" for line in lines)
         raise OutputError(f"{_reason(snapshot)}:", *told, _advice(branch, here, checked_out))
+
+
+def check_committed(snapshot: "Snapshot", sources: Sources) -> None:
+    """OutputError where the files that are there are not those of the commit; of a release, everybody has to know."""
+    _refuse_pointers(snapshot, sources)
+    if lines := sorted(_differences(snapshot, sources)):
+        told = (f"  {line}" for line in lines)
+        advice = "commit them first (`git add`, `git commit`), or discard the changes (`git restore`)"
+        commit = (snapshot.commit or "no commit")[:_SHORT]
+        raise OutputError(f"source files differ from those of the commit that is released, {commit}:", *told, advice)
 
 
 def _refuse_pointers(snapshot: "Snapshot", sources: Sources) -> None:

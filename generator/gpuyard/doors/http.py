@@ -73,10 +73,17 @@ def get(
 
 
 def send(
-    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None, *, seconds: float = _SECONDS
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    *,
+    plain: Collection[str] = (),
+    seconds: float = _SECONDS,
 ) -> Response:
-    """What a URL answers to a request that may change something there; a redirect is an answer like any other."""
-    return _ask(url, _checked(url, ()), headers, None, seconds=seconds, limit=_LIMIT, method=method, body=body)
+    """The same for a request that may write: a redirect is its answer, for nothing is sent twice or elsewhere."""
+    target = _checked(url, plain)
+    return _ask(url, target, headers, None, seconds=seconds, limit=_LIMIT, method=method, body=body)
 
 
 def _checked(url: str, plain: Collection[str]) -> Url:
@@ -120,7 +127,7 @@ def _ask(
         for name, value in headers.items():
             request.add_unredirected_header(name, value)
         with line.ending(2 * seconds), _opener(line).open(request, timeout=seconds) as answer:
-            return _read(url, target, answer, limit)
+            return _read(url, target, answer, limit, bodiless=method == "HEAD")
     except (ToolError, OSError, http.client.HTTPException, ValueError) as error:
         # ValueError: a host or path that HTTP or DNS can't have.
         if line.late:
@@ -210,7 +217,7 @@ def _proxied(target: Url) -> bool:
     return target.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(target.authority)
 
 
-def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int) -> Response:
+def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int, *, bodiless: bool = False) -> Response:
     """The body in pieces, so that a flood doesn't hold us."""
     headers = {name.lower(): one_line(value) for name, value in answer.headers.items()}
     length, body = headers.get("content-length"), bytearray()
@@ -222,6 +229,6 @@ def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int) -
         body += chunk
         if len(body) > limit:
             raise ToolError(one_line(f"{url}: the answer is larger than {limit} bytes"))
-    if length is not None and int(length) != len(body):
+    if length is not None and int(length) != len(body) and not bodiless:
         raise ToolError(one_line(f"{url}: the answer ended early"))
     return Response(answer.status, headers, bytes(body), target.authority)

@@ -49,7 +49,9 @@ def promotion(project: Project, name: str, source: str, target: str) -> Promotio
         shape = (here.blueprints or {}).get(name, "")
         if shape not in there.shapes:
             known = ", ".join(sorted(there.shapes)) or "none"
-            raise MissingError(f"{name} does not run in {target}, which has no nodes of {shape or source}; it has {known}")
+            raise MissingError(
+                f"{name} does not run in {target}, which has no nodes of {shape or source}; it has {known}"
+            )
     before = there.placed.get(name)
     old = _effective(project, blueprint, there, before)
     if old == wanted and not new:

@@ -96,6 +96,19 @@ class Snapshot:
         start = f"{self._name(path)}/" if path.parts or first else ""
         return {name[first:]: entry for name, entry in self.files.items() if name.startswith(start)}
 
+    def contents(self, *folders: str) -> dict[PurePosixPath, bytes]:
+        """The plain files of some folders as bytes, by their path in the folder of all."""
+        found = {PurePosixPath(name): each for name, each in self.below().items() if name.partition("/")[0] in folders}
+        plain = {path: each.blob for path, each in found.items() if each.mode in REGULAR}
+        blobs = self.store.blobs(plain.values())
+        return {path: blobs[blob] for path, blob in plain.items()}
+
+    @property
+    def seconds(self) -> int:
+        """When the commit was made, since 1970."""
+        told = self.store.run("show", "--no-patch", "--format=%ct", self.commit or "HEAD")
+        return int(checked(told, f"reading {self.target.label}").split()[0])
+
     def above(self, *names: str) -> list[PurePosixPath]:
         """The files of these names in the folders that hold this one; absolute from the top."""
         paths = [folder / name for folder in self.folder.parents for name in names]

@@ -27,7 +27,11 @@ def spliced(text: str, path: Path, value: Any) -> str:
         for key in reversed(left[1:]):
             value = {key: value}
         return _with_key(text, at, str(left[0]), value)
-    if isinstance(at, yaml.MappingNode) and isinstance(value, Mapping) and {k.value for k, _ in at.value} == value.keys():
+    if (
+        isinstance(at, yaml.MappingNode)
+        and isinstance(value, Mapping)
+        and {k.value for k, _ in at.value} == value.keys()
+    ):
         for key, each in value.items():
             text = spliced(text, (*path, key), each)
         return text
