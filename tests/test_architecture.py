@@ -27,7 +27,7 @@ DOORS = {
     "click": ("cli",),
     "git": ("doors.git",),
     "helm_python": ("doors.helm",),
-    "http": ("doors.http",),
+    "http": ("doors.http", "doors.kubernetes"),
     "jinja2": ("render.readme",),
     "jsonschema": ("doors.schema",),
     "jsonschema_rs": ("doors.schema",),

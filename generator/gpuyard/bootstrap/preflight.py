@@ -97,6 +97,8 @@ def _states(changes: Sequence[Change]) -> Iterator[Check]:
                 yield Check("state", text, fatal=True)
             case Standing.ODD:
                 yield Check("state", f"{told}; look at it in the Console ({found.id})")
+            case Standing.USABLE | Standing.PENDING | Standing.GONE:
+                pass
 
 
 def _addresses(cluster: Cluster, fleets: Sequence[Fleet]) -> Iterator[Check]:
