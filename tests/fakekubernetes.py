@@ -1,4 +1,4 @@
-"""Kubernetes' API as far as probes ask it: namespaces, pods that end as a test says, and lists of an engine's objects."""
+"""Kubernetes' API as far as probes ask it: namespaces, pods that end as a test says, and lists of an engine."""
 
 import base64
 import json
