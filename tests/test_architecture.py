@@ -28,7 +28,7 @@ DOORS = {
     "cyclonedx": ("release.evidence",),
     "git": ("doors.git",),
     "helm_python": ("doors.helm",),
-    "http": ("doors.http",),
+    "http": ("doors.http", "doors.kubernetes"),
     "jinja2": ("render.readme",),
     "jsonschema": ("doors.schema",),
     "jsonschema_rs": ("doors.schema",),

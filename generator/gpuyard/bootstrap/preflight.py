@@ -97,7 +97,7 @@ def _states(changes: Sequence[Change]) -> Iterator[Check]:
                 yield Check("state", text, fatal=True)
             case Standing.ODD:
                 yield Check("state", f"{told}; look at it in the Console ({found.id})")
-            case _:
+            case Standing.USABLE | Standing.PENDING | Standing.GONE:
                 pass
 
 

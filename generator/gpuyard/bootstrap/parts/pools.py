@@ -159,13 +159,12 @@ def _count(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> I
 
 def _size(cloud: Cloud, kind: Kind, pool: Found) -> int:
     details = pool.data.get("nodeConfigDetails") or {}
-    match standing(kind, pool.state):
-        case Standing.USABLE | Standing.PENDING:
-            return int(details.get("size") or 0)
-        case Standing.BROKEN:
-            return 0
-        case _:
-            return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
+    state = standing(kind, pool.state)
+    if state in (Standing.USABLE, Standing.PENDING):
+        return int(details.get("size") or 0)
+    if state is Standing.BROKEN:
+        return 0
+    return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
 
 
 def _started(pool: Mapping[str, Any]) -> int:
