@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from gpuyard import __version__
 from gpuyard.errors import InputError
 from gpuyard.project.ci import Ci, Extra, Pipeline, pipeline_files
 from gpuyard.project.installation import installation, movable
+from tests.conftest import ROOT
 from tests.test_compile import git, lower_context, run, save
 from tests.workflows import Job, Ran, console, program, run_job, steps
 
@@ -570,3 +572,19 @@ def test_every_template_is_one_that_is_written() -> None:
     there = {path.name for path in templates.rglob("*.y*ml")}
     extras = itertools.chain.from_iterable(pipeline_files(Pipeline(ci, ALL), TOP, "main") for ci in Ci)
     assert there >= {path.name for path in extras if path.name != ".gitlab-ci.yml"}
+
+
+@pytest.mark.attack("A15 workflow injection")
+@pytest.mark.parametrize("command", [("gpuyard",), (sys.executable, "-m", "gpuyard")], ids=["command", "module"])
+def test_a_checkout_is_no_library(command: tuple[str, ...], repository: Path, tmp_path: Path) -> None:
+    """Python looks in the current directory first, if it may."""
+    canary = tmp_path / "canary"
+    for name in ("jinja2", "click", "yaml", "ruamel", "json", "sitecustomize", "conftest"):
+        (repository / f"{name}.py").write_text(f"open({str(canary)!r}, 'w')\n", encoding="utf-8")
+    job = Job(tmp_path / "runner")
+    console(job)
+    path = f"{job.programs}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "generator")}
+    for words in (("check",), ("compile", "--check"), ("diff",)):
+        subprocess.run([*command, *words], cwd=repository, env=env, check=True, capture_output=True, timeout=300)
+    assert not canary.exists()
