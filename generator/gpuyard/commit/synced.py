@@ -97,8 +97,8 @@ def _follows(there: Place) -> tuple[str, str]:
     """The repository and the branch that its stack names; nothing where that is wrong."""
     spec = _mapping(_read(there, STACK_FILE), "spec")
     source = _mapping(spec, "repository")
-    names = source.get("url"), source.get("branch", "main")
-    return names if all(isinstance(each, str) for each in names) else ("", "")
+    url, branch = source.get("url"), source.get("branch", "main")
+    return (url, branch) if isinstance(url, str) and isinstance(branch, str) else ("", "")
 
 
 def _mapping(found: object, key: str) -> Mapping[str, Any]:
