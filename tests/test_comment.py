@@ -15,7 +15,11 @@ ROOM = 60_000
 
 
 def test_what_gpuyard_writes_stays_as_it_is() -> None:
-    for spec in ({"scaling": {"max": 3}}, {"serving": {"args": {"trust-remote-code": True}}}, {"model": {"name": "qwen3-8b"}}):
+    for spec in (
+        {"scaling": {"max": 3}},
+        {"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},
+        {"model": {"name": "qwen3-8b"}},
+    ):
         text = markdown(two({}, spec))
         assert "<details>" in text
         assert cleaned(text, ROOM) == text.rstrip() + "\n"
@@ -69,7 +73,9 @@ def test_outside_of_code_nothing_is_left_that_acts(text: str) -> None:
 
 
 def test_a_file_that_is_too_long_is_cut_and_closed() -> None:
-    block = "<details><summary><code>chat</code>: 2 objects</summary>\n\n```diff\n" + "+ x\n" * 400 + "```\n\n</details>\n"
+    block = (
+        "<details><summary><code>chat</code>: 2 objects</summary>\n\n```diff\n" + "+ x\n" * 400 + "```\n\n</details>\n"
+    )
     found = cleaned("### Compared\n" + block * 200, 5_000)
     assert len(found.encode()) <= 5_000
     assert found.startswith("### Compared\n")

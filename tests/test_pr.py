@@ -1,4 +1,4 @@
-"""`gpuyard pr`: one branch by content, one request, one comment, labels; against fakes of three forges over real Git."""
+"""`gpuyard pr`: one branch by content, one request, one comment, labels; fakes of three forges, and real Git."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a checkout proposes to the branch that clusters follow: its source files where they differ, and under what name."""
+"""What a checkout proposes to the branch that clusters follow: its source files where they differ, under what name."""
 
 import hashlib
 import re
@@ -32,7 +32,9 @@ def source_edits(sources: Sources, left: Snapshot, tip: Snapshot) -> dict[PurePo
     for name, path in paths.items():
         data = sources.get(name)
         # A Git for Windows may have changed the ends of lines, which is no difference.
-        mine: set[str | None] = {None} if data is None else {tip.blob_id(each) for each in (data, data.replace(b"\r\n", b"\n"))}
+        mine: set[str | None] = (
+            {None} if data is None else {tip.blob_id(each) for each in (data, data.replace(b"\r\n", b"\n"))}
+        )
         if now.get(path) in mine:
             continue
         if was.get(path) != now.get(path):
