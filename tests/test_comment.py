@@ -17,7 +17,7 @@ ROOM = 60_000
 def test_what_gpuyard_writes_stays_as_it_is() -> None:
     for spec in (
         {"scaling": {"max": 3}},
-        {"serving": {"args": {"trust-remote-code": True}}},
+        {"serving": {"args": {"trust-remote-code": True}, "unsafe": ["trust-remote-code"]}},
         {"model": {"name": "qwen3-8b"}},
     ):
         text = markdown(two({}, spec))

@@ -1,4 +1,4 @@
-"""`gpuyard pr`: one branch by content, one request, one comment, labels; against fakes of three forges over real Git."""
+"""`gpuyard pr`: one branch by content, one request, one comment, labels; fakes of three forges, and real Git."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,3 +106,38 @@ def test_no_token_is_in_what_is_said_or_left(there: Yard, tmp_path: Path) -> Non
         assert token not in result.output
     left = [file for file in tmp_path.rglob("*") if file.is_file() and token.encode() in file.read_bytes()]
     assert left == []
+
+
+def test_somebody_s_commit_on_the_branch_stays(there: Yard, tmp_path: Path) -> None:
+    there.edit(OLD, NEW)
+    branch = there.data()["branch"]
+    git(tmp_path, "clone", "-q", "-b", branch, str(there.bare), "other")
+    git(tmp_path / "other", "commit", "-q", "--amend", "--allow-empty", "-m", "Mine")
+    (tmp_path / "other/stack.yaml").write_text("mine\n")
+    git(tmp_path / "other", "commit", "-qam", "Mine, too")
+    git(tmp_path / "other", "push", "-q", "--force", "origin", branch)
+    theirs = git(there.bare, "rev-parse", branch)
+    result = there.pr()
+    assert result.exit_code == 76
+    assert "which is not what gpuyard proposed there" in result.output
+    assert git(there.bare, "rev-parse", branch) == theirs
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "words"),
+    [
+        ((401, {"message": "Bad credentials"}, {}), 69, "does not accept the token"),
+        ((403, {"message": "no"}, {}), 69, "does not let the token"),
+        ((429, {}, {"Retry-After": "3600"}), 75, "limits requests, for 3600 s more"),
+        ((404, {}, {}), 66, "has no such repository"),
+    ],
+)
+def test_a_forge_that_will_not_is_told_and_tried_again(
+    there: Yard, fault: tuple[int, dict[str, str], dict[str, str]], code: int, words: str
+) -> None:
+    there.edit(OLD, NEW)
+    there.forge.faults = [fault]
+    result = there.pr()
+    assert result.exit_code == code
+    assert words in result.output
+    assert there.data()["created"]

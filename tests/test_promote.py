@@ -41,9 +41,7 @@ def moved(stack: str = STACK, name: str = "chat", source: str = "staging", targe
 def test_only_the_placement_changes() -> None:
     text, *moves = moved()
     wanted = "chat: {shape: h100, vllm: {image: docker.io/acme/vllm}}   # live"
-    assert text == STACK.replace("chat: h100   # live", wanted).replace(
-        "image: docker.io/acme/vllm}}   # live", "version: 0.32.0, image: docker.io/acme/vllm}}   # live"
-    )
+    assert text == STACK.replace("chat: h100   # live", wanted)
     assert moves == ["vllm.image: docker.io/vllm/vllm-openai -> docker.io/acme/vllm"]
 
 
@@ -57,8 +55,8 @@ def test_what_was_moved_is_not_moved_again() -> None:
     [
         (
             "chat: h100   # live",
-            "chat:\n        shape: h100\n        vllm:\n          image: docker.io/old/vllm # why\n        min: 2 # busy",
-            "          version: 0.32.0, image: docker.io/acme/vllm",
+            "chat:\n        shape: h100\n        vllm:\n          image: docker.io/old/vllm\n        min: 2 # busy",
+            "          image: docker.io/acme/vllm",
         ),
         ("chat: h100   # live", "chat: {shape: h100, min: 2}   # live", "min: 2, vllm: {"),
         ("chat: h100   # live", "{}", "chat: {shape: h100, vllm: {"),
@@ -103,7 +101,7 @@ def test_back_to_the_stack_s_own() -> None:
     [
         ({"name": "chta"}, "no blueprint is called chta; did you mean chat?"),
         ({"source": "stagin"}, "no cluster is called stagin; did you mean staging?"),
-        ({"target": "fra"}, "no cluster is called fra; known are fra-prod, staging"),
+        ({"target": "fra"}, "no cluster is called fra; did you mean fra-prod?"),
         (
             {"stack": STACK.replace("chat: {shape", "docs: {shape")},
             "chat does not run in staging, so nothing was tried there",

@@ -1,4 +1,4 @@
-"""What a checkout proposes to the branch that clusters follow: its source files where they differ, and under what name."""
+"""What a checkout proposes to the branch that clusters follow: its source files where they differ, under what name."""
 
 import hashlib
 import re

@@ -1,7 +1,7 @@
 """What was tried in one cluster, for another one: an edit of stack.yaml that leaves all else in it as it is.
 
 Clusters differ in what stack.yaml says of them (ADR 0010): of a model's server that is its vLLM, which may be the
-cluster's or the placement's. All else of a blueprint holds in every cluster, and nodes, replicas and host are a place's own.
+cluster's or the placement's. All else of a blueprint holds in all clusters; nodes, replicas and host are a place's own.
 """
 
 from collections.abc import Iterator
@@ -57,11 +57,9 @@ def promotion(project: Project, name: str, source: str, target: str) -> Promotio
     if old == wanted and not new:
         return Promotion(text)
     own = _named(project, blueprint, there, wanted)
-    value = {"shape": shape, "vllm": own} if own else shape
-    if before is None:
-        text = yamlio.spliced(text, path, value)
-    else:
-        text = yamlio.spliced(text, (*path, "vllm"), own or None)
+    whole = {"shape": shape, "vllm": own} if own else shape
+    where, value = (path, whole) if before is None else ((*path, "vllm"), own or None)
+    text = yamlio.spliced(text, where, value)
     return Promotion(text, tuple(_moves(None if new else old, wanted, name, shape)))
 
 
@@ -91,9 +89,9 @@ def _cluster(project: Project, name: str) -> Cluster:
 
 def _effective(project: Project, blueprint: Blueprint[Spec], cluster: Cluster, own: Placing | None) -> Vllm:
     site = project.sites.get(cluster.name, project.stack)
-    named = getattr(blueprint.spec, "vllm", Vllm())
-    found = site.vllm.under(named).under(own.vllm if own else Vllm())
-    return found
+    stacks = Vllm(site.vllm.version, site.vllm.image, site.vllm.tag)
+    named: Vllm = getattr(blueprint.spec, "vllm", Vllm())
+    return stacks.under(named).under(own.vllm if own else Vllm())
 
 
 def _named(project: Project, blueprint: Blueprint[Spec], cluster: Cluster, wanted: Vllm) -> dict[str, str]:

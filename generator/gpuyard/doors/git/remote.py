@@ -147,7 +147,8 @@ class Remote:
 
     def replace(self, store: Store, ref: str, *, new: str, old: str | None) -> bool:
         """Put the branch at a commit if it is at `old`, whether that leads there or not; False if it isn't."""
-        result = self._push(store, f"--force-with-lease={ref}:{old or ''}", f"{new}:{ref}")
+        lease = f"{ref}:{old or ''}"
+        result = self._push(store, f"--force-with-lease={lease}", f"{new}:{ref}")
         if result.status == 0:
             return True
         now = self._at(store, ref)

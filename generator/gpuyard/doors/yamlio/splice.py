@@ -40,7 +40,8 @@ def spliced(text: str, path: Path, value: Any) -> str:
 
 def _below(node: yaml.Node, key: str | int) -> yaml.Node | None:
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
-        return node.value[key]
+        found: yaml.Node = node.value[key]
+        return found
     pairs = node.value if isinstance(node, yaml.MappingNode) else []
     return next((value for name, value in pairs if name.value == key), None)
 
@@ -71,7 +72,7 @@ def _without(text: str, root: yaml.Node, path: Path) -> str:
         if key.value != path[-1]:
             continue
         start, end = _offset(text, key.start_mark), _end(text, value)
-        if node.flow_style:
+        if isinstance(node, yaml.CollectionNode) and node.flow_style:
             if number + 1 < len(pairs):
                 end = _offset(text, pairs[number + 1][0].start_mark)
             elif number:
