@@ -3,7 +3,8 @@
 import sys
 
 if not sys.flags.safe_path:
-    del sys.path[0]  # the current directory, often a checkout: a module there that is called as a library is not that library
+    # The current directory, often a checkout, in which a file can have the name of any library.
+    del sys.path[0]
 
 from gpuyard.cli.main import main
 
