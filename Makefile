@@ -47,7 +47,7 @@ mutants: test-tools ## put each fault of tests/mutants alone into a copy; behavi
 
 # A bootstrap killed after each of its requests, and each fault at each of its steps; a compile killed at each step, also
 # where a pull request means harm. Half an hour; prints what came of it.
-CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_cloud.py
+CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py
 
 crash: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)

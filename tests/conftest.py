@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -43,10 +44,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Of `make crash`: what came of the kills, by the scene in which they were."""
+    """Of `make crash`: what came of the kills, by the scene in which they were, and the matrix of bootstraps."""
+    if os.environ.get("GPUYARD_CRASH") != "all":
+        return
+    from tests.crashtable import lines
+
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
+    for line in lines(reports):
+        terminalreporter.write_line(line)
     found = [dict(report.user_properties)["crash"] for report in reports if "crash" in dict(report.user_properties)]
-    if os.environ.get("GPUYARD_CRASH") == "all" and found:
+    if found:
         terminalreporter.write_line("")
         for row in crash_table(found):
             terminalreporter.write_line(row)
@@ -68,6 +75,17 @@ def oci_cloud() -> Iterator["Running"]:
     with running() as cloud:
         yield cloud
         assert [each for each in cloud.log if each.code == "LoopbackFault"] == []
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
+    """What there is after a bootstrap of tests/ociruns.py in which nothing went wrong."""
+    from tests.oci.fixture import running
+    from tests.ociruns import Runs, kinds
+
+    with running() as cloud:
+        Runs(cloud, tmp_path_factory.mktemp("whole")).apply()
+        return kinds(cloud)
 
 
 @pytest.fixture

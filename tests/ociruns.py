@@ -16,10 +16,11 @@ from gpuyard.doors.oci import Cloud, Login
 from gpuyard.errors import GpuyardError
 from gpuyard.project.load import Project, parse
 from gpuyard.resolve import Resolved, resolve
+from tests.oci import leftovers
 from tests.oci.fixture import Running
 from tests.projects import STACK, sources
 
-__all__ = ["SPEC", "Runs", "kinds", "stack"]
+__all__ = ["SPEC", "Runs", "kinds", "leave", "stack"]
 
 SPEC = {"storage": {"cache": {"kind": "fss"}}, "shapes": {"a10": {}}}
 CLUSTER = {**STACK["spec"]["clusters"][0], "shapes": {"a10": "VM.GPU.A10.2"}}
@@ -99,3 +100,14 @@ class Runs:
 def kinds(cloud: Running) -> Counter[tuple[str, str]]:
     """How many of each resource of gpuyard's there are, by its tag; and of what has no tags."""
     return Counter((each["kind"], each["tags"].get("gpuyard-resource", "")) for each in cloud.live())
+
+
+def leave(cloud: Running) -> None:
+    """What controllers leave behind."""
+    subnets = {each.has["displayName"].removeprefix("demo-phx-subnet-"): each for each in cloud.all("subnet")}
+    tags = {"gpuyard-stack": "demo"}
+    leftovers.load_balancer(cloud, subnets["public-balancers"].id)
+    leftovers.load_balancer(cloud, subnets["internal-balancers"].id, network=True)
+    leftovers.machine(cloud, subnets["workers"].id)
+    leftovers.mount_target(cloud, subnets["files"].id, tags=tags)
+    leftovers.volume(cloud, subnets["workers"].has["compartmentId"], tags=tags, region="us-phoenix-1")

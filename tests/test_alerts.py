@@ -48,7 +48,7 @@ WAITS = {
     "VllmDown": 5, "VllmDownloadLate": 1, "VllmStartsSlowly": 1, "VllmEngineDies": 0, "VllmEngineStalled": 5,
     "VllmErrors": 5, "VllmRejectsRequests": 5, "VllmTtftBudgetBurnsFast": 2, "VllmTtftBudgetBurnsSlowly": 2,
     "VllmQueueTimeHigh": 10, "VllmPreemptions": 15, "VllmKvCacheFull": 10, "VllmMetricsMissing": 3,
-    "VllmScalerInFallback": 10, "VllmScalingInactive": 10, "VllmAtMaxReplicas": 30,
+    "VllmScalerInFallback": 2, "VllmScalerFailing": 10, "VllmScalingInactive": 10, "VllmAtMaxReplicas": 30,
 }  # fmt: skip
 """Minutes that each has to be true: too short is an alarm at every burst, too long an outage that nobody hears of."""
 

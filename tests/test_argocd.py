@@ -12,9 +12,10 @@ import pytest
 from gpuyard.catalogue.argocd import facts
 from gpuyard.catalogue.health import SCALED_OBJECT, Health
 from gpuyard.catalogue.platform import catalogue
+from gpuyard.commit.directory import Directory
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
-from gpuyard.pipeline import compile
+from gpuyard.pipeline import compile, plan
 from gpuyard.project.load import parse
 from gpuyard.project.stack import Stack
 from gpuyard.render.engines import argocd, argohealth
@@ -74,10 +75,14 @@ def test_all_retry_without_an_end_and_with_the_newest_commit(found: dict[str, Ob
         policy = each["spec"]["syncPolicy"]
         assert (policy["retry"]["limit"], policy["retry"]["refresh"]) == (-1, True)
         assert policy["automated"]["selfHeal"]
-        assert {"ServerSideApply=true", "SkipDryRunOnMissingResource=true", "RespectIgnoreDifferences=true"} <= set(
-            policy["syncOptions"]
-        )
+        assert {"ServerSideApply=true", "RespectIgnoreDifferences=true"} <= set(policy["syncOptions"])
         assert each["metadata"]["annotations"]["argocd.argoproj.io/compare-options"] == "ServerSideDiff=true"
+
+
+def test_a_chart_waits_whole_for_its_kinds_and_nothing_else_does(found: dict[str, Object]) -> None:
+    """An operator that starts before its definitions never looks for them again."""
+    skips = {name for name, each in found.items() if "SkipDryRun" in str(each["spec"]["syncPolicy"]["syncOptions"])}
+    assert skips == {name for name, each in found.items() if "chart" not in str(each["spec"].get("source", {}).keys())}
 
 
 def test_definitions_are_never_pruned_nor_deleted_with_their_application(found: dict[str, Object]) -> None:
@@ -472,6 +477,23 @@ def test_files_beside_ours_that_it_would_apply(file: str, noted: bool) -> None:
     notes = list(argocd.beside(stack, "phx", [], {file: "x"}))
     assert bool(notes) == noted
     assert all(file in note and "give them other names" in note for note in notes)
+
+
+@pytest.mark.attack("A22 engine-read folders")
+@pytest.mark.parametrize("name", [".argocd-source.yaml", ".argocd-source-demo-chat.yaml"])
+@pytest.mark.parametrize("folder", ["clusters/phx", "platform/configs", "overlays/a10/chat", "base/chat/weights"])
+def test_a_file_that_changes_the_application_of_its_folder(folder: str, name: str, tmp_path: Path) -> None:
+    """It is refused, and its owner is told what Argo CD makes of it where the stack lists it."""
+    for own in ([], [f"{folder}/{name}"]):
+        whole = compile(parse(sources({}, {**ON, "ownFiles": own})))
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / name).write_text("kustomize: {}\n", encoding="utf-8")
+        says = f"{folder}/{name}: is not from gpuyard: Argo CD merges it into the source of the Application"
+        if own:
+            assert "Argo CD merges it" in " ".join(plan(whole, Directory(tmp_path)).notes)
+        else:
+            with pytest.raises(InputError, match=re.escape(says)):
+                plan(whole, Directory(tmp_path))
 
 
 def test_no_layer_without_content() -> None:

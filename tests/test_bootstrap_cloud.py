@@ -1,8 +1,6 @@
 """Bootstraps with Oracle's own SDK against the cloud of tests/oci, which says itself what it cannot show."""
 
-import os
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,11 @@ import pytest
 from gpuyard.bootstrap.apply import Step
 from gpuyard.bootstrap.difference import Action
 from gpuyard.doors.oci import NoCapacity
-from gpuyard.errors import GpuyardError, ToolError
-from tests.oci import leftovers
-from tests.oci.faults import How
-from tests.oci.fixture import Running, running
+from gpuyard.errors import ToolError
+from tests.oci.fixture import Running
 from tests.oci.world import domains
-from tests.ociruns import Runs, kinds, stack
+from tests.ociruns import Runs, kinds, leave, stack
 
-EVERY = os.environ.get("GPUYARD_CRASH") == "all"
-"""Whether to try every request and every pair of step and fault (`make crash`), or some."""
 REGION = "us-phoenix-1"
 SHAPE = "VM.GPU.A10.2"
 
@@ -27,14 +21,6 @@ SHAPE = "VM.GPU.A10.2"
 @pytest.fixture
 def runs(oci_cloud: Running, tmp_path: Path) -> Runs:
     return Runs(oci_cloud, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
-    """What there is after a bootstrap in which nothing went wrong."""
-    with running() as cloud:
-        Runs(cloud, tmp_path_factory.mktemp("whole")).apply()
-        return kinds(cloud)
 
 
 def test_an_empty_compartment_becomes_a_cluster_and_then_there_is_nothing_to_do(
@@ -75,72 +61,6 @@ def test_the_cluster_is_made_as_it_should_be(runs: Runs) -> None:
     assert all("Gen2-GPU" in pool.has["nodeSource"]["sourceName"] for name, pool in pools.items() if "GPU" in name)
     order = [entry.operation for entry in runs.cloud.log]
     assert order.index("install_addon") > order.index("create_node_pool")
-
-
-def kill_after(cloud: Running, number: int) -> None:
-    cloud.script.fail(at=number, how=How.KILL_AFTER)
-
-
-@pytest.mark.parametrize("number", range(1, 172) if EVERY else [19, 77, 139])
-def test_killed_after_any_request_the_next_run_goes_on(
-    runs: Runs, whole: Counter[tuple[str, str]], number: int
-) -> None:
-    kill_after(runs.cloud, number)
-    with pytest.raises(GpuyardError) if number < 150 else suppress(GpuyardError):
-        runs.apply()
-    runs.cloud.script.revive()
-    assert runs.settle() <= 3
-    assert kinds(runs.cloud) == whole
-
-
-FAULTS = {
-    "429": {"status": 429},
-    "500": {"status": 500},
-    "503": {"status": 503},
-    "409": {"status": 409},
-    "conflict": {"status": 409, "code": "Conflict"},
-    "drop before": {"how": How.DROP_BEFORE},
-    "drop after": {"how": How.DROP_AFTER},
-    "kill before": {"how": How.KILL_BEFORE},
-    "kill after": {"how": How.KILL_AFTER},
-}
-STEPS = (
-    "create_compartment", "create_policy", "create_vcn", "create_subnet", "create_network_security_group",
-    "add_network_security_group_security_rules", "create_bucket", "create_mount_target", "create_export",
-    "create_cluster", "create_node_pool", "update_node_pool", "install_addon", "get_work_request",
-)  # fmt: skip
-
-
-SAMPLE = [
-    ("create_policy", "409"),
-    ("create_subnet", "503"),
-    ("add_network_security_group_security_rules", "drop after"),
-    ("create_mount_target", "conflict"),
-    ("create_cluster", "kill after"),
-    ("update_node_pool", "kill before"),
-]
-
-
-@pytest.mark.parametrize(
-    ("operation", "name"), [(step, fault) for step in STEPS for fault in FAULTS] if EVERY else SAMPLE
-)
-def test_a_fault_of_any_request_leaves_no_second_one(
-    runs: Runs, whole: Counter[tuple[str, str]], operation: str, name: str
-) -> None:
-    runs.cloud.script.fail(operation, **FAULTS[name])
-    try:
-        runs.apply()
-    except GpuyardError:
-        runs.cloud.script.revive()
-    assert runs.settle() <= 3
-    assert kinds(runs.cloud) == whole
-    network = runs.cloud.client("virtual_network", REGION)
-    rules = Counter(
-        (group.id, rule.description)
-        for group in runs.cloud.all("network_security_group")
-        for rule in network.list_network_security_group_security_rules(group.id).data
-    )
-    assert set(rules.values()) == {1}
 
 
 def test_what_iam_does_not_show_at_once_is_waited_for(oci_cloud: Running, tmp_path: Path) -> None:
@@ -335,20 +255,9 @@ def test_two_of_one_resource_are_not_chosen_between(runs: Runs) -> None:
         runs.plan()
 
 
-def leave(runs: Runs) -> None:
-    """What controllers leave behind."""
-    subnets = {each.has["displayName"].removeprefix("demo-phx-subnet-"): each for each in runs.cloud.all("subnet")}
-    tags = {"gpuyard-stack": "demo"}
-    leftovers.load_balancer(runs.cloud, subnets["public-balancers"].id)
-    leftovers.load_balancer(runs.cloud, subnets["internal-balancers"].id, network=True)
-    leftovers.machine(runs.cloud, subnets["workers"].id)
-    leftovers.mount_target(runs.cloud, subnets["files"].id, tags=tags)
-    leftovers.volume(runs.cloud, subnets["workers"].has["compartmentId"], tags=tags, region=REGION)
-
-
 def test_destroy_leaves_only_data_and_then_nothing(runs: Runs) -> None:
     runs.apply()
-    leave(runs)
+    leave(runs.cloud)
     found = runs.destroy()
     left = {each["kind"] for each in runs.cloud.live()}
     assert left == {"compartment", "bucket", "container_repository", "file_system", "volume"}
@@ -369,18 +278,6 @@ def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
         "gpuyard did not make it, USD/month 1.50 (list prices of 2026-08-14)", "it holds what stays"
     ]  # fmt: skip
     assert {each["kind"] for each in runs.cloud.live()} == {"compartment", "file_system"}
-
-
-@pytest.mark.parametrize("number", range(1, 200) if EVERY else [61])
-def test_a_destroy_that_was_killed_goes_on(runs: Runs, number: int) -> None:
-    runs.apply()
-    leave(runs)
-    kill_after(runs.cloud, len(runs.cloud.log) + number)
-    with pytest.raises(GpuyardError) if number < 150 else suppress(GpuyardError):
-        runs.destroy(data=True)
-    runs.cloud.script.revive()
-    runs.destroy(data=True)
-    assert runs.cloud.live() == []
 
 
 def test_made_again_within_a_day(runs: Runs, whole: Counter[tuple[str, str]]) -> None:

@@ -13,6 +13,7 @@ from gpuyard.catalogue.models import catalogue, impossible, model_from
 from gpuyard.errors import GpuyardError, InputError, MissingError
 from tests import configs
 from tests.configs import Config
+from tests.test_compile import run
 
 
 def folder(path: Path, config: Config, metadata: Mapping[str, Any] | None = None) -> Path:
@@ -531,3 +532,28 @@ def test_no_value_is_a_traceback(config: Config, tmp_path: Path) -> None:
                 assert str(error)
             finally:
                 part[key] = before
+
+
+HEADERS = {
+    "deep": b'{"a":' * 100_000,
+    "brackets": b"[" * 100_000,
+    "infinite": b'{"a": {"dtype": "F16", "shape": [1], "data_offsets": [0, 1e999]}}',
+    "infinite shape": b'{"a": {"dtype": "F16", "shape": [1e999], "data_offsets": [0, 2]}}',
+    "no number": b'{"a": {"dtype": "F16", "shape": [NaN], "data_offsets": [0, 2]}}',
+    "digits": b'{"a": {"dtype": "F16", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 2]}}',
+    "a list": b'{"a": [1]}',
+    "null": b'{"a": null}',
+    "bytes": b"\xff\xfe",
+}
+
+
+@pytest.mark.attack("A25 large refusals")
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_header_of_a_hostile_file_is_refused(name: str, tmp_path: Path) -> None:
+    """A traceback would say nothing of which file it is."""
+    header = HEADERS[name]
+    (tmp_path / "config.json").write_text(json.dumps(configs.LLAMA), encoding="utf-8")
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    result = run("model", "add", tmp_path, "--print")
+    assert result.exit_code == 65, result.output
+    assert "model.safetensors: is no safetensors file" in result.output

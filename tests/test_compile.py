@@ -12,10 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
-from gpuyard import __version__
 from gpuyard.cli.main import cli
 from gpuyard.doors.git import worktree
 from gpuyard.project.imageslock import write_images_lock
@@ -55,6 +53,7 @@ def test_init_gives_what_a_repository_needs(repository: Path) -> None:
     files = git(repository, "ls-files").splitlines()
     assert files == [
         ".gitattributes",
+        ".github/workflows/gpuyard-comment.yaml",
         ".github/workflows/gpuyard.yaml",
         ".gpuyard.lock",
         "README.md",
@@ -632,48 +631,6 @@ def test_check_takes_no_link_for_what_it_leads_to(repository: Path, tmp_path: Pa
 def test_check_goes_alone(repository: Path, option: str) -> None:
     result = run("compile", repository, "--check", option)
     assert (result.exit_code, "takes no other option" in result.output) == (2, True)
-
-
-def test_the_workflow_runs_what_its_comment_says(repository: Path, tmp_path: Path) -> None:
-    text = (repository / ".github" / "workflows" / "gpuyard.yaml").read_text(encoding="utf-8")
-    (job,) = yaml.safe_load(text)["jobs"].values()
-    install, *commands = [step for step in job["steps"] if "run" in step]
-    checks = ['gpuyard check --base "origin/$BASE"', 'gpuyard compile --check --base "origin/$BASE"']
-    assert [step["run"] for step in commands] == checks
-    assert not any("${{" in step["run"] for step in job["steps"] if "run" in step)  # a branch's name is no script
-    assert job["env"] == {"BASE": "${{ github.base_ref }}"}
-    (checkout,) = (step for step in job["steps"] if "checkout" in step.get("uses", ""))
-    assert checkout["with"]["fetch-depth"] == 0
-    assert install["env"] == {"INDEX": "${{ vars.GPUYARD_INDEX }}", "PACKAGE": "${{ vars.GPUYARD_PACKAGE }}"}
-    (tmp_path / "pip").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
-    (tmp_path / "pip").chmod(0o755)
-
-    def asked(index: str, package: str) -> list[str]:
-        """Of pip; a variable that isn't set is empty."""
-        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "INDEX": index, "PACKAGE": package}
-        return subprocess.check_output(["bash", "-e", "-c", install["run"]], text=True, env=env).splitlines()
-
-    assert asked("", "") == ["install", f"gpuyard=={__version__}"]
-    assert asked("https://x/simple", "") == ["install", "--index-url", "https://x/simple", f"gpuyard=={__version__}"]
-    assert asked("", "gpuyard @ git+https://x@v1") == ["install", "gpuyard @ git+https://x@v1"]
-
-
-@pytest.mark.attack("A15 workflow injection")
-def test_the_workflow_passes_where_a_pull_request_is_checked_out(repository: Path, tmp_path: Path) -> None:
-    """Its merge with the base, on no branch, in a clone."""
-    run("compile", repository)
-    git(repository, "switch", "-qc", "branch")
-    lower_context(repository)
-    save(repository)
-    run("compile", repository, "--branch", "branch")
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", "-b", "main", str(repository), str(clone)], check=True)
-    git(clone, "checkout", "-q", "--detach")
-    who = ("-c", "user.name=t", "-c", "user.email=t@t")
-    git(clone, *who, "merge", "-q", "--no-ff", "-m", "merge", "origin/branch")
-    for command in (("check",), ("compile", "--check")):
-        result = run(*command, clone, "--base", "origin/main")
-        assert (result.exit_code, "note: chat is away in phx for up to" in result.stderr) == (0, True), result.output
 
 
 def test_not_a_repository(project: Path) -> None:

@@ -66,6 +66,9 @@ def met(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> set[str]:
 DRY = obj("ResourceQuota", {"hard": {"requests.nvidia.com/gpu": "8", "pods": "4"}})
 SCALED = obj("ScaledObject", {"scaleTargetRef": {"name": "chat"}})
 SYNC = obj("Kustomization", {"prune": True, "path": "./a"})
+GIT = obj("GitRepository", {"url": "https://git.example.com/g", "ref": {"branch": "main"}, "verify": {"mode": "HEAD"}})
+APP = obj("Application", {"source": {"repoURL": "https://git.example.com/g", "targetRevision": "main", "path": "a"}})
+OF_CHART = obj("Application", {"source": {"repoURL": "https://c", "targetRevision": "1.0.0", "chart": "keda"}})
 CHART = obj("HelmRelease", {"releaseName": "keda", "chart": {"spec": {"chart": "keda", "version": "1"}}})
 ROUTE = obj("Ingress", {"rules": [{"host": "a.example.com"}]})
 SPACE = obj("Namespace", labels={"pod-security.kubernetes.io/enforce": "restricted"})
@@ -96,6 +99,14 @@ CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[dict[str
     ("suspended", [SCALED], [merged(SCALED, {"metadata": {"annotations": {"autoscaling.keda.sh/paused": "true"}}})],
      [merged(SCALED, {"metadata": {"annotations": {"autoscaling.keda.sh/paused": "false"}}})]),
     ("suspended", [], [merged(JOB, {"spec": {"suspend": True}})], [JOB]),
+    ("source-moved", [GIT], [merged(GIT, {"spec": {"ref": {"branch": "theirs"}}})],
+     [merged(GIT, {"spec": {"interval": "9m"}})]),
+    ("source-moved", [GIT], [merged(GIT, {"spec": {"url": "https://git.example.com/x"}})], []),
+    ("source-moved", [GIT], [merged(GIT, {"spec": {"verify": None}})], []),
+    ("source-moved", [APP], [merged(APP, {"spec": {"source": {"targetRevision": "theirs"}}})],
+     [merged(APP, {"spec": {"source": {"path": "b"}}})]),
+    ("source-moved", [OF_CHART], [merged(OF_CHART, {"spec": {"source": {"repoURL": "https://x"}}})],
+     [merged(OF_CHART, {"spec": {"source": {"targetRevision": "2.0.0"}}})]),
     ("prune-changed", [SYNC], [merged(SYNC, {"spec": {"prune": False}})], [merged(SYNC, {"spec": {"path": "./b"}})]),
     ("prune-changed", [claim()], [noted(claim(), "kustomize.toolkit.fluxcd.io/prune", "disabled")],
      [noted(claim(), "note", "disabled")]),

@@ -113,8 +113,10 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
         "patch kustomization demo",
         'merge -p \'{"spec":{"suspend":true}}\' kustomization',
         "patch helmrelease kube-prometheus-stack",
+        "wait application/demo --timeout=10m --for=create",
+        "wait application/demo --timeout=10m --for=jsonpath='{.status.operationState.phase}'=Succeeded",
         '"initiatedBy":{"username":"gpuyard-handover"}',
-        "='{.status.operationState.operation.initiatedBy.username}'=gpuyard-handover",
+        "grep -v =gpuyard-handover); do",
         "='{.status.operationState.phase}'=Succeeded",
         "--field-manager kustomize-controller -f -",
         "--field-manager helm-controller -f -",
@@ -124,18 +126,37 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
     ]
     found = [max(index for index, line in enumerate(told) if part in line) for part in order]
     assert found == sorted(found), told
-    assert "delete" not in "".join(told[: found[8]]), "nothing goes while it still owns something"
+    assert "delete" not in "".join(told[: found[10]]), "nothing goes while it still owns something"
 
 
-def test_the_way_back_says_that_nobody_tried_it() -> None:
-    text = section(TO_FLUX)
-    assert "**Nobody has tried this direction yet**" in text
-    assert "--field-manager argocd-controller" in text
-    assert "meta.helm.sh/release-name" in text
+def test_the_way_back_gives_each_chart_the_marks_of_its_release() -> None:
+    told = commands(section(TO_FLUX))
+    assert "--field-manager argocd-controller" in "".join(told)
+    marks = [line for line in told if "annotate" in line and "meta.helm.sh" in line]
+    assert [re.findall(r"release-n\w+=(\S+)", line) for line in marks] == [
+        ["prometheus-operator-crds", "monitoring"],
+        ["keda", "keda"],
+        ["kube-prometheus-stack", "monitoring"],
+    ]
+    assert all("get application demo-platform-" in line for line in marks)
+    push = told.index(next(line for line in told if "annotate --overwrite gitrepository/demo" in line))
+    assert max(map(told.index, marks)) < push
+
+
+def test_a_cluster_without_a_component_hands_none_of_it_over() -> None:
+    without = {"platform": {"keda": {"enabled": False}}}
+    for engines in (TO_ARGOCD, TO_FLUX):
+        told = commands(section({**engines, "clusters": [PHX, {**FRA, **without}]}))
+        assert [line for line in told if "--context phx" in line and "keda" in line]
+        assert not [line for line in told if "--context fra" in line and "keda" in line]
 
 
 def test_a_hub_hands_over_each_cluster_s_own_objects_there() -> None:
     told = commands(section({**TO_ARGOCD, "argocd": {"hub": "ops"}, "clusters": [PHX, FRA]}))
+    assert [line for line in told if "--for=create" in line] == [
+        f"kubectl --context ops --namespace argocd wait application/demo-{each} --timeout=10m --for=create"
+        for each in ("phx", "fra")
+    ]
     let_go = [line for line in told if "--field-manager kustomize-controller" in line]
     assert [re.findall(r"--context (\w+)", line) for line in let_go] == [["ops", "phx"], ["ops", "fra"]]
     assert ["gpuyard.dev/cluster=fra" in line for line in let_go] == [False, True]

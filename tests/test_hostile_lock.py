@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gpuyard.commit
+from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.lock import sha256
 from gpuyard.commit.plan import Place
 from gpuyard.commit.synced import lock_at
 from gpuyard.doors import git as door
 from gpuyard.doors.cache import Disk
+from gpuyard.doors.yamlio import load_data
 from gpuyard.errors import GpuyardError, InputError
 from gpuyard.pipeline import Compiled, compile, execute, is_current, plan
 from gpuyard.project.load import Project, parse
@@ -153,13 +156,39 @@ def test_what_a_chart_of_ours_brings_along_is_ours(repository: Path) -> None:
         (repository / name).write_text("as an older gpuyard left it\n", encoding="utf-8")
         listed(repository, name)
     (repository / "charts/inference/charts/vllm/templates").mkdir(exist_ok=True)
-    old = repository / "charts/inference/charts/vllm/templates/gone.yaml"
+    name = "charts/inference/charts/vllm/templates/_budget.tpl"
+    old = repository / name
     old.write_text("left\n", encoding="utf-8")
-    listed(repository, "charts/inference/charts/vllm/templates/gone.yaml")
+    listed(repository, name)
     save(repository, "older")
     assert run("compile", repository).exit_code == 0
     assert not old.exists()
     assert run("compile", repository, "--check").exit_code == 0
+
+
+COPIED = "charts/inference/charts/vllm"
+
+
+@pytest.mark.attack("A18 hostile lock")
+@pytest.mark.parametrize(
+    "name", ["templates/mine.yaml", "values-mine.yaml", "crds/mine.yaml", "files/mine.py", "NOTES.md"]
+)
+def test_a_users_file_in_the_copy_of_a_chart_is_not_deleted_for_a_lock(name: str, repository: Path) -> None:
+    """No file there says that gpuyard generated it, so only the chart's own names are ours."""
+    file = repository / COPIED / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("ours\n", encoding="utf-8")
+    listed(repository, f"{COPIED}/{name}")
+    save(repository, "a pull request")
+    for code, output in verdicts(repository).values():
+        assert (code, f"{COPIED}/{name}: is in the way and does not say" in output) == (76, True), output
+    assert file.read_text(encoding="utf-8") == "ours\n"
+
+
+def test_what_the_chart_once_had_it_no_longer_has() -> None:
+    text = (Path(gpuyard.commit.__file__).parent / "formerly.yaml").read_text(encoding="utf-8")
+    for chart, names in load_data(text).items():
+        assert not {*map(PurePosixPath, names)} & {*shipped_charts()[chart]}
 
 
 def tampered(root: Path) -> None:

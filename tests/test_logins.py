@@ -294,7 +294,7 @@ def test_another_host_gets_nothing(fake: FakeRegistry, config: Write) -> None:
 
 def test_a_password_never_goes_to_a_plain_token_service(fake: FakeRegistry, config: Write) -> None:
     challenge = {"realm": f"http://{fake.host}/token"}
-    asked = registry._Repository("registry.example.com", "a/b", (), logins.Login(USER, PASSWORD, "x"))
+    asked = registry.Repository("registry.example.com", "a/b", (), logins.Login(USER, PASSWORD, "x"))
     assert registry._token(challenge, asked) is None
     assert fake.seen == []
 

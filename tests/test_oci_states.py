@@ -94,7 +94,7 @@ def test_nor_is_a_list_complete_at_once(oci_cloud: Running) -> None:
 
 def test_a_new_compartment_is_no_compartment_yet(oci_cloud: Running) -> None:
     client = oci_cloud.client("identity")
-    oci_cloud.lag = 2
+    oci_cloud.lag, oci_cloud.apart = 2, False
     about = IAM.CreateCompartmentDetails(compartment_id=oci_cloud.tenancy, name="gpu", description="")
     made = client.create_compartment(about).data
     statements = [f"Allow any-user to use vnics in compartment id {made.id}"]

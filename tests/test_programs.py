@@ -164,6 +164,13 @@ def test_own_folder_comes_before_path_and_cache(
     assert builds() == ["example.com/tool"]
 
 
+def test_what_is_missing_is_told_and_not_built(tool: Program, tmp_path: Path) -> None:
+    assert programs.missing(tool.name)
+    assert not (tmp_path / "builds").exists()
+    programs.path(tool.name)
+    assert not programs.missing(tool.name)
+
+
 @pytest.mark.parametrize("answer", ["v1.37.2+gabc1234", "tool, version 1.37.2 (branch: main)"])
 def test_program_on_path_of_our_version_is_taken(tool: Program, machine: Path, answer: str) -> None:
     on_path = says(machine / "tool", f"'{answer}'")
@@ -185,7 +192,9 @@ def test_program_that_cannot_tell_its_version_is_not_taken_from_path(
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(SetupError, match=r"^no program is called 'helmet'; there are: argocd, ct, etcd, .*kwok"):
+    with pytest.raises(
+        SetupError, match=r"^no program is called 'helmet'; there are: argocd, cosign, ct, etcd, .*kwok"
+    ):
         programs.path("helmet")
 
 

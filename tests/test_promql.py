@@ -102,8 +102,8 @@ def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Pa
         keda("scaler_empty_upstream_responses_total"): f"0x{alerts.AT} 16+16x239 3840x{alerts.END - alerts.AT - 240}",
     }
     firing = 'count(ALERTS{alertname="VllmScalerInFallback",alertstate="firing"})'
-    during = [(firing, f"{minute}m", {"{}": 1.0}) for minute in range(alerts.AT + 10, alerts.AT + 240, 10)]
-    outside = [(firing, f"{minute}m", dict[str, float]()) for minute in (alerts.AT + 9, alerts.AT + 240)]
+    during = [(firing, f"{minute}m", {"{}": 1.0}) for minute in range(alerts.AT + 2, alerts.AT + 240, 10)]
+    outside = [(firing, f"{minute}m", dict[str, float]()) for minute in (alerts.AT + 1, alerts.AT + 240)]
     scene = Scene("hours of fallback", series, during + outside, interval="1m")
     assert run(promtool, tmp_path, [scene], GROUPS) == ""
 

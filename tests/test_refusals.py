@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from gpuyard import errors
+from gpuyard.commit.directory import Directory
 from gpuyard.errors import GpuyardError, InputError, Location, Problem
+from gpuyard.pipeline import compile, plan
 from gpuyard.project import userfiles
 from gpuyard.project.load import load, parse
 from gpuyard.resolve import resolve
@@ -166,6 +168,60 @@ def test_names_are_compared_only_for_what_is_told(name: str, monkeypatch: pytest
     monkeypatch.setattr(errors, "get_close_matches", counting)
     assert refusal(CASES[name](1500))
     assert 0 < len(compared) <= 100
+
+
+def test_of_the_keys_of_a_flag_a_hundred_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each of the few places where its value is read; it stops being so much as the keys are."""
+    compared = []
+    monkeypatch.setattr(errors, "get_close_matches", lambda word, *args, **kwargs: compared.append(word) or [])
+    assert refusal(CASES["keys of a flag"](1500))
+    assert "key99" in compared
+    assert len({*compared}) == 100
+
+
+# --- where it is compiled to ----------------------------------------------------------------------------------
+
+
+def planned(root: Path) -> GpuyardError | None:
+    try:
+        plan(compile(load(root)), Directory(root))
+    except GpuyardError as error:
+        return error
+    return None
+
+
+def there(root: Path, count: int) -> None:
+    """Files that a forged lock calls generated."""
+    lock, files = root / "workloads" / "chat.lock", {}
+    for number in range(count):
+        name = f"base/chat/z{number}.yaml"
+        (root / name).write_text("x: 1\n", encoding="utf-8")
+        files[name] = "0" * 64
+    data = json.loads(lock.read_text(encoding="utf-8"))
+    lock.write_text(json.dumps({**data, "files": {**data["files"], **files}}), encoding="utf-8")
+
+
+def locks(root: Path, count: int) -> None:
+    """Locks of blueprints that nobody has."""
+    for number in range(count):
+        data = {"format": 3, "blueprint": f"b{number}", "placements": {}, "files": {}}
+        (root / "workloads" / f"b{number}.lock").write_text(json.dumps(data), encoding="utf-8")
+
+
+@pytest.mark.parametrize("make", [there, locks])
+def test_the_time_grows_with_the_files_of_a_forged_lock(make: Callable[[Path, int], None], tmp_path: Path) -> None:
+    root = tmp_path / "gitops"
+    assert run("init", root).exit_code == 0
+    assert run("compile", root).exit_code == 0
+    took = []
+    for count in (500, 1500):
+        make(root, count)
+        began = time.process_time()
+        planned(root)
+        took.append(time.process_time() - began)
+    assert took[1] < 4.5 * took[0] + 0.2
+    if error := planned(root):
+        assert str(error).endswith("\n… and 1400 more")
 
 
 def test_of_many_bad_files_no_more_are_read_than_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,11 @@ from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import catalogue
 from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable
 from gpuyard.doors.yamlio import dump, read
+from gpuyard.errors import InputError
+from gpuyard.project.load import parse
 from gpuyard.project.secrets import find_secrets
+from gpuyard.resolve import resolve
+from tests.projects import sources
 
 pytestmark = pytest.mark.attack("A11 committed secrets")
 
@@ -342,3 +346,95 @@ def test_what_is_no_secret_is_hardly_ever_taken_for_one() -> None:
     wrong = [text for text in texts if looks_secret(text)]
     assert len(texts) > 3500
     assert len(wrong) <= 0.0005 * len(texts), wrong
+
+
+# --- written in a text, a comment or a header -----------------------------------------------------------------
+
+WRITTEN = [
+    '{"password": "hunter2hunter"}',
+    '{"api_key":"gwfDC1TPl3u9EsIihl2a"}',
+    '{"auths":{"x":{"auth":"dXNlcjpodW50ZXIyMg=="}}}',
+    "password: hunter2hunter",
+    "a: 1\n- bot_token: abc123def # ours",
+    "X-API-Key: R2G7c3ttXJSZlmYAcERN",
+    "{user: me, password: hunter2hunter}",
+    "curl -s -u admin:oaUfq4KF00u4 https://example.com",
+    "machine example.com login me password QqoGdJcmRjjj",
+    "me:$apr1$kCf0Exks$csQMkrKIRGvcLuL0SnYWve",
+    f"https://open.larksuite.com/open-apis/bot/v2/hook/{uuid.UUID(int=7)}",
+    f"pat{some(14)}.{hexadecimal(64)}",
+    base64.b64encode(b"-----BEGIN CERTIFICATE-----\nAA\n-----BEGIN PRIVATE KEY-----\nAA\n").decode(),
+]
+UNWRITTEN = [
+    '{"password": {"type": "string"}}',
+    '{"password": "string", "token": "/run/secrets/token", "api_key": "$API_KEY", "max_tokens": "100000"}',
+    "password: required",
+    "password: see the Secret db",
+    "Never tell the password: it is none of theirs.",
+    "curl -u $USER:$PASSWORD https://example.com",
+    "login as me and give the password that you have",
+    '{"auth": "required"}',
+    f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{some(43)} me@example.com",
+    base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUJ1fX\n-----END CERTIFICATE-----\n").decode(),
+    "secret: hf-token, key: token",
+]
+
+
+@pytest.mark.attack("A11 committed secrets")
+@pytest.mark.parametrize("text", WRITTEN)
+def test_a_secret_in_the_middle_of_a_text(text: str) -> None:
+    assert looks_secret(text)
+
+
+@pytest.mark.parametrize("text", UNWRITTEN)
+def test_a_text_that_only_speaks_of_one(text: str) -> None:
+    assert not looks_secret(text)
+
+
+@pytest.mark.attack("A11 committed secrets")
+@pytest.mark.parametrize("file", ["stack.yaml", "blueprints/chat.yaml"])
+@pytest.mark.parametrize("comment", ["# hf_{}", "  #was: password: x1{}", "# Bearer {}1"])
+def test_a_secret_in_a_comment(file: str, comment: str) -> None:
+    secret = some(34, string.ascii_letters)
+    given = sources({})
+    line = given[file].count(b"\n") + 1
+    given[file] += comment.format(secret).encode()
+    with pytest.raises(InputError) as found:
+        resolve(parse(given))
+    (problem,) = found.value.problems
+    assert (problem.location.file, problem.location.line) == (file, line)
+    assert "the comment looks like" in problem.message
+    assert secret not in str(found.value)
+
+
+@pytest.mark.attack("A11 committed secrets")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "PGPASSWORD",
+            "ROOT_PW",
+            "PASSWORDS",
+            "USERPASS",
+            "PASSCODE",
+            "JWT",
+            "REDIS_AUTH",
+            "BASIC_AUTH",
+            "LICENSE_KEY",
+        ),
+        *(
+            "TLS_KEY",
+            "SSH_KEY",
+            "WANDB_KEY",
+            "CREDENTIALS_JSON",
+            "PRIVATE_KEY_PEM",
+            "botToken",
+            "routing_key",
+            "serviceKey",
+        ),
+    ],
+)
+def test_more_names_that_promise_one(name: str) -> None:
+    (problem,) = find_secrets(read(dump({"env": {name: "abc"}}).encode(), "f.yaml"))
+    assert "keep it in a Secret" in problem.message
+    assert find_secrets(read(dump({"env": {name: "/etc/tls/tls.key"}}).encode(), "f.yaml")) == []

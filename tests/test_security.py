@@ -1,19 +1,16 @@
 """SECURITY.md says which tests hold which class of attacks; those that have no file of their own are here."""
 
 import re
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
 from gpuyard.doors import yamlio
 from gpuyard.errors import InputError
 from gpuyard.tree import Tree
 from tests.conftest import ROOT
 from tests.projects import resolved
-from tests.test_compile import run
 
 _ROW = re.compile(r"\| (A\d+ [^|]+?) \| [^|]+ \| ([^|]+) \|")
 _MARK = re.compile(r'pytest\.mark\.attack\("([^"]+)"\)')
@@ -79,20 +76,6 @@ def test_nothing_of_a_model_has_rights_in_the_cluster(demo_tree: Tree) -> None:
     for path, each in found:
         if each["kind"] in ("Deployment", "Job") and path.parts[0] == "base":
             assert each["spec"]["template"]["spec"]["automountServiceAccountToken"] is False, path
-
-
-@pytest.mark.attack("A15 workflow injection")
-def test_the_workflow_holds_no_secret_and_runs_no_text_of_a_pull_request(tmp_path: Any) -> None:
-    assert run("init", tmp_path / "gitops", "--name", "demo").exit_code == 0
-    text = (tmp_path / "gitops/.github/workflows/gpuyard.yaml").read_text(encoding="utf-8")
-    workflow: Mapping[Any, Any] = yaml.safe_load(text)
-    assert "pull_request_target" not in text
-    assert "secrets." not in text
-    assert workflow["permissions"] == {"contents": "read"}
-    for job in workflow["jobs"].values():
-        steps = [step for step in job["steps"] if "run" in step]
-        assert steps
-        assert [step["run"] for step in steps if "${{" in step["run"]] == []
 
 
 @pytest.mark.attack("A16 use of resources")

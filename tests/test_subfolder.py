@@ -10,7 +10,7 @@ from gpuyard.project.located import Located, located
 from tests.projects import problems
 from tests.test_compile import git, run, save
 
-WORKFLOW = ".github/workflows/gpuyard.yaml"
+WORKFLOW, COMMENT = ".github/workflows/gpuyard.yaml", ".github/workflows/gpuyard-comment.yaml"
 
 
 def new(where: Path) -> Path:
@@ -81,17 +81,13 @@ def test_init_writes_one_folder_and_the_workflow(host: Path) -> None:
     assert result.exit_code == 0, result.output
     own = {"gpu/.gpuyard.lock", "gpu/README.md", "gpu/blueprints/chat.yaml", "gpu/stack.yaml"}
     assert own <= set(changed(host))
-    assert [name for name in changed(host) if not name.startswith("gpu/")] == [WORKFLOW]
+    assert [name for name in changed(host) if not name.startswith("gpu/")] == [COMMENT, WORKFLOW]
     assert set(result.stdout.splitlines()) >= {str(host / name) for name in changed(host)}
     assert f"Committed to the repository {host}, on its branch main\n" in result.stdout
     assert git(host, "status", "--porcelain").splitlines() == WORK
     made = yaml.safe_load((host / "gpu/stack.yaml").read_text())
     assert made["spec"]["repository"] == {"url": "https://git.example.com/fleet", "branch": "main", "path": "gpu"}
-    steps = yaml.safe_load((host / WORKFLOW).read_text())["jobs"]["check"]["steps"]
-    assert [step["run"] for step in steps[-2:]] == [
-        'gpuyard check --base "origin/$BASE" gpu',
-        'gpuyard compile --check --base "origin/$BASE" gpu',
-    ]
+    assert yaml.safe_load((host / WORKFLOW).read_text())["jobs"]["check"]["env"]["DIR"] == "gpu"
 
 
 def test_init_leaves_a_workflow_of_that_name_alone(host: Path) -> None:
@@ -101,7 +97,7 @@ def test_init_leaves_a_workflow_of_that_name_alone(host: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "      - run: gpuyard check teams/gpu\n      - run: gpuyard compile --check teams/gpu\n" in result.stdout
     assert (host / WORKFLOW).read_text() == "name: ours\n"
-    assert all(name.startswith("teams/gpu/") for name in changed(host))
+    assert [name for name in changed(host) if not name.startswith("teams/gpu/")] == [COMMENT]
 
 
 def test_init_knows_what_the_repository_says_of_itself(host: Path, tmp_path: Path) -> None:

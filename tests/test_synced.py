@@ -195,3 +195,37 @@ def test_the_branch_of_a_linked_work_tree(branch: Path, tmp_path: Path) -> None:
     git(branch, "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "third")
     assert head_of(tmp_path / "linked") == "third"
     assert head_of(tmp_path) is None
+
+
+def follow(root: Path, **changed: str) -> None:
+    edit(root, {"spec": {"repository": changed}}, "stack.yaml")
+
+
+@pytest.mark.attack("A19 generated files")
+@pytest.mark.parametrize("changed", [{"branch": "branch"}, {"url": "https://git.example.com/theirs"}])
+def test_another_branch_or_repository_for_the_clusters_is_told(changed: dict[str, str], branch: Path) -> None:
+    follow(branch, **changed)
+    save(branch)
+    assert run("compile", branch, "--branch", "branch").exit_code == 0
+    for command in (["check"], ["compile", "--check"]):
+        result = run(*command, branch, "--base", "main")
+        assert "clusters follow branch main of https://git.example.com/" in result.stderr, result.output
+    found = json.loads(run("diff", branch, "--base", "main", "-o", "json").stdout)
+    assert "source-moved" in [each["id"] for each in found["dangers"]]
+
+
+@pytest.mark.attack("A19 generated files")
+def test_a_branch_that_calls_itself_the_one_that_clusters_follow(branch: Path, tmp_path: Path) -> None:
+    """Nobody has said --base; a clone knows which branch is the remote's own."""
+    follow(branch, branch="branch")
+    save(branch)
+    assert run("compile", branch).exit_code == 0
+    assert "clusters follow branch" not in run("check", branch).stderr
+    git(branch, "switch", "-q", "main")
+    git(tmp_path, "clone", "-q", str(branch), "clone")
+    git(tmp_path / "clone", "switch", "-qc", "branch", "origin/branch")
+    says = "clusters follow branch main of https://git.example.com/"
+    assert says in run("check", tmp_path / "clone").stderr
+    assert says in run("compile", tmp_path / "clone", "--check").stderr
+    git(tmp_path / "clone", "switch", "-q", "main")
+    assert says not in run("check", tmp_path / "clone").stderr

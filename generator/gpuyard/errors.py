@@ -41,6 +41,8 @@ __all__ = [
 
 MOST_PROBLEMS = 100
 """Of all files and stages together, that are told."""
+_MOST_LINES = MOST_PROBLEMS + 2
+"""The same of an error that names files."""
 _LONGEST = 900
 """Characters of a problem's message."""
 _MOST = 12
@@ -104,6 +106,8 @@ class GpuyardError(Exception):
     """The commit that was made all the same."""
 
     def __init__(self, *lines: str) -> None:
+        if len(lines) > _MOST_LINES:
+            lines = (*lines[:MOST_PROBLEMS], f"… and {len(lines) - MOST_PROBLEMS} more")
         super().__init__("\n".join(map(visible, lines)))
 
 

@@ -34,6 +34,7 @@ from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.project.stack import Stack
 from gpuyard.render import render
+from gpuyard.render.ahead import ahead
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
@@ -102,7 +103,7 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(with_refusals(project, running), running, cache)
+    resolved = resolve(with_refusals(project, running), running, cache, ahead)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
     if lost := [Problem(Location(project.stack.file), each) for each in unmatched(tree)]:
         raise InputError(lost)
@@ -202,7 +203,13 @@ def untouched(project: Project, place: Place) -> bool:
 
 
 def repinned(project: Project, before: Running) -> Iterator[str]:
-    """Images that images.lock pins to other digests than the branch that clusters follow, under the same tags."""
+    """What comes from elsewhere than on the branch that clusters follow: the files, images under the same tags."""
+    source, (url, branch) = project.stack.repository, before.follows
+    if url and (url, branch) != (source.url, source.branch):
+        yield (
+            f"spec.repository is branch {source.branch} of {source.url}; clusters follow branch {branch} of {url}: "
+            "once this is synced, they apply whatever is pushed to the new one, reviewed or not"
+        )
     for name, digest in sorted(project.digests.items()):
         if (was := before.digests.get(name, digest)) != digest:
             yield (

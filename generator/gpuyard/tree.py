@@ -37,6 +37,7 @@ __all__ = [
     "own",
     "own_platform",
     "owner",
+    "path_of",
     "platform",
     "readable",
     "server",
@@ -95,6 +96,12 @@ def overlay(shape: str, blueprint: str = "", part: str = "") -> PurePosixPath:
     return PurePosixPath("overlays", shape, blueprint, part)
 
 
+@lru_cache(maxsize=1 << 18)
+def path_of(text: str) -> PurePosixPath:
+    """A path that locks, commits and what is remembered name again and again: one object, for each is slow to make."""
+    return PurePosixPath(text)
+
+
 def chart(name: str) -> PurePosixPath:
     """Folder of a chart."""
     return PurePosixPath("charts", name)
@@ -138,7 +145,7 @@ def owner(path: PurePosixPath) -> str:
     Each file has one owner, so that branches that change different blueprints change different files.
     """
     found = _OWNED.fullmatch(str(path))
-    return next(filter(None, found.groups())) if found else ""
+    return found[found.lastindex or 0] if found else ""
 
 
 def is_generated(path: str) -> bool:

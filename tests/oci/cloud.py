@@ -33,7 +33,7 @@ class Cloud:
     """Reads that don't find what was just written to IAM."""
     lags: dict[str, int] = field(default_factory=dict)
     """The same for a kind: vcn here, and a list doesn't show a new VCN at once."""
-    apart: bool = False
+    apart: bool = True
     """Each service, and the check of policies, has that many reads that find nothing, instead of all together."""
     stale: int = 0
     """Attempts to delete a subnet or a group that still meet the VNICs of what is gone."""
@@ -49,6 +49,7 @@ class Cloud:
     """Where it listens."""
     keys: Keys = field(default_factory=Keys)
     script: Script = field(default_factory=Script)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     # What it holds.
     things: dict[str, Thing] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -66,8 +67,8 @@ class Cloud:
     # Time and names: a counter each, so that two runs are alike.
 
     def now(self) -> str:
-        """The time here: a second for each request, and what `pass_time` adds."""
-        return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)).isoformat()
+        """The time here: that of its clients when it began, a second for each request, and what `pass_time` adds."""
+        return (self.began + timedelta(seconds=self.seconds)).isoformat()
 
     def pass_time(self, *, hours: int) -> None:
         """Let time pass; retry tokens last a day."""

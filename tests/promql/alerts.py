@@ -297,16 +297,16 @@ CASES = [
         )
     ),
     *(
-        Case("VllmScalerInFallback", since, _HELD, changes, name, _DEPLOYMENT, without)
+        Case(name.split()[0], since, _HELD, changes, name, _DEPLOYMENT, without)
         for name, since, without, changes in (
             ("VllmScalerInFallback", AT, (), {condition("Fallback"): until("0", "1"), **EMPTY}),
             ("VllmScalerInFallback of a NaN", AT, (), {condition("Fallback"): until("0", "1"), **THREE_ERRORS}),
             ("VllmScalerInFallback without a fallback", AT, (), {condition("Ready"): until("1", "0"), **EMPTY}),
             ("VllmScalerInFallback at zero", AT, ("vllm:",), {**_AT_ZERO, condition("Ready"): until("1", "0")}),
-            ("VllmScalerInFallback by empty answers", AT + 1, KSM, EMPTY),
-            ("VllmScalerInFallback by failed requests", AT + 1, KSM, _FAILED),
-            ("VllmScalerInFallback by errors without a fallback", AT + 1, KSM, _ERRORS),
-            ("VllmScalerInFallback scraped without honorLabels", AT + 1, KSM, _RENAMED),
+            ("VllmScalerFailing by empty answers", AT + 1, KSM, EMPTY),
+            ("VllmScalerFailing by failed requests", AT + 1, KSM, _FAILED),
+            ("VllmScalerFailing by errors without a fallback", AT + 1, KSM, _ERRORS),
+            ("VllmScalerFailing scraped without honorLabels", AT + 1, KSM, _RENAMED),
         )
     ),
     Case(

@@ -201,13 +201,13 @@ SCENES: dict[str, tuple[str, Series]] = {
         vllm("num_requests_running", NEW): f"_x{AT + 31} 1x{END}",
     })),
     "the first pod, without conditions": (
-        "VllmScalerInFallback", {key: values for key, values in _FIRST.items() if KSM[0] not in key},
+        "VllmScalerFailing", {key: values for key, values in _FIRST.items() if KSM[0] not in key},
     ),
-    "Prometheus was away for a minute": ("VllmScalerInFallback", _changed({
+    "Prometheus was away for a minute": ("VllmScalerFailing", _changed({
         keda("scaler_empty_upstream_responses_total"): once(16), **THREE_ERRORS,
     }, without=KSM)),
     "KEDA counts what is no fallback": ("VllmScalerInFallback", _changed(EMPTY)),
-    "one failed reading in four minutes": ("VllmScalerInFallback", _changed({
+    "one failed reading in four minutes": ("VllmScalerFailing", _changed({
         keda("scaler_empty_upstream_responses_total"): "".join(f"{2 * each}x3 " for each in range(END // 4)),
     }, without=KSM)),
     "a fixed number of servers": ("VllmAtMaxReplicas", _changed({}, without=(*KSM, "kube_horizontal"))),

@@ -4,15 +4,16 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from gpuyard.project.ci import Ci, Extra, Pipeline, pipeline_files
 from tests.conftest import ROOT, write_tree
 from tests.scan import objects, ours, scanners
 from tests.scan.finding import Exemption, Finding, Report, exemptions
 
 EXEMPTIONS = Path(__file__).with_name("exemptions.toml")
 WORKFLOWS = (*sorted((ROOT / ".github" / "workflows").glob("*.y*ml")),)
-STARTER = ROOT / "generator" / "gpuyard" / "project" / "templates" / "starter-workflow.yaml"
+TOP = PurePosixPath()
 
 
 def reports(folder: Path) -> list[Report]:
@@ -27,10 +28,17 @@ def reports(folder: Path) -> list[Report]:
         scanners.trivy(found, resolved.stack.policy.registries, folder / "trivy"),
         ours.pod_security(found),
         ours.schemas(found),
-        scanners.zizmor([*WORKFLOWS, STARTER]),
+        scanners.zizmor([*WORKFLOWS, *_started(folder / "started")]),
         scanners.yamllint(generated, repository),
         ours.secrets(tree),
     ]
+
+
+def _started(folder: Path) -> list[Path]:
+    """The workflows that `gpuyard init` writes, with all that can be asked for."""
+    tree = pipeline_files(Pipeline(Ci.GITHUB, frozenset(Extra)), TOP, "main")
+    write_tree(folder, tree)
+    return [folder / path for path in tree]
 
 
 def table(found: Sequence[Report], known: Sequence[Exemption]) -> str:

@@ -107,7 +107,8 @@ def yamllint(files: Sequence[Path], root: Path) -> Report:
 def _workflow(finding: Mapping[str, Any]) -> str:
     key = finding["locations"][0]["symbolic"]["key"]
     path = next(iter(key.values()))["given_path"]
-    return str(Path(path).resolve().relative_to(ROOT))
+    found = Path(path).resolve()
+    return str(found.relative_to(ROOT)) if found.is_relative_to(ROOT) else found.name
 
 
 def _write(root: Path, groups: Objects) -> dict[str, str]:

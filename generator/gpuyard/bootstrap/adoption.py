@@ -7,7 +7,7 @@ from typing import Any
 
 from gpuyard.bootstrap.addressplan import subnets
 from gpuyard.bootstrap.resource import MANAGED
-from gpuyard.bootstrap.standard import DEAD
+from gpuyard.bootstrap.states import is_gone
 from gpuyard.doors.oci import Cloud
 from gpuyard.project.stack import Cluster, Stack
 
@@ -45,12 +45,14 @@ def _adopted(cloud: Cloud, cluster: Cluster, ocid: str) -> Adopted:
 
 def _foreign(row: Mapping[str, Any]) -> bool:
     tags = row.get("freeformTags") or {}
-    return row.get("lifecycleState") not in DEAD and tags.get(MANAGED) != "gpuyard"
+    return not is_gone(row.get("lifecycleState")) and tags.get(MANAGED) != "gpuyard"
 
 
 def _problems(cluster: Cluster, vcn: Mapping[str, Any], taken: list[Mapping[str, Any]]) -> Iterator[str]:
     """Our subnets are inside the VCN, and where nobody else's are."""
     cidr = cluster.oci.cidr
+    if is_gone(vcn.get("lifecycleState")):
+        yield f"{cluster.name}: the VCN {vcn['id']} is {vcn['lifecycleState']}; name another one"
     inside = [each for each in vcn["cidrBlocks"] if ip_network(cidr).subnet_of(ip_network(each))]  # type: ignore[arg-type]  # both are of version 4
     if not inside:
         blocks = ", ".join(vcn["cidrBlocks"])

@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from gpuyard.bootstrap import standard
-from gpuyard.bootstrap.difference import Action, Change
+from gpuyard.bootstrap.difference import Action, Change, known
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.links import filled, linked
 from gpuyard.bootstrap.planning import Plan
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place, Resource
+from gpuyard.bootstrap.states import Standing, is_gone, standing
 from gpuyard.bootstrap.waiting import some_done
 from gpuyard.doors.oci import Cloud, Refused, retry_token
 from gpuyard.errors import GpuyardError, ToolError
@@ -68,7 +69,7 @@ class _Run:
 
     def __init__(self, cloud: Cloud, plan: Plan, report: Report) -> None:
         self.cloud, self.plan, self._tell = cloud, plan, report
-        self.known: dict[str, Mapping[str, Any]] = {name: each.data for name, each in plan.observed.ours.items()}
+        self.known: dict[str, Mapping[str, Any]] = known(plan.observed.ours)
         self.errors: list[GpuyardError] = []
         self._lock = threading.Lock()
 
@@ -131,8 +132,9 @@ class _Run:
     def _keep(self, change: Change) -> None:
         """An earlier run may have been interrupted while OCI worked on it."""
         kind, found = KINDS[change.kind], change.found
-        if found and kind.tagged and not standard.settled(found):
-            made = standard.wait(self.cloud, kind, found.id, found.region, f"wait for {kind.title} {change.id}")
+        if found and standing(kind, found.state) is Standing.PENDING:
+            what = f"wait for {kind.title} {change.id}"
+            made = standard.wait(self.cloud, kind, found.id, found.region, what, found.parent)
             self.known[change.id] = made.data
 
     def _write(self, change: Change) -> None:
@@ -140,11 +142,12 @@ class _Run:
         if resource is None:
             return
         body = self._body(kind, resource)
-        if change.action is Action.CREATE:
+        if change.action is Action.REPLACE and change.found:
+            kind.delete(self.cloud, kind, change.found)
+        if change.action in (Action.CREATE, Action.REPLACE):
             self.known[resource.id] = self._made(kind, resource, body).data
         elif change.found:
-            if kind.tagged and not standard.settled(change.found):
-                self._keep(change)
+            self._keep(change)
             kind.update(self.cloud, kind, change.found, resource, body)
 
     def _body(self, kind: Kind, resource: Resource) -> dict[str, Any]:
@@ -170,7 +173,7 @@ class _Run:
                 if there := self._there(kind, resource, body):
                     return there
                 continue
-            if made.state not in standard.DEAD:
+            if not is_gone(made.state):
                 return made
         raise ToolError(f"create {kind.title} {resource.id}: OCI takes it for one that was deleted; try again in a day")
 

@@ -8,8 +8,9 @@ from typing import Any
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.links import filled
 from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Resource, digest
+from gpuyard.bootstrap.states import Standing, standing
 
-__all__ = ["Action", "Change", "Field", "difference"]
+__all__ = ["Action", "Change", "Field", "difference", "known"]
 
 
 class Action(StrEnum):
@@ -50,12 +51,21 @@ class Change:
 
 def difference(wanted: Mapping[str, Resource], ours: Mapping[str, Found]) -> tuple[Change, ...]:
     """In the order of what is wanted; what is no longer wanted comes last, dependents first."""
-    known = {name: found.data for name, found in ours.items()}
-    changes = [_change(resource, ours.get(name), known) for name, resource in wanted.items()]
+    there = known(ours)
+    changes = [_change(resource, ours.get(name), there) for name, resource in wanted.items()]
     order = list(KINDS)
     gone = sorted(ours.keys() - wanted.keys(), key=lambda name: (-order.index(ours[name].kind), name))
     changes += [_gone(name, ours[name]) for name in gone if _asked_for(ours[name])]
     return tuple(changes)
+
+
+def known(ours: Mapping[str, Found]) -> dict[str, Mapping[str, Any]]:
+    """What links lead to: a resource that is made anew has another OCID then."""
+    return {name: found.data for name, found in ours.items() if not _broken(found)}
+
+
+def _broken(found: Found) -> bool:
+    return standing(KINDS[found.kind], found.state) is Standing.BROKEN
 
 
 def _asked_for(found: Found) -> bool:
@@ -79,7 +89,9 @@ def _change(resource: Resource, found: Found | None, known: Mapping[str, Mapping
         if found.tags.get(key) != value
     )
     action = Action.KEEP
-    if fields or missing:
+    if broken := _broken(found):
+        fields, action = (Field("lifecycleState", found.state, "ACTIVE"),), Action.REPLACE
+    elif fields or missing:
         changeable = all(field.path.partition(".")[0] in kind.changes for field in fields)
         action = Action.UPDATE if changeable else Action.REPLACE
     return Change(
@@ -89,7 +101,10 @@ def _change(resource: Resource, found: Found | None, known: Mapping[str, Mapping
         resource=resource,
         found=found,
         fields=(*fields, *missing),
-        drift=bool(fields) and found.tags.get(SPEC, "") in ("", digest(resource.body)) and RESOURCE in found.tags,
+        drift=bool(fields)
+        and not broken
+        and found.tags.get(SPEC, "") in ("", digest(resource.body))
+        and RESOURCE in found.tags,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpuyard.bootstrap.observe import infrastructure, observe
+from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.parts import leftovers
 from gpuyard.bootstrap.resource import RESOURCE, Found
 from gpuyard.catalogue.oracle import oracle
@@ -23,12 +23,12 @@ class Item:
     usd_per_hour: float | None
 
 
-def inventory(cloud: Cloud, project: Project) -> Sequence[Item]:
+def inventory(cloud: Cloud, project: Project) -> tuple[Observed, Sequence[Item]]:
     """Everything that carries the stack's name, and what its clusters made; reads only."""
     observed = observe(cloud, project.stack, infrastructure(project))
     found = [*observed.ours.values(), *leftovers.leftovers(cloud, observed, project.stack.name)]
     items = [Item(each.tags.get(RESOURCE) or each.name, each, usd_per_hour(each)) for each in found]
-    return sorted(items, key=lambda item: item.id)
+    return observed, sorted(items, key=lambda item: item.id)
 
 
 def usd_per_hour(found: Found) -> float | None:

@@ -12,6 +12,7 @@ from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.bootstrap.parts.cluster import SERVICES
 from gpuyard.bootstrap.parts.pools import GPU_PODS, max_pods
+from gpuyard.bootstrap.states import Standing, detail, standing
 from gpuyard.doors.oci import Cloud, Refused
 from gpuyard.project.stack import Cluster, Stack
 
@@ -33,7 +34,7 @@ def preflight(
     cloud: Cloud, stack: Stack, observed: Observed, changes: Sequence[Change], fleets: Mapping[str, list[Fleet]]
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
-    found = [*_names(observed, changes), *_images(changes), *_replaced(changes)]
+    found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
     found += [Check("autoscaler", text) for text in defects(changes, observed.ours)]
     for cluster in stack.clusters:
         found += _addresses(cluster, fleets[cluster.name])
@@ -69,10 +70,35 @@ def _images(changes: Sequence[Change]) -> Iterator[Check]:
 
 def _replaced(changes: Sequence[Change]) -> Iterator[Check]:
     for change in changes:
-        if change.action is Action.REPLACE:
+        if change.action is Action.REPLACE and not _broken(change):
             keys = ", ".join(field.path for field in change.fields)
             text = f"{change.id}: {keys} cannot be changed in place, and replacing it is not supported yet"
             yield Check("replace", text, fatal=True)
+
+
+def _broken(change: Change) -> bool:
+    """Whether it is made anew because of its state: that is supported."""
+    found = change.found
+    return found is not None and standing(KINDS[found.kind], found.state) is Standing.BROKEN
+
+
+def _states(changes: Sequence[Change]) -> Iterator[Check]:
+    """What OCI itself says is wrong with what is there."""
+    for change in changes:
+        found = change.found
+        if found is None or change.resource is None:
+            continue
+        told = f"{change.id} is {found.state}: {detail(found)}"
+        match standing(KINDS[found.kind], found.state):
+            case Standing.BROKEN:
+                yield Check("state", f"{told}; it is deleted and made anew")
+            case Standing.BLOCKED:
+                text = f"{told}; make it usable in the Console, or delete it ({found.id}) if nothing in it is needed"
+                yield Check("state", text, fatal=True)
+            case Standing.ODD:
+                yield Check("state", f"{told}; look at it in the Console ({found.id})")
+            case Standing.USABLE | Standing.PENDING | Standing.GONE:
+                pass
 
 
 def _addresses(cluster: Cluster, fleets: Sequence[Fleet]) -> Iterator[Check]:

@@ -109,6 +109,8 @@ class Kind:
     least: frozenset[str] = frozenset()
     """Keys of the body whose number may be higher."""
     tagged: bool = True
+    within: bool = False
+    """Whether it is read by the id of what it is a part of, and its own."""
     home: bool = False
     """Whether it is made in the home region."""
     domains: bool = False

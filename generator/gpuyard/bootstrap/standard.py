@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gpuyard.bootstrap.resource import Found, Kind, Place, Resource
+from gpuyard.bootstrap.states import Standing, detail, is_gone, standing
 from gpuyard.doors.oci import Cloud, Fault, Refused, wait_for_work
 
-__all__ = ["DEAD", "FAILED", "create", "delete", "find", "found", "settled", "update", "wait"]
+__all__ = ["create", "delete", "find", "found", "update", "wait"]
 
-DEAD = frozenset({"TERMINATED", "TERMINATING", "DELETED", "DELETING"})
-FAILED = frozenset({"FAILED", "FAULTY"})
-_BUSY = frozenset({"PROVISIONING", "CREATING", "UPDATING"})
 _AGAIN = 6
 _SLACK = 600
 """Seconds more than the tenfold of the typical time before waiting ends."""
@@ -23,7 +21,7 @@ def find(cloud: Cloud, kind: Kind, place: Place, _: Iterable[Found]) -> Iterator
         for data in cloud.listed(
             kind.service, listing, region=place.region, compartment_id=place.compartment, **options
         ):
-            if data.get("lifecycleState") not in DEAD:
+            if not is_gone(data.get("lifecycleState")):
                 yield found(kind, place.region, data)
 
 
@@ -56,21 +54,22 @@ def _limit(kind: Kind) -> float:
     return 10 * kind.seconds + _SLACK
 
 
-def settled(found: Found) -> bool:
-    """Whether it is as it will stay."""
-    return found.state not in _BUSY
+def wait(cloud: Cloud, kind: Kind, ocid: str, region: str, what: str, parent: str = "") -> Found:
+    """Until others can use it; one that is deleted is returned as such, and one that nobody can use is refused."""
+    made = _settled(cloud, kind, ocid, region, what, parent)
+    if standing(kind, made.state) in (Standing.BROKEN, Standing.BLOCKED):
+        raise _over(f"{what}: it is {made.state}: {detail(made)}", made.state)
+    return made
 
 
-def wait(cloud: Cloud, kind: Kind, ocid: str, region: str, what: str) -> Found:
-    """Until nothing is under way any more; one that is deleted is returned as such, and a failed one is refused."""
+def _settled(cloud: Cloud, kind: Kind, ocid: str, region: str, what: str, parent: str) -> Found:
+    """Until nothing is under way any more."""
     began, pause = cloud.clock(), 0.5
+    where = (parent, ocid) if kind.within else (ocid,)
     while True:
-        data = cloud.call(kind.service, f"get_{kind.noun}", ocid, region=region, what=what).data
-        made = found(kind, region, data)
-        if made.state in FAILED:
-            detail = data.get("lifecycleDetails") or "see its work requests in the Console"
-            raise _over(f"{what}: it is in state {made.state}: {detail}", made.state)
-        if settled(made):
+        data = cloud.call(kind.service, f"get_{kind.noun}", *where, region=region, what=what).data
+        made = found(kind, region, data, parent)
+        if standing(kind, made.state) is not Standing.PENDING:
             return made
         if cloud.clock() - began > _limit(kind):
             raise _over(
@@ -100,6 +99,8 @@ def delete(cloud: Cloud, kind: Kind, there: Found) -> None:
     """Until it is gone; where it was gone before, too."""
     what = f"delete {kind.title} {there.name}"
     try:
+        if standing(kind, there.state) is Standing.PENDING:  # OCI deletes nothing that it works on
+            _settled(cloud, kind, there.id, there.region, what, there.parent)
         reply = cloud.call(kind.service, f"delete_{kind.noun}", there.id, region=there.region, what=what, absent=True)
         if kind.works and "opc-work-request-id" in reply.headers and kind.service == "container_engine":
             request = reply.headers["opc-work-request-id"]
@@ -118,7 +119,7 @@ def _until_gone(cloud: Cloud, kind: Kind, there: Found, what: str) -> None:
         state = data.get("lifecycleState")
         if state in ("TERMINATED", "DELETED"):
             return
-        if state not in DEAD:
+        if not is_gone(state):
             again += 1
             if again > _AGAIN:
                 raise _over(

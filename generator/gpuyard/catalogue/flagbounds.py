@@ -76,7 +76,7 @@ def _choose(value: object, choices: tuple[object, ...], given: Given) -> str:
 
 
 def known_keys(name: str, known: Mapping[str, Kind], given: Given) -> str:
-    """Which key may be meant, else all where they are few, else where they are listed."""
-    if near := meant(name, known):
+    """Which key may be meant, if one is asked for; else all where they are few, else where they are listed."""
+    if near := meant(name, known) if name else "":
         return f"did you mean {near}?"
     return f"known are {', '.join(sorted(known))}" if len(known) <= _MOST else given.listed

@@ -10,6 +10,8 @@ from gpuyard.catalogue.flagkinds import ANY, Kind
 __all__ = ["keys_of"]
 
 _TRUTHS = frozenset({"true", "false", "1", "0", "yes", "no", "on", "off", "t", "f", "y", "n"})
+_HINTED = 100
+"""Unknown keys of an object that are compared with the known ones; nobody is told of more."""
 _PYTHON: Mapping[str, type | tuple[type, ...]] = {
     "boolean": bool,
     "array": list,
@@ -30,12 +32,13 @@ def keys_of(read: Mapping[str, Any], kind: Kind, given: Given) -> Iterator[Wrong
             )
         return
     plain = {key.replace("-", "_"): key for key in read}
+    unknown = [name for name in plain if name not in known]
+    hinted = {*unknown[:_HINTED]}
     for name, key in plain.items():
         if name not in known:
             instead = given.gone.get(f"{kind.object}.{name}")
-            hint = (
-                f"no longer a key of it; {instead}" if instead else f"not a key of it; {known_keys(name, known, given)}"
-            )
+            near = known_keys(name if name in hinted else "", known, given)
+            hint = f"no longer a key of it; {instead}" if instead else f"not a key of it; {near}"
             yield Wrong((key,), f"is {hint}")
         else:
             found = _json(read[key], known[name], given, read)

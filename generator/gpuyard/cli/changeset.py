@@ -11,6 +11,7 @@ from gpuyard.bootstrap.destroy import Removal
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.inventory import Item
 from gpuyard.bootstrap.planning import Cost, Plan
+from gpuyard.bootstrap.probes import Probed, Verdict
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.cli.output import table
 
@@ -23,6 +24,8 @@ __all__ = [
     "money",
     "plan_data",
     "plan_lines",
+    "probe_data",
+    "probe_lines",
     "removal_data",
     "removal_lines",
 ]
@@ -155,6 +158,21 @@ def inventory_data(items: Sequence[Item]) -> dict[str, Any]:
         for item in items
     ]
     return {"resources": rows, "cost": _cost(_now(items))}
+
+
+_MARKS = {Verdict.GOOD: "ok", Verdict.BAD: "not ok", Verdict.UNKNOWN: "unknown"}
+
+
+def probe_lines(asked: Sequence[Probed] | None) -> list[str]:
+    """What the clusters answered, if they were asked."""
+    if asked is None:
+        return []
+    return ["", *table([(each.cluster, each.probe, _MARKS[each.verdict], each.message) for each in asked])]
+
+
+def probe_data(asked: Sequence[Probed] | None) -> dict[str, Any]:
+    """The same for a machine."""
+    return {} if asked is None else {"probes": [asdict(each) for each in asked]}
 
 
 def event_line(event: Event) -> str:

@@ -11,7 +11,7 @@ from gpuyard.commit.plan import Place
 from gpuyard.errors import Problem, one_line
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.tree import cluster
+from gpuyard.tree import chart, cluster
 
 __all__ = ["HIDING", "effect", "foreign", "listed", "misused", "shown"]
 
@@ -33,7 +33,7 @@ _PARTS = {
 
 def foreign(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> list[PurePosixPath]:
     """Those of a place that are read; absolute where they are above the stack's folder."""
-    charts = sorted({PurePosixPath(*path.parts[:2]) for path in ours if path.parts[0] == "charts"})
+    charts = [chart(name) for name in sorted({path.parts[1] for path in ours if path.parts[0] == "charts"})]
     clusters = [cluster(each.name) for each in stack.clusters]
     known = {str(path) for path in ours}
     folders = [*clusters, *charts, *map(PurePosixPath, _FOLDERS)]

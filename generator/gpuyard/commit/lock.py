@@ -7,6 +7,7 @@ compared with the files or told.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,6 +18,7 @@ from gpuyard.tree import Tree, about
 __all__ = ["LOCK", "Lock", "blob_id", "is_lock", "listing_digest", "lock_of", "lock_path", "sha256"]
 
 LOCK = PurePosixPath(".gpuyard.lock")
+_ANY = re.compile("|".join(re.escape(str(each)) for each in (LOCK, about("*", "lock"))).replace(r"\*", "[^/]+"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def lock_path(blueprint: str) -> PurePosixPath:
 
 def is_lock(path: PurePosixPath) -> bool:
     """Whether it is the stack's or a blueprint's."""
-    return path == LOCK or (path.suffix == ".lock" and path == lock_path(path.stem))
+    return bool(_ANY.fullmatch(str(path)))
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:

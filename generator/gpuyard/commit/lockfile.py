@@ -22,7 +22,7 @@ from gpuyard.commit.suspicion import (
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.stack import Engine
 from gpuyard.review.placed import Claim, Placed, Placements
-from gpuyard.tree import Tree, is_generated, owner
+from gpuyard.tree import Tree, is_generated, owner, path_of
 
 __all__ = ["MOST_LOCKS", "read_locks", "write_locks"]
 
@@ -71,7 +71,7 @@ def _together(found: Mapping[PurePosixPath, Lock]) -> Lock:
     return Lock(whole.stack, whole.namespace, placements, files, frozenset(found), whole.engine)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2 * MOST_LOCKS)
 def _read(path: PurePosixPath, content: str | None) -> Lock:
     place = Location(str(path))
     try:
@@ -171,7 +171,7 @@ def _files(found: Mapping[str, object], blueprint: str | None) -> Mapping[PurePo
     files: dict[PurePosixPath, str] = {}
     alike: dict[str, str] = {}
     for name in found:
-        path = PurePosixPath(name)
+        path = path_of(name)
         if not is_generated(name) or is_lock(path):
             raise DamagedError(f"{shown(name)} is not a file that gpuyard generates")
         if blueprint is not None and owner(path) != blueprint:

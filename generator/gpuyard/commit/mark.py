@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import resources
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.doors import yamlio
 from gpuyard.tree import chart, is_marked
 
 __all__ = ["unmarked"]
@@ -33,7 +35,22 @@ def unmarked(paths: Iterable[PurePosixPath], texts: Mapping[PurePosixPath, str],
 @cache
 def _silent() -> re.Pattern[str]:
     """What a chart of ours brings along as it is, older versions of it included; all else in its folder says so."""
-    names = "|".join(map(re.escape, shipped_charts()))
-    return re.compile(
-        rf"charts/[^/]+/(values[.]schema[.]json|templates/(NOTES[.]txt|_merge[.]tpl|({names})[.]yaml)|charts/({names})/.+)"
-    )
+    charts, former = shipped_charts(), _formerly()
+    names = "|".join(map(re.escape, charts))
+    copied = [f"{name}/{_copied(str(path))}" for name in charts for path in (*charts[name], *former.get(name, ()))]
+    own = rf"values[.]schema[.]json|templates/(NOTES[.]txt|_merge[.]tpl|({names})[.]yaml)"
+    return re.compile(rf"charts/[^/]+/({own}|charts/({'|'.join(copied)}))")
+
+
+def _copied(path: str) -> str:
+    """A file of a chart as an expression: where a chart of several is, its templates begin with a line below."""
+    folder, _, name = path.rpartition("/")
+    return re.escape(f"{folder}/" if folder else "") + "_?" + re.escape(name.removeprefix("_"))
+
+
+@cache
+def _formerly() -> Mapping[str, list[str]]:
+    """Files that our charts had once."""
+    text = resources.files("gpuyard").joinpath("commit", "formerly.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, list[str]] = yamlio.load_data(text)
+    return found

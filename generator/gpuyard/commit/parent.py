@@ -14,7 +14,7 @@ from gpuyard.project.userfiles import STACK_FILE, Sources, is_source
 if TYPE_CHECKING:
     from gpuyard.doors.git import Snapshot
 
-__all__ = ["check_parent"]
+__all__ = ["check_committed", "check_parent"]
 
 _POINTER = "version https://git-lfs.github.com/spec/"
 _SHORT = 12
@@ -44,10 +44,23 @@ def check_parent(snapshot: "Snapshot", sources: Sources, directory: Path, *, nam
         raise OutputError(f"{_reason(snapshot)}:", *told, _advice(branch, here, checked_out))
 
 
+def check_committed(snapshot: "Snapshot", sources: Sources) -> None:
+    """OutputError where the files that are there are not those of the commit; of a release, everybody has to know."""
+    _refuse_pointers(snapshot, sources)
+    if lines := sorted(_differences(snapshot, sources)):
+        told = (f"  {line}" for line in lines)
+        advice = "commit them first (`git add`, `git commit`), or discard the changes (`git restore`)"
+        commit = (snapshot.commit or "no commit")[:_SHORT]
+        raise OutputError(f"source files differ from those of the commit that is released, {commit}:", *told, advice)
+
+
 def _refuse_pointers(snapshot: "Snapshot", sources: Sources) -> None:
     """A filter may leave so little in the commit that nobody can read it there, and calls the work tree unchanged."""
-    texts = snapshot.read(*map(PurePosixPath, sources))
-    if names := sorted(str(path) for path, text in texts.items() if text.startswith(_POINTER)):
+    committed = snapshot.ids(map(PurePosixPath, sources))
+    same = {path for path, blob in committed.items() if blob == snapshot.blob_id(sources[str(path)])}
+    pointers = {path for path in same if sources[str(path)].startswith(_POINTER.encode())}
+    pointers |= {path for path, text in snapshot.read(*(committed.keys() - same)).items() if text.startswith(_POINTER)}
+    if names := sorted(map(str, pointers)):
         raise OutputError(
             f"{snapshot.branch} has {', '.join(names)} in Git LFS only, where clusters and gpuyard do not read it; "
             f"end .gitattributes with {', '.join(f'`/{snapshot.folder / name} -filter`' for name in names)}, then "

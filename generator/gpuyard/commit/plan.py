@@ -76,7 +76,8 @@ def changes(
     texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*present).items()}
     # A Git for Windows may have changed the ends of lines, which is no difference.
     written = {path: tree[path] for path in differing if texts.get(path) != tree[path]}
-    met = [path for path in present if path in written or path in deleted]
+    changing = {*written, *deleted}
+    met = [path for path in present if path in changing]
     _check_owned(met, lock, texts, unmarked(met, texts, place), overwrite=overwrite)
     place.check_clear(written, deleted)
     return written, deleted

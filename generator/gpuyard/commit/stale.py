@@ -17,9 +17,9 @@ def check_current(plan: Plan, base: str | None = None) -> None:
         raise InputError(plan.problems)
     if plan.empty:
         return
+    gone = {*plan.deleted}
     lines = [
-        f"{path}{' no longer has a source' if path in plan.deleted else ''}"
-        for path in sorted([*plan.written, *plan.deleted])
+        f"{path}{' no longer has a source' if path in gone else ''}" for path in sorted([*plan.written, *plan.deleted])
     ]
     more = [f"and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
     command = f"gpuyard compile --base {shlex.quote(base)}" if base else "gpuyard compile"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from gpuyard.commit.entries import check_names
 from gpuyard.commit.lock import LOCK, Lock, is_lock
@@ -17,9 +18,10 @@ from gpuyard.doors import git, yamlio
 from gpuyard.errors import GpuyardError, InputError, MissingError
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project
-from gpuyard.project.located import head_of, located
+from gpuyard.project.located import default_of, head_of, located
+from gpuyard.project.userfiles import STACK_FILE
 from gpuyard.review.placed import Running
-from gpuyard.tree import about, owner
+from gpuyard.tree import about, owner, path_of
 
 __all__ = ["lock_at", "synced_at", "synced_with", "synced_with_branch"]
 
@@ -28,7 +30,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    below = map(PurePosixPath, place.below(about("x", "lock").parent))
+    below = map(path_of, place.below(about("x", "lock").parent))
     paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
     texts = place.read(*paths[: MOST_LOCKS + 1])
     return read_locks({path: texts.get(path) for path in place.ids(paths)})
@@ -41,7 +43,8 @@ def synced_with(project: Project, place: Place, directory: Path, base: str | Non
         return _left(project, found.top if found else directory, base)
     head = head_of(found.top) if found else None
     if found is None or head in (None, branch):
-        return lock_at(place).running
+        own = lock_at(place).running
+        return replace(own, follows=_default(project, found.top, head)) if found and head else own
     try:
         known = git.known_as(found.top, branch)
     except GpuyardError:  # no Git here, or a repository that isn't ours to read
@@ -66,6 +69,18 @@ def synced_with_branch(project: Project, snapshot: git.Snapshot, target: str, ba
         return lock_at(snapshot).running
 
 
+def _default(project: Project, top: Path, head: str) -> tuple[str, str]:
+    """What the remote's default branch says clusters follow: a proposal may name its own branch, and call it theirs."""
+    default = default_of(top)
+    if default in (None, head):
+        return "", ""
+    try:
+        with git.read_base(top, f"refs/remotes/origin/{default}", project.stack.folder) as there:
+            return _follows(there)
+    except GpuyardError:  # no Git here, or a clone that doesn't have that branch
+        return "", ""
+
+
 def _left(project: Project, repository: Path, revision: str, branch: str = "") -> Running:
     with git.read_base(repository, revision, project.stack.folder, branch) as there:
         return synced_at(project, there)
@@ -75,16 +90,32 @@ def synced_at(project: Project, there: Place) -> Running:
     """What clusters have that follow a place."""
     lock = lock_at(there)
     check_names(project, lock.files, there)
-    return replace(lock.running, digests=_digests(there))
+    return replace(lock.running, digests=_digests(there), follows=_follows(there))
+
+
+def _follows(there: Place) -> tuple[str, str]:
+    """The repository and the branch that its stack names; nothing where that is wrong."""
+    spec = _mapping(_read(there, STACK_FILE), "spec")
+    source = _mapping(spec, "repository")
+    url, branch = source.get("url"), source.get("branch", "main")
+    return (url, branch) if isinstance(url, str) and isinstance(branch, str) else ("", "")
+
+
+def _mapping(found: object, key: str) -> Mapping[str, Any]:
+    part = found.get(key) if isinstance(found, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _read(there: Place, name: str) -> object:
+    """A file as strictly read as a user's; None where it is wrong, which its own branch says."""
+    file = PurePosixPath(name)
+    try:
+        return yamlio.read(there.read(file).get(file, "").encode(), name).value
+    except InputError:
+        return None
 
 
 def _digests(there: Place) -> Mapping[str, str]:
-    """Those of images.lock, as strictly read as a user's file; none where it is wrong, which its own branch says."""
-    file = PurePosixPath(IMAGES_LOCK)
-    try:
-        found = yamlio.read(there.read(file).get(file, "").encode(), IMAGES_LOCK).value
-    except InputError:
-        return {}
-    images = found.get("images") if isinstance(found, dict) else None
-    pairs = images.items() if isinstance(images, dict) else ()
+    """Those of images.lock."""
+    pairs = _mapping(_read(there, IMAGES_LOCK), "images").items()
     return {name: digest for name, digest in pairs if isinstance(digest, str) and _DIGEST.fullmatch(digest)}

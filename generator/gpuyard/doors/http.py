@@ -16,7 +16,7 @@ from gpuyard.doors.leash import Leash, is_loopback
 from gpuyard.doors.urls import Url, joined, parse_url
 from gpuyard.errors import ToolError, one_line
 
-__all__ = ["Response", "get", "is_loopback"]
+__all__ = ["Response", "get", "is_loopback", "send"]
 
 _SECONDS = 30
 """For one silence; a request with all of its answer may take twice that."""
@@ -72,6 +72,20 @@ def get(
     raise ToolError(one_line(f"{url}: more than {_HOPS} redirects"))
 
 
+def send(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    *,
+    plain: Collection[str] = (),
+    seconds: float = _SECONDS,
+) -> Response:
+    """The same for a request that may write: a redirect is its answer, for nothing is sent twice or elsewhere."""
+    target = _checked(url, plain)
+    return _ask(url, target, headers, None, seconds=seconds, limit=_LIMIT, method=method, body=body)
+
+
 def _checked(url: str, plain: Collection[str]) -> Url:
     """A URL that may be asked."""
     parts = parse_url(url)
@@ -95,17 +109,25 @@ def _redirected(url: str, target: Url, location: str, plain: Collection[str]) ->
 
 
 def _ask(
-    url: str, target: Url, headers: Mapping[str, str], leash: Leash | None, *, seconds: float, limit: int
+    url: str,
+    target: Url,
+    headers: Mapping[str, str],
+    leash: Leash | None,
+    *,
+    seconds: float,
+    limit: int,
+    method: str = "GET",
+    body: bytes | None = None,
 ) -> Response:
     """One request and its answer; a redirect is an answer like any other."""
     line = _Line(target, leash, direct=not _proxied(target))
     try:
-        request = urllib.request.Request(url)  # noqa: S310 - _checked has seen the scheme
+        request = urllib.request.Request(url, body, method=method)  # noqa: S310 - _checked has seen the scheme
         request.add_header("User-Agent", f"gpuyard/{__version__}")
         for name, value in headers.items():
             request.add_unredirected_header(name, value)
         with line.ending(2 * seconds), _opener(line).open(request, timeout=seconds) as answer:
-            return _read(url, target, answer, limit)
+            return _read(url, target, answer, limit, bodiless=method == "HEAD")
     except (ToolError, OSError, http.client.HTTPException, ValueError) as error:
         # ValueError: a host or path that HTTP or DNS can't have.
         if line.late:
@@ -195,7 +217,7 @@ def _proxied(target: Url) -> bool:
     return target.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(target.authority)
 
 
-def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int) -> Response:
+def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int, *, bodiless: bool = False) -> Response:
     """The body in pieces, so that a flood doesn't hold us."""
     headers = {name.lower(): one_line(value) for name, value in answer.headers.items()}
     length, body = headers.get("content-length"), bytearray()
@@ -207,6 +229,6 @@ def _read(url: str, target: Url, answer: http.client.HTTPResponse, limit: int) -
         body += chunk
         if len(body) > limit:
             raise ToolError(one_line(f"{url}: the answer is larger than {limit} bytes"))
-    if length is not None and int(length) != len(body):
+    if length is not None and int(length) != len(body) and not bodiless:
         raise ToolError(one_line(f"{url}: the answer ended early"))
     return Response(answer.status, headers, bytes(body), target.authority)

@@ -31,6 +31,20 @@ _KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern
 _SHORTEST = 12
 _BASIC = re.compile(r"\b[Bb]asic\s{1,4}([A-Za-z0-9+/]{6,400})(?![A-Za-z0-9+/])")
 _ASSIGNED = re.compile(r"(?<![A-Za-z0-9_-])(?:--)?([A-Za-z][A-Za-z0-9_-]{2,60})=([^\s$={}<>\"']{1,100})")
+_PAIR = re.compile(
+    r"""["']([A-Za-z][A-Za-z0-9_-]{2,60})["']\s{0,4}:\s{0,4}["']([^\s"'$={}<>]{1,100}={0,2})["']"""  # of JSON
+    r"""|(?:^|[{,])\s{0,40}(?:- )?([A-Za-z][A-Za-z0-9_-]{2,60}):\s{1,4}([^\s"'$={}<>]{1,100})\s{0,4}(?=$|[,}#])""",
+    re.MULTILINE,  # a line of YAML, or a header
+)
+_LOGINS = re.compile(
+    r"(?:\bcurl\b.{0,200}\s(?:-u|--user)[ =]?|\blogin\s{1,4})[\w.@-]{1,60}(?::|\s{1,4}password\s{1,4})[^\s:$]{6}",
+    re.DOTALL,
+)
+"""What `curl -u` and a .netrc have."""
+_REFERRED = re.compile(
+    r"(?i)(?:/[\w.-]+)+|\$.*|\*+|x+|\.+|string|(?:your[-_ ])?(?:password|secret|token|key)|required|example|changeme"
+)
+"""A path or a blank is no secret where a name says that one comes."""
 _LEAST = 6
 """Characters of what is assigned to a name that promises a secret."""
 
@@ -49,7 +63,10 @@ _PUBLIC = re.compile(
     r"\bocid1\.[a-z0-9._-]+|\b(?:[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\b"
     r"|\b[A-Z][A-Za-z0-9_]{2,60}For(?:Causal|Conditional|Sequence|Token|Text|Image|Process|Reward)[A-Za-z]{2,40}\b"
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
+    r"|\b(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-nistp\d{3}) AAAA[A-Za-z0-9+/=]+"
 )
+_CERTIFICATE = re.compile(r"\bLS0tLS1CRUdJTiBDRVJUSUZJQ0FUR[A-Za-z0-9+/]{4,}={0,2}")
+"""A certificate in base64, as a caBundle has it."""
 _SYLLABLES = re.compile(r"[a-z]{3,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
 # Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
@@ -68,16 +85,20 @@ def looks_secret(text: str) -> str:
         (kind for mark, kind, pattern in _formats() if mark in text and _compiled(pattern).search(text)), ""
     ):
         return kind
-    if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", text)))):
+    if any(map(_has_key, _CERTIFICATE.findall(text))):
+        return "a private key"
+    if any(map(_is_random, _RUN.findall(_PUBLIC.sub(" ", _CERTIFICATE.sub(" ", text))))):
         return "a random key"
-    if any(map(_is_login, _BASIC.findall(text))):
+    if any(map(_is_login, _BASIC.findall(text))) or _LOGINS.search(text):
         return "a login"
     assigned = (len(value) >= _LEAST and names_secret_variable(name) for name, value in _ASSIGNED.findall(text))
-    return "a secret" if any(assigned) else ""
+    return "a secret" if any(assigned) or any(map(_is_told, _PAIR.findall(text))) else ""
 
 
 def redacted(text: str) -> str:
     """The text without the passwords and tokens that URLs in it carry."""
+    if "@" not in text and "=" not in text:  # most lines: without either nothing below can match
+        return text
     for pattern, instead in _IN_URLS:
         text = pattern.sub(instead, text)
     return text
@@ -94,6 +115,23 @@ def _formats() -> Sequence[tuple[str, str, str]]:
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+def _has_key(bundle: str) -> bool:
+    """Whether there is more in base64 than certificates."""
+    whole = bundle.rstrip("=")
+    return b"PRIVATE" in base64.b64decode(whole[: len(whole) // 4 * 4])
+
+
+def _is_told(pair: tuple[str, str, str, str]) -> bool:
+    """Whether a text has a name that promises a secret, and one behind it; without quotes a word may be prose."""
+    name, value, plain_name, plain = pair
+    if name.lower() == "auth":
+        return _is_login(value)
+    if len(value or plain) < _LEAST or _REFERRED.fullmatch(value or plain) or plain.isalpha() or plain.endswith("."):
+        return False
+    called = name or plain_name
+    return names_secret_variable(called) if called.isupper() else names_secret(called)
 
 
 def _is_login(text: str) -> bool:

@@ -13,7 +13,7 @@ from gpuyard.doors.logins import CONFIG, VARIABLE, Login, Logins
 from gpuyard.doors.urls import parse_url
 from gpuyard.errors import MissingError, ToolError, one_line
 
-__all__ = ["digest"]
+__all__ = ["Repository", "digest", "named", "refused", "shown_to"]
 
 _MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
@@ -30,13 +30,15 @@ _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 401, 403, 404
 
 
 @dataclass(frozen=True, slots=True)
-class _Repository:
+class Repository:
     """An image's name in its registry, and how the registry is asked."""
 
     host: str
     name: str
     plain: Collection[str]
     login: Login | None = None
+    actions: str = "pull"
+    """What a token is asked for: pull, or pull,push."""
 
     @property
     def scheme(self) -> str:
@@ -50,11 +52,9 @@ def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Lo
     The digest is computed from the bytes; a registry that names another one is not believed. `logins` keep what
     was looked up before. MissingError where there is no such image, ToolError where the registry doesn't tell.
     """
-    host, _, name = repository.partition("/")
-    if host == "docker.io" and "/" not in name:
-        name = f"library/{name}"
-    image, asked = f"{repository}:{tag}", _Repository(_HOSTS.get(host, host), name, plain)
-    url = f"{asked.scheme}://{asked.host}/v2/{name}/manifests/{tag}"
+    host = repository.partition("/")[0]
+    image, asked = f"{repository}:{tag}", named(repository, plain)
+    url = f"{asked.scheme}://{asked.host}/v2/{asked.name}/manifests/{tag}"
     answer = _get(url, None, plain)
     # Whoever a redirect led to may ask for a login of its own, and gets none.
     if answer.status == _UNAUTHORIZED and answer.host == asked.host:
@@ -63,10 +63,18 @@ def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Lo
     if answer.status == _NOT_FOUND:
         raise MissingError(f"{image}: not found in the registry")
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
-        raise _refused(image, host, asked.login)
+        raise refused(image, host, asked.login)
     if answer.status != _OK:
         raise ToolError(f"{image}: the registry answers {answer.status}")
     return _verified(image, answer)
+
+
+def named(repository: str, plain: Collection[str] = (), actions: str = "pull") -> Repository:
+    """A repository as its registry knows it, by what people call it."""
+    host, _, name = repository.partition("/")
+    if host == "docker.io" and "/" not in name:
+        name = f"library/{name}"
+    return Repository(_HOSTS.get(host, host), name, plain, actions=actions)
 
 
 def _get(url: str, authorization: str | None, plain: Collection[str]) -> Response:
@@ -74,18 +82,21 @@ def _get(url: str, authorization: str | None, plain: Collection[str]) -> Respons
     return httpdoor.get(url, {"Accept": ", ".join(_MANIFESTS), **given}, plain=plain)
 
 
-def _with_login(url: str, answer: Response, asked: _Repository) -> Response:
+def _with_login(url: str, answer: Response, asked: Repository) -> Response:
     """Asks again as the registry demands; its refusal where there is nothing to show."""
-    scheme, _, rest = answer.headers.get("www-authenticate", "").partition(" ")
-    shown = None
-    if scheme.lower() == "bearer" and (token := _token(dict(_PARAMETER.findall(rest)), asked)):
-        shown = f"Bearer {token}"
-    elif scheme.lower() == "basic" and asked.login:
-        shown = asked.login.basic
+    shown = shown_to(answer, asked)
     return _get(url, shown, asked.plain) if shown else answer
 
 
-def _token(challenge: Mapping[str, str], asked: _Repository) -> str | None:
+def shown_to(answer: Response, asked: Repository) -> str | None:
+    """The header Authorization that a refusal asks for; None where there is nothing to show."""
+    scheme, _, rest = answer.headers.get("www-authenticate", "").partition(" ")
+    if scheme.lower() == "bearer" and (token := _token(dict(_PARAMETER.findall(rest)), asked)):
+        return f"Bearer {token}"
+    return asked.login.basic if scheme.lower() == "basic" and asked.login else None
+
+
+def _token(challenge: Mapping[str, str], asked: Repository) -> str | None:
     """From the service that the challenge names, for who logs in there or for anybody; None where it gives none."""
     realm = challenge.get("realm", "")
     service = parse_url(realm)
@@ -94,7 +105,7 @@ def _token(challenge: Mapping[str, str], asked: _Repository) -> str | None:
     # A password goes nowhere that is less private than the registry itself.
     if service is None or service.scheme != asked.scheme:
         return None
-    query = {"scope": f"repository:{asked.name}:pull"}
+    query = {"scope": f"repository:{asked.name}:{asked.actions}"}
     if "service" in challenge:
         query["service"] = challenge["service"]
     mark = "&" if "?" in realm else "?"
@@ -109,7 +120,8 @@ def _token(challenge: Mapping[str, str], asked: _Repository) -> str | None:
     return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None
 
 
-def _refused(image: str, host: str, login: Login | None) -> ToolError:
+def refused(image: str, host: str, login: Login | None) -> ToolError:
+    """Why a registry wants nothing to do with us, and what helps."""
     if login:
         return ToolError(
             f"{image}: {host} refused the login from {login.source}: it is wrong or has expired, or may not read this "

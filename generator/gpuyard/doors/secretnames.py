@@ -11,14 +11,43 @@ _JOINED = re.compile(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|[0-9]+")
 _LONGEST = 300
 """Characters: no name is longer."""
-_ALWAYS = frozenset({"password", "passwd", "passphrase", "pwd", "dsn"})
+_ALWAYS = frozenset(
+    {"password", "passwords", "passwd", "passphrase", "passcode", "pwd", "dsn", "htpasswd", "mnemonic", "userpass"}
+    | {"pgpassword", "rootpassword", "adminpassword", "dbpassword", "clientsecret"}
+)
 _PAIRS = frozenset(
     {
         *(("webhook", "url"), ("hook", "url"), ("webhook", "uri"), ("conn", "str"), ("conn", "string")),
         *(("connection", "string"), ("connection", "str"), ("client", "secret"), ("shared", "secret")),
         *(
             (kind, "key")
-            for kind in ("api", "access", "private", "secret", "signing", "encryption", "account", "master")
+            for kind in (
+                *(
+                    "api",
+                    "access",
+                    "private",
+                    "secret",
+                    "signing",
+                    "encryption",
+                    "account",
+                    "master",
+                    "ssh",
+                    "rsa",
+                    "tls",
+                ),
+                *(
+                    "ssl",
+                    "client",
+                    "license",
+                    "service",
+                    "routing",
+                    "integration",
+                    "ingest",
+                    "hmac",
+                    "cookie",
+                    "deploy",
+                ),
+            )
         ),
         *(
             (kind, "token")
@@ -34,19 +63,37 @@ _PAIRS = frozenset(
                 "gitlab",
                 "refresh",
                 "session",
+                *(
+                    "bot",
+                    "app",
+                    "user",
+                    "vault",
+                    "npm",
+                    "deploy",
+                    "webhook",
+                    "personal",
+                    "slack",
+                    "registry",
+                    "service",
+                ),
             )
         ),
     }
 )
 _OF_VARIABLES = frozenset(
     {"token", "pass", "secret", "secrets", "credential", "credentials", "cred", "creds", "webhook", "apikey", "pat"}
+    | {"jwt", "bearer", "cookie", "hmac", "pw", "apitoken"}
 )
+_LOGINS = frozenset({("redis", "auth"), ("basic", "auth"), ("proxy", "auth"), ("registry", "auth"), ("wandb", "key")})
+"""The same, by their last two words."""
 _OF_TEXTS = frozenset(
     {"stop", "eos", "bos", "pad", "mask", "unk", "sep", "cls", "image", "audio", "video", "special", "next", "first"}
     | {"last", "per", "each", "begin", "end", "start", "think", "max", "min", "num", "count", "prefill", "draft"}
 )
 """Before `token`, and it is one of a model's; before `pass`, one of a compiler's."""
-_SUFFIXES = frozenset({"value", "base", "b", "plain", "text", "current", "old", "new", "primary", "secondary"})
+_SUFFIXES = frozenset(
+    {"value", "base", "b", "plain", "text", "current", "old", "new", "primary", "secondary", "json", "pem"}
+)
 
 
 def names_secret(key: str) -> bool:
@@ -62,6 +109,8 @@ def names_secret_variable(name: str) -> bool:
     if names_secret(name):
         return True
     words = _words(name) if len(name) <= _LONGEST else []
+    if tuple(words[-2:]) in _LOGINS:
+        return True
     return bool(words) and words[-1] in _OF_VARIABLES and not _OF_TEXTS & {*words[-2:-1]}
 
 

@@ -22,7 +22,7 @@ from gpuyard.project.blueprint import Blueprint, Spec, blueprint_from
 from gpuyard.project.formats import of_blueprint, schema
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.ownmodels import known
-from gpuyard.project.secrets import find_secrets
+from gpuyard.project.secrets import find_in_comments, find_secrets
 from gpuyard.project.stack import Stack, stack_from
 from gpuyard.project.unique import duplicates
 from gpuyard.project.userfiles import BLUEPRINTS, MODELS, MOST_BYTES, STACK_FILE, Sources, misplaced, read
@@ -196,7 +196,7 @@ def _read(sources: Sources) -> tuple[dict[str, Document], dict[str, _Filled], _T
             told.problems += error.problems
             told.more += error.more
             continue
-        if found := _breaches(name, document):
+        if found := _breaches(name, document) or find_in_comments(name, data):
             told.problems += found
             told.more += untold(document, _schema(name, document)) if len(found) >= MOST_PROBLEMS else 0
         else:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from gpuyard.doors.plainfiles import NotPlainError, PlainFiles, TooLargeError
 
-__all__ = ["Located", "head_of", "linked", "located", "submodules"]
+__all__ = ["Located", "default_of", "head_of", "linked", "located", "submodules"]
 
 _MODULE = re.compile(r'^\s*path\s*=\s*"?([^"\n]*?)"?\s*$', re.MULTILINE)
 _ENOUGH = 1 << 20
 """Bytes of a list of submodules."""
 _BRANCH = re.compile(r"ref: refs/heads/(\S{1,1000})\n?")
+_DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S{1,1000})\n?")
 _LONGEST = 4096
 """Characters of HEAD."""
 
@@ -42,6 +43,16 @@ def head_of(top: Path) -> str | None:
             git = top / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
         with (git / "HEAD").open(encoding="utf-8") as file:
             found = _BRANCH.fullmatch(file.read(_LONGEST))
+    except (OSError, ValueError):
+        return None
+    return found[1] if found else None
+
+
+def default_of(top: Path) -> str | None:
+    """The branch that the remote origin gives to whoever names none, as a clone has noted it."""
+    try:
+        with (top / ".git" / "refs" / "remotes" / "origin" / "HEAD").open(encoding="utf-8") as file:
+            found = _DEFAULT.fullmatch(file.read(_LONGEST))
     except (OSError, ValueError):
         return None
     return found[1] if found else None

@@ -5,15 +5,16 @@ from typing import Any
 
 from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable
 from gpuyard.doors.yamlio import Document, Path
-from gpuyard.errors import Problem
+from gpuyard.errors import Location, Problem
 
-__all__ = ["find_secrets"]
+__all__ = ["find_in_comments", "find_secrets"]
 
 _MAX_PROBLEMS = 100
 _OURS, _OF_KUBERNETES = "secret: NAME, key: KEY", "valueFrom: {secretKeyRef: {name: NAME, key: KEY}}"
 _SWITCHES = ("true", "false", "yes", "no", "on", "off", "0", "1")
 _ENVIRONMENTS = ("env", "environment", "envvars", "extraenvvars", "stringdata")
-_REFERENCE = re.compile(r"\$[({].*")
+_COMMENT = re.compile(r"(?:^|\s)#(.*)")
+_REFERENCE = re.compile(r"\$[({].*|(?:/[a-z0-9_.-]+){2,}")
 
 
 def find_secrets(document: Document) -> list[Problem]:
@@ -29,6 +30,17 @@ def find_secrets(document: Document) -> list[Problem]:
             form = _OF_KUBERNETES if path[-1:] == ("value",) else _OURS
             message = f"looks like {kind}; keep it in a Secret and name that here ({form})"
             problems.append(document.problem(path, message, key=is_key))
+    return problems
+
+
+def find_in_comments(file: str, data: bytes) -> list[Problem]:
+    """Comments are committed, too; where a text has such lines, `find_secrets` says it of the text."""
+    problems: list[Problem] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
+        found = _COMMENT.search(line)
+        if found and len(problems) < _MAX_PROBLEMS and (kind := looks_secret(found[1].strip())):
+            message = f"the comment looks like {kind}; remove it, and replace that secret: Git keeps what was committed"
+            problems.append(Problem(Location(file, number, found.start(1)), message))
     return problems
 
 
@@ -48,7 +60,7 @@ def _promised(document: Document, path: Path) -> bool:
 
 
 def _harmless(value: str) -> bool:
-    """Nothing, a switch, or a reference to another variable."""
+    """Nothing, a switch, or a reference to another variable or a file."""
     return not value or value.lower() in _SWITCHES or _REFERENCE.fullmatch(value) is not None
 
 

@@ -1,21 +1,18 @@
-"""What `gpuyard init` starts a stack with: its file, blueprints, a workflow that checks pull requests."""
+"""What `gpuyard init` starts a stack with: its file, blueprints and a README."""
 
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from gpuyard import __version__
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine
 from gpuyard.tree import Tree
 
-__all__ = ["README", "WORKFLOW", "starter", "workflow"]
+__all__ = ["README", "starter"]
 
 README = PurePosixPath("README.md")
-WORKFLOW = PurePosixPath(".github/workflows/gpuyard.yaml")
-"""Below the top of the repository, wherever the stack is."""
 _HEADER = """\
 # The stack: this repository's engine, its clusters and the limits that hold for all of them.
 # Every key is described by `gpuyard schema stack`.
@@ -36,12 +33,6 @@ def starter(
         PurePosixPath(".gitattributes"): _template("starter-gitattributes"),
         **{PurePosixPath("blueprints") / file: text for file, text in blueprints.items()},
     }
-
-
-def workflow(folder: PurePosixPath) -> str:
-    """The workflow that checks the stack in a folder of its repository."""
-    text = _template("starter-workflow.yaml").replace("==VERSION", f"=={__version__}")
-    return text.replace("DIR\n", f" {folder}\n" if folder.parts else "\n")
 
 
 def _template(name: str) -> str:

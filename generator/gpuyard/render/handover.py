@@ -1,6 +1,6 @@
 """From one engine to the other, while everything runs on: the part of the README with all commands, in their order."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render.engines import ENGINES
@@ -9,23 +9,16 @@ from gpuyard.resolve import Resolved
 __all__ = ["section"]
 
 _TRIED = (
-    "This way was tried by hand with Flux 2.9 and Argo CD 3.6, on a cluster without GPUs: the same pods, nothing "
-    "recreated. **These very commands were not**: try them on a cluster that you can lose."
+    "These commands were run in both directions with Flux 2.9 and Argo CD 3.6 on simulated nodes: the same "
+    "pods, nothing made anew."
 )
-_UNTRIED = "**Nobody has tried this direction yet**: try it on a cluster that you can lose."
 _SOURCE = (
     "If `repository.source` named a source of yours until now, name it in these commands in the place of `{name}`, and "
     "suspend your Kustomization of `clusters/<cluster>` in the place of the entry's."
 )
-_HELM = """\
-Flux installs charts by Helm, which takes over only what carries its marks. Before the push, give them to what Argo CD
-has made of charts; `RELEASE` is the chart's name, `NAMESPACE` its namespace:
-
-```
-kubectl label --overwrite KIND NAME app.kubernetes.io/managed-by=Helm
-kubectl annotate --overwrite KIND NAME meta.helm.sh/release-name=RELEASE meta.helm.sh/release-namespace=NAMESPACE
-```
-"""
+_HELM = (
+    "Flux installs charts by Helm, which takes over only what carries its marks. Give them to what Argo CD has made:"
+)
 
 
 def section(resolved: Resolved) -> str:
@@ -35,8 +28,7 @@ def section(resolved: Resolved) -> str:
     if old is None or old is stack.engine:
         return ""
     title = f"## Hand-over from {old.product} to {stack.engine.product}"
-    told = _TRIED if old is Engine.FLUX else _UNTRIED
-    return "\n\n".join([title, f"{told} {_about(old)}", *_steps(stack, old)])
+    return "\n\n".join([title, f"{_TRIED} {_about(old)}", *_steps(resolved, old)])
 
 
 def _about(old: Engine) -> str:
@@ -47,17 +39,27 @@ def _about(old: Engine) -> str:
     return f"{kept} Download Jobs may run once more, and find their files. Then remove `spec.moved` from `stack.yaml`."
 
 
-def _steps(stack: Stack, old: Engine) -> Iterator[str]:
+def _steps(resolved: Resolved, old: Engine) -> Iterator[str]:
+    stack = resolved.stack
     former, new = ENGINES[old], ENGINES[stack.engine]
-    before, after = (list(dict.fromkeys(e.context(stack, each.name) for each in stack.clusters)) for e in (former, new))
-    yield _step(f"1. Before the push: stop {old.product}.", _in_each(before, stack, former.stop))
-    yield _HELM.rstrip() if old is Engine.ARGOCD else _SOURCE.format(name=stack.name)
-    yield (
-        f"2. Push, and let each cluster follow {stack.engine.product}, by the commands under “A new cluster”. "
-        "Then let it "
-        "apply everything once:"
+    sites = [resolved.at(each.name) for each in stack.clusters]
+    named = list(zip((each.name for each in stack.clusters), sites, strict=True))
+    before, after = ({e.context(stack, name): site.stack for name, site in named} for e in (former, new))
+    yield _step(f"1. Before the push: stop {old.product}.", _in_each(before, former.stop))
+    if given := [line for name, site in named for line in former.give(site.stack, name, site.releases)]:
+        yield _step(_HELM, given)
+    else:
+        yield _SOURCE.format(name=stack.name)
+    follow = [
+        f"kubectl --context {new.context(stack, name)} {line}"
+        for name, site in named
+        for line in new.commands(site.stack, name)
+    ]
+    yield _step(
+        f"2. Push, and let each cluster follow {stack.engine.product}; where it needs Secrets of its own, create them "
+        "first (“A new cluster” has the commands). Then let it apply everything once:",
+        [*dict.fromkeys(follow), *(line for where, each in after.items() for line in new.adopt(each, where))],
     )
-    yield _block(_in_each(after, stack, new.adopt))
     let_go = [
         _let_go(f"kubectl --context {new.context(stack, each.name)} {new.bare(stack, each.name)}", each.name, manager)
         for each in stack.clusters
@@ -71,7 +73,7 @@ def _steps(stack: Stack, old: Engine) -> Iterator[str]:
     )
     yield _step(
         f"4. Remove what {old.product} had. Its controllers must still run; afterwards they can go, too.",
-        _in_each(before, stack, former.remove),
+        _in_each(before, former.remove),
     )
 
 
@@ -80,8 +82,9 @@ def _let_go(bare: str, cluster: str, manager: str) -> str:
     return f"{bare} | kubectl --context {cluster} apply --server-side --field-manager {manager} -f -"
 
 
-def _in_each(contexts: Iterable[str], stack: Stack, commands: Callable[[Stack, str], Iterator[str]]) -> list[str]:
-    return [f"kubectl --context {where} {line}" for where in contexts for line in commands(stack, where)]
+def _in_each(contexts: Mapping[str, Stack], commands: Callable[[Stack, str], Iterator[str]]) -> list[str]:
+    """By context, as the cluster there has the stack."""
+    return [f"kubectl --context {where} {line}" for where, stack in contexts.items() for line in commands(stack, where)]
 
 
 def _step(text: str, lines: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, groupby, islice
-from pathlib import PurePosixPath
 from typing import Any
 
 from gpuyard.doors.cache import Cache, recall, remember
@@ -12,7 +11,7 @@ from gpuyard.doors.helm import Helm
 from gpuyard.render.charts import servers
 from gpuyard.render.overlays import blueprint
 from gpuyard.resolve import Resolved, Workload
-from gpuyard.tree import SERVERS, Tree
+from gpuyard.tree import SERVERS, Tree, path_of
 
 __all__ = ["files", "objects"]
 
@@ -56,7 +55,7 @@ def _read(answer: bytes) -> Tree:
     texts = json.loads(answer)
     if not texts or not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("no files of a blueprint")
-    return {PurePosixPath(path): text for path, text in texts.items()}
+    return {path_of(path): text for path, text in texts.items()}
 
 
 def _rendered(

@@ -10,7 +10,7 @@ from gpuyard.project import podfiles
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
 from gpuyard.resolve import enginerules, linting, moved, names, placements, pulls, releases, stackrules, variants
-from gpuyard.resolve.decided import decide
+from gpuyard.resolve.decided import Ahead, decide
 from gpuyard.resolve.notes import notes
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Available, Site
@@ -22,7 +22,9 @@ __all__ = ["NOTHING_RUNS", "Placement", "Refusal", "Resolved", "Workload", "reso
 NOTHING_RUNS = Running()
 
 
-def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Resolved:
+def resolve(
+    project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING, ahead: Ahead | None = None
+) -> Resolved:
     """Everything that follows from the user's files and what runs today, as far as `cache` doesn't know it.
 
     InputError with every problem found.
@@ -39,7 +41,7 @@ def resolve(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     blueprints = frozenset(blueprint.name for blueprint in project.blueprints)
     available, models = _available(stack, shapes), project.models
     site = Site(stack, available, project.digests, blueprints, models, project.broken_models, _files(project))
-    decided = decide(project, site, problems, cache)
+    decided = decide(project, site, problems, cache, ahead)
     workloads = tuple(workload for each in decided for workload in each.workloads)
     names.check(stack, workloads, problems)
     enginerules.check_names(stack, workloads, problems)

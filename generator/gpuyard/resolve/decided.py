@@ -4,6 +4,7 @@ A workload follows from its own file and from all that isn't a blueprint; of the
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gpuyard.catalogue.shapes import Shape, catalogue
@@ -16,7 +17,7 @@ from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Refusal, Workload
 
-__all__ = ["Decided", "decide"]
+__all__ = ["Ahead", "Decided", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,20 @@ class Decided:
 _RECORDS = Records(Decided, {Shape: catalogue})
 
 
-def decide(project: Project, site: Site, problems: Problems, cache: Cache) -> list[Decided]:
+Ahead = Callable[[Project, Site, Sequence[str], Cache], None]
+"""May have in the cache, by then, what becomes of the blueprints in some files."""
+
+
+def decide(project: Project, site: Site, problems: Problems, cache: Cache, ahead: Ahead | None = None) -> list[Decided]:
     """Of every blueprint, in their order; what is wrong goes to `problems`, and then nothing is remembered."""
     common = _common(project, site)
     questions = [_question(common, blueprint, project) for blueprint in project.blueprints]
     known = recall(cache, questions, _RECORDS.read)
+    missing = {question: each.file for each, question in zip(project.blueprints, questions, strict=True)}
+    missing = {question: file for question, file in missing.items() if question not in known}
+    if ahead and missing and not problems.raised():
+        ahead(project, site, list(missing.values()), cache)
+        known |= recall(cache, missing, _RECORDS.read)
     found, new = [], {}
     for blueprint, question in zip(project.blueprints, questions, strict=True):
         if (each := known.get(question)) is None:

@@ -43,6 +43,16 @@ _REPLACED = {"kustomize.toolkit.fluxcd.io/force": "enabled", "argocd.argoproj.io
 """Annotations by which an engine makes an object anew instead."""
 _PAUSED = ("autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas", "argocd.argoproj.io/skip-reconcile")
 _PRUNING = ("kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy", "argocd.argoproj.io/sync-options")
+_SOURCES: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "Application": (("spec", "source", "repoURL"), ("spec", "source", "targetRevision"), ("spec", "sources")),
+    "ApplicationSet": (("spec", "template", "spec", "source"), ("spec", "template", "spec", "sources")),
+    "AppProject": (("spec", "sourceRepos"),),
+    "Bucket": (("spec", "endpoint"), ("spec", "bucketName")),
+    "GitRepository": (("spec", "url"), ("spec", "ref"), ("spec", "verify"), ("spec", "ignore")),
+    "HelmRepository": (("spec", "url"),),
+    "OCIRepository": (("spec", "url"), ("spec", "verify")),
+}
+"""Where an engine reads what it applies. The version of a chart is none of it."""
 _PRUNED = (("spec", "prune"), ("spec", "deletionPolicy"), ("spec", "syncPolicy", "automated", "prune"))
 _ROUTES = frozenset({"GRPCRoute", "Gateway", "HTTPRoute", "Ingress", "TCPRoute", "TLSRoute"})
 _OUTSIDE = frozenset({"LoadBalancer", "NodePort"})
@@ -64,6 +74,7 @@ def _of_object(each: ObjectChange, gone: Sequence[Object]) -> Iterator[Told]:
     if each.what is What.CHANGED:
         yield from _refused(each)
     yield from _engine(each)
+    yield from _source(each)
     yield from _network(each, gone)
     yield from _outside(each)
     yield from _limits(each)
@@ -127,6 +138,14 @@ def _engine(each: ObjectChange) -> Iterator[Told]:
         for name in _PRUNING:
             if annotations["new"].get(name) != annotations["old"].get(name):
                 yield "prune-changed", name
+
+
+def _source(each: ObjectChange) -> Iterator[Told]:
+    chart = "chart" in ((each.new.get("spec") or {}).get("source") or {})
+    for change in each.fields if each.what is What.CHANGED else ():
+        followed = any(change.starts(*keys) for keys in _SOURCES.get(each.identity.kind, ()))
+        if followed and not (chart and change.keys[-1] == "targetRevision"):
+            yield "source-moved", f"{change.path} from {_short(change.old)} to {_short(change.new)}"
 
 
 def _short(value: Any) -> str:

@@ -50,6 +50,8 @@ class Running:
     """What syncs them; empty: nothing does yet."""
     digests: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Of images by name and tag, where they come from another branch than the one that is compiled."""
+    follows: tuple[str, str] = field(default=("", ""), compare=False)
+    """The repository and the branch that the stack of that other branch names."""
 
 
 class Effect(StrEnum):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from gpuyard.doors.cache import Cache, recall, remember
-from gpuyard.tree import WEIGHTS, Tree, base, overlay, own
+from gpuyard.tree import WEIGHTS, Tree, base, overlay, own, path_of
 
 __all__ = ["Pods", "pod_digest", "pods", "weights_job"]
 
@@ -48,9 +48,10 @@ def _question(tree: Tree, blueprint: str, shape: str, cluster: str) -> bytes:
     """All that follows from its place: every file that might be looked at."""
     folders = [base(blueprint), overlay(shape, blueprint), *([own(cluster, blueprint)] if cluster else [])]
     files = ("deployment.yaml", f"deployment-{blueprint}.yaml", "kustomization.yaml", f"{WEIGHTS}/job.yaml")
-    texts = [tree.get(folder / file, "") for folder in folders for file in files]
+    texts = [tree.get(path_of(f"{folder}/{file}"), "") for folder in folders for file in files]
     texts += [tree.get(own(cluster, blueprint, WEIGHTS) / "job.yaml", "")] if cluster else []
-    return b"pods " + json.dumps((blueprint, bool(cluster), texts)).encode()
+    facts = json.dumps((blueprint, bool(cluster), [len(text) for text in texts]))
+    return f"pods {facts}{''.join(texts)}".encode()
 
 
 def _read(answer: bytes) -> Pods:

@@ -5,10 +5,10 @@ python -m tests.cluster.programs [--group core] [NAME...]
 
 from pathlib import Path
 
-from tests.cluster.programs import build, store
+from tests.cluster.programs import build, store, toolchain
 from tests.cluster.programs.catalogue import program
 
-__all__ = ["path"]
+__all__ = ["missing", "path"]
 
 
 def path(name: str) -> Path:
@@ -18,3 +18,9 @@ def path(name: str) -> Path:
     """
     wanted = program(name)
     return store.installed(wanted) or build.build(wanted)
+
+
+def missing(name: str) -> bool:
+    """Whether the executable of that name would have to be built first."""
+    wanted = program(name)
+    return not (store.installed(wanted) or store.built(wanted, toolchain.version()).exists())

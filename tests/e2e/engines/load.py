@@ -7,7 +7,7 @@ from collections import Counter
 
 __all__ = ["Load"]
 
-_TOKENS = 100  # two seconds of the stand-in
+_TOKENS = 500  # ten seconds of the stand-in: clients that are slow to ask again are few
 
 
 class Load:

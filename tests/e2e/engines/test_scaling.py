@@ -103,7 +103,7 @@ def test_load_adds_what_the_formula_says_and_no_more(
     cluster: Cluster, gitops: Gitops, load: Load, record_property: Record
 ) -> None:
     load.set(80)  # 2.5 targets
-    seconds = eventually("three replicas", lambda: replicas(cluster) == 3, within=90)
+    seconds = eventually("three replicas", lambda: replicas(cluster) == 3, within=180)
     record_property("from 80 requests at once to 3 replicas", f"{seconds:.1f} s")
     assert most_in(cluster, 30) == 3
     assert {name: replicas(cluster, name) for name in ("docs", "assistant")} == {"docs": 1, "assistant": 1}
@@ -115,7 +115,7 @@ def test_load_adds_what_the_formula_says_and_no_more(
 def busy(cluster: Cluster, load: Load) -> Iterator[None]:
     """Three replicas for 80 requests at once; afterwards none of it."""
     load.set(80)
-    eventually("three replicas", lambda: replicas(cluster) == 3, within=90)
+    eventually("three replicas", lambda: replicas(cluster) == 3, within=180)
     yield
     eventually("no fallback", lambda: fallback(cluster) == "False", within=180)
     rest(cluster, load)
@@ -155,7 +155,7 @@ def test_when_no_pod_can_be_scraped_what_runs_stays_and_somebody_is_told(
     nowhere = {"spec": {"podMetricsEndpoints": [{**endpoints[0], "path": "/nowhere"}]}}
     with patched(cluster, f"podmonitor/chat {HERE}", nowhere, {"spec": {"podMetricsEndpoints": endpoints}}):
         eventually("fallback", lambda: fallback(cluster) == "True", within=120)
-        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=900)
+        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=300)
         record_property("from Fallback to VllmScalerInFallback", f"{seconds:.1f} s")
         stays(cluster, 10)
 
@@ -183,7 +183,7 @@ def test_an_answer_that_is_no_number_scales_nothing(cluster: Cluster, gitops: Gi
 
 def test_without_keda_what_runs_stays_and_follows_again(cluster: Cluster, gitops: Gitops, load: Load) -> None:
     load.set(80)
-    eventually("three replicas", lambda: replicas(cluster) == 3, within=90)
+    eventually("three replicas", lambda: replicas(cluster) == 3, within=180)
     with patched(cluster, "deployment/keda-operator -n keda", {"spec": {"replicas": 0}}, {"spec": {"replicas": 1}}):
         load.set(0)
         stays(cluster, 40)

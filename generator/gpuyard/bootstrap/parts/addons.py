@@ -1,6 +1,7 @@
 """Add-ons of the cluster; none starts on a tainted node, so the pool without GPUs comes first."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gpuyard.bootstrap import standard
@@ -8,6 +9,7 @@ from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Ground
 from gpuyard.bootstrap.parts.pools import domains
 from gpuyard.bootstrap.resource import MANAGED, RESOURCE, SPEC, Found, Kind, Place, Resource
+from gpuyard.bootstrap.states import is_gone
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.doors.oci import Cloud, Refused, wait_for_work
 
@@ -49,11 +51,11 @@ def _scaled(ground: Ground, fleets: Sequence[Fleet]) -> list[dict[str, str]]:
 
 def _find(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> Iterator[Found]:
     for cluster in before:
-        if cluster.kind != "cluster" or cluster.region != place.region or cluster.tags.get(MANAGED) != "gpuyard":
+        if not (cluster.kind == "cluster" and cluster.region == place.region and _has_addons(cluster)):
             continue
         for data in cloud.listed(kind.service, "list_addons", region=place.region, cluster_id=cluster.id):
             name = data["name"]
-            if data.get("lifecycleState") in standard.DEAD:
+            if is_gone(data.get("lifecycleState")):
                 continue
             whole = data
             if name in _CONFIGURED:
@@ -61,6 +63,11 @@ def _find(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> It
             resource = f"{cluster.tags[RESOURCE].partition('/')[0]}/addon-{name}"
             tags = {**cluster.tags, RESOURCE: resource, SPEC: ""}
             yield Found(kind=kind.name, region=place.region, data=_plain(whole), tags=tags, parent=cluster.id)
+
+
+def _has_addons(cluster: Found) -> bool:
+    """One that is still being made, or that failed, has none; nor is one of somebody else's our affair."""
+    return cluster.tags.get(MANAGED) == "gpuyard" and cluster.state in ("ACTIVE", "UPDATING")
 
 
 def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,8 +86,8 @@ def _create(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any
     except Refused as error:
         if error.fault.status != 409 or error.fault.code == "InvalidatedRetryToken":
             raise  # it is there already: an earlier run was interrupted
-    data = cloud.call(kind.service, "get_addon", cluster, body["addonName"], region=resource.region, what=what).data
-    return Found(kind=kind.name, region=resource.region, data=_plain(data), parent=cluster)
+    made = standard.wait(cloud, kind, body["addonName"], resource.region, what, cluster)
+    return replace(made, data=_plain(made.data))
 
 
 def _update(cloud: Cloud, kind: Kind, there: Found, resource: Resource, body: Mapping[str, Any]) -> None:
@@ -105,7 +112,7 @@ def _wait(cloud: Cloud, headers: Mapping[str, str], region: str, what: str) -> N
 
 KINDS = (
     Kind(
-        name="addon", title="add-on", service="container_engine", noun="addon", tagged=False, seconds=60,
+        name="addon", title="add-on", service="container_engine", noun="addon", tagged=False, within=True, seconds=60,
         terraform="oci_containerengine_addon", changes=frozenset({"configurations"}),
         find=_find, create=_create, update=_update, delete=_delete,
     ),

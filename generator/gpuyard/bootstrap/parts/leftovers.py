@@ -7,11 +7,10 @@ from typing import Any
 from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.observe import Observed, together
 from gpuyard.bootstrap.resource import STACK, Found, Kind, Place
+from gpuyard.bootstrap.states import is_gone
 from gpuyard.doors.oci import Cloud, Refused
 
 __all__ = ["KINDS", "leftovers"]
-
-_ENDED = ("TERMINATED", "TERMINATING")
 
 
 def leftovers(cloud: Cloud, observed: Observed, stack: str) -> list[Found]:
@@ -59,7 +58,7 @@ def _machines(cloud: Cloud, place: Place, subnets: frozenset[str], nodes: frozen
     return [
         standard.found(machine, place.region, row)
         for row in rows
-        if row["id"] in used and row.get("lifecycleState") not in _ENDED
+        if row["id"] in used and not is_gone(row.get("lifecycleState"))
     ]
 
 
@@ -78,7 +77,7 @@ def _exports(cloud: Cloud, place: Place, observed: Observed, subnets: frozenset[
             "file_storage", "list_exports", region=place.region, export_set_id=target.data["exportSetId"]
         )
         for row in rows:
-            if row["id"] not in ours and row.get("lifecycleState") not in standard.DEAD:
+            if row["id"] not in ours and not is_gone(row.get("lifecycleState")):
                 found.append(Found(kind="export", region=place.region, data=row))
                 systems.add(row["fileSystemId"])
     others = [each for each in observed.others if each.kind == "file-system" and each.region == place.region]

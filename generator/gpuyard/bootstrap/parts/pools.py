@@ -12,6 +12,7 @@ from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Ground
 from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Place, Resource
+from gpuyard.bootstrap.states import Standing, standing
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.doors.oci import LIMITS, Cloud, NoCapacity, Refused, wait_for_work
@@ -144,7 +145,7 @@ def _update(cloud: Cloud, kind: Kind, there: Found, resource: Resource, body: Ma
 
 
 def _count(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> Iterator[Found]:
-    """Of each OCI shape: where a pool needs attention, only the nodes that are there."""
+    """Of each OCI shape: where a pool needs attention, only the nodes that are there; one that failed has none."""
     sizes: dict[str, int] = {}
     tags: dict[str, Mapping[str, str]] = {}
     for pool in before:
@@ -158,8 +159,11 @@ def _count(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> I
 
 def _size(cloud: Cloud, kind: Kind, pool: Found) -> int:
     details = pool.data.get("nodeConfigDetails") or {}
-    if pool.state != "NEEDS_ATTENTION":
+    state = standing(kind, pool.state)
+    if state in (Standing.USABLE, Standing.PENDING):
         return int(details.get("size") or 0)
+    if state is Standing.BROKEN:
+        return 0
     return _started(cloud.call(kind.service, "get_node_pool", pool.id, region=pool.region).data)
 
 

@@ -148,12 +148,12 @@ def _header(file: Path) -> Iterator[Tensor]:
             header = json.loads(stream.read(length))
     except OSError as error:
         raise _wrong(file, f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(file, "is no safetensors file: its header is not JSON") from error
     for name, each in header.items() if isinstance(header, dict) else ():
         if name != "__metadata__":
             try:
                 start, end = each["data_offsets"]
                 yield Tensor(name, str(each["dtype"]), tuple(map(int, each["shape"])), int(end) - int(start))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise _wrong(file, f"is no safetensors file: its header has no place for {name[:80]}") from error

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_IMAGE = "docker.io/library/busybox:1.37.0"
 _CHANGES = 2
 """Exit code of a plan with changes."""
 _FACTS_MESSAGE = "Facts of the infrastructure\n\nWritten by gpuyard bootstrap facts from what is on Oracle Cloud.\n"
@@ -132,25 +133,42 @@ def destroy(
 
 @command.command("status", epilog="Example: gpuyard bootstrap status gitops")
 @options.directory
+@click.option("--probe", is_flag=True, help="Try out each cluster with small pods, which are removed again.")
+@click.option(
+    "--kubeconfig",
+    "kubeconfigs",
+    multiple=True,
+    metavar="CLUSTER=FILE",
+    help="Reach a cluster by this kubeconfig, such as through a tunnel; repeatable.",
+)
+@click.option(
+    "--probe-image", default=_IMAGE, show_default=True, metavar="IMAGE", help="Image with sh, httpd and wget."
+)
 @options.output
 @signed_in
-def status(directory: Path, as_json: bool, login: "Login") -> None:
+def status(
+    directory: Path, probe: bool, kubeconfigs: tuple[str, ...], probe_image: str, as_json: bool, login: "Login"
+) -> None:
     """List what is there of the stack, in which state, and what it costs now; reads only.
 
-    It says nothing of what runs inside the clusters: probes of network policies, file storage and the engine are not
-    supported yet.
+    With --probe it also asks inside of each cluster: is the engine in sync, is a NetworkPolicy enforced, can user 10001
+    write to file storage.
     """
     from gpuyard.bootstrap.inventory import inventory
-    from gpuyard.cli.changeset import inventory_data, inventory_lines
+    from gpuyard.cli.changeset import inventory_data, inventory_lines, probe_data, probe_lines
+    from gpuyard.cli.probing import answers, kubeconfig_files
     from gpuyard.pipeline import load
 
+    project = load(directory)
+    files = kubeconfig_files(kubeconfigs, [each.name for each in project.stack.clusters])
     with _cloud(login) as cloud:
         progress("asking Oracle Cloud")
-        found = inventory(cloud, load(directory))
+        observed, found = inventory(cloud, project)
+        asked = list(answers(cloud, project, observed, files, probe_image, login)) if probe else None
     if as_json:
-        emit_json({"ok": True, "error": None, **inventory_data(found)})
+        emit_json({"ok": True, "error": None, **inventory_data(found), **probe_data(asked)})
     else:
-        say(*inventory_lines(found))
+        say(*inventory_lines(found), *probe_lines(asked))
 
 
 @command.command("export", epilog="Example: gpuyard bootstrap export gitops > main.tf.json")

@@ -40,6 +40,6 @@ def _version() -> str:
     """The one that kubectl asked for."""
     try:
         asked = json.loads(os.environ.get("KUBERNETES_EXEC_INFO", "{}")).get("apiVersion")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         asked = None
     return asked if asked in _VERSIONS else _VERSIONS[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import worktree
 from gpuyard.doors.git.process import Result, Store, checked, explain, read_config, run
-from gpuyard.doors.git.remote import Remote, is_url, no_branch, parse_url
+from gpuyard.doors.git.remote import Remote, no_branch, reached
 from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.errors import ConflictError, MissingError, OutputError
 
@@ -133,13 +133,7 @@ class Local:
         url = config.get(f"remote.{remote}.pushurl") or config.get(f"remote.{remote}.url")
         if not url:
             raise MissingError(f"{self.label} has no remote to push {name} to; `git remote add origin URL`")
-        # Tokens that CI's checkout step leaves: a header runs nothing, unlike most of what a config can hold.
-        headers = read_config(self.git_dir, r"^http\..*\.extraheader$", "--local")
-        if is_url(url):
-            there = parse_url(url)
-            there = Remote(there.url, headers | dict(there.settings))
-        else:
-            there = Remote(str((self.root / url).resolve()))
+        there = self.there(url)
         commit = self._branch(ref).commit
         theirs = config.get(f"branch.{name}.merge", ref)
         if commit and not there.push(store, commit, theirs):
@@ -147,6 +141,11 @@ class Local:
             raise ConflictError(
                 f"{there.label} has commits that {name} in {self.label} does not have; {way}, then run this again"
             )
+
+    def there(self, url: str) -> Remote:
+        """The repository behind the URL of a remote, with what lets us in."""
+        # Tokens that CI's checkout step leaves: a header runs nothing, unlike most of what a config can hold.
+        return reached(url, self.root, read_config(self.git_dir, r"^http\..*\.extraheader$", "--local"))
 
     def _way_to_pull(self, store: Store, ref: str, commit: str, mark: str) -> str:
         """Generated commits of both sides always conflict, and ours is made anew once the others' are here."""

@@ -13,7 +13,7 @@ from gpuyard.doors.git.process import Result, Store, checked, explain, printable
 from gpuyard.doors.redaction import looks_secret, redacted
 from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError, meant
 
-__all__ = ["Remote", "is_url", "no_branch", "parse_url"]
+__all__ = ["Remote", "is_url", "no_branch", "parse_url", "reached"]
 
 # Nothing may begin with a dash, which ssh would take for an option.
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]"
@@ -132,6 +132,37 @@ class Remote:
             raise no_branch(self.label, ref, names)
         return None
 
+    def peek(self, store: Store, ref: str) -> str | None:
+        """The commit that a branch is at, fetched with the one before; None: there is no such branch."""
+        if self._at(store, ref) is None:
+            return None
+        result = self._run(
+            *(store, "fetch", "--quiet", "--depth=2", "--no-tags", "--no-write-fetch-head"),
+            *("--end-of-options", self.url, f"+{ref}:refs/gpuyard/there"),
+        )
+        if "couldn't find remote ref" in result.err:  # deleted in between
+            return None
+        checked(result, f"fetching from {self.label}", remote=True)
+        return checked(store.run("rev-parse", "--verify", "refs/gpuyard/there"), "reading the branch").decode().strip()
+
+    def replace(self, store: Store, ref: str, *, new: str, old: str | None) -> bool:
+        """Put the branch at a commit if it is at `old`, whether that leads there or not; False if it isn't."""
+        lease = f"{ref}:{old or ''}"
+        result = self._push(store, f"--force-with-lease={lease}", f"{new}:{ref}")
+        if result.status == 0:
+            return True
+        now = self._at(store, ref)
+        if now == new:  # it landed, and the answer was lost
+            return True
+        if now != old:
+            return False
+        raise _refused(result, self.label)
+
+    def _at(self, store: Store, ref: str) -> str | None:
+        result = self._run(store, "ls-remote", "--end-of-options", self.url, ref)
+        lines = checked(result, f"asking {self.label} for its branches", remote=True).decode().splitlines()
+        return next((id for id, _, name in (line.partition("\t") for line in lines) if name == ref), None)
+
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
         """Push the commit if the branch is still at `old`; False if it isn't."""
         try:
@@ -177,6 +208,14 @@ class Remote:
         for number, (key, value) in enumerate(self.settings.items(), start):
             env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return store.run(*arguments, protocols="file" if self.url.startswith("/") else "https:ssh", env=env)
+
+
+def reached(url: str, root: Path, headers: Mapping[str, str]) -> Remote:
+    """What the URL of a remote means in a repository at `root`; `headers` are its settings."""
+    if not is_url(url):
+        return Remote(str((root / url).resolve()))
+    found = parse_url(url)
+    return Remote(found.url, {**headers, **found.settings})
 
 
 def no_branch(label: str, ref: str, names: Sequence[str]) -> MissingError:

@@ -21,7 +21,7 @@ from gpuyard.doors.git.edits import REGULAR, Entry, edits_of, obstacles, refuse_
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import Store, checked, read_config
-from gpuyard.doors.git.remote import is_url, parse_url
+from gpuyard.doors.git.remote import Remote, is_url, parse_url
 from gpuyard.doors.git.revisions import base_of, followed
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
@@ -32,6 +32,8 @@ from gpuyard.tree import readable
 __all__ = ["Commit", "Entry", "Snapshot", "commit", "known_as", "read_base", "read_tree"]
 
 _TRIES = 20
+_KEPT = 64 << 20
+"""Bytes of blobs that a snapshot remembers."""
 _TOP = PurePosixPath()
 _BAD_BRANCH = re.compile(r"^[-/]|^(@|HEAD)$|(^|/)\.|\.\.|//|@\{|[\x00-\x20~^:?*\[\\\x7f]|\.lock(/|$)|[./]$|^$")
 _BAD_PATH = re.compile(r"^/|(^|/)(\.{1,2}|\.git)(/|$)|[\x00-\x1f\x7f\\]", re.IGNORECASE)
@@ -52,14 +54,20 @@ class Snapshot:
     target: Target = field(repr=False)
     store: Store = field(repr=False)
     folder: PurePosixPath = _TOP
+    _blobs: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """That were read, by id: the locks alone are asked for three times."""
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
         found = {path: self.files[self._name(path)] for path in self.ids(paths)}
         plain = {path: entry.blob for path, entry in found.items() if entry.mode in REGULAR}
-        sizes = self.store.sizes(plain.values())
+        known = self._blobs
+        sizes = self.store.sizes(set(plain.values()) - known.keys()) | {blob: len(data) for blob, data in known.items()}
         plain = {path: plain[path] for path in readable((path, sizes.get(blob, 0)) for path, blob in plain.items())}
-        blobs = self.store.blobs(plain.values())
+        new = self.store.blobs(set(plain.values()) - known.keys())
+        if sum(map(len, known.values())) + sum(map(len, new.values())) <= _KEPT:
+            known.update(new)
+        blobs = {**known, **new}
         return {path: blobs[blob].decode("utf-8", "replace") for path, blob in plain.items()}
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
@@ -84,11 +92,22 @@ class Snapshot:
 
     def below(self, path: PurePosixPath = _TOP) -> dict[str, Entry]:
         """The files below a path, by their path in the folder."""
-        whole = self.folder.parts + path.parts
-        start, first = f"{PurePosixPath(*whole)}/" if whole else "", len(self.folder.parts)
-        return {
-            "/".join(name.split("/")[first:]): entry for name, entry in self.files.items() if name.startswith(start)
-        }
+        first = len(f"{self.folder}/") if self.folder.parts else 0
+        start = f"{self._name(path)}/" if path.parts or first else ""
+        return {name[first:]: entry for name, entry in self.files.items() if name.startswith(start)}
+
+    def contents(self, *folders: str) -> dict[PurePosixPath, bytes]:
+        """The plain files of some folders as bytes, by their path in the folder of all."""
+        found = {PurePosixPath(name): each for name, each in self.below().items() if name.partition("/")[0] in folders}
+        plain = {path: each.blob for path, each in found.items() if each.mode in REGULAR}
+        blobs = self.store.blobs(plain.values())
+        return {path: blobs[blob] for path, blob in plain.items()}
+
+    @property
+    def seconds(self) -> int:
+        """When the commit was made, since 1970."""
+        told = self.store.run("show", "--no-patch", "--format=%ct", self.commit or "HEAD")
+        return int(checked(told, f"reading {self.target.label}").split()[0])
 
     def above(self, *names: str) -> list[PurePosixPath]:
         """The files of these names in the folders that hold this one; absolute from the top."""
@@ -120,11 +139,11 @@ class Commit:
 
 
 @contextmanager
-def read_tree(target: str | Path, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
+def read_tree(target: str | Path | Remote, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
     """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
     if _BAD_BRANCH.search(branch):
         raise InputError([Problem(Location(branch), "not a valid branch name")])
-    place = parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
+    place = _target(target)
     with scratch() as temporary:
         store = _store(place, temporary)
         with _plain_errors(place), place.hold(store):
@@ -186,6 +205,12 @@ def read_base(path: Path, revision: str, folder: PurePosixPath = _TOP, branch: s
 def known_as(path: Path, branch: str) -> str | None:
     """The revision by which a repository on disk knows what a branch has where others see it; None: it doesn't."""
     return followed(open_local(path).git_dir, branch)
+
+
+def _target(target: str | Path | Remote) -> Target:
+    if isinstance(target, Remote):
+        return target
+    return parse_url(str(target)) if is_url(str(target)) else open_local(Path(target))
 
 
 def _store(target: Target, temporary: Path) -> Store:

@@ -148,11 +148,11 @@ class Cloud:
         except OSError as error:  # all of the SDK's own for a connection are of this class
             return Fault(UNREACHED, "", _short(error))
         headers = {key.lower(): value for key, value in response.headers.items()}
-        data = (
-            response.data
-            if isinstance(response.data, str)
-            else client.base_client.sanitize_for_serialization(response.data)
-        )
+        data = response.data
+        if hasattr(data, "text"):  # a file, such as a kubeconfig
+            data = data.text
+        elif not isinstance(data, str):
+            data = client.base_client.sanitize_for_serialization(data)
         return Reply(data, headers)
 
     def _client(self, service: str, region: str) -> Any:

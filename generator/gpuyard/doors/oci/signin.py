@@ -153,7 +153,7 @@ def _left(token: str) -> float:
         payload = token.split(".")[1]
         ends = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["exp"]
         return float(ends) - time.time()
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, TypeError, ValueError, RecursionError):
         return _REFRESH + 1
 
 

@@ -9,6 +9,7 @@ from gpuyard.doors.yamlio.characters import bad_characters
 from gpuyard.doors.yamlio.document import Document, Path, read_again, show_path, written
 from gpuyard.doors.yamlio.loader import load_data, parse_manifests
 from gpuyard.doors.yamlio.reader import MAX_BYTES, TOO_LONG, read
+from gpuyard.doors.yamlio.splice import spliced
 from gpuyard.doors.yamlio.writer import dump
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "read",
     "read_again",
     "show_path",
+    "spliced",
     "written",
 ]

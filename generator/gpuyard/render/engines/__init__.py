@@ -77,7 +77,10 @@ class Engine(Protocol):
         """The arguments of kubectl that keep it from changing anything in a cluster that another engine takes over."""
 
     def adopt(self, stack: stack.Stack, context: str) -> Iterator[str]:
-        """Those that make it an owner of all that is in the repository, whoever made it."""
+        """Whole commands that make it an owner of all that is in the repository, whoever made it."""
+
+    def give(self, stack: stack.Stack, cluster: str, releases: Iterable[Release]) -> Iterator[str]:
+        """Whole commands, after `stop`, by which another engine can take over what it made of charts."""
 
     def bare(self, stack: stack.Stack, cluster: str) -> str:
         """Those that print each object that it owns in a cluster, without a single field."""

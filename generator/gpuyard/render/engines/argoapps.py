@@ -11,7 +11,7 @@ from gpuyard.render import argosources
 from gpuyard.resolve import Resolved
 from gpuyard.tree import PLATFORM, SERVERS
 
-__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects"]
+__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects", "roots"]
 
 Object = dict[str, Any]
 Kinds = Mapping[str, Sequence[str]]
@@ -24,7 +24,8 @@ _API = "argoproj.io/v1alpha1"
 _NAMESPACE = Engine.ARGOCD.namespace
 _HERE = "https://kubernetes.default.svc"
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
-_OPTIONS = ("ServerSideApply=true", "SkipDryRunOnMissingResource=true", "RespectIgnoreDifferences=true")
+_OPTIONS = ("ServerSideApply=true", "RespectIgnoreDifferences=true")
+_SKIP = "SkipDryRunOnMissingResource=true"
 # Without an end, and each time with the newest commit: a limit that is used up waits for the next commit, and one
 # without `refresh` never takes it.
 _RETRY = {"limit": -1, "refresh": True, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "1m"}}
@@ -43,6 +44,8 @@ class Application:
     """Folders of the stack whose change refreshes it; none: it reads no folder."""
     prune: bool = True
     """Whether what leaves it is deleted, and all with it."""
+    whole: bool = False
+    """Whether nothing of it is applied before all its kinds are known."""
     options: Sequence[str] = ()
     ignored: Sequence[Object] = ()
     """Fields that others write."""
@@ -59,7 +62,7 @@ class Application:
             **({"sources": list(self.sources)} if self.sources[1:] else {"source": self.sources[0]}),
             "syncPolicy": {
                 "automated": {"enabled": True, "prune": self.prune, "selfHeal": True},
-                "syncOptions": [*_OPTIONS, *self.options],
+                "syncOptions": [*_OPTIONS, *([] if self.whole else [_SKIP]), *self.options],
                 "retry": _RETRY,
             },
             **({"ignoreDifferences": list(self.ignored)} if self.ignored else {}),
@@ -81,6 +84,11 @@ class Application:
 def named(stack: Stack, cluster: str, *parts: str) -> str:
     """What an Application is called; with those of other clusters beside it, by its cluster, too."""
     return stack.named(*([cluster] if stack.argocd.hub else []), *parts)
+
+
+def roots(stack: Stack) -> list[str]:
+    """The Applications of all others: one, or with a hub one for each cluster."""
+    return [f"{stack.name}-{each.name}" for each in stack.clusters] if stack.argocd.hub else [stack.name]
 
 
 def destination(stack: Stack, cluster: str) -> Object:

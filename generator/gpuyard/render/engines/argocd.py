@@ -13,13 +13,14 @@ from gpuyard.render import argosources
 from gpuyard.render.engines import argogate, argohealth
 from gpuyard.render.engines.argoapps import PART_OF, Application, named, projects
 from gpuyard.render.engines.argofolder import READ, beside, effect, own_files
-from gpuyard.render.engines.argomoves import adopt, bare, forget, managers, remove, rename_danger, stop, suspend
+from gpuyard.render.engines.argomoves import adopt, bare, forget, give, managers, remove, rename_danger, stop, suspend
 from gpuyard.render.namespaces import first_of_each
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
 __all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "effect", "fleet", "forget"]
 __all__ += [
+    "give",
     "managers",
     "needs",
     "own_files",
@@ -216,6 +217,9 @@ def _charts(resolved: Resolved, cluster: str) -> Iterator[Application]:
             namespace=each.namespace,
             sources=[{**argosources.chart(each), "helm": helm}],
             prune=each.layer is not Layer.CRDS,
+            # An operator looks once, when it starts, which of its kinds there are: prometheus-operator that is there
+            # before its definitions runs for ever and makes no Prometheus.
+            whole=True,
         )
 
 

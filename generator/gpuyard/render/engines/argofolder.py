@@ -1,9 +1,11 @@
 """What Argo CD makes of files in a folder of a cluster that are not ours: it reads those that are called like ours."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from gpuyard.errors import one_line
 from gpuyard.project.stack import Stack
 from gpuyard.tree import SERVERS, cluster
 
@@ -12,12 +14,16 @@ __all__ = ["READ", "beside", "effect", "own_files"]
 READ = ("platform.yaml", f"{SERVERS}-*.yaml")
 """Files of a cluster's folder that its own Application reads."""
 _LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_OVERRIDE = re.compile(r"[.]argocd-source(-.+)?[.]yaml", re.IGNORECASE)
+_MERGED = "Argo CD merges it into the source of the Application of this folder, patches and images included"
 _NAMED = 3
 """Files that a note names."""
 
 
 def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
     """Notes on the files of a cluster's folder; it reads those only that are called like ours."""
+    for file in sorted(each for each in theirs if _OVERRIDE.fullmatch(PurePosixPath(each).name)):
+        yield f"{one_line(str(cluster(name) / file))} is not from gpuyard: {_MERGED}"
     read = sorted(each for each in theirs if _is_read(each))
     if read:
         shown = ", ".join(each if each.isprintable() else ascii(each) for each in read[:_NAMED])
@@ -38,6 +44,8 @@ def own_files() -> str:
 
 def effect(path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
     """What Argo CD does with a file that isn't ours: the rest of a sentence."""
+    if _OVERRIDE.fullmatch(path.name):
+        return _MERGED
     own = path.parent / _LISTS[0]
     if path.name in _LISTS and own in ours and own != path:
         return "Kustomize refuses a folder with two of them, and Argo CD stops there"

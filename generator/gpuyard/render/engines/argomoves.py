@@ -1,11 +1,13 @@
 """Another name of a stack whose clusters Argo CD syncs, or another engine in its place: what keeps everything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from gpuyard import tree
+from gpuyard.catalogue.platform import Release
 from gpuyard.project.stack import Engine, Stack
-from gpuyard.render.engines.argoapps import CLUSTER, PART_OF
+from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, named, roots
 
-__all__ = ["adopt", "bare", "forget", "managers", "remove", "rename_danger", "stop", "suspend"]
+__all__ = ["adopt", "bare", "forget", "give", "managers", "remove", "rename_danger", "stop", "suspend"]
 
 _KUBECTL = f"--namespace {Engine.ARGOCD.namespace}"
 _STOP = """'{"spec":{"syncPolicy":{"automated":{"enabled":false}}}}'"""
@@ -13,12 +15,14 @@ _BY = "gpuyard-handover"
 _SYNC = (
     f"""'{{"operation":{{"initiatedBy":{{"username":"{_BY}"}},"sync":{{"syncOptions":["ServerSideApply=true"]}}}}}}'"""
 )
-_DONE = (
-    ("{.status.operationState.operation.initiatedBy.username}", _BY),
-    ("{.status.operationState.phase}", "Succeeded"),
-    ("{.status.sync.status}", "Synced"),
+_OTHERS = """{range .items[*]}{.metadata.name}={.status.operationState.operation.initiatedBy.username}{"\\n"}{end}"""
+_DONE = ("jsonpath='{.status.operationState.phase}'=Succeeded", "jsonpath='{.status.sync.status}'=Synced")
+"""What shows that this sync is over, and that nothing is left."""
+_OBJECT = (
+    '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
+    '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}'
 )
-"""What shows that it was this sync, that it is over, and that nothing is left."""
+"""One of an Application's resources, without a single field."""
 _KEEP = """'{"metadata":{"finalizers":null}}'"""
 
 
@@ -42,20 +46,39 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 
 
 def adopt(stack: Stack, context: str) -> Iterator[str]:
-    """What is in step already isn't applied by itself, such as definitions, which it doesn't track."""
-    yield f"{_each('applications', stack.name, context)} patch --type merge -p {_SYNC}"
-    for field, value in _DONE:
-        yield f"{_each('applications', stack.name, context)} wait --timeout=90m --for=jsonpath='{field}'={value}"
+    """First all Applications have to be there; what is in step already isn't applied by itself, such as definitions."""
+    kubectl = f"kubectl --context {context} {_KUBECTL}"
+    for root in roots(stack):
+        for state in ("create", "jsonpath='{.status.operationState.phase}'=Succeeded"):
+            yield f"{kubectl} wait application/{root} --timeout=10m --for={state}"
+    # A sync that is asked for while another one ends is forgotten.
+    listed = f"{kubectl} get applications -l {PART_OF}={stack.name} -o jsonpath='{_OTHERS}' | grep -v ={_BY}"
+    asked = f"xargs -n 1 {kubectl} patch --type merge -p {_SYNC} application"
+    yield f'while other=$({listed}); do echo "$other" | cut -d = -f 1 | {asked}; sleep 10; done'
+    for state in _DONE:
+        each = _each("applications", stack.name, context)
+        yield f"kubectl --context {context} {each} wait --timeout=90m --for={state}"
 
 
 def bare(stack: Stack, cluster: str) -> str:
     """Of what it has applied, but for its own Applications and for hooks."""
-    found = (
-        '{{range .items}}{{range .status.resources}}{{if and (eq .status "Synced") (ne .kind "Application")}}'
-        '---{{"\\n"}}{apiVersion: {{with .group}}{{.}}/{{end}}{{.version}}, kind: {{.kind}}, metadata: '
-        '{name: {{.name}}{{with .namespace}}, namespace: {{.}}{{end}}}}{{"\\n"}}{{end}}{{end}}{{end}}'
-    )
+    ours = f'{{{{if and (eq .status "Synced") (ne .kind "Application")}}}}{_OBJECT}{{{{end}}}}'
+    found = f"{{{{range .items}}}}{{{{range .status.resources}}}}{ours}{{{{end}}}}{{{{end}}}}"
     return f"{_KUBECTL} get applications -l {PART_OF}={stack.name},{CLUSTER}={cluster} -o go-template='{found}'"
+
+
+def give(stack: Stack, cluster: str, releases: Iterable[Release]) -> Iterator[str]:
+    """Helm takes over only what carries its marks: they are given to what Argo CD has made of each chart."""
+    for release in releases:
+        application = named(stack, cluster, tree.PLATFORM, release.chart)
+        template = f"{{{{range .status.resources}}}}{_OBJECT}{{{{end}}}}"
+        found = (
+            f"kubectl --context {stack.argocd.hub or cluster} {_KUBECTL} get application {application} "
+            f"-o go-template='{template}' | kubectl --context {cluster}"
+        )
+        names = f"meta.helm.sh/release-name={release.chart} meta.helm.sh/release-namespace={release.namespace}"
+        yield f"{found} label --overwrite -f - app.kubernetes.io/managed-by=Helm"
+        yield f"{found} annotate --overwrite -f - {names}"
 
 
 def managers() -> Sequence[str]:

@@ -1,12 +1,12 @@
 """Another name of a stack whose clusters Flux syncs, or another engine in its place: what keeps everything."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from gpuyard.catalogue.platform import catalogue
+from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
 
-__all__ = ["adopt", "bare", "forget", "managers", "remove", "rename_danger", "stop", "suspend"]
+__all__ = ["adopt", "bare", "forget", "give", "managers", "remove", "rename_danger", "stop", "suspend"]
 
 _NAMESPACE = Engine.FLUX.namespace
 _KUBECTL = f"--namespace {_NAMESPACE}"
@@ -51,11 +51,11 @@ def stop(stack: Stack, context: str) -> Iterator[str]:
 
 def adopt(stack: Stack, context: str) -> Iterator[str]:
     """A Kustomization applies all of it at every reconciliation."""
-    now = 'reconcile.fluxcd.io/requestedAt="$(date +%s)"'
+    kubectl, now = f"kubectl --context {context} {_KUBECTL}", 'reconcile.fluxcd.io/requestedAt="$(date +%s)"'
     source = fluxsources.kind(stack).lower()
-    yield f"{_KUBECTL} annotate --overwrite {source}/{stack.name} kustomization/{stack.name} {now}"
-    each = f"xargs -r -n 1 kubectl --context {context} {_KUBECTL}"
-    yield f"{_kustomizations(stack.name)} | {each} wait --for=condition=Ready --timeout=90m kustomization"
+    yield f"{kubectl} annotate --overwrite {source}/{stack.name} kustomization/{stack.name} {now}"
+    found = f"kubectl --context {context} {_kustomizations(stack.name)}"
+    yield f"{found} | xargs -r -n 1 {kubectl} wait --for=condition=Ready --timeout=90m kustomization"
 
 
 def bare(stack: Stack, cluster: str) -> str:
@@ -67,6 +67,11 @@ def bare(stack: Stack, cluster: str) -> str:
     )
     listed = f"get --all-namespaces --ignore-not-found -l {label}={_NAMESPACE} -o go-template='{each}'"
     return f"api-resources --verbs=list,patch -o name | xargs -n 1 kubectl --context {cluster} {listed}"
+
+
+def give(stack: Stack, cluster: str, releases: Iterable[Release]) -> Iterator[str]:
+    """Nothing: what it made carries no mark that another engine needs."""
+    return iter(())
 
 
 def managers() -> Sequence[str]:

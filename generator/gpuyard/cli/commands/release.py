@@ -1,0 +1,177 @@
+"""`gpuyard release`: what is committed as artifacts with a version, signed, in a registry."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gpuyard.cli import options
+from gpuyard.cli.output import emit_notes, progress, say
+
+if TYPE_CHECKING:
+    from gpuyard.cli.committed import Committed
+    from gpuyard.release.assembled import Assembled
+    from gpuyard.release.publish import Found, Registry
+
+__all__ = ["command"]
+
+_TARGET = re.compile(r"oci://([-A-Za-z0-9.]+(?::[0-9]+)?(?:/[a-z0-9][-a-z0-9._]*)+)")
+_FIRST = "The first release.\n"
+
+
+def target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The address without its scheme."""
+    if value is None:
+        return None
+    if (found := _TARGET.fullmatch(value)) is None:
+        raise click.BadParameter(f"{value!r} is no registry; write oci://HOST/PATH, in lower case", ctx, param)
+    return found[1]
+
+
+@click.command("release", epilog="Example: gpuyard release 1.4.0 gitops --to oci://ghcr.io/acme/gitops --keyless")
+@click.argument("version", metavar="VERSION")
+@options.directory
+@click.option(
+    "--to",
+    "address",
+    metavar="oci://HOST/PATH",
+    callback=target,
+    help="Registry. Default: repository.oci of the stack.",
+)
+@click.option(
+    "--sign-key", "key", type=click.Path(path_type=Path), metavar="FILE", help="Sign with this private key of cosign."
+)
+@click.option("--keyless", is_flag=True, help="Sign as the workflow that runs this (OIDC), without a key.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write all files there; alone: push nothing."
+)
+@click.option("--dry-run", is_flag=True, help="Compare with the registry, and push nothing.")
+@click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain HTTP.")
+def command(
+    version: str,
+    directory: Path,
+    address: str | None,
+    key: Path | None,
+    keyless: bool,
+    output: Path | None,
+    dry_run: bool,
+    plain: tuple[str, ...],
+) -> None:
+    """Release the commit that DIR (default: the current directory) has checked out as VERSION.
+
+    The generated files become an artifact that Flux syncs in the place of Git, and charts/ packages for `helm pull`; a
+    bill of materials (CycloneDX) and a provenance statement (in-toto) go with them. The same commit gives the same
+    bytes on every machine. Nothing is pushed where nothing changed since the last release, and no version is ever
+    replaced. A DIR that is a chart is released by itself. Logins are those of `docker login`.
+    """
+    from gpuyard.doors import cosign
+    from gpuyard.doors.logins import Logins
+    from gpuyard.release.publish import Registry
+    from gpuyard.release.versions import checked
+
+    checked(version)
+    if key and keyless:
+        raise click.UsageError("--sign-key and --keyless are two ways to sign; give one")
+    signer = cosign.signer(key) if key or keyless else None
+    logins = Logins()
+    whole, about, stack = _assembled(directory, version, logins, plain)
+    own = stack.repository.oci if stack else None
+    if address is None and own and not output:
+        address = own.url.removeprefix("oci://")
+    if own and own.insecure:
+        plain = (*plain, own.url.removeprefix("oci://").partition("/")[0])
+    if address is None:
+        if output is None:
+            raise click.UsageError("there is no registry; give --to oci://HOST/PATH, or --output DIR to push nothing")
+        _write(output, whole, _FIRST)
+        say(*(f"{each.file}  {each.digest}" for each in whole.all))
+        return
+    registry = Registry(address, logins, plain)
+    channel = [own.tag] if own and own.url == f"oci://{address}" and own.tag != version else []
+    _release(registry, whole, about, version, channel, signer, output, dry_run=dry_run)
+
+
+def _assembled(directory: Path, version: str, logins: Any, plain: tuple[str, ...]) -> Any:
+    from gpuyard.cli.committed import chart, committed, is_chart, origin
+    from gpuyard.release.assembled import assembled, of_chart
+    from gpuyard.release.vendored import vendored
+
+    if is_chart(directory):
+        source = chart(directory, version)
+        from_ = origin(source.name, version, source.url, source.commit, source.seconds)
+        return of_chart(source.name, source.files, from_), None, None
+    progress("compiling")
+    found = committed(directory)
+    resolved = found.compiled.resolved
+    stack = resolved.stack
+    progress("reading the charts of the platform")
+    packages = vendored(resolved.releases if stack.repository.charts else (), logins, plain)
+    from_ = origin(stack.name, version, stack.repository.url, found.commit, found.seconds)
+    return assembled(resolved, found.files, packages, from_), found, stack
+
+
+def _release(
+    registry: "Registry",
+    whole: "Assembled",
+    about: "Committed | None",
+    version: str,
+    channel: list[str],
+    signer: Any,
+    output: Path | None,
+    *,
+    dry_run: bool,
+) -> None:
+    from gpuyard.release.publish import State, look, publish
+
+    found = look(registry, whole.main, whole.others, version)
+    name = f"{registry.name(whole.main)}:{found.last}"
+    if found.state is State.UNCHANGED and found.manifest:
+        say(f"nothing changed since {name}; nothing is pushed", f"{name}  {found.manifest.digest}")
+        return
+    if output:
+        _write(output, whole, _notes(registry, whole, about, found))
+    if dry_run:
+        say(*(f"{registry.name(each)}:{each.attached or version}  {each.digest}" for each in whole.all))
+        emit_notes(["nothing is pushed (--dry-run)"])
+        return
+    tags = [version, *(channel if found.leads else [])]
+    for pushed, digest in publish(registry, whole.main, whole.others, tags, signer, progress):
+        say(f"{pushed}  {digest}")
+    if signer is None:
+        emit_notes(["nothing is signed; --sign-key FILE or --keyless does, and Flux can demand it (flux.verifySecret)"])
+
+
+def _notes(registry: "Registry", whole: "Assembled", about: "Committed | None", found: "Found") -> str:
+    """What the release changes in the clusters, against the one before it."""
+    from gpuyard import pipeline
+    from gpuyard.release.artifact import FLUX
+    from gpuyard.release.pulled import Pulled
+    from gpuyard.release.tarball import unpacked
+    from gpuyard.review.diff import Base
+    from gpuyard.review.diffmarkdown import markdown
+
+    if about is None or found.last is None or found.manifest is None:
+        return _FIRST
+    layers = [digest for kind, digest in found.manifest.layers if kind == FLUX.layer]
+    if not layers:
+        return _FIRST
+    name = f"{registry.name(whole.main)}:{found.last}"
+    files = unpacked(registry.store(whole.main).blob(layers[0]), name)
+    folder = about.compiled.project.stack.folder
+    inside = {path.relative_to(folder): data for path, data in files.items() if path.is_relative_to(folder)}
+    place = Pulled(inside)
+    compared = pipeline.difference(about.compiled, place, pipeline.running(place), Base(found.last, ""))
+    return markdown(compared)
+
+
+def _write(folder: Path, whole: "Assembled", notes: str) -> None:
+    from gpuyard.errors import OutputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in whole.all:
+            (folder / each.file).write_bytes(each.layer.data)
+        (folder / "notes.md").write_text(notes, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error

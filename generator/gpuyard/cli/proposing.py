@@ -1,0 +1,270 @@
+"""How `gpuyard pr` goes about it: what a checkout proposes, its branch, its request, and the one comment there."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gpuyard import pipeline
+from gpuyard.cli.output import on_error, progress
+from gpuyard.commit.message import Words
+from gpuyard.commit.place import check_alone, check_place
+from gpuyard.commit.plan import Plan
+from gpuyard.commit.proposed import branch_for, source_edits, title_of
+from gpuyard.doors import git
+from gpuyard.doors.forge import Address, Forge, Request, UnsureError, address_of, git_login, open_forge, token_of
+from gpuyard.errors import ConflictError, InputError, MissingError, OutputError, ToolError
+from gpuyard.project.load import Project
+from gpuyard.project.located import Located, head_of, located
+from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
+from gpuyard.review.diff import Base, Diff
+from gpuyard.review.diffmarkdown import markdown
+
+__all__ = ["LABELS", "Made", "Meeting", "comment_on", "meet", "post", "propose", "reviewed"]
+
+LABELS = {"gpuyard-danger": "b60205", "gpuyard-caution": "fbca04"}
+"""And their colours, red and yellow."""
+_LIMIT = LONGEST - 1_536
+"""Bytes of the diff itself: what stands around it is short."""
+_UNTRUSTED = "Made by a run of this request's own files, without rights."
+_WHOLE = 1 << 30
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A checkout, its remote, and the forge that both are about."""
+
+    where: Located
+    origin: git.Origin
+    address: Address
+    forge: Forge
+    login: str
+    """The header by which Git shows the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What there is now, as far as it has come."""
+
+    base: str = ""
+    branch: str = ""
+    commit: str | None = None
+    pushed: bool = False
+    request: Request | None = None
+    created: bool = False
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """For a machine."""
+        found = self.request
+        return {
+            "ok": True,
+            "error": None,
+            "problems": [],
+            "base": self.base,
+            "branch": self.branch,
+            "commit": self.commit,
+            "pushed": self.pushed,
+            "number": found.number if found else None,
+            "url": found.url if found else None,
+            "created": self.created,
+            "labels": list(self.labels),
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        if self.request is None or self.commit is None:
+            return [f"nothing to propose: {self.base} has all of it"]
+        pushed = "pushed to" if self.pushed else "is at"
+        what = "opened" if self.created else "updated"
+        labels = f" ({', '.join(self.labels)})" if self.labels else ""
+        return [f"{self.commit[:_SHORT]} {pushed} {self.branch}", f"{what} {self.request.url}{labels}"]
+
+
+def meet(directory: Path, branch: str, kind: str | None, api: str | None) -> Meeting:
+    """Whom to ask, and whether we may: before anything is pushed."""
+    if (where := located(directory)) is None:
+        raise MissingError(f"{directory} is in no Git repository, so nothing can be proposed from it")
+    origin = git.origin_of(where.top, branch or head_of(where.top) or "")
+    address = address_of(origin.remote.url, kind, api)
+    token = token_of(address)
+    return Meeting(where, origin, address, open_forge(address, token), git_login(token))
+
+
+def propose(
+    directory: Path,
+    *,
+    base: str | None,
+    branch: str | None,
+    words: Words,
+    kind: str | None,
+    api: str | None,
+    artifact: Path | None,
+) -> Made:
+    """All of it; each step finds what an earlier run has done."""
+    cache = pipeline.remembered()
+    project = pipeline.load(directory, cache)
+    if project.problems:
+        pipeline.compile(project)  # raises, with whatever else is wrong
+    check_place(project, directory)
+    made = Made(base or project.stack.repository.branch)
+    on_error(made.data())
+    meeting = meet(directory, made.base, kind, api)
+    progress(f"fetching {made.base} of {meeting.address.host}")
+    remote = meeting.origin.shown(meeting.login)
+    with git.read_tree(remote, made.base, project.stack.folder) as tip:
+        if tip.commit is None:
+            raise MissingError(f"{remote.label} is empty; push {made.base} first, so that there is something to change")
+        check_alone(tip.folder, tip.files)
+        edits = _edits(meeting, project, tip)
+        before = pipeline.synced_at(project, tip)
+        progress("rendering")
+        compiled = pipeline.compile(project, before, cache)
+        plan = pipeline.plan(compiled, tip, base=before, words=words, cache=cache)
+        if plan.problems:
+            raise InputError(plan.problems)
+        if not edits and plan.empty:
+            return made
+        found = pipeline.difference(compiled, tip, before, Base(made.base, tip.commit))
+        if artifact:
+            _write(artifact, markdown(found, _WHOLE))
+        made = _pushed(made, meeting, tip, edits, plan, branch, words)
+    on_error(made.data())
+    return _opened(made, meeting, _title(edits, plan, words), found, artifact)
+
+
+def _edits(meeting: Meeting, project: Project, tip: git.Snapshot) -> Mapping[Any, str | None]:
+    top = meeting.where.top
+    if (known := git.known_as(top, tip.branch)) is None:
+        raise MissingError(f"{top} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
+    with git.read_base(top, known, project.stack.folder) as left:
+        return source_edits(project.sources, left, tip)
+
+
+def _title(edits: Mapping[Any, str | None], plan: Plan, words: Words) -> str:
+    return words.text.strip().partition("\n")[0] or title_of(edits, plan)
+
+
+def _pushed(
+    made: Made,
+    meeting: Meeting,
+    tip: git.Snapshot,
+    edits: Mapping[Any, str | None],
+    plan: Plan,
+    branch: str | None,
+    words: Words,
+) -> Made:
+    name = branch or branch_for(tip, edits, plan)
+    if name == tip.branch:
+        raise OutputError(f"the request is for {name} itself; give --branch another name")
+    progress(f"pushing {name}")
+    changes = {**edits, **plan.written, **dict.fromkeys(plan.deleted)}
+    first, _, rest = plan.message.partition("\n")
+    text = f"{first if words.text else title_of(edits, plan)}\n{rest}"
+    at = git.propose(tip, changes, branch=name, message=text, git_dir=meeting.origin.git_dir)
+    if at is None:  # what differs is the end of lines
+        return made
+    return replace(made, branch=name, commit=at.commit, pushed=at.pushed)
+
+
+def _opened(made: Made, meeting: Meeting, title: str, found: Diff, artifact: Path | None) -> Made:
+    if made.commit is None:
+        return made
+    progress("opening the request")
+    request, created = _request(meeting.forge, made.branch, made.base, title)
+    made = replace(made, request=request, created=created)
+    on_error(made.data())
+    last = f"All of it is in {artifact.name}, which the run has written." if artifact else ""
+    post(meeting, request.number, reviewed(found, last))
+    wanted = _labels(found)
+    meeting.forge.label(request, {name: LABELS[name] for name in wanted}, LABELS.keys() - set(wanted))
+    return replace(made, labels=wanted, notes=tuple(found.notes))
+
+
+def reviewed(found: Diff, last: str = "") -> str:
+    """The comment without its mark: what `gpuyard diff` says, within the limit."""
+    text = markdown(found, _LIMIT - len(last.encode()))
+    return f"{text.rstrip()}\n\n{last}".rstrip() + "\n"
+
+
+def _labels(found: Diff) -> tuple[str, ...]:
+    severities = {each.rule.severity.value for each in found.dangers}
+    return tuple(name for name in LABELS if name.removeprefix("gpuyard-") in severities)
+
+
+def _request(forge: Forge, branch: str, base: str, title: str) -> tuple[Request, bool]:
+    """The one that there is, or a new one; a killed run or another one may have made it at any moment."""
+    if found := forge.find(branch, base):
+        return found, False
+    body = (
+        "Made by `gpuyard pr`: the source files and all that follows from them. The comment below says what a merge "
+        "changes in the clusters.\n"
+    )
+    unsure: UnsureError | None = None
+    try:
+        if made := forge.create(branch, base, title, body):
+            return made, True
+    except UnsureError as error:
+        unsure = error
+    if found := forge.find(branch, base):
+        return found, unsure is not None
+    raise unsure or ConflictError(f"the forge says that {branch} has a request, and does not show it; run this again")
+
+
+def post(meeting: Meeting, number: int, text: str) -> None:
+    """The one comment of this stack under our name: made, or replaced where it is; copies are removed."""
+    forge, mark = meeting.forge, mark_of(str(meeting.where.folder))
+    body, me = marked(mark, text), forge.me()
+    if not me:
+        raise ToolError("the forge does not say whose token this is, so no comment can be known as ours")
+    mine = [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
+    if not mine:
+        try:
+            forge.comment(number, body)
+        except UnsureError:
+            if not any(each.author == me and each.body.startswith(mark) for each in forge.comments(number)):
+                raise
+        mine = [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
+    for each in mine[:1]:
+        if each.body.replace("\r\n", "\n").strip() != body.strip():
+            forge.edit(number, each.id, body)
+    for each in mine[1:]:
+        forge.delete(number, each.id)
+
+
+def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:
+    """Post what an untrusted run has made; what has been done, as a line."""
+    meeting = meet(directory, "", kind, api)
+    request = meeting.forge.get(number)
+    wanted = head or _event_head()
+    if wanted and request.head != wanted:
+        raise ConflictError(
+            f"request {number} is at {request.head[:_SHORT]} and not at {wanted[:_SHORT]}, of which the file is; "
+            "nothing was posted"
+        )
+    if not request.open:
+        return f"nothing was posted: {request.url} is closed"
+    post(meeting, number, f"{cleaned(text, _LIMIT).rstrip()}\n\n{_UNTRUSTED}")
+    return f"commented on {request.url}"
+
+
+def _event_head() -> str:
+    """The commit whose run has started this one, as GitHub and Gitea tell a workflow; empty: none has."""
+    try:
+        text = Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8")
+        found = json.loads(text)["workflow_run"]["head_sha"]
+    except (KeyError, OSError, ValueError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{file} cannot be written: {error.strerror}") from error

@@ -1,0 +1,30 @@
+"""What the tests of the second stage have in common."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import argocd, facts
+from tests.cluster.cluster import Cluster
+from tests.cluster.state import State
+from tests.e2e.engines.held import Held
+
+PROGRAMS = ("deployment/argocd-redis", "deployment/argocd-repo-server", "deployment/argocd-applicationset-controller")
+
+
+@pytest.fixture(scope="module")
+def installed_argocd(cluster: Cluster, world: State) -> Iterator[None]:
+    """Argo CD, up and at work."""
+    manifests = facts.read(world).argocd
+    assert manifests, "this world has no Argo CD: GPUYARD_E2E_ENGINES=1 asks for one"
+    cluster.apply(manifests)
+    for named in PROGRAMS:
+        cluster.wait(f"{named} -n {argocd.NAMESPACE}", "Available", within=180)
+    yield
+    cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--timeout=120s")
+
+
+@pytest.fixture(scope="session")
+def from_empty() -> dict[str, Held]:
+    """What each engine has made of the same commit on an empty cluster, by its name."""
+    return {}

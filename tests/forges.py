@@ -1,0 +1,318 @@
+"""A small forge on loopback: Git by `git http-backend` behind a login, and as much of an API as gpuyard asks for.
+
+The APIs of GitHub and GitLab are fakes: they check method, path, headers and body of each call and keep what they are
+told. tests/test_pr_gitea.py asks a real Gitea.
+"""
+
+import json
+import os
+import re
+import ssl
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+__all__ = ["PROJECT", "TOKENS", "FakeForge", "authority", "serving"]
+
+PROJECT = "acme/gitops"
+TOKENS = {"github": "ghp-test-1234", "gitlab": "glt-test-1234", "gitea": "gta-test-1234"}
+_LOGINS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "oauth2"}
+_HEADERS = {"github": "Bearer {}", "gitea": "token {}"}
+_ROOTS = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
+_TREE = {
+    "github": f"/repos/{PROJECT}/pulls",
+    "gitea": f"/repos/{PROJECT}/pulls",
+    "gitlab": "/projects/acme%2Fgitops/merge_requests",
+}
+
+Answer = tuple[int, Any, dict[str, str]]
+
+
+@dataclass
+class FakeForge:
+    """What it holds and how it behaves; `calls` are (method, path), `wrong` what no client should send."""
+
+    kind: str
+    repositories: Path
+    host: str = ""
+    me: str = "bot"
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    faults: list[Answer] = field(default_factory=list)
+    """Answers to the next calls, instead of the right ones."""
+    lost: int = 0
+    """Calls that change something and whose answer is lost."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.host}/{PROJECT}.git"
+
+    def head(self, branch: str) -> str:
+        bare = self.repositories / f"{PROJECT}.git"
+        found = subprocess.run(
+            ["git", "rev-parse", f"refs/heads/{branch}"], cwd=bare, capture_output=True, text=True, check=False
+        )
+        return found.stdout.strip()
+
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+        """What it says to a call."""
+        url = urlsplit(target)
+        self.calls.append((method, url.path))
+        if self.faults:
+            return self.faults.pop(0)
+        if not self._known(headers):
+            return 401, {"message": "Bad credentials"}, {}
+        if body and headers.get("content-type") != "application/json":
+            self.wrong.append(f"{method} {target}: {headers}")
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        found = self._route(method, url.path, query, json.loads(body) if body else None)
+        if found is None:
+            self.wrong.append(f"{method} {target}")
+            return 404, {"message": "Not Found"}, {}
+        if self.lost and method == "POST" and found[0] == 201:
+            self.lost -= 1
+            return 502, "", {}
+        return found
+
+    def _known(self, headers: dict[str, str]) -> bool:
+        if self.kind == "gitlab":
+            return headers.get("private-token") == TOKENS["gitlab"]
+        if self.kind == "github" and headers.get("x-github-api-version") != "2022-11-28":
+            self.wrong.append(f"no version: {headers}")
+        return headers.get("authorization") == _HEADERS[self.kind].format(TOKENS[self.kind])
+
+    def _route(  # noqa: C901 - a table of the paths of three APIs
+        self, method: str, path: str, query: dict[str, str], data: Any
+    ) -> Answer | None:
+        if self.kind == "github" and (method, path) == ("POST", "/api/graphql"):
+            return 200, {"data": {"viewer": {"login": self.me}}}, {}
+        root = _ROOTS[self.kind]
+        if not path.startswith(root):
+            return None
+        path = path.removeprefix(root)
+        if (method, path) == ("GET", "/user") and self.kind != "github":
+            return 200, {"login": self.me, "username": self.me}, {}
+        if path == _TREE[self.kind]:
+            return self._create(data) if method == "POST" else self._list(query)
+        if match := re.fullmatch(rf"{re.escape(_TREE[self.kind])}/(\d+)", path):
+            return self._one(method, int(match[1]), data)
+        if self.kind == "gitlab":
+            match = re.fullmatch(rf"{_TREE['gitlab']}/(\d+)/notes(?:/(\d+))?", path)
+            return self._comments(method, match[1], match[2], query, data) if match else None
+        issues = f"/repos/{PROJECT}/issues"
+        if match := re.fullmatch(rf"{issues}/(\d+)/comments", path):
+            return self._comments(method, match[1], None, query, data)
+        if match := re.fullmatch(rf"{issues}/comments/(\d+)", path):
+            return self._comments(method, None, match[1], query, data)
+        if match := re.fullmatch(rf"{issues}/(\d+)/labels(?:/(.+))?", path):
+            return self._label(method, int(match[1]), match[2], data)
+        if path == f"/repos/{PROJECT}/labels" and self.kind == "gitea":
+            if method == "GET":
+                return 200, [{"id": 10 + number, "name": name} for number, name in enumerate(self.labels)], {}
+            self.labels.append(data["name"])
+            assert re.fullmatch("#[0-9a-f]{6}", data["color"])
+            return 201, {"id": 9 + len(self.labels), "name": data["name"]}, {}
+        return None
+
+    def _list(self, query: dict[str, str]) -> Answer:
+        names = {"github": ("head", "base"), "gitlab": ("source_branch", "target_branch")}.get(self.kind)
+        found = [each for each in self.requests if each["open"]]
+        if names:
+            head, base = (query[name] for name in names)
+            head = head.removeprefix("acme:")
+            found = [each for each in found if (each["branch"], each["base"]) == (head, base)]
+        assert query["state"] == ("opened" if self.kind == "gitlab" else "open")
+        return 200, [self._shown(each) for each in found], {}
+
+    def _create(self, data: dict[str, Any]) -> Answer:
+        gitlab = self.kind == "gitlab"
+        head, base, text = ("source_branch", "target_branch", "description") if gitlab else ("head", "base", "body")
+        wanted = {head, base, "title", text} | ({"remove_source_branch"} if gitlab else set())
+        if data.keys() != wanted:
+            self.wrong.append(f"create: {data}")
+        with self.lock:
+            if any(
+                (each["branch"], each["base"], each["open"]) == (data[head], data[base], True) for each in self.requests
+            ):
+                if self.kind == "github":
+                    text = "A pull request already exists for acme:x."
+                    return 422, {"message": "Validation Failed", "errors": [{"message": text}]}, {}
+                return 409, {"message": ["already exists"]}, {}
+            number = 1 + len(self.requests)
+            new = {"number": number, "branch": data[head], "base": data[base], "title": data["title"], "open": True}
+            self.requests.append({**new, "labels": []})
+        return 201, self._shown(self.requests[-1]), {}
+
+    def _shown(self, each: dict[str, Any]) -> dict[str, Any]:
+        url, sha = f"https://{self.host}/{PROJECT}/{each['number']}", self.head(each["branch"])
+        if self.kind == "gitlab":
+            return {
+                "iid": each["number"],
+                "web_url": url,
+                "sha": sha,
+                "state": "opened" if each["open"] else "merged",
+                "source_project_id": 1,
+                "target_project_id": 1,
+                "source_branch": each["branch"],
+                "target_branch": each["base"],
+                "labels": each["labels"],
+            }
+        return {
+            "number": each["number"],
+            "html_url": url,
+            "state": "open" if each["open"] else "closed",
+            "head": {"ref": each["branch"], "sha": sha, "repo": {"full_name": PROJECT}},
+            "base": {"ref": each["base"]},
+            "labels": [{"name": name} for name in each["labels"]],
+        }
+
+    def _one(self, method: str, number: int, data: Any) -> Answer:
+        if number > len(self.requests):
+            return 404, {"message": "404 Not found"}, {}
+        each = self.requests[number - 1]
+        if method == "PUT" and self.kind == "gitlab":
+            each["labels"] = [name for name in each["labels"] if name not in data.get("remove_labels", "").split(",")]
+            each["labels"] += [name for name in data.get("add_labels", "").split(",") if name]
+        elif method != "GET":
+            self.wrong.append(f"{method} request")
+        return 200, self._shown(each), {}
+
+    def _label(self, method: str, number: int, name: str | None, data: Any) -> Answer:
+        labels = self.requests[number - 1]["labels"]
+        if method == "POST":
+            labels += [self.labels[each - 10] if self.kind == "gitea" else each for each in data["labels"]]
+            return 200, [], {}
+        assert method == "DELETE"
+        assert name
+        labels.remove(self.labels[int(name) - 10] if self.kind == "gitea" else unquote(name))
+        return 204, None, {}
+
+    def _comments(
+        self, method: str, number: str | None, comment: str | None, query: dict[str, str], data: Any
+    ) -> Answer:
+        author = "author" if self.kind == "gitlab" else "user"
+        name = "username" if self.kind == "gitlab" else "login"
+        if comment is not None:
+            each = next(each for each in self.comments if each["id"] == int(comment))
+            if method == "DELETE":
+                self.comments.remove(each)
+                return 204, None, {}
+            assert method == ("PUT" if self.kind == "gitlab" else "PATCH")
+            each["body"] = data["body"]
+            return 200, each, {}
+        if method == "GET":
+            of = [each for each in self.comments if each["request"] == int(number or 0)]
+            size, page = int(query.get("per_page", 10_000)), int(query.get("page", 1))
+            return 200, of[(page - 1) * size : page * size], {}
+        assert data.keys() == {"body"}
+        if len(data["body"]) > 65_536:
+            return 422, {"message": "Body is too long (maximum is 65536 characters)"}, {}
+        with self.lock:
+            new = {"id": 100 + len(self.comments), "request": int(number or 0), "body": data["body"]}
+            self.comments.append({**new, author: {name: self.me}})
+        return 201, self.comments[-1], {}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    forge: FakeForge
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.0"
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+    def _serve(self) -> None:
+        forge = self.server.forge
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.path.startswith("/api/"):
+            status, data, more = forge.answer(self.command, self.path, headers, body)
+            self._send(status, more, b"" if data in (None, "") else json.dumps(data).encode())
+            return
+        login = f"{_LOGINS[forge.kind]}:{TOKENS[forge.kind]}".encode()
+        if headers.get("authorization") != f"Basic {b64encode(login).decode()}":
+            self._send(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
+            return
+        self._send(*self._backend(headers, body))
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def _backend(self, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        url = urlsplit(self.path)
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "GIT_PROJECT_ROOT": str(self.server.forge.repositories),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_CONFIG_COUNT": "2",
+            "GIT_CONFIG_KEY_0": "http.receivepack",
+            "GIT_CONFIG_VALUE_0": "true",
+            "GIT_CONFIG_KEY_1": "safe.directory",
+            "GIT_CONFIG_VALUE_1": "*",
+            "PATH_INFO": unquote(url.path),
+            "QUERY_STRING": url.query,
+            "REQUEST_METHOD": self.command,
+            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_USER": "bot",
+            "CONTENT_TYPE": headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
+            "GIT_PROTOCOL": headers.get("git-protocol", ""),
+        }
+        done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=env, check=False)
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        found = dict(line.partition(": ")[::2] for line in head.decode().splitlines())
+        return int(found.pop("Status", "200").split()[0]), found, content
+
+    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def authority(folder: Path) -> Path:
+    """A certificate of this machine, and beside it its key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "tls.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "tls.key",
+         "-out", file],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return file
+
+
+@contextmanager
+def serving(kind: str, repositories: Path, certificate: Path) -> Iterator[FakeForge]:
+    """A forge of that kind, over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    server = _Server(("127.0.0.1", 0), _Handler)
+    server.forge = FakeForge(kind, repositories, f"127.0.0.1:{server.server_address[1]}")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.forge
+    finally:
+        server.shutdown()
+        server.server_close()

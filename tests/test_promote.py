@@ -1,0 +1,148 @@
+"""`gpuyard promote`: one placement's vLLM in stack.yaml, and every other byte as it was."""
+
+from pathlib import Path
+
+import pytest
+
+from gpuyard.doors.yamlio import spliced
+from gpuyard.errors import MissingError
+from gpuyard.project.load import parse
+from gpuyard.project.promotion import promotion
+from tests.projects import sources
+from tests.requesting import run
+
+STACK = """\
+# ours
+apiVersion: gpuyard.dev/v1alpha1
+kind: Stack
+metadata: {name: demo}   # short
+spec:
+  repository:
+    url: https://git.example.com/demo/gitops
+  clusters:
+  # where we try
+  - name: staging
+    shapes: {h100: BM.GPU.H100.8}
+    blueprints:
+      chat: {shape: h100, vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1}   # tried
+  - name: fra-prod
+    shapes: {h100: BM.GPU.H100.8}
+    blueprints:   # careful
+      chat: h100   # live
+"""
+
+
+def moved(stack: str = STACK, name: str = "chat", source: str = "staging", target: str = "fra-prod") -> tuple[str, ...]:
+    found = promotion(parse({**sources({}), "stack.yaml": stack.encode()}), name, source, target)
+    parse({**sources({}), "stack.yaml": found.text.encode()})
+    return (found.text, *found.moves)
+
+
+def test_only_the_placement_changes() -> None:
+    text, *moves = moved()
+    wanted = "chat: {shape: h100, vllm: {image: docker.io/acme/vllm}}   # live"
+    assert text == STACK.replace("chat: h100   # live", wanted)
+    assert moves == ["vllm.image: docker.io/vllm/vllm-openai -> docker.io/acme/vllm"]
+
+
+def test_what_was_moved_is_not_moved_again() -> None:
+    text, *_ = moved()
+    assert moved(text) == (text,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "chat: h100   # live",
+            "chat:\n        shape: h100\n        vllm:\n          image: docker.io/old/vllm\n        min: 2 # busy",
+            "          image: docker.io/acme/vllm",
+        ),
+        ("chat: h100   # live", "chat: {shape: h100, min: 2}   # live", "min: 2, vllm: {"),
+        ("chat: h100   # live", "{}", "chat: {shape: h100, vllm: {"),
+    ],
+)
+def test_however_the_target_is_written(old: str, new: str, expected: str) -> None:
+    stack = (
+        STACK.replace(f"      {old}", f"      {new}")
+        if new != "{}"
+        else STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "    blueprints: {}\n")
+    )
+    text, *moves = moved(stack)
+    assert moves
+    if new == "{}":
+        assert moves[0] == "chat on h100"
+    assert text.split("- name: staging")[0] == stack.split("- name: staging")[0]
+    assert "# tried" in text
+    assert ("# busy" in new) == ("# busy" in text)
+    assert moved(text) == (text,)
+
+
+def test_a_cluster_whose_own_vllm_was_tried() -> None:
+    stack = STACK.replace("vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1", "max: 1").replace(
+        "  - name: staging\n", "  - name: staging\n    vllm: {tag: v0.32.0-cu129}\n"
+    )
+    text, *moves = moved(stack)
+    assert moves == ["vllm.tag: none -> v0.32.0-cu129"]
+    assert "chat: {shape: h100, vllm: {tag: v0.32.0-cu129}}   # live" in text
+
+
+def test_back_to_the_stack_s_own() -> None:
+    text, *_ = moved()
+    back, *moves = moved(
+        text.replace("{shape: h100, vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1}", "h100", 1)
+    )
+    assert moves == ["vllm.image: docker.io/acme/vllm -> docker.io/vllm/vllm-openai"]
+    assert "chat: {shape: h100}   # live" in back
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "chta"}, "no blueprint is called chta; did you mean chat?"),
+        ({"source": "stagin"}, "no cluster is called stagin; did you mean staging?"),
+        ({"target": "fra"}, "no cluster is called fra; did you mean fra-prod?"),
+        (
+            {"stack": STACK.replace("chat: {shape", "docs: {shape")},
+            "chat does not run in staging, so nothing was tried there",
+        ),
+        (
+            {"stack": STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "")},
+            "fra-prod runs every blueprint that fits, so none of them can have a vLLM of its own there",
+        ),
+    ],
+)
+def test_what_is_not_there(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(MissingError, match=message.replace("?", r"\?")):
+        moved(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "expected"),
+    [
+        ("a: 1 # x\nb: 2\n", ("a",), "y", "a: y # x\nb: 2\n"),
+        ("a: 1\r\nb: 2\r\n", ("b",), 3, "a: 1\r\nb: 3\r\n"),
+        ("a: {b: 1}\n", ("a", "c"), {"d": "0.33.0"}, "a: {b: 1, c: {d: 0.33.0}}\n"),
+        ("a: { b: 1 }\n", ("a", "b"), None, "a: {  }\n"),
+        ("a: {b: 1, c: 2}\n", ("a", "b"), None, "a: {c: 2}\n"),
+        ("a: {b: 1, c: 2}\n", ("a", "c"), None, "a: {b: 1}\n"),
+        ("a:\n  b: 1 # x\n  c: 2\n", ("a", "d"), "true", 'a:\n  d: "true"\n  b: 1 # x\n  c: 2\n'),
+        ("a:\n  b: 1\n  c: 2 # x\nd: 3\n", ("a", "c"), None, "a:\n  b: 1\nd: 3\n"),
+        ("a:\n- b: 1\n- b: 2\n", ("a", 1, "b"), "1.5", 'a:\n- b: 1\n- b: "1.5"\n'),
+        ("a: 1\n", ("b", "c"), "d", "b: {c: d}\na: 1\n"),
+    ],
+)
+def test_one_value_is_changed_in_place(text: str, path: tuple[str | int, ...], value: object, expected: str) -> None:
+    assert spliced(text, path, value) == expected
+
+
+def test_the_command_writes_the_file_and_says_what_moves(tmp_path: Path) -> None:
+    (tmp_path / "blueprints").mkdir()
+    for name, data in {**sources({}), "stack.yaml": STACK.encode()}.items():
+        (tmp_path / name).write_bytes(data)
+    arguments = ("promote", "chat", "--from", "staging", "--to", "fra-prod", str(tmp_path))
+    first, second = run(*arguments), run(*arguments)
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
+    assert "vllm.image: docker.io/vllm/vllm-openai -> docker.io/acme/vllm" in first.stdout
+    assert second.stdout == "nothing to move: fra-prod has the vLLM of staging for chat\n"
+    assert (tmp_path / "stack.yaml").read_text() == moved()[0]
