@@ -128,7 +128,7 @@ def changed(value: Any, changes: Sequence[Change]) -> Any:
     for change in changes:
         places = list(_places(root))
         here, there = places[change.where % len(places)], places[change.where // 7 % len(places)]
-        if change.how == "delete" and here[0] is root:
+        if change.how in ("delete", "rename") and here[0] is root:
             continue
         DATA[change.how](*here, copy.deepcopy(change.value), (copy.deepcopy(there[0]), there[1]))
     return root[""]
