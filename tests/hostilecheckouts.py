@@ -201,7 +201,7 @@ CASES: Mapping[str, Case] = {
     "text that is no text": Case("A21", WRONG, file("blueprints/x.yaml", b"a: \xff\xfe\x00\n")),
     "attributes": Case("A28", GREEN, file(".gitattributes", "* filter=x diff=x ident text eol=crlf -merge\n")),
     "settings and hooks of Git": Case("A7", GREEN, place=git_settings),
-    "a submodule": Case("A28", GREEN, submodule),
+    "a submodule": Case("A28", WRONG, submodule),
     "what Flux would apply": Case(
         "A22", GENERATED, file("clusters/phx/kustomization.yaml", "resources: [http://e/x]\n")
     ),
