@@ -58,6 +58,8 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
     """What starts each step, such as another user."""
+    every: bool = False
+    """Whether a step is run after one that failed, as with `if: always()`."""
 
     @property
     def workspace(self) -> Path:
@@ -85,7 +87,7 @@ def console(job: Job, python: str = sys.executable) -> None:
 
 
 def run_job(text: str, job: Job, name: str | None = None) -> Ran:
-    """Run a job of a workflow, or the only one, until a step fails."""
+    """Run a job of a workflow, or the only one, until a step fails, or all of it."""
     workflow = yaml.safe_load(text)
     (body,) = [each for key, each in workflow["jobs"].items() if name in {None, key}]
     shell = body.get("defaults", workflow.get("defaults", {})).get("run", {}).get("shell", "")
@@ -111,7 +113,7 @@ def run_job(text: str, job: Job, name: str | None = None) -> Ran:
         statuses[called], said = _shell(script, shell, job, env)
         log += said
         outputs |= {(step.get("id", ""), key): value for key, value in _outputs(job).items()}
-        if statuses[called]:
+        if statuses[called] and not job.every:
             break
     summary = job.temporary / "summary"
     return Ran(statuses, log, summary.read_text(encoding="utf-8") if summary.exists() else "", outputs)
