@@ -1,7 +1,6 @@
 """A small forge on loopback: Git by `git http-backend` behind a login, and as much of an API as gpuyard asks for.
 
-The APIs of GitHub and GitLab are fakes: they check method, path, headers and body of each call and keep what they are
-told. tests/test_pr_gitea.py asks a real Gitea.
+The APIs of all three are fakes: they check method, path, headers and body of each call and keep what they are told.
 """
 
 import json
@@ -11,8 +10,8 @@ import ssl
 import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -52,6 +51,10 @@ class FakeForge:
     """Answers to the next calls, instead of the right ones."""
     lost: int = 0
     """Calls that change something and whose answer is lost."""
+    at_request: Callable[[int], bool] | None = None
+    """Is told the number of each request, Git's too, before it is done; False: drop it."""
+    served: int = 0
+    busy: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -151,8 +154,9 @@ class FakeForge:
                 return 409, {"message": ["already exists"]}, {}
             number = 1 + len(self.requests)
             new = {"number": number, "branch": data[head], "base": data[base], "title": data["title"], "open": True}
-            self.requests.append({**new, "labels": []})
-        return 201, self._shown(self.requests[-1]), {}
+            made = {**new, "labels": []}
+            self.requests.append(made)
+        return 201, self._shown(made), {}
 
     def _shown(self, each: dict[str, Any]) -> dict[str, Any]:
         url, sha = f"https://{self.host}/{PROJECT}/{each['number']}", self.head(each["branch"])
@@ -183,7 +187,8 @@ class FakeForge:
         each = self.requests[number - 1]
         if method == "PUT" and self.kind == "gitlab":
             each["labels"] = [name for name in each["labels"] if name not in data.get("remove_labels", "").split(",")]
-            each["labels"] += [name for name in data.get("add_labels", "").split(",") if name]
+            new = [name for name in data.get("add_labels", "").split(",") if name]
+            each["labels"] += [name for name in new if name not in each["labels"]]
         elif method != "GET":
             self.wrong.append(f"{method} request")
         return 200, self._shown(each), {}
@@ -191,11 +196,15 @@ class FakeForge:
     def _label(self, method: str, number: int, name: str | None, data: Any) -> Answer:
         labels = self.requests[number - 1]["labels"]
         if method == "POST":
-            labels += [self.labels[each - 10] if self.kind == "gitea" else each for each in data["labels"]]
+            names = [self.labels[each - 10] if self.kind == "gitea" else each for each in data["labels"]]
+            labels += [name for name in names if name not in labels]
             return 200, [], {}
         assert method == "DELETE"
         assert name
-        labels.remove(self.labels[int(name) - 10] if self.kind == "gitea" else unquote(name))
+        gone = self.labels[int(name) - 10] if self.kind == "gitea" else unquote(name)
+        if gone not in labels:
+            return (204, None, {}) if self.kind == "gitea" else (404, {"message": "Label does not exist"}, {})
+        labels.remove(gone)
         return 204, None, {}
 
     def _comments(
@@ -204,9 +213,13 @@ class FakeForge:
         author = "author" if self.kind == "gitlab" else "user"
         name = "username" if self.kind == "gitlab" else "login"
         if comment is not None:
-            each = next(each for each in self.comments if each["id"] == int(comment))
+            with self.lock:
+                each = next((each for each in self.comments if each["id"] == int(comment)), {})
+                if each and method == "DELETE":
+                    self.comments.remove(each)
+            if not each:
+                return 404, {"message": "Not Found"}, {}
             if method == "DELETE":
-                self.comments.remove(each)
                 return 204, None, {}
             assert method == ("PUT" if self.kind == "gitlab" else "PATCH")
             each["body"] = data["body"]
@@ -219,9 +232,10 @@ class FakeForge:
         if len(data["body"]) > 65_536:
             return 422, {"message": "Body is too long (maximum is 65536 characters)"}, {}
         with self.lock:
-            new = {"id": 100 + len(self.comments), "request": int(number or 0), "body": data["body"]}
-            self.comments.append({**new, author: {name: self.me}})
-        return 201, self.comments[-1], {}
+            new = {"id": max([99, *(each["id"] for each in self.comments)]) + 1, "request": int(number or 0)}
+            new |= {"body": data["body"], author: {name: self.me}}
+            self.comments.append(new)
+        return 201, new, {}
 
 
 class _Server(ThreadingHTTPServer):
@@ -240,6 +254,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         forge = self.server.forge
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with forge.lock:
+            forge.served += 1
+            forge.busy += 1
+            number = forge.served
+        try:
+            if forge.at_request is None or forge.at_request(number):
+                with suppress(ssl.SSLError, ConnectionError):  # who asked was killed
+                    self._answer(forge, body)
+        finally:
+            with forge.lock:
+                forge.busy -= 1
+
+    def _answer(self, forge: FakeForge, body: bytes) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         if self.path.startswith("/api/"):
             status, data, more = forge.answer(self.command, self.path, headers, body)

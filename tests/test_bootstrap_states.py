@@ -104,7 +104,7 @@ def test_what_oci_failed_to_make_is_made_anew_by_the_next_run(
     ]
     (told,) = [check for check in runs.plan().checks if check.name == "state"]
     assert told.message.startswith(f"{failed.id} is FAILED: ")
-    assert told.message.endswith("; it is deleted and made anew")
+    assert told.message.endswith("; it is deleted and created again")
     assert not told.fatal
     runs.apply()
     assert not runs.plan().writes

@@ -82,7 +82,22 @@ def test_an_artifact_takes_the_place_of_git_everywhere() -> None:
     assert read == [{"kind": "OCIRepository", "name": "demo"}] * len(read)
     assert found["Receiver", "demo"]["spec"]["resources"] == [{"kind": "OCIRepository", "name": "demo"}]
     assert found["Alert", "demo"]["spec"]["eventSources"][0] == {"kind": "OCIRepository", "name": "demo"}
-    assert "flux push artifact oci://r.example.com/acme/gitops:latest --path=." in readme(OCI)
+
+
+@pytest.mark.parametrize(
+    ("stack", "command"),
+    [
+        (OCI, "gpuyard release VERSION"),
+        ({**ALL, **OCI}, "gpuyard release VERSION --sign-key FILE"),
+        ({"repository": {**OCI["repository"], "path": "teams/gpu"}}, "gpuyard release VERSION teams/gpu"),
+    ],
+    ids=["open", "signed", "in a folder"],
+)
+def test_an_artifact_is_made_by_the_command_that_the_readme_has(stack: Object, command: str) -> None:
+    text = readme(stack)
+    assert "`oci://r.example.com/acme/gitops:latest`" in text
+    assert f"\n`{command}`\n" in text
+    assert "gpuyard release" not in readme({})
 
 
 @pytest.mark.parametrize(("insecure", "trusted"), [(False, {"name": "site-ca"}), (True, None)])

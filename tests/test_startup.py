@@ -43,7 +43,7 @@ def test_listing_the_commands_imports_none(argument: str, shown: str) -> None:
 
 def test_completing_a_command_imports_none() -> None:
     printed, imported = completed("gpuyard re")
-    assert printed.split() == ["plain,render"]
+    assert printed.split() == ["plain,release", "plain,render"]
     assert not HEAVY & imported
     assert not {name for name in imported if name.startswith("gpuyard.cli.commands")}
 

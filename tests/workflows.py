@@ -58,6 +58,8 @@ class Job:
     environment: Mapping[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
     """What starts each step, such as another user."""
+    every: bool = False
+    """Whether a step is run after one that failed, as with `if: always()`."""
 
     @property
     def workspace(self) -> Path:
@@ -84,10 +86,10 @@ def console(job: Job, python: str = sys.executable) -> None:
     program(job, "gpuyard", _CONSOLE.format(python=python, generator=str(ROOT / "generator")))
 
 
-def run_job(text: str, job: Job) -> Ran:
-    """Run the one job of a workflow until a step fails."""
+def run_job(text: str, job: Job, name: str | None = None) -> Ran:
+    """Run a job of a workflow, or the only one, until a step fails, or all of it."""
     workflow = yaml.safe_load(text)
-    (body,) = workflow["jobs"].values()
+    (body,) = [each for key, each in workflow["jobs"].items() if name in {None, key}]
     shell = body.get("defaults", workflow.get("defaults", {})).get("run", {}).get("shell", "")
     for each in (job.workspace, job.temporary, job.programs):
         each.mkdir(parents=True, exist_ok=True)
@@ -96,22 +98,22 @@ def run_job(text: str, job: Job) -> Ran:
     statuses: dict[str, int] = {}
     log = ""
     for number, step in enumerate(body["steps"]):
-        name = step.get("name") or step["uses"].partition("@")[0]
+        called = step.get("name") or step["uses"].partition("@")[0]
         if "if" in step and not _value(step["if"], job, outputs):
             continue
         if "uses" in step:
             given = {key: _filled(str(value), job, outputs) for key, value in step.get("with", {}).items()}
-            job.uses[name](job, given)
-            statuses[name] = 0
+            job.uses[called](job, given)
+            statuses[called] = 0
             continue
         environment = {**body.get("env", {}), **step.get("env", {})}
         script = job.temporary / f"step{number}.sh"
         script.write_text(step["run"], encoding="utf-8")
         env = {key: _filled(str(value), job, outputs) for key, value in environment.items()}
-        statuses[name], said = _shell(script, shell, job, env)
+        statuses[called], said = _shell(script, shell, job, env)
         log += said
         outputs |= {(step.get("id", ""), key): value for key, value in _outputs(job).items()}
-        if statuses[name]:
+        if statuses[called] and not job.every:
             break
     summary = job.temporary / "summary"
     return Ran(statuses, log, summary.read_text(encoding="utf-8") if summary.exists() else "", outputs)

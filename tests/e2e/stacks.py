@@ -28,7 +28,12 @@ class Stack:
         self.repo = Repository(world, f"{name}-{uuid4().hex[:6]}")
         self.root = self.repo.directory / folder
         self.folder = folder
-        repository = {"url": self.repo.url, "insecure": True, **({"path": folder} if folder else {})}
+        repository = {
+            "url": self.repo.url,
+            "insecure": True,
+            **({"path": folder} if folder else {}),
+            **spec.pop("repository", {}),
+        }
         own = {"enabled": False, "address": "http://prometheus.monitoring.svc:9090"}
         stack = {
             "apiVersion": "gpuyard.dev/v1alpha1",

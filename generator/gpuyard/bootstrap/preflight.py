@@ -91,7 +91,7 @@ def _states(changes: Sequence[Change]) -> Iterator[Check]:
         told = f"{change.id} is {found.state}: {detail(found)}"
         match standing(KINDS[found.kind], found.state):
             case Standing.BROKEN:
-                yield Check("state", f"{told}; it is deleted and made anew")
+                yield Check("state", f"{told}; it is deleted and created again")
             case Standing.BLOCKED:
                 text = f"{told}; make it usable in the Console, or delete it ({found.id}) if nothing in it is needed"
                 yield Check("state", text, fatal=True)

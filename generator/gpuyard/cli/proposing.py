@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -234,7 +235,8 @@ def post(meeting: Meeting, number: int, text: str) -> None:
         if each.body.replace("\r\n", "\n").strip() != body.strip():
             forge.edit(number, each.id, body)
     for each in mine[1:]:
-        forge.delete(number, each.id)
+        with suppress(MissingError):  # another run was faster
+            forge.delete(number, each.id)
 
 
 def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:

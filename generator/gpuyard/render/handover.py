@@ -10,7 +10,7 @@ __all__ = ["section"]
 
 _TRIED = (
     "These commands were run in both directions with Flux 2.9 and Argo CD 3.6 on simulated nodes: the same "
-    "pods, nothing made anew."
+    "pods, nothing created again."
 )
 _SOURCE = (
     "If `repository.source` named a source of yours until now, name it in these commands in the place of `{name}`, and "

@@ -35,7 +35,7 @@ _OF_A_NEW_STACK = ("name", "url", "blueprints", "engine")
     type=click.Choice(["github"]),
     default="github",
     show_default=True,
-    help="What checks pull requests. For a stack that is there, adds these files alone.",
+    help="What checks pull requests. In a directory that has a stack, only adds these files.",
 )
 @click.option(
     "--with",

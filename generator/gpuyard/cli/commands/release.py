@@ -44,7 +44,10 @@ def target(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 )
 @click.option("--keyless", is_flag=True, help="Sign as the workflow that runs this (OIDC), without a key.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write all files there; alone: push nothing."
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write all files there; without --to, push nothing.",
 )
 @click.option("--dry-run", is_flag=True, help="Compare with the registry, and push nothing.")
 @click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain HTTP.")

@@ -89,8 +89,10 @@ def _parts(url: str) -> tuple[str, str] | None:
 def _kind(host: str) -> str | None:
     """By its name, or since this is a run of its CI; a token goes to no host that only looks like one."""
     name = host.partition(":")[0]
-    servers = dict(_servers(os.environ))
-    return servers.get(host) or _PUBLIC.get(name) or _FIRST.get(name.partition(".")[0])
+    if known := dict(_servers(os.environ)).get(host) or _PUBLIC.get(name):
+        return known
+    poses = any(name.startswith(f"{public}.") for public in _PUBLIC)  # github.com.evil.example
+    return None if poses else _FIRST.get(name.partition(".")[0])
 
 
 def _servers(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:

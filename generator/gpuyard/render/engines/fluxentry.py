@@ -1,5 +1,7 @@
 """How a cluster comes to follow a stack by Flux, in words."""
 
+import shlex
+
 from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
@@ -41,9 +43,13 @@ def _pushed(stack: Stack) -> str:
     artifact = stack.repository.oci
     if artifact is None:
         return ""
+    words = ["gpuyard release VERSION"]
+    if stack.folder.parts:
+        words.append(shlex.quote(str(stack.folder)))
+    if stack.flux.verify_secret:
+        words.append("--sign-key FILE")  # what nobody signed, Flux would not take
     return (
-        "Clusters read an artifact of this repository, which your CI pushes after each merge, from the top of the\n"
-        f"repository: `flux push artifact {artifact.url}:{artifact.tag} --path=. "
-        '--source="$(git config --get remote.origin.url)" '
-        '--revision="$(git branch --show-current)@sha1:$(git rev-parse HEAD)"`\n\n'
+        f"Clusters read an artifact of this repository, `{artifact.url}:{artifact.tag}`, and no commit\n"
+        "before its release. This makes the commit that is checked out the next version, which the tag then follows:\n"
+        f"`{' '.join(words)}`\n\n"
     )
