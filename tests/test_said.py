@@ -213,6 +213,10 @@ def test_c2_a_url_that_is_refused(url: str) -> None:
         ("https://h:8080/p@v1 stays", "https://h:8080/p@v1 stays"),
         ("docker.io/vllm:v1@sha256:ab, nginx:1@sha256:cd", "docker.io/vllm:v1@sha256:ab, nginx:1@sha256:cd"),
         ("blueprints/chat.yaml:12:5: hf://a/b@c", "blueprints/chat.yaml:12:5: hf://a/b@c"),
+        # A lock that is damaged is told with what stands in it.
+        (f"a name cannot be 'hf_{'Zq7' * 9}PW'; restore", "a name cannot be '…'; restore"),
+        (f"did you mean ghp_{'Zq7' * 12}PW?", "did you mean …?"),
+        (f"{'0f' * 20} on main, sha256:{'ab' * 32}", f"{'0f' * 20} on main, sha256:{'ab' * 32}"),
     ],
 )
 def test_c2_a_message(text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:

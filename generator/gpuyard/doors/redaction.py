@@ -28,6 +28,8 @@ _KINDS = (
     ("a URL with a password", r"://[^/\s:@]*:[^/\s@]+@|https?://[^/\s:@]{20,}@"),
 )
 _KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
+_TOKENS = re.compile("|".join(rf"(?:{pattern})[\w.-]*" for kind, pattern in _KINDS if "URL" not in kind))
+"""Of those kinds, all that is secret."""
 _SHORTEST = 12
 _BASIC = re.compile(r"\b[Bb]asic\s{1,4}([A-Za-z0-9+/]{6,400})(?![A-Za-z0-9+/])")
 _ASSIGNED = re.compile(r"(?<![A-Za-z0-9_-])(?:--)?([A-Za-z][A-Za-z0-9_-]{2,60})=([^\s$={}<>\"']{1,100})")
@@ -96,11 +98,16 @@ def looks_secret(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text without the passwords and tokens that URLs in it carry."""
-    if "@" not in text and "=" not in text:  # most lines: without either nothing below can match
+    """The text without the passwords and tokens that URLs in it carry, and without what has the form of a token."""
+    if "@" in text or "=" in text:  # most lines have neither
+        for pattern, instead in _IN_URLS:
+            text = pattern.sub(instead, text)
+    if len(text) < _SHORTEST:
         return text
-    for pattern, instead in _IN_URLS:
-        text = pattern.sub(instead, text)
+    text = _TOKENS.sub("…", text)
+    for mark, _, pattern in _formats():
+        if mark in text:
+            text = _compiled(pattern).sub("…", text)
     return text
 
 
