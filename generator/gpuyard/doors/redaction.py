@@ -105,9 +105,9 @@ def redacted(text: str) -> str:
     if len(text) < _SHORTEST:
         return text
     text = _TOKENS.sub("…", text)
-    for mark, _, pattern in _formats():
+    for mark, _, form in _formats():
         if mark in text:
-            text = _compiled(pattern).sub("…", text)
+            text = _compiled(form).sub("…", text)
     return text
 
 
