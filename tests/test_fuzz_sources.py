@@ -1,6 +1,6 @@
 """Sources that mean harm, by the hundred: the stack, blueprints, models, locks of images, and the reader itself.
 
-`make fuzz` tries ten times as many, and other ones each time.
+`make test` tries a twentieth of them, the same each time; `make fuzz` ten times as many, and other ones.
 """
 
 import shutil
