@@ -20,6 +20,7 @@ __all__ = ["VARIABLES", "Yard", "run", "yard"]
 
 VARIABLES = {"github": "GH_TOKEN", "gitlab": "GITLAB_TOKEN", "gitea": "GITEA_TOKEN"}
 _OF_CI = ("GITHUB_TOKEN", "CI_JOB_TOKEN", "FORGEJO_TOKEN", "GITHUB_SERVER_URL", "CI_SERVER_URL", "GITHUB_EVENT_PATH")
+_OF_CI += ("GITHUB_REPOSITORY", "CI_PROJECT_URL")
 
 
 @dataclass

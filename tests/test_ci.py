@@ -447,7 +447,7 @@ def test_the_comment(tmp_path: Path) -> None:
     ran, called = commented(tmp_path, {})
     assert not ran.failed, ran.log
     words, _, text = called.partition("\n")
-    assert words == f"pr comment --number 7 --file {tmp_path}/runner/temp/diff.md"
+    assert words == f"pr comment --number 7 --file {tmp_path}/runner/temp/diff.md -- ."
     assert text == "# What changes\n"
     first = (tmp_path / "gh.log").read_text(encoding="utf-8").splitlines()[0]
     assert first.endswith("--raw-field state=open --raw-field head=ada:$(touch planted)")
@@ -498,6 +498,11 @@ def test_a_question_without_an_answer_posts_nothing(path: str, tmp_path: Path) -
 def test_others_are_not_mistaken(tmp_path: Path) -> None:
     ran, called = commented(tmp_path, {"pulls": [OTHER, FOREIGN, GONE, PULL]})
     assert called.startswith("pr comment --number 7 "), ran.log
+
+
+def test_a_long_diff_is_posted(tmp_path: Path) -> None:
+    ran, called = commented(tmp_path, {}, "x" * 70_000)
+    assert (ran.failed, called.startswith("pr comment")) == (False, True), ran.log
 
 
 @pytest.mark.attack("A15 workflow injection")

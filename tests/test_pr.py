@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.forges import TOKENS
+from gpuyard.cli.commands import pr as commands
+from gpuyard.doors.forge import KINDS
+from tests.forges import PROJECT, TOKENS
 from tests.gittools import git, status
-from tests.requesting import Yard, yard
+from tests.requesting import Yard, run, yard
 
 OLD, NEW = "max: 2", "max: 4"
 
@@ -141,3 +143,30 @@ def test_a_forge_that_will_not_is_told_and_tried_again(
     assert result.exit_code == code
     assert words in result.output
     assert there.data()["created"]
+
+
+def test_a_workflow_comments_without_a_checkout(there: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the workflow that `init --ci` writes does: CI says which repository it is, and the comment stays one."""
+    there.edit(OLD, NEW)
+    there.data()
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.chdir(tmp_path / "nothing")
+    (tmp_path / "diff.md").write_text("### What changes\n", encoding="utf-8")
+    number = str(there.forge.requests[0]["number"])
+    said = run("pr", "comment", "--number", number, "--file", str(tmp_path / "diff.md"))
+    assert (said.exit_code, "this is no run of CI" in said.stderr) == (66, True), said.output
+    server = f"https://{there.forge.host}"
+    told = {"GITHUB_SERVER_URL": server, "GITHUB_REPOSITORY": PROJECT}
+    if there.forge.kind == "gitlab":
+        told = {"CI_SERVER_URL": server, "CI_PROJECT_URL": f"{server}/{PROJECT}"}
+    for name, text in told.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setenv("GITEA_ACTIONS", "true" if there.forge.kind == "gitea" else "")
+    said = run("pr", "comment", "--number", number, "--file", str(tmp_path / "diff.md"), "--", ".")
+    assert said.exit_code == 0, said.output
+    (comment,) = there.forge.comments
+    assert "### What changes" in comment["body"]
+
+
+def test_the_command_knows_every_kind_of_forge() -> None:
+    assert commands.KINDS == KINDS

@@ -12,7 +12,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
@@ -55,6 +55,7 @@ __all__ += [
     "remembered",
     "repinned",
     "running",
+    "sound",
     "synced_at",
     "synced_with",
     "synced_with_branch",
@@ -94,6 +95,14 @@ def is_current(project: Project, place: Place, cache: Cache, before: Running | N
 def remembered() -> Cache:
     """The user's cache of what this very gpuyard has computed."""
     return open_cache(own_digest())
+
+
+def sound(directory: Path, cache: Cache) -> Project:
+    """The project of a directory; InputError where reading finds a mistake, with whatever else is wrong."""
+    project = load(directory, cache)
+    if project.problems:
+        compile(project)
+    return project
 
 
 def running(place: Place) -> Running:

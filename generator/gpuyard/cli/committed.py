@@ -53,9 +53,7 @@ class ChartSource:
 def committed(directory: Path) -> Committed:
     """The same Plan that `compile --check` makes, against the commit: it has to be empty."""
     cache = pipeline.remembered()
-    project = pipeline.load(directory, cache)
-    if project.problems:
-        pipeline.compile(project)  # raises, with whatever else is wrong
+    project = pipeline.sound(directory, cache)
     check_place(project, directory)
     with git.read_base(_top(directory), "HEAD", project.stack.folder) as snapshot:
         check_committed(snapshot, project.sources)

@@ -1,49 +1,34 @@
 """How `gpuyard pr` goes about it: what a checkout proposes, its branch, its request, and the one comment there."""
 
-import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gpuyard import pipeline
+from gpuyard.cli.commenting import LIMIT, SHORT, post
+from gpuyard.cli.meeting import Meeting, meet
 from gpuyard.cli.output import on_error, progress
 from gpuyard.commit.message import Words
 from gpuyard.commit.place import check_alone, check_place
 from gpuyard.commit.plan import Plan
 from gpuyard.commit.proposed import branch_for, source_edits, title_of
 from gpuyard.doors import git
-from gpuyard.doors.forge import Address, Forge, Request, UnsureError, address_of, git_login, open_forge, token_of
-from gpuyard.errors import ConflictError, InputError, MissingError, OutputError, ToolError
+from gpuyard.doors.forge import (
+    Forge,
+    Request,
+    UnsureError,
+)
+from gpuyard.errors import ConflictError, InputError, MissingError, OutputError
 from gpuyard.project.load import Project
-from gpuyard.project.located import Located, head_of, located
-from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
 from gpuyard.review.diff import Base, Diff
 from gpuyard.review.diffmarkdown import markdown
 
-__all__ = ["LABELS", "Made", "Meeting", "comment_on", "meet", "post", "propose", "reviewed"]
+__all__ = ["LABELS", "Made", "propose", "reviewed"]
 
 LABELS = {"gpuyard-danger": "b60205", "gpuyard-caution": "fbca04"}
 """And their colours, red and yellow."""
-_LIMIT = LONGEST - 1_536
-"""Bytes of the diff itself: what stands around it is short."""
-_UNTRUSTED = "Made by a run of this request's own files, without rights."
 _WHOLE = 1 << 30
-_SHORT = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Meeting:
-    """A checkout, its remote, and the forge that both are about."""
-
-    where: Located
-    origin: git.Origin
-    address: Address
-    forge: Forge
-    login: str
-    """The header by which Git shows the token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +69,7 @@ class Made:
         pushed = "pushed to" if self.pushed else "is at"
         what = "opened" if self.created else "updated"
         labels = f" ({', '.join(self.labels)})" if self.labels else ""
-        return [f"{self.commit[:_SHORT]} {pushed} {self.branch}", f"{what} {self.request.url}{labels}"]
-
-
-def meet(directory: Path, branch: str, kind: str | None, api: str | None) -> Meeting:
-    """Whom to ask, and whether we may: before anything is pushed."""
-    if (where := located(directory)) is None:
-        raise MissingError(f"{directory} is in no Git repository, so nothing can be proposed from it")
-    origin = git.origin_of(where.top, branch or head_of(where.top) or "")
-    address = address_of(origin.remote.url, kind, api)
-    token = token_of(address)
-    return Meeting(where, origin, address, open_forge(address, token), git_login(token))
+        return [f"{self.commit[:SHORT]} {pushed} {self.branch}", f"{what} {self.request.url}{labels}"]
 
 
 def propose(
@@ -109,9 +84,7 @@ def propose(
 ) -> Made:
     """All of it; each step finds what an earlier run has done."""
     cache = pipeline.remembered()
-    project = pipeline.load(directory, cache)
-    if project.problems:
-        pipeline.compile(project)  # raises, with whatever else is wrong
+    project = pipeline.sound(directory, cache)
     check_place(project, directory)
     made = Made(base or project.stack.repository.branch)
     on_error(made.data())
@@ -181,7 +154,7 @@ def _opened(made: Made, meeting: Meeting, title: str, found: Diff, artifact: Pat
     made = replace(made, request=request, created=created)
     on_error(made.data())
     last = f"All of it is in {artifact.name}, which the run has written." if artifact else ""
-    post(meeting, request.number, reviewed(found, last))
+    post(meeting.forge, meeting.where.folder, request.number, reviewed(found, last))
     wanted = _labels(found)
     meeting.forge.label(request, {name: LABELS[name] for name in wanted}, LABELS.keys() - set(wanted))
     return replace(made, labels=wanted, notes=tuple(found.notes))
@@ -189,7 +162,7 @@ def _opened(made: Made, meeting: Meeting, title: str, found: Diff, artifact: Pat
 
 def reviewed(found: Diff, last: str = "") -> str:
     """The comment without its mark: what `gpuyard diff` says, within the limit."""
-    text = markdown(found, _LIMIT - len(last.encode()))
+    text = markdown(found, LIMIT - len(last.encode()))
     return f"{text.rstrip()}\n\n{last}".rstrip() + "\n"
 
 
@@ -215,54 +188,6 @@ def _request(forge: Forge, branch: str, base: str, title: str) -> tuple[Request,
     if found := forge.find(branch, base):
         return found, unsure is not None
     raise unsure or ConflictError(f"the forge says that {branch} has a request, and does not show it; run this again")
-
-
-def post(meeting: Meeting, number: int, text: str) -> None:
-    """The one comment of this stack under our name: made, or replaced where it is; copies are removed."""
-    forge, mark = meeting.forge, mark_of(str(meeting.where.folder))
-    body, me = marked(mark, text), forge.me()
-    if not me:
-        raise ToolError("the forge does not say whose token this is, so no comment can be known as ours")
-    mine = [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
-    if not mine:
-        try:
-            forge.comment(number, body)
-        except UnsureError:
-            if not any(each.author == me and each.body.startswith(mark) for each in forge.comments(number)):
-                raise
-        mine = [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
-    for each in mine[:1]:
-        if each.body.replace("\r\n", "\n").strip() != body.strip():
-            forge.edit(number, each.id, body)
-    for each in mine[1:]:
-        with suppress(MissingError):  # another run was faster
-            forge.delete(number, each.id)
-
-
-def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:
-    """Post what an untrusted run has made; what has been done, as a line."""
-    meeting = meet(directory, "", kind, api)
-    request = meeting.forge.get(number)
-    wanted = head or _event_head()
-    if wanted and request.head != wanted:
-        raise ConflictError(
-            f"request {number} is at {request.head[:_SHORT]} and not at {wanted[:_SHORT]}, of which the file is; "
-            "nothing was posted"
-        )
-    if not request.open:
-        return f"nothing was posted: {request.url} is closed"
-    post(meeting, number, f"{cleaned(text, _LIMIT).rstrip()}\n\n{_UNTRUSTED}")
-    return f"commented on {request.url}"
-
-
-def _event_head() -> str:
-    """The commit whose run has started this one, as GitHub and Gitea tell a workflow; empty: none has."""
-    try:
-        text = Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8")
-        found = json.loads(text)["workflow_run"]["head_sha"]
-    except (KeyError, OSError, ValueError, TypeError):
-        return ""
-    return found if isinstance(found, str) else ""
 
 
 def _write(file: Path, text: str) -> None:

@@ -6,10 +6,10 @@ import ssl
 from collections.abc import Callable, Mapping
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from gpuyard.doors import yamlio
+from gpuyard.doors.scratch import scratch
 from gpuyard.doors.urls import parse_url
 from gpuyard.errors import ToolError, one_line
 
@@ -118,8 +118,8 @@ def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], folder: Path) -> s
         tls = ssl.create_default_context(cadata=authority.decode() if authority else None)
         certificate, key = (_pem(user, f"client-{name}", folder) for name in ("certificate", "key"))
         if certificate and key:
-            with TemporaryDirectory(prefix="gpuyard-") as place:  # the library reads them from a file only
-                file = Path(place) / "user.pem"
+            with scratch() as place:  # the library reads them from a file only
+                file = place / "user.pem"
                 file.touch(0o600)
                 file.write_bytes(certificate + b"\n" + key)
                 tls.load_cert_chain(file)

@@ -7,7 +7,10 @@ from typing import Any
 
 from gpuyard.doors.artifacts import MANIFEST, digest_of
 
-__all__ = ["CHART", "FLUX", "Artifact", "Kind", "Layer"]
+__all__ = ["CHART", "FLUX", "REVISION", "VERSION", "Artifact", "Kind", "Layer"]
+
+REVISION = "org.opencontainers.image.revision"
+VERSION = "org.opencontainers.image.version"
 
 
 @dataclass(frozen=True, slots=True)

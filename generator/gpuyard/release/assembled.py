@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gpuyard.release.artifact import FLUX, Artifact, Layer
+from gpuyard.release.artifact import FLUX, REVISION, VERSION, Artifact, Layer
 from gpuyard.release.evidence import BILL, STATEMENT, Origin, about, bill, provenance
 from gpuyard.release.packages import Files, Vendored, charts, package
 from gpuyard.release.tarball import packed
@@ -31,8 +31,8 @@ def tree_of(files: Files, folder: PurePosixPath, origin: Origin) -> Artifact:
     kept = {folder / path: data for path, data in files.items() if path.parts[0] in FOLDERS}
     annotations = {
         "org.opencontainers.image.source": origin.url,
-        "org.opencontainers.image.revision": f"{origin.version}@sha1:{origin.commit}",
-        "org.opencontainers.image.version": origin.version,
+        REVISION: f"{origin.version}@sha1:{origin.commit}",
+        VERSION: origin.version,
     }
     file = f"{origin.name}-tree-{origin.version}.tgz"
     return Artifact("", file, Layer(FLUX.config, b"{}"), Layer(FLUX.layer, packed(kept)), annotations)

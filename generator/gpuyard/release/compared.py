@@ -2,14 +2,13 @@
 
 from gpuyard.doors.artifacts import Manifest
 from gpuyard.errors import OwnershipError
-from gpuyard.release.artifact import FLUX, Artifact
+from gpuyard.release.artifact import FLUX, REVISION, Artifact
 from gpuyard.release.publish import Registry
 from gpuyard.release.tarball import unpacked
 
 __all__ = ["check_same", "revision"]
 
 _NAMED = 20
-_REVISION = "org.opencontainers.image.revision"
 
 
 def check_same(registry: Registry, ours: Artifact, there: Manifest, name: str) -> None:
@@ -35,4 +34,4 @@ def check_same(registry: Registry, ours: Artifact, there: Manifest, name: str) -
 
 def revision(there: Manifest) -> str:
     """What it says of its own commit."""
-    return f" (it says {there.annotations[_REVISION]})" if _REVISION in there.annotations else ""
+    return f" (it says {there.annotations[REVISION]})" if REVISION in there.annotations else ""

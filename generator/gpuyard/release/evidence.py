@@ -1,7 +1,7 @@
 """What a release says of itself: what is in it (CycloneDX), and what it was made of (in-toto, SLSA)."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -44,67 +44,65 @@ def about(subject: Artifact, file: str, kind: str, data: bytes) -> Artifact:
 def bill(origin: Origin, subject: Artifact, images: Iterable[Image], charts: Vendored) -> bytes:
     """A bill of materials: the images that clusters pull, and the charts of others."""
     try:
-        from cyclonedx.model import HashAlgorithm, HashType
         from cyclonedx.model.bom import Bom, BomMetaData
         from cyclonedx.model.component import Component, ComponentType
+        from cyclonedx.model.tool import ToolRepository
         from cyclonedx.output.json import JsonV1Dot6
-        from packageurl import PackageURL
     except ImportError as error:
         raise ToolError(
             "a release has a bill of materials, which cyclonedx-python-lib writes: `pip install 'gpuyard[release]'`"
         ) from error
 
-    def hashes(digest: str | None) -> list[HashType]:
-        return [HashType(alg=HashAlgorithm.SHA_256, content=digest.removeprefix("sha256:"))] if digest else []
-
-    components = []
-    for image in images:
-        named = {"repository_url": image.repository, "tag": image.tag}
-        purl = PackageURL("oci", None, image.repository.rpartition("/")[2], image.digest, named)
-        components.append(
-            Component(
-                name=image.repository,
-                version=image.tag,
-                type=ComponentType.CONTAINER,
-                bom_ref=str(image),
-                hashes=hashes(image.digest),
-                purl=purl,
-            )
-        )
-    for release, data in charts:
-        purl = PackageURL("helm", None, release.chart, release.version, {"repository_url": release.repository})
-        components.append(
-            Component(
-                name=release.chart,
-                version=release.version,
-                type=ComponentType.APPLICATION,
-                bom_ref=str(purl),
-                hashes=hashes(digest_of(data)),
-                purl=purl,
-            )
-        )
+    components = list(_components(images, charts))
     whole = Component(
         name=origin.name,
         version=origin.version,
         type=ComponentType.APPLICATION,
         bom_ref=f"{origin.name}@{subject.digest}",
-        hashes=hashes(subject.digest),
+        hashes=_hashes(subject.digest),
     )
     when = datetime.fromtimestamp(origin.seconds, tz=UTC)
     tool = Component(name="gpuyard", version=__version__, type=ComponentType.APPLICATION, bom_ref="gpuyard")
     made = Bom(
         components=components,
         serial_number=uuid5(NAMESPACE_URL, f"{origin.url}#{subject.digest}"),
-        metadata=BomMetaData(component=whole, timestamp=when, tools=_tools(tool)),
+        metadata=BomMetaData(component=whole, timestamp=when, tools=ToolRepository(components=[tool])),
     )
     made.register_dependency(whole, components)
     return f"{JsonV1Dot6(made).output_as_string(indent=2)}\n".encode()
 
 
-def _tools(tool: Any) -> Any:
-    from cyclonedx.model.tool import ToolRepository
+def _components(images: Iterable[Image], charts: Vendored) -> Iterator[Any]:
+    """What clusters pull, by the names that scanners look up (purl)."""
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
 
-    return ToolRepository(components=[tool])
+    for image in images:
+        named = {"repository_url": image.repository, "tag": image.tag}
+        yield Component(
+            name=image.repository,
+            version=image.tag,
+            type=ComponentType.CONTAINER,
+            bom_ref=str(image),
+            hashes=_hashes(image.digest),
+            purl=PackageURL("oci", None, image.repository.rpartition("/")[2], image.digest, named),
+        )
+    for release, data in charts:
+        purl = PackageURL("helm", None, release.chart, release.version, {"repository_url": release.repository})
+        yield Component(
+            name=release.chart,
+            version=release.version,
+            type=ComponentType.APPLICATION,
+            bom_ref=str(purl),
+            hashes=_hashes(digest_of(data)),
+            purl=purl,
+        )
+
+
+def _hashes(digest: str | None) -> list[Any]:
+    from cyclonedx.model import HashAlgorithm, HashType
+
+    return [HashType(alg=HashAlgorithm.SHA_256, content=digest.removeprefix("sha256:"))] if digest else []
 
 
 def provenance(origin: Origin, subjects: Iterable[Artifact], images: Iterable[Image], charts: Vendored) -> bytes:

@@ -1,22 +1,21 @@
 """charts/ as packages that `helm pull` takes, with all that they depend on inside, under the version of the release."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from gpuyard.catalogue.platform import Release
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
-from gpuyard.release.artifact import CHART, Artifact, Layer
-from gpuyard.release.tarball import packed
+from gpuyard.release.artifact import CHART, VERSION, Artifact, Layer
+from gpuyard.release.tarball import Files, packed
 from gpuyard.render.charts import servers, umbrella
 from gpuyard.resolve import Resolved
 from gpuyard.tree import SERVERS, chart
 
 __all__ = ["Files", "Vendored", "charts", "package"]
 
-Files = Mapping[PurePosixPath, bytes]
 Vendored = Sequence[tuple[Release, bytes]]
 """The packages of charts of others."""
 
@@ -48,7 +47,7 @@ def package(name: str, files: Files, path: str | None = None) -> Artifact:
     archive = packed({PurePosixPath(name) / path: data for path, data in files.items()})
     described = {
         "org.opencontainers.image.title": name,
-        "org.opencontainers.image.version": version,
+        VERSION: version,
         "org.opencontainers.image.description": metadata.get("description", ""),
     }
     config = json.dumps(metadata, separators=(",", ":"), sort_keys=True).encode()

@@ -13,12 +13,10 @@ from gpuyard.doors.artifacts import Manifest, Store
 from gpuyard.doors.cosign import Signer
 from gpuyard.doors.logins import Logins
 from gpuyard.errors import OutputError
-from gpuyard.release.artifact import FLUX, Artifact
+from gpuyard.release.artifact import FLUX, REVISION, Artifact
 from gpuyard.release.versions import newest
 
 __all__ = ["Found", "Registry", "State", "look", "publish"]
-
-_REVISION = "org.opencontainers.image.revision"
 
 
 class State(Enum):
@@ -136,7 +134,7 @@ def _before(tags: Sequence[str], version: str) -> str | None:
 
 
 def _taken(registry: Registry, ours: Artifact, tag: str, there: Manifest) -> OutputError:
-    since = f" (from commit {there.annotations[_REVISION]})" if _REVISION in there.annotations else ""
+    since = f" (from commit {there.annotations[REVISION]})" if REVISION in there.annotations else ""
     what = "files" if ours.config.kind == FLUX.config else "package"
     return OutputError(
         f"{registry.name(ours)}:{tag} exists{since} with other bytes: {there.digest}, and this {what} "

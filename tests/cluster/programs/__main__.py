@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
-from tests.cluster.programs import build, missing, path, store, toolchain
+from tests.cluster.programs import build, path, store, toolchain
 from tests.cluster.programs.catalogue import PROGRAMS, Program, groups, select
 
 _WHAT = "Build the programs that the tests run, unless this machine has them."
@@ -22,14 +22,11 @@ def main() -> int:
     parser.add_argument(
         "--clean", action="store_true", help="then drop Go's build cache and other versions; alone: only this"
     )
-    parser.add_argument("--missing", action="store_true", help="build nothing; say what would be built, and fail then")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the compiler would go on without us
     only_clean = options.clean and not (options.names or options.group)
     try:
         wanted = [] if only_clean else select(options.names, options.group)
-        if options.missing:
-            return _told([each.name for each in wanted if missing(each.name)])
         for program in wanted:
             found = path(program.name)
             if options.to:
@@ -43,12 +40,6 @@ def main() -> int:
         sys.stderr.write("\ninterrupted; what was being built is not kept\n")
         return 130
     return 0
-
-
-def _told(names: list[str]) -> int:
-    if names:
-        sys.stderr.write(f"not built yet: {', '.join(names)}\n")
-    return 1 if names else 0
 
 
 def _place(program: Program) -> Path:

@@ -1,6 +1,7 @@
 """All probes of all clusters; what one of them cannot ask, the others still do."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from gpuyard.bootstrap.observe import Observed
@@ -32,10 +33,10 @@ def probes(
         except ToolError as error:
             yield from (Probed(cluster.name, name, Verdict.UNKNOWN, _unasked(error)) for name in NAMES)
             continue
-        yield _probed(cluster, NAMES[0], lambda api=api: in_sync(api, stack))  # type: ignore[misc]  # bound here and now
-        yield _probed(cluster, NAMES[1], lambda api=api: _network(cloud, api, image))  # type: ignore[misc]  # the same
+        yield _probed(cluster, NAMES[0], partial(in_sync, api, stack))
+        yield _probed(cluster, NAMES[1], partial(_network, cloud, api, image))
         if f"{cluster.name}/mount-target" in observed.ours:
-            yield _probed(cluster, NAMES[2], lambda api=api: _files(cloud, api, image, stack))  # type: ignore[misc]  # the same
+            yield _probed(cluster, NAMES[2], partial(_files, cloud, api, image, stack))
 
 
 def _network(cloud: Cloud, api: Kubernetes, image: str) -> tuple[Verdict, str]:

@@ -116,9 +116,7 @@ def _commit(
 
     on_error(Outcome(branch or "").data())
     cache = pipeline.remembered()
-    project = pipeline.load(directory, cache)
-    if project.problems:
-        pipeline.compile(project)  # raises, with whatever else is wrong: nobody needs to commit it first
+    project = pipeline.sound(directory, cache)  # nobody needs to commit what is wrong first
     if target is None:
         check_place(project, directory)
     where, named = located(directory), branch is not None

@@ -82,9 +82,7 @@ def _compared(directory: Path, base: str | None) -> "Diff":
     from gpuyard.review.diff import Base
 
     cache = pipeline.remembered()
-    project = pipeline.load(directory, cache)
-    if project.problems:
-        pipeline.compile(project)  # raises, with whatever else is wrong
+    project = pipeline.sound(directory, cache)
     check_place(project, directory)
     if (found := located(directory)) is None:
         raise MissingError(f"{directory} is in no Git repository, so there is no commit to compare with")

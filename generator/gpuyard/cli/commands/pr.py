@@ -7,9 +7,9 @@ import click
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, say
 
-__all__ = ["command"]
+__all__ = ["KINDS", "api_option", "command", "forge_option"]
 
-_KINDS = ("github", "gitlab", "gitea")
+KINDS = ("github", "gitlab", "gitea")
 _MOST = 4 * 2**20
 """Bytes of a file that is posted."""
 _OPEN = "open"
@@ -23,10 +23,12 @@ class _Requests(click.Group):
         return super().parse_args(ctx, args if named else [_OPEN, *args])
 
 
-_forge = click.option(
-    "--forge", "kind", type=click.Choice(_KINDS), help="Kind of the forge. Default: from the remote's host."
+forge_option = click.option(
+    "--forge", "kind", type=click.Choice(KINDS), help="Kind of the forge. Default: from the remote's host."
 )
-_api = click.option("--api", metavar="URL", callback=options.given, help="Address of the forge's API, if it is moved.")
+api_option = click.option(
+    "--api", metavar="URL", callback=options.given, help="Address of the forge's API, if it is moved."
+)
 
 
 @click.group("pr", cls=_Requests)
@@ -44,8 +46,8 @@ def command() -> None:
 )
 @click.option("--message", "-m", callback=options.given, help="Title, and message of the commit.")
 @click.option("--artifact", type=click.Path(path_type=Path), metavar="FILE", help="Write the whole diff there, too.")
-@_forge
-@_api
+@forge_option
+@api_option
 @options.output
 def _open(
     directory: Path,
@@ -88,15 +90,16 @@ def _open(
     callback=options.given,
     help="Commit that the request must be at. Default: that of the workflow run which started this one, if one did.",
 )
-@_forge
-@_api
+@forge_option
+@api_option
 def _comment(directory: Path, number: int, file: Path, head: str | None, kind: str | None, api: str | None) -> None:
     """Post the Markdown of an untrusted run as the one comment of a request, or bring that comment up to date.
 
     The file counts as text of a stranger: what mentions somebody, links, hides or commands is taken out of it. DIR is
-    a checkout that you trust; nothing in it is run or compiled.
+    a checkout that you trust; nothing in it is run or compiled. In CI nothing has to be checked out: the environment
+    says which repository it is, and DIR then is the folder of the stack in it.
     """
-    from gpuyard.cli.proposing import comment_on
+    from gpuyard.cli.commenting import comment_on
 
     say(comment_on(directory, number, _read(file), head or "", kind, api))
 

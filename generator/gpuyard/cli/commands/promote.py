@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from gpuyard.cli import options
+from gpuyard.cli.commands.pr import api_option, forge_option
 from gpuyard.cli.output import emit_notes, say
 
 __all__ = ["command"]
@@ -16,8 +17,8 @@ __all__ = ["command"]
 @click.option("--from", "source", required=True, metavar="CLUSTER", help="Where it was tried.")
 @click.option("--to", "target", required=True, metavar="CLUSTER", help="Which is to have the same.")
 @click.option("--pr", "request", is_flag=True, help="Then do what `gpuyard pr` does.")
-@click.option("--forge", "kind", type=click.Choice(["github", "gitlab", "gitea"]), help="As of `gpuyard pr`.")
-@click.option("--api", metavar="URL", callback=options.given, help="As of `gpuyard pr`.")
+@forge_option
+@api_option
 def command(
     blueprint: str, directory: Path, source: str, target: str, kind: str | None, api: str | None, *, request: bool
 ) -> None:

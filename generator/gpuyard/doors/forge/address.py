@@ -10,7 +10,7 @@ from gpuyard.doors.redaction import redacted
 from gpuyard.doors.urls import parse_url
 from gpuyard.errors import InputError, Location, MissingError, Problem
 
-__all__ = ["KINDS", "Address", "address_of", "token_of"]
+__all__ = ["KINDS", "Address", "address_of", "ci_repository", "token_of"]
 
 KINDS = ("github", "gitlab", "gitea")
 """Forgejo speaks Gitea's API."""
@@ -69,6 +69,12 @@ def address_of(url: str, kind: str | None = None, api: str | None = None) -> Add
     if api is not None and parse_url(api) is None:
         raise InputError([Problem(Location("--api"), f"{redacted(api)} is not a URL; write https://host/…")])
     return Address(kind, host, project, (api or _api(kind, host)).rstrip("/"))
+
+
+def ci_repository() -> str | None:
+    """The URL of the repository whose CI this is a run of; None: of none."""
+    server, name = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
+    return f"{server}/{name}" if server and name else os.environ.get("CI_PROJECT_URL") or None
 
 
 def _parts(url: str) -> tuple[str, str] | None:

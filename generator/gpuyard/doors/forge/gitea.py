@@ -1,11 +1,10 @@
 """Pull requests of Gitea and Forgejo."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from gpuyard.doors.forge.calls import Api, RefusedError
-from gpuyard.doors.forge.requests import Comment, Request, at, number_at, text_at
+from gpuyard.doors.forge.calls import RefusedError
+from gpuyard.doors.forge.likegithub import Pulls
+from gpuyard.doors.forge.requests import Comment, Request, number_at, text_at
 from gpuyard.errors import MissingError
 
 __all__ = ["Gitea"]
@@ -15,30 +14,17 @@ _PAGE = 50
 _RUNNERS = "gitea-actions"
 
 
-@dataclass(frozen=True, slots=True)
-class Gitea:
+class Gitea(Pulls):
     """A member of `Forge`."""
-
-    api: Api
-    project: str
 
     def find(self, branch: str, base: str) -> Request | None:
         """The open request of a branch of this very repository; the API has no question for it."""
-        for each in self.api.pages(f"/repos/{self.project}/pulls", _PAGE, state="open"):
-            here = text_at(each, "head", "repo", "full_name").lower() == self.project.lower()
-            if here and text_at(each, "head", "ref") == branch and text_at(each, "base", "ref") == base:
-                return _request(each)
-        return None
-
-    def get(self, number: int) -> Request:
-        """A request by its number."""
-        return _request(self.api.call("GET", f"/repos/{self.project}/pulls/{number}"))
+        return self.opened(branch, base, _PAGE, {})
 
     def create(self, branch: str, base: str, title: str, body: str) -> Request | None:
         """A new request; None: there is one."""
-        data = {"title": title, "head": branch, "base": base, "body": body}
         try:
-            return _request(self.api.call("POST", f"/repos/{self.project}/pulls", data))
+            return self.made(branch, base, title, body)
         except RefusedError as error:
             if error.status == 409:
                 return None
@@ -56,22 +42,7 @@ class Gitea:
     def comments(self, number: int) -> list[Comment]:
         """Those of a request, the oldest first; all at once, as the API has it."""
         found = self.api.call("GET", f"/repos/{self.project}/issues/{number}/comments")
-        listed = found if isinstance(found, list) else []
-        return [
-            Comment(number_at(each, "id"), text_at(each, "user", "login"), text_at(each, "body")) for each in listed
-        ]
-
-    def comment(self, number: int, body: str) -> None:
-        """Add one."""
-        self.api.call("POST", f"/repos/{self.project}/issues/{number}/comments", {"body": body})
-
-    def edit(self, number: int, comment: int, body: str) -> None:
-        """Replace one."""
-        self.api.call("PATCH", f"/repos/{self.project}/issues/comments/{comment}", {"body": body})
-
-    def delete(self, number: int, comment: int) -> None:
-        """Remove one."""
-        self.api.call("DELETE", f"/repos/{self.project}/issues/comments/{comment}")
+        return self.listed(found if isinstance(found, list) else [])
 
     def label(self, request: Request, add: Mapping[str, str], remove: Collection[str]) -> None:
         """Add labels by their ids, which the repository gets where it has none of that name, and remove others."""
@@ -87,10 +58,3 @@ class Gitea:
             self.api.call("POST", path, {"labels": [ids[name] for name in sorted(new)]})
         for name in sorted(old & ids.keys()):
             self.api.call("DELETE", f"{path}/{ids[name]}")
-
-
-def _request(found: Any) -> Request:
-    labels = at(found, "labels")
-    names = frozenset(text_at(each, "name") for each in labels) if isinstance(labels, list) else frozenset[str]()
-    opened = text_at(found, "state") == "open"
-    return Request(number_at(found, "number"), text_at(found, "html_url"), text_at(found, "head", "sha"), opened, names)

@@ -1,0 +1,73 @@
+"""The one comment of a stack on a request: made, replaced where it is, and posted for runs that may not."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from gpuyard.cli.meeting import whose
+from gpuyard.doors.forge import Comment, Forge, UnsureError
+from gpuyard.errors import ConflictError, MissingError, ToolError
+from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
+
+__all__ = ["LIMIT", "SHORT", "comment_on", "post"]
+
+LIMIT = LONGEST - 1_536
+"""Bytes of the diff itself: what stands around it is short."""
+SHORT = 12
+"""Digits of a commit that people see."""
+_UNTRUSTED = "Made by a run of this request's own files, without rights."
+
+
+def post(forge: Forge, folder: PurePosixPath, number: int, text: str) -> None:
+    """The one comment of the stack in a folder, under our name: made, or replaced where it is; copies are removed."""
+    mark = mark_of(str(folder))
+    body, me = marked(mark, text), forge.me()
+    if not me:
+        raise ToolError("the forge does not say whose token this is, so no comment can be known as ours")
+
+    def ours() -> list[Comment]:
+        return [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
+
+    mine = ours()
+    if not mine:
+        unsure: UnsureError | None = None
+        try:
+            forge.comment(number, body)
+        except UnsureError as error:
+            unsure = error
+        mine = ours()
+        if unsure and not mine:
+            raise unsure
+    for each in mine[:1]:
+        if each.body.replace("\r\n", "\n").strip() != body.strip():
+            forge.edit(number, each.id, body)
+    for each in mine[1:]:
+        with suppress(MissingError):  # another run was faster
+            forge.delete(number, each.id)
+
+
+def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:
+    """Post what an untrusted run has made; what has been done, as a line."""
+    forge, folder = whose(directory, kind, api)
+    request = forge.get(number)
+    wanted = head or _event_head()
+    if wanted and request.head != wanted:
+        raise ConflictError(
+            f"request {number} is at {request.head[:SHORT]} and not at {wanted[:SHORT]}, of which the file is; "
+            "nothing was posted"
+        )
+    if not request.open:
+        return f"nothing was posted: {request.url} is closed"
+    post(forge, folder, number, f"{cleaned(text, LIMIT).rstrip()}\n\n{_UNTRUSTED}")
+    return f"commented on {request.url}"
+
+
+def _event_head() -> str:
+    """The commit whose run has started this one, as GitHub and Gitea tell a workflow; empty: none has."""
+    try:
+        text = Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8")
+        found = json.loads(text)["workflow_run"]["head_sha"]
+    except (KeyError, OSError, ValueError, TypeError):
+        return ""
+    return found if isinstance(found, str) else ""
