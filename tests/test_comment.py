@@ -34,6 +34,7 @@ def test_what_gpuyard_writes_stays_as_it_is() -> None:
         ("www.evil.example and GH-1", "w·ww.evil.example and G·H-1\n"),
         ("<img src=x onerror=y>", "·img src·x onerror·y·\n"),
         ("<!-- gpuyard:0000 -->", "··-- gpuyard:0000 --·\n"),
+        ("### ", "···\n"),
         ("/merge", "·/merge\n"),
         ("- /approve", "- ·/approve\n"),
         ("```diff\n/close\n```", "```diff\n·/close\n```\n"),
@@ -66,7 +67,7 @@ _TEXT = st.text(alphabet="`|@<>/#![]()\\\n -" + string.ascii_letters[:6], max_si
 def test_outside_of_code_nothing_is_left_that_acts(text: str) -> None:
     found = cleaned(text, ROOM)
     outside = re.sub(r"(?ms)^(`{3,})diff\n.*?^\1$", "", found)
-    outside = re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "", outside)
+    outside = re.sub(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", "x", outside)  # a line that begins so is no command
     outside = outside.replace("<details>", "").replace("</details>", "")
     assert not re.search(r"[@<>`!\[\]\\]|^\s*/", outside)
     assert cleaned(found, ROOM) == found

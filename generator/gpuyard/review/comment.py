@@ -81,7 +81,7 @@ def _plain(line: str, *, table: bool) -> str:
     """A line outside of code blocks: its code spans as they are, and of all else the harmless characters."""
     if _DELIMITER.fullmatch(line):
         return line
-    head = "### " if line.startswith("### ") else ""
+    head = "### " if line.startswith("### ") and line[4:].strip() else ""
     parts, start = list[str](), len(head)
     for match in _SPAN.finditer(line, start):
         parts += [_words(line[start : match.start()]), match[0].replace("|", "¦") if table else match[0]]
