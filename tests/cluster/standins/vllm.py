@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+SHOW = "/stand-in/show"
+"""POST: JSON of series, each with its value now and its growth per second; the real one has no such path."""
 _SECONDS_PER_TOKEN = 0.02
 _RECORDED = Path(__file__).with_name("vllm-metrics.txt")
 
@@ -29,6 +31,8 @@ class Engine:
         self._lock = threading.Condition()
         self._accepted = self._running = 0
         self._draining = False
+        self._shown: dict[str, tuple[float, float]] = {}
+        self._shown_since = 0.0
 
     def run(self, tokens: int) -> bool:
         """Take the request and make its tokens; False refuses it."""
@@ -55,15 +59,23 @@ class Engine:
             sys.stderr.write(f"shutting down with {self._accepted} requests in flight\n")
             self._lock.wait_for(lambda: self._accepted == 0, timeout=seconds)
 
+    def show(self, series: dict[str, tuple[float, float]]) -> None:
+        """From now on these series have another value, which grows by so much per second."""
+        with self._lock:
+            self._shown, self._shown_since = series, time.monotonic()
+
     def metrics(self) -> str:
-        """The recording, with our own name and the requests of this moment."""
+        """The recording, with our own name and the requests of this moment, and what somebody wants to be shown."""
         with self._lock:
             now = {"running": self._running, "waiting": self._accepted - self._running}
         lines = _RECORDED.read_text(encoding="utf-8").replace('model_name="tiny"', f'model_name="{self.name}"')
         for state, number in now.items():
             series = f'vllm:num_requests_{state}{{engine="0",model_name="{self.name}"}}'
             lines = lines.replace(f"{series} 0.0", f"{series} {number}.0")
-        return lines
+        with self._lock:
+            shown, seconds = self._shown, time.monotonic() - self._shown_since
+        kept = [line for line in lines.splitlines() if line.rpartition(" ")[0] not in shown]
+        return "\n".join([*kept, *(f"{name} {at + rate * seconds}" for name, (at, rate) in shown.items()), ""])
 
     def _count(self, *, running: int) -> None:
         with self._lock:
@@ -90,7 +102,10 @@ class Handler(BaseHTTPRequestHandler):
         engine = self.server.engine
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self.path != "/v1/completions":
+        if self.path == SHOW:
+            engine.show({name: (at, rate) for name, (at, rate) in json.loads(body).items()})
+            self._answer(200, "")
+        elif self.path != "/v1/completions":
             self._answer(404, json.dumps({"detail": "Not Found"}))
         elif engine.keys and key not in engine.keys:
             self._answer(401, json.dumps({"error": "Unauthorized"}))
