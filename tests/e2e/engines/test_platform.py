@@ -20,6 +20,7 @@ from tests.cluster.state import State
 from tests.conftest import ROOT
 from tests.e2e.engines import prometheus
 from tests.e2e.engines.load import Load
+from tests.e2e.engines.test_scaling import SOONER, replicas
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import arrive, everything, fetch, pods, ready, remove
@@ -37,7 +38,9 @@ SLEEPS = """\
     upstream: {query: 'sum(gateway_requests{model="docs"}) or vector(0)', target: 2}
   values:
     autoscaling:
-      cooldownSeconds: 30
+      cooldownPeriod: 30
+      behavior:
+        scaleDown: {stabilizationWindowSeconds: 30}
 """
 
 
@@ -45,6 +48,7 @@ SLEEPS = """\
 def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster by its entry point."""
     gitops = Gitops(repo)
+    gitops.write("blueprints/chat.yaml", gitops.read("blueprints/chat.yaml") + SOONER)
     cluster.kubectl("apply", "-f", str(gitops.entry))
     try:
         arrive(cluster, gitops.repo.revision, *everything(gitops), within=300)
@@ -52,10 +56,6 @@ def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
         yield gitops
     finally:
         remove(cluster)
-
-
-def replicas(cluster: Cluster, name: str) -> int:
-    return int(cluster.get(f"deployment/{name} {HERE}")["spec"]["replicas"])
 
 
 def test_a_lost_node_under_load(cluster: Cluster, gitops: Gitops, record_property: Record) -> None:
@@ -87,7 +87,7 @@ def test_a_lost_node_under_load(cluster: Cluster, gitops: Gitops, record_propert
     finally:
         load.set(0)
         cluster.create([{key: there[key] for key in ("apiVersion", "kind", "spec", "status")} | renamed(there)])
-    eventually("one replica without load", lambda: replicas(cluster, "chat") == 1, within=600)
+    eventually("one replica without load", lambda: replicas(cluster, "chat") == 1, within=300)
     cluster.discard(f"node/{spare['metadata']['name']}")
 
 
