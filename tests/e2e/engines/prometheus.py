@@ -5,7 +5,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-__all__ = ["ask", "firing", "targets"]
+__all__ = ["alerts", "ask", "firing", "targets"]
 
 _ADDRESS = "http://kps-prometheus.monitoring.svc.cluster.local:9090"
 
@@ -19,6 +19,11 @@ def ask(query: str) -> list[tuple[dict[str, str], float]]:
 def firing() -> set[str]:
     """Names of the alerts that fire."""
     return {labels["alertname"] for labels, _ in ask('ALERTS{alertstate="firing"}')}
+
+
+def alerts() -> set[str]:
+    """Names of the alerts that fire or would, if it goes on."""
+    return {labels["alertname"] for labels, _ in ask("ALERTS")}
 
 
 def targets() -> dict[str, str]:

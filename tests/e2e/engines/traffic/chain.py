@@ -1,0 +1,56 @@
+"""What the tests of the chain look at, and change by hand."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.conditions import condition
+from tests.e2e.engines.load import Load
+from tests.e2e.engines.waiting import eventually
+
+__all__ = ["HERE", "Record", "fallback", "most_in", "patched", "replicas", "rest", "stays"]
+
+Record = Callable[[str, object], None]
+HERE = "-n inference"
+
+
+def replicas(cluster: Cluster, name: str = "chat") -> int:
+    return int(cluster.get(f"deployment/{name} {HERE}")["spec"]["replicas"])
+
+
+def fallback(cluster: Cluster) -> str:
+    return str(condition(cluster.get(f"scaledobject/chat {HERE}"), "Fallback").get("status"))
+
+
+def most_in(cluster: Cluster, seconds: float) -> int:
+    """The most replicas that are asked for in a time."""
+    end, most = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        most = max(most, replicas(cluster))
+        time.sleep(0.5)
+    return most
+
+
+def rest(cluster: Cluster, load: Load) -> float:
+    """No load any more, one replica; returns the seconds to it."""
+    load.set(0)
+    return eventually("one replica without load", lambda: replicas(cluster) == 1, within=300)
+
+
+@contextmanager
+def patched(cluster: Cluster, named: str, change: Object, back: Object) -> Iterator[None]:
+    """An object changed by hand; Flux would put it back within ten minutes."""
+    cluster.patch(named, change)
+    try:
+        yield
+    finally:
+        cluster.patch(named, back)
+
+
+def stays(cluster: Cluster, seconds: float, *, replicas_: int = 3) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert replicas(cluster) == replicas_
+        time.sleep(0.5)
