@@ -31,7 +31,8 @@ SOONER = """\
 def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster by its entry point, until Prometheus sees every model."""
     gitops = Gitops(repo)
-    gitops.write("blueprints/chat.yaml", gitops.read("blueprints/chat.yaml") + SOONER)
+    for file in ("blueprints/chat.yaml", "blueprints/docs.yaml"):
+        gitops.write(file, gitops.read(file) + SOONER)
     began = time.monotonic()
     cluster.kubectl("apply", "-f", str(gitops.entry))
     try:
