@@ -106,7 +106,7 @@ def command(
 
 def _data(commit: str, reference: _Reference | None, digest: str) -> dict[str, Any]:
     """For a machine."""
-    head = {"ok": True, "error": None, "problems": [], "commit": commit or None}
+    head: dict[str, Any] = {"ok": True, "error": None, "problems": [], "commit": commit or None}
     return {**head, "release": str(reference) if reference else None, "digest": digest or None}
 
 
