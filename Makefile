@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint mutants chart scan bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
+.PHONY: demo test tools test-tools lint mutants chart scan lock bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -67,12 +67,19 @@ chart: test-tools ## lint each chart that differs from main (or $CT_TARGET_BRANC
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" ct lint --config .github/ct/ct.yaml
 
 scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and others over all that is generated
-	$(BIN)/python -m tests.scan
+	@$(BIN)/python -m tests.cluster.programs --group scan --to .tools
+	PATH="$(CURDIR)/.tools:$$PATH" $(BIN)/python -m tests.scan
 
 .tools/scan/%/.done: tests/scan/requirements/%.txt
 	$(PYTHON) -m venv .tools/scan/$*
 	.tools/scan/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
+
+lock: $(VENV)/.dev .tools/scan/uv/.done ## what CI installs: newest versions that pyproject.toml allows, with digests
+	.tools/scan/uv/bin/uv pip compile pyproject.toml --extra release --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' -o generator/gpuyard/requirements.txt >/dev/null
+	echo hatchling | .tools/scan/uv/bin/uv pip compile - --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-annotate --custom-compile-command 'make lock' -o .github/build-requirements.txt >/dev/null
 
 golden: test-tools ## rewrite tests/golden; read the diff like code
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/test_golden.py --update-golden

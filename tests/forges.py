@@ -22,7 +22,7 @@ __all__ = ["PROJECT", "TOKENS", "FakeForge", "authority", "serving"]
 
 PROJECT = "acme/gitops"
 TOKENS = {"github": "ghp-test-1234", "gitlab": "glt-test-1234", "gitea": "gta-test-1234"}
-_LOGINS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "oauth2"}
+_LOGINS = {"github": ("x-access-token",), "gitlab": ("oauth2", "gitlab-ci-token"), "gitea": ("oauth2",)}
 _HEADERS = {"github": "Bearer {}", "gitea": "token {}"}
 _ROOTS = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
 _TREE = {
@@ -49,6 +49,8 @@ class FakeForge:
     wrong: list[str] = field(default_factory=list)
     faults: list[Answer] = field(default_factory=list)
     """Answers to the next calls, instead of the right ones."""
+    left: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the pipeline of a request has left (GitLab): see `leave`."""
     lost: int = 0
     """Calls that change something and whose answer is lost."""
     at_request: Callable[[int], bool] | None = None
@@ -60,6 +62,30 @@ class FakeForge:
     @property
     def url(self) -> str:
         return f"https://{self.host}/{PROJECT}.git"
+
+    def leave(self, number: int, job: str, file: str, data: bytes, **more: Any) -> None:
+        """A pipeline of a request has ended, with a file of one of its jobs; `more` says what else is so."""
+        usual = {"status": "success", "changed": ["blueprints/chat.yaml"], "sha": None, "project": 1}
+        self.left[number] = {**usual, "job": job, "file": file, "data": data, **more}
+
+    def merge(self, number: int) -> str:
+        """What somebody does with a button: a merge commit on the base of a request, which is then closed."""
+        each = self.requests[number - 1]
+        base, head = self.head(each["base"]), self.head(each["branch"])
+        who = ("-c", "user.name=Forge", "-c", "user.email=forge@example.com")
+
+        def git(*arguments: str) -> str:
+            bare = self.repositories / f"{PROJECT}.git"
+            return subprocess.run(
+                ["git", *arguments], cwd=bare, capture_output=True, text=True, check=True
+            ).stdout.strip()
+
+        merged = git("merge-tree", "--write-tree", base, head).splitlines()[0]
+        message = f"Merge request {number}: {each['title']}"
+        commit = git(*who, "commit-tree", merged, "-p", base, "-p", head, "-m", message)
+        git("update-ref", f"refs/heads/{each['base']}", commit, base)
+        each["open"] = False
+        return commit
 
     def head(self, branch: str) -> str:
         bare = self.repositories / f"{PROJECT}.git"
@@ -111,6 +137,8 @@ class FakeForge:
         if match := re.fullmatch(rf"{re.escape(_TREE[self.kind])}/(\d+)", path):
             return self._one(method, int(match[1]), data)
         if self.kind == "gitlab":
+            if (left := self._of_pipeline(path, query)) is not None:
+                return left
             match = re.fullmatch(rf"{_TREE['gitlab']}/(\d+)/notes(?:/(\d+))?", path)
             return self._comments(method, match[1], match[2], query, data) if match else None
         issues = f"/repos/{PROJECT}/issues"
@@ -128,10 +156,25 @@ class FakeForge:
             return 201, {"id": 9 + len(self.labels), "name": data["name"]}, {}
         return None
 
+    def _of_pipeline(self, path: str, query: dict[str, str]) -> Answer | None:
+        if match := re.fullmatch(rf"{_TREE['gitlab']}/(\d+)/diffs", path):
+            listed = [{"old_path": name, "new_path": name} for name in self.left[int(match[1])]["changed"]]
+            size, page = int(query["per_page"]), int(query["page"])
+            return 200, listed[(page - 1) * size : page * size], {}
+        if match := re.fullmatch(r"/projects/(\d+)/pipelines/(\d+)/jobs", path):
+            left = self.left[int(match[2]) - 500]
+            assert int(match[1]) == left["project"]
+            return 200, [{"id": 600, "name": "build"}, {"id": int(match[2]) + 200, "name": left["job"]}], {}
+        if match := re.fullmatch(r"/projects/(\d+)/jobs/(\d+)/artifacts/(.+)", path):
+            left = self.left[int(match[2]) - 700]
+            there = (int(match[1]), unquote(match[3])) == (left["project"], left["file"]) and left["data"] is not None
+            return (200, left["data"], {}) if there else (404, {"message": "404 Not Found"}, {})
+        return None
+
     def _list(self, query: dict[str, str]) -> Answer:
         names = {"github": ("head", "base"), "gitlab": ("source_branch", "target_branch")}.get(self.kind)
         found = [each for each in self.requests if each["open"]]
-        if names:
+        if names and query.get("scope") != "all":
             head, base = (query[name] for name in names)
             head = head.removeprefix("acme:")
             found = [each for each in found if (each["branch"], each["base"]) == (head, base)]
@@ -161,7 +204,20 @@ class FakeForge:
     def _shown(self, each: dict[str, Any]) -> dict[str, Any]:
         url, sha = f"https://{self.host}/{PROJECT}/{each['number']}", self.head(each["branch"])
         if self.kind == "gitlab":
+            left = self.left.get(each["number"])
+            pipeline = (
+                {
+                    "id": 500 + each["number"],
+                    "project_id": left["project"],
+                    "sha": left["sha"] or sha,
+                    "status": left["status"],
+                }
+                if left
+                else None
+            )
             return {
+                "head_pipeline": pipeline,
+                "changes_count": str(left.get("count", len(left["changed"]))) if left else None,
                 "iid": each["number"],
                 "web_url": url,
                 "sha": sha,
@@ -270,10 +326,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         if self.path.startswith("/api/"):
             status, data, more = forge.answer(self.command, self.path, headers, body)
-            self._send(status, more, b"" if data in (None, "") else json.dumps(data).encode())
+            plain = data if isinstance(data, bytes) else json.dumps(data).encode()
+            self._send(status, more, b"" if data in (None, "") else plain)
             return
-        login = f"{_LOGINS[forge.kind]}:{TOKENS[forge.kind]}".encode()
-        if headers.get("authorization") != f"Basic {b64encode(login).decode()}":
+        logins = [f"{name}:{TOKENS[forge.kind]}".encode() for name in _LOGINS[forge.kind]]
+        if headers.get("authorization") not in [f"Basic {b64encode(each).decode()}" for each in logins]:
             self._send(401, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
             return
         self._send(*self._backend(headers, body))

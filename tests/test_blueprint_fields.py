@@ -58,6 +58,13 @@ CLUSTER = STACK["spec"]["clusters"][0]
 TOLD = {"type": "slack", "secret": "hook"}
 CALLED = {"type": "github", "secret": "hook"}
 PUSHED = {"url": "oci://registry.example.com/acme/gitops"}
+PUBLISHED = {"repository": {"oci": PUSHED}}
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n"
+WORKFLOW = {
+    "issuer": "https://token.actions.githubusercontent.com",
+    "identity": "https://github.com/acme/gitops/.github/workflows/gpuyard-release.yaml@refs/tags/v*",
+}
+BY_A_WORKFLOW = {"repository": {"oci": {**PUSHED, "verify": WORKFLOW}}}
 ON_ARGOCD = {"engine": "argocd"}
 PROJECT = {"name": "team", "namespaces": ["argocd", "inference", "keda", "kube-system", "monitoring"]}
 
@@ -285,6 +292,14 @@ STACK_KEYS: dict[str, Case] = {
     ),
     "spec.repository.oci.secret": Case(
         {"repository": {"oci": {**PUSHED, "secret": "login"}}}, {"repository": {"oci": PUSHED}}
+    ),
+    "spec.repository.oci.verify.key": Case({"repository": {"oci": {**PUSHED, "verify": {"key": PUBLIC}}}}, PUBLISHED),
+    "spec.repository.oci.verify.issuer": Case(
+        {"repository": {"oci": {**PUSHED, "verify": {**WORKFLOW, "issuer": "https://gitlab.com"}}}}, BY_A_WORKFLOW
+    ),
+    "spec.repository.oci.verify.identity": Case(
+        {"repository": {"oci": {**PUSHED, "verify": {**WORKFLOW, "identity": "https://github.com/acme/*"}}}},
+        BY_A_WORKFLOW,
     ),
     "spec.repository.oci.insecure": Case(
         {"repository": {"oci": {**PUSHED, "insecure": True}}}, {"repository": {"oci": PUSHED}}

@@ -113,7 +113,9 @@ def test_the_folder_and_the_branch_are_the_stack_s(folder: PurePosixPath, expect
 
 # --- where gpuyard comes from --------------------------------------------------------------------------------
 
-PIP = "pip install --no-input --disable-pip-version-check"
+PLAIN = "pip install --no-input --disable-pip-version-check"
+PIP = f"{PLAIN} --no-deps"
+LOCK = """-r "$(python -Pc 'import gpuyard; print(*gpuyard.__path__)')/requirements.txt\""""
 SIMPLE = "https://pypi.example.com/simple"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WHEEL = f"https://files.example.com/gpuyard-0.4.0-py3-none-any.whl#sha256={'ab' * 32}"
@@ -125,7 +127,7 @@ WHEEL = f"https://files.example.com/gpuyard-0.4.0-py3-none-any.whl#sha256={'ab' 
         ("index", f"{PIP} gpuyard=={__version__}"),
         (
             "https://pypi.example.com/simple",
-            f"{PIP} --index-url {SIMPLE} gpuyard=={__version__}",
+            f"{PLAIN} --index-url {SIMPLE} --no-deps gpuyard=={__version__}",
         ),
         (f"git+https://git.example.com/a/b@{COMMIT}", f"{PIP} 'gpuyard @ git+https://git.example.com/a/b@{COMMIT}'"),
         ("git+https://git.example.com/a/b.git@v1", f"{PIP} 'gpuyard @ git+https://git.example.com/a/b.git@v1'"),
@@ -134,10 +136,12 @@ WHEEL = f"https://files.example.com/gpuyard-0.4.0-py3-none-any.whl#sha256={'ab' 
     ],
 )
 def test_an_installation(where: str, expected: str) -> None:
-    assert installation(where) == expected
+    index = f" --index-url {SIMPLE}" if where == SIMPLE else ""
+    locked = f"{PLAIN}{index} --require-hashes --only-binary :all: {LOCK}"
+    assert installation(where) == (expected, locked)
     for text in written(install=where, extras=ALL).values():
         (step,) = (step for step in steps(text) if step.get("name") == "Install gpuyard")
-        assert step["run"] == expected
+        assert step["run"] == f"{expected}\n{locked}\n"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +293,7 @@ def pull_request(origin: Path, folder: Path, text: str = "") -> Ran:
     )
     folder.mkdir()
     console(job)
-    program(job, "pip", f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/pip.txt\n')
+    program(job, "pip", f'#!/bin/sh\necho "$@" >> {folder}/pip.txt\n')
     return run_job(text or (origin / CHECK).read_text(encoding="utf-8"), job)
 
 
@@ -311,7 +315,9 @@ def test_a_pull_request_that_is_in_order(repository: Path, tmp_path: Path) -> No
     assert "16384" in ran.summary
     assert "8192" in ran.summary
     assert (tmp_path / "runner/gpuyard-diff").read_text(encoding="utf-8") == ran.summary
-    assert (tmp_path / "runner/pip.txt").read_text().splitlines()[-1] == f"gpuyard=={__version__}"
+    first, second = (tmp_path / "runner/pip.txt").read_text().splitlines()
+    assert first.split()[-2:] == ["--no-deps", f"gpuyard=={__version__}"]
+    assert Path(second.split()[-1]).read_text().startswith("# What gpuyard depends on")
 
 
 def test_nothing_changes(repository: Path, tmp_path: Path) -> None:
@@ -435,6 +441,7 @@ def commented(tmp_path: Path, answers: Mapping[str, object], content: str = "# W
     )
     answering = GH.format(python=sys.executable, answers=str(tmp_path / "answers.json"), log=str(tmp_path / "gh.log"))
     program(job, "gh", answering)
+    console(job)
     program(job, "pip", "#!/bin/sh\n")
     program(job, "gpuyard", f'#!/bin/sh\necho "$@" > {tmp_path}/called\ncat "$6" >> {tmp_path}/called\n')
     ran = run_job(written()[COMMENT], job)
@@ -559,13 +566,14 @@ def test_a_release(folder: PurePosixPath, name: str, version: str, tmp_path: Pat
         uses=dict.fromkeys(nothing, lambda job, given: None),
         environment={"GITHUB_ACTOR": "ada", "GITHUB_REPOSITORY": "Acme/GitOps"},
     )
+    console(job)
     for called in ("pip", "docker", "gpuyard"):
         program(job, called, f'#!/bin/sh\necho {called} "$@" >> {tmp_path}/called\ncat > /dev/null\n')
     ran = run_job(written(folder, extras=ALL)[RELEASE], job)
     assert not ran.failed, ran.log
     lines = (tmp_path / "called").read_text(encoding="utf-8").splitlines()
     place = str(folder) if folder.parts else "."
-    assert lines[1:] == [
+    assert lines[2:] == [
         f"gpuyard compile --check {place}",
         "docker login ghcr.io --username ada --password-stdin",
         f"gpuyard release --to oci://ghcr.io/acme/gitops --keyless -- {version} {place}",

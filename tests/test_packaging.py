@@ -173,3 +173,22 @@ def test_helm_s_library_is_needed_where_it_has_a_wheel(platform: str, machine: s
     markers = [each.marker for each in map(Requirement, lines) if each.name == "helm-python-sdk"]
     here = {"sys_platform": platform, "platform_machine": machine}
     assert any(marker is None or marker.evaluate(here) for marker in markers) == wheel_exists
+
+
+# --- what CI installs ----------------------------------------------------------------------------------------
+
+
+def test_the_lock_has_all_that_a_workflow_needs_with_digests() -> None:
+    """What is in it is what pyproject.toml allows, and so is what that needs in turn, as this environment has it."""
+    text = (ROOT / "generator/gpuyard/requirements.txt").read_text("utf-8")
+    entries = [entry for entry in re.split(r"\n(?=\S)", text) if not entry.startswith("#")]
+    locked = {Requirement(entry.split("\\\n")[0].strip()).name.lower(): entry for entry in entries}
+    assert all(re.search(r"==\S+", entry) and "--hash=sha256:" in entry for entry in entries)
+    versions = {name: re.findall(r"==([^ ;]+)", entry)[0] for name, entry in locked.items()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["release"])]
+    for each in wanted:
+        name = re.sub(r"[-_.]+", "-", each.name.lower())
+        assert each.specifier.contains(versions[name]), f"{name}: run `make lock`"
+    for name in needed(str(each) for each in wanted):
+        assert re.sub(r"[-_.]+", "-", name.lower()) in versions, f"{name}: run `make lock`"

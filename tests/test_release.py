@@ -125,7 +125,7 @@ def test_two_machines_make_the_same_bytes(store: OciStore, project: Path, tmp_pa
     ):
         output = tmp_path / f"out-{seed}"
         environment = {**os.environ, "TZ": zone, "LC_ALL": locale, "PYTHONHASHSEED": seed, "HOME": str(tmp_path / seed)}
-        command = [sys.executable, "-m", "gpuyard", "release", "1.0.0", str(folder), "--output", str(output)]
+        command = [sys.executable, "-m", "gpuyard", "release", "1.0.0", str(folder), "--files", str(output)]
         finished = subprocess.run(command, env=environment, umask=umask, capture_output=True, text=True)
         assert finished.returncode == 0, finished.stderr
         made.append({each.name: each.read_bytes() for each in output.iterdir()})
@@ -192,7 +192,7 @@ def test_helm_reads_the_packages_with_all_that_they_depend_on(store: OciStore, p
 
 def test_the_bill_and_the_statement_name_what_is_in_it(store: OciStore, project: Path, tmp_path: Path) -> None:
     done("release", "1.0.0", project)
-    done("release", "1.0.1", project, "--to", f"oci://{store.host}/other", "--output", tmp_path / "out")
+    done("release", "1.0.1", project, "--to", f"oci://{store.host}/other", "--files", tmp_path / "out")
     bill = json.loads((tmp_path / "out" / "sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
     listed = {each["name"] for each in bill["components"]}
@@ -219,7 +219,7 @@ def test_images_have_their_digests_in_the_bill(store: OciStore, tmp_path: Path) 
     pinned = f"sha256:{'7' * 64}"
     found["images.lock"] = write_images_lock({image: pinned}).encode()
     folder = repository(tmp_path / "pinned", found)
-    done("release", "1.0.0", folder, "--output", tmp_path / "out")
+    done("release", "1.0.0", folder, "--files", tmp_path / "out")
     text = (tmp_path / "out" / "sbom.cdx.json").read_text()
     (server,) = (each for each in json.loads(text)["components"] if each["name"].endswith("vllm-openai"))
     assert server["hashes"] == [{"alg": "SHA-256", "content": "7" * 64}]
@@ -293,12 +293,12 @@ def test_what_clusters_follow_goes_forward_only(store: OciStore, project: Path) 
 
 def test_notes_say_what_the_release_changes_in_the_clusters(store: OciStore, project: Path, tmp_path: Path) -> None:
     address = f"oci://{store.host}/acme/gitops"
-    done("release", "1.0.0", project, "--to", address, "--output", tmp_path / "first")
+    done("release", "1.0.0", project, "--to", address, "--files", tmp_path / "first")
     assert (tmp_path / "first" / "notes.md").read_text() == "The first release.\n"
     blueprint = yamlio.load_data((project / "blueprints" / "chat.yaml").read_text())
     blueprint = merged(blueprint, {"spec": {"scaling": {"max": 2}}})
     change(project, {"blueprints/chat.yaml": yamlio.dump(blueprint).encode()})
-    done("release", "1.1.0", project, "--to", address, "--output", tmp_path / "second")
+    done("release", "1.1.0", project, "--to", address, "--files", tmp_path / "second")
     notes = (tmp_path / "second" / "notes.md").read_text()
     assert "Compared with `1.0.0`" in notes
     assert "maxReplicaCount" in notes

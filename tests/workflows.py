@@ -82,7 +82,8 @@ def program(job: Job, name: str, text: str) -> None:
 
 
 def console(job: Job, python: str = sys.executable) -> None:
-    """The `gpuyard` command, as pip installs it."""
+    """The `gpuyard` command, as pip installs it, and the Python that pip installs for."""
+    program(job, "python", f'#!/bin/sh\nPYTHONPATH={ROOT / "generator"} exec {python} "$@"\n')
     program(job, "gpuyard", _CONSOLE.format(python=python, generator=str(ROOT / "generator")))
 
 

@@ -1,5 +1,6 @@
 """Scan, print one table, and fail on everything that exemptions.toml doesn't explain."""
 
+import itertools
 import sys
 import tempfile
 from collections import Counter
@@ -13,7 +14,13 @@ from tests.scan.finding import Exemption, Finding, Report, exemptions
 
 EXEMPTIONS = Path(__file__).with_name("exemptions.toml")
 WORKFLOWS = (*sorted((ROOT / ".github" / "workflows").glob("*.y*ml")),)
-TOP = PurePosixPath()
+ACTIONS = (ROOT / "action.yml",)
+INSTALL = (
+    "index",
+    "https://pypi.example.com/simple",
+    "git+https://git.example.com/a/b@v1",
+    f"https://files.example.com/gpuyard-1-py3-none-any.whl#sha256={'0' * 64}",
+)
 
 
 def reports(folder: Path) -> list[Report]:
@@ -23,22 +30,33 @@ def reports(folder: Path) -> list[Report]:
     write_tree(repository, tree)
     found = objects.everything(resolved, tree, repository)
     generated = [repository / path for path in tree if path.suffix == ".yaml" and "templates" not in path.parts]
+    started = _started(folder / "started")
+    github, gitlab = (list(each) for each in started)
+    workflows = [*WORKFLOWS, *github]
     return [
         scanners.checkov(found, folder / "checkov"),
         scanners.trivy(found, resolved.stack.policy.registries, folder / "trivy"),
         ours.pod_security(found),
         ours.schemas(found),
-        scanners.zizmor([*WORKFLOWS, *_started(folder / "started")]),
+        scanners.zizmor([*workflows, *ACTIONS]),
+        scanners.actionlint(workflows),
+        scanners.schemas({"github-workflows": workflows, "github-actions": ACTIONS, "gitlab-ci": gitlab}),
         scanners.yamllint(generated, repository),
         ours.secrets(tree),
     ]
 
 
-def _started(folder: Path) -> list[Path]:
-    """The workflows that `gpuyard init` writes, with all that can be asked for."""
-    tree = pipeline_files(Pipeline(Ci.GITHUB, frozenset(Extra)), TOP, "main")
-    write_tree(folder, tree)
-    return [folder / path for path in tree]
+def _started(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Each different file that `gpuyard init` writes, of GitHub and of GitLab, for all that can be asked for."""
+    found: dict[Ci, dict[str, Path]] = {ci: {} for ci in Ci}
+    extras = [frozenset(some) for count in range(len(Extra) + 1) for some in itertools.combinations(Extra, count)]
+    places = (PurePosixPath(), PurePosixPath("teams/gpu"))
+    for number, (ci, some, install, place) in enumerate(itertools.product(Ci, extras, INSTALL, places)):
+        tree = pipeline_files(Pipeline(ci, some, install), place, "main")
+        write_tree(folder / str(number), tree)
+        for path, text in tree.items():
+            found[ci].setdefault(text, folder / str(number) / path)
+    return [*found[Ci.GITHUB].values()], [*found[Ci.GITLAB].values()]
 
 
 def table(found: Sequence[Report], known: Sequence[Exemption]) -> str:

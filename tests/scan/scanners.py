@@ -4,9 +4,12 @@ Each gets a pod beside our objects that breaks their rules; one that doesn't com
 """
 
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from tests.conftest import ROOT
 from tests.scan.finding import Finding, Report
 from tests.scan.objects import Objects, named
 
-__all__ = ["checkov", "trivy", "yamllint", "zizmor"]
+__all__ = ["actionlint", "checkov", "schemas", "trivy", "yamllint", "zizmor"]
 
 TOOLS = ROOT / ".tools" / "scan"
 CANARY: Mapping[str, Any] = {
@@ -27,6 +30,16 @@ CANARY: Mapping[str, Any] = {
         "containers": [{"name": "main", "image": "canary", "securityContext": {"privileged": True}}],
     },
 }
+# A workflow and a pipeline that break the rules of those who read them.
+BAD_WORKFLOW = """\
+on: pull_request_target
+jobs:
+  canary:
+    runs-on: ubuntu-24.04
+    step: []
+    steps: [{uses: actions/checkout@main}, {run: "echo ${{ nothing.at.all }}"}]
+"""
+BAD_PIPELINE = "canary: {script: [true], rules: 7}\n"
 # One object of these kinds turns a check on for all objects of a run, whatever their kind.
 QUOTAS = frozenset({"ResourceQuota", "LimitRange"})
 
@@ -86,11 +99,45 @@ def trivy(objects: Objects, registries: Sequence[str], folder: Path) -> Report:
 
 
 def zizmor(workflows: Sequence[Path]) -> Report:
-    """Workflows; without network, so that what it says depends on them alone."""
+    """Workflows and actions; without network, so that what it says depends on them alone."""
     argv = ["--offline", "--no-progress", "--no-exit-codes", "--format", "json"]
-    found = json.loads(_run("lint", "zizmor", *argv, *map(str, workflows)))
-    findings = [Finding(each["ident"], _workflow(each), each["desc"]) for each in found]
+    with _canary("canary.yml", BAD_WORKFLOW) as bad:
+        found = json.loads(_run("lint", "zizmor", *argv, *map(str, (*workflows, bad))))
+        findings = _without(bad, "zizmor", [Finding(each["ident"], _workflow(each), each["desc"]) for each in found])
     return Report(f"zizmor {_version('lint', 'zizmor')}", f"{len(workflows)} workflows", findings)
+
+
+def actionlint(workflows: Sequence[Path]) -> Report:
+    """Workflows by GitHub's own rules: keys, expressions, types, contexts; no other program looks at their scripts."""
+    program = shutil.which("actionlint")
+    if program is None:
+        raise SystemExit("there is no actionlint on PATH; `make scan` builds it")
+    argv = [program, "-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}", *map(str, workflows)]
+    with _canary("canary.yml", BAD_WORKFLOW) as bad:
+        done = subprocess.run([*argv, bad], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode not in {0, 1}:
+            raise SystemExit(f"actionlint failed with {done.returncode}: {done.stderr.strip()[-2000:]}")
+        found = json.loads(done.stdout or "[]")
+        each_found = [
+            Finding(f"actionlint/{each['kind']}", _named(Path(each["filepath"])), each["message"]) for each in found
+        ]
+        findings = _without(bad, "actionlint", each_found)
+    version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout.split()[0]
+    return Report(f"actionlint {version}", f"{len(workflows)} workflows", findings)
+
+
+def schemas(files: Mapping[str, Sequence[Path]]) -> Report:
+    """Files of CI systems by the schemas that their makers publish, as check-jsonschema carries them."""
+    findings: list[Finding] = []
+    for name, found in files.items():
+        with _canary("canary.yml", BAD_PIPELINE) as bad:
+            argv = ["--builtin-schema", f"vendor.{name}", "--output-format", "json", *map(str, (*found, bad))]
+            report = json.loads(_run("lint", "check-jsonschema", *argv, fails=(1,)))
+            every = [*report.get("errors", ()), *report.get("parse_errors", ())]
+            named = [Finding(f"schema/{name}", _named(Path(each["filename"])), each["message"]) for each in every]
+            findings += _without(bad, "check-jsonschema", named)
+    counted = f"{sum(map(len, files.values()))} files"
+    return Report(f"check-jsonschema {_version('lint', 'check-jsonschema')}", counted, findings)
 
 
 def yamllint(files: Sequence[Path], root: Path) -> Report:
@@ -106,8 +153,11 @@ def yamllint(files: Sequence[Path], root: Path) -> Report:
 
 def _workflow(finding: Mapping[str, Any]) -> str:
     key = finding["locations"][0]["symbolic"]["key"]
-    path = next(iter(key.values()))["given_path"]
-    found = Path(path).resolve()
+    return _named(Path(next(iter(key.values()))["verbatim_path"]))
+
+
+def _named(path: Path) -> str:
+    found = path.resolve()
     return str(found.relative_to(ROOT)) if found.is_relative_to(ROOT) else found.name
 
 
@@ -123,6 +173,22 @@ def _write(root: Path, groups: Objects) -> dict[str, str]:
             (root / path).write_text(yamlio.dump(obj), encoding="utf-8")
             names[str(path)] = named(group, obj)
     return names
+
+
+@contextmanager
+def _canary(name: str, text: str) -> Iterator[Path]:
+    """A file that is wrong, for one run."""
+    with tempfile.TemporaryDirectory(prefix="gpuyard-canary-") as folder:
+        file = Path(folder) / name
+        file.write_text(text, encoding="utf-8")
+        yield file
+
+
+def _without(canary: Path, scanner: str, findings: Sequence[Finding]) -> list[Finding]:
+    kept = [finding for finding in findings if finding.where != canary.name]
+    if len(kept) == len(findings):
+        raise SystemExit(f"{scanner} said nothing about a file that is wrong; it does not work here")
+    return kept
 
 
 def _without_canary(scanner: str, rule: str, findings: Sequence[Finding]) -> Iterator[Finding]:

@@ -2,15 +2,16 @@
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from gpuyard.cli.meeting import whose
-from gpuyard.doors.forge import Comment, Forge, UnsureError
+from gpuyard.doors.forge import Comment, Forge, GitLab, UnsureError, left, open_numbers
 from gpuyard.errors import ConflictError, MissingError, ToolError
 from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
 
-__all__ = ["LIMIT", "SHORT", "comment_on", "post"]
+__all__ = ["LIMIT", "SHORT", "comment_on", "comment_on_all", "post"]
 
 LIMIT = LONGEST - 1_536
 """Bytes of the diff itself: what stands around it is short."""
@@ -50,8 +51,27 @@ def post(forge: Forge, folder: PurePosixPath, number: int, text: str) -> None:
 def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:
     """Post what an untrusted run has made; what has been done, as a line."""
     forge, folder = whose(directory, kind, api)
+    return _posted(forge, folder, number, text, head or _event_head())
+
+
+def comment_on_all(directory: Path, job: str, file: str, kind: str | None, api: str | None) -> Iterator[str]:
+    """Post what a job has left in the pipelines of all open requests; what has been done, as lines."""
+    forge, folder = whose(directory, kind, api)
+    if not isinstance(forge, GitLab):
+        raise ToolError("comment-all is for GitLab; on other forges the run of each request starts one that comments")
+    for number in open_numbers(forge):
+        found = left(forge, number, job, file)
+        if found.why:
+            yield f"request {number} {found.why}"
+            continue
+        try:
+            yield _posted(forge, folder, number, found.data.decode("utf-8", "replace"), found.head)
+        except ConflictError as error:  # somebody has pushed meanwhile: the next run has its pipeline
+            yield str(error)
+
+
+def _posted(forge: Forge, folder: PurePosixPath, number: int, text: str, wanted: str) -> str:
     request = forge.get(number)
-    wanted = head or _event_head()
     if wanted and request.head != wanted:
         raise ConflictError(
             f"request {number} is at {request.head[:SHORT]} and not at {wanted[:SHORT]}, of which the file is; "

@@ -85,10 +85,18 @@ def chart(directory: Path, version: str) -> ChartSource:
 
 
 def origin(name: str, version: str, url: str, commit: str, seconds: int) -> Origin:
-    """Where a release comes from; the builder is the workflow, as GitHub names it, or somebody's machine."""
-    server, workflow = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_WORKFLOW_REF")
-    builder = f"{server}/{workflow}" if server and workflow else _LOCALLY
-    return Origin(name, version, url, commit, seconds, builder)
+    """Where a release comes from."""
+    return Origin(name, version, url, commit, seconds, _builder(os.environ))
+
+
+def _builder(environment: Mapping[str, str]) -> str:
+    """The workflow or pipeline, as Fulcio would name it, too; or somebody's machine."""
+    server, workflow = environment.get("GITHUB_SERVER_URL"), environment.get("GITHUB_WORKFLOW_REF")
+    project, tag = environment.get("CI_PROJECT_URL"), environment.get("CI_COMMIT_TAG")
+    if server and workflow:
+        return f"{server}/{workflow}"
+    config = environment.get("CI_CONFIG_PATH") or ".gitlab-ci.yml"
+    return f"{project}//{config}@refs/tags/{tag}" if project and tag else _LOCALLY
 
 
 def _top(directory: Path) -> Path:

@@ -11,20 +11,26 @@ from pathlib import Path
 from gpuyard.doors.scratch import scratch
 from gpuyard.errors import MissingError, ToolError, visible
 
-__all__ = ["Keyless", "Signer", "sign", "signed", "signer", "verify"]
+__all__ = ["Keyless", "Signer", "identity_pattern", "sign", "signed", "signer", "verify"]
 
 _SECONDS = 300
 _SHOWN = 3
 """Lines of what it says that are repeated: the last ones, where the error is."""
+_ANY = r"[^/\s]*"
 _LOUD = re.compile(r"^(WARNING|Flag |\s*$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Keyless:
-    """An identity that Fulcio has certified: of a workflow, by who says so."""
+    """An identity that Fulcio has certified: of a workflow, by who says so; `*` stands for anything but a slash."""
 
     issuer: str
     subject: str
+
+
+def identity_pattern(text: str) -> str:
+    """What cosign and Flux compare a whole name with, by Go's regular expressions."""
+    return f"^{_ANY.join(map(re.escape, text.split('*')))}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,16 @@ def sign(by: Signer, references: Sequence[str], plain: Collection[str]) -> None:
         _run(by.program, ["sign", "--yes", *how, *_plain(reference, plain), reference], f"signing {reference}")
 
 
-def verify(key: Path | Keyless, references: Sequence[str], plain: Collection[str]) -> None:
-    """ToolError for the first that the key or identity did not sign."""
+def verify(key: Path | Keyless | str, references: Sequence[str], plain: Collection[str]) -> None:
+    """ToolError for the first that the key or identity did not sign; a text is a key."""
+    if isinstance(key, str):
+        with scratch() as folder:
+            (folder / "cosign.pub").write_text(key, encoding="ascii")
+            verify(folder / "cosign.pub", references, plain)
+        return
     if isinstance(key, Keyless):
-        how = ["--certificate-identity", key.subject, "--certificate-oidc-issuer", key.issuer]
+        how = ["--certificate-identity-regexp", identity_pattern(key.subject)]
+        how += ["--certificate-oidc-issuer", key.issuer]
     elif key.is_file():
         # A key of one's own is in no transparency log.
         how = ["--key", str(key), "--insecure-ignore-tlog=true"]

@@ -14,13 +14,14 @@ from gpuyard.tree import Tree
 __all__ = ["Ci", "Extra", "Pipeline", "additions", "pipeline_files"]
 
 _BLANK = re.compile(r"@([A-Z_]+)@")
-_ON_MERGE = 'COMPILED_ON_MERGE: "true"'
+_STEPS = ("gpuyard check", "gpuyard compile --check")
 
 
 class Ci(StrEnum):
     """What runs the files."""
 
     GITHUB = "github"
+    GITLAB = "gitlab"
 
 
 class Extra(StrEnum):
@@ -30,19 +31,44 @@ class Extra(StrEnum):
     RELEASE = "release"
 
 
-_ALWAYS: Mapping[Ci, Mapping[str, str]] = {
-    Ci.GITHUB: {
-        "gpuyard.yaml": ".github/workflows/gpuyard.yaml",
-        "gpuyard-comment.yaml": ".github/workflows/gpuyard-comment.yaml",
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Templates of a CI system, and where what comes of them lies below the top of the repository."""
+
+    checks: tuple[str, str]
+    """The one that checks requests."""
+    always: Mapping[str, str]
+    extra: Mapping[Extra, tuple[str, str]]
+    on_merge: str
+    """What the one that checks has where the merge compiles."""
+    step: str
+    """How a command is added to what somebody has there."""
+    entry: str = ""
+    """The file that GitLab reads, which includes all others."""
+
+
+_GITHUB = _Files(
+    ("gpuyard.yaml", ".github/workflows/gpuyard.yaml"),
+    {"gpuyard-comment.yaml": ".github/workflows/gpuyard-comment.yaml"},
+    {
+        Extra.COMPILE: ("gpuyard-compile.yaml", ".github/workflows/gpuyard-compile.yaml"),
+        Extra.RELEASE: ("gpuyard-release.yaml", ".github/workflows/gpuyard-release.yaml"),
     },
-}
-"""Templates, and where what comes of them lies below the top of the repository."""
-_EXTRA: Mapping[Ci, Mapping[Extra, Mapping[str, str]]] = {
-    Ci.GITHUB: {
-        Extra.COMPILE: {"gpuyard-compile.yaml": ".github/workflows/gpuyard-compile.yaml"},
-        Extra.RELEASE: {"gpuyard-release.yaml": ".github/workflows/gpuyard-release.yaml"},
+    'COMPILED_ON_MERGE: "true"',
+    "- run: ",
+)
+_GITLAB = _Files(
+    ("gpuyard.yml", ".gitlab/ci/gpuyard.yml"),
+    {"gitlab-ci.yml": ".gitlab-ci.yml"},
+    {
+        Extra.COMPILE: ("gpuyard-compile.yml", ".gitlab/ci/gpuyard-compile.yml"),
+        Extra.RELEASE: ("gpuyard-release.yml", ".gitlab/ci/gpuyard-release.yml"),
     },
-}
+    "compiled_on_merge=true",
+    "- ",
+    ".gitlab-ci.yml",
+)
+_FILES: Mapping[Ci, _Files] = {Ci.GITHUB: _GITHUB, Ci.GITLAB: _GITLAB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +87,44 @@ def pipeline_files(wanted: Pipeline, folder: PurePosixPath, branch: str) -> Tree
 
 def additions(wanted: Pipeline, path: PurePosixPath, folder: PurePosixPath, text: str) -> tuple[str, ...]:
     """What has to be added to a file that is there already and is its owner's; nothing where it can stay as it is."""
+    files = _FILES[wanted.ci]
+    if str(path) == files.entry:
+        missing = [each for each in _included(wanted) if each not in text]
+        return tuple(([] if "include:" in text else ["include:"]) + [f"  - local: {each}" for each in missing])
     lines: list[str] = []
-    if str(path) == _ALWAYS[Ci.GITHUB]["gpuyard.yaml"]:
+    if str(path) == files.checks[1]:
         where = f" {folder}" if folder.parts else ""
-        steps = ("gpuyard check", "gpuyard compile --check")
-        lines += [f"      - run: {step}{where}" for step in steps if step not in text]
-        if Extra.COMPILE in wanted.extras and not lines and _ON_MERGE not in text:
-            lines.append(f"      {_ON_MERGE}")
+        lines += [f"      {files.step}{step}{where}" for step in _STEPS if step not in text]
+        if Extra.COMPILE in wanted.extras and not lines and files.on_merge not in text:
+            lines.append(f"      {files.on_merge}")
     return tuple(lines)
 
 
 def _names(wanted: Pipeline) -> dict[str, str]:
-    chosen = [_EXTRA[wanted.ci][extra] for extra in Extra if extra in wanted.extras]
-    return {name: path for part in (_ALWAYS[wanted.ci], *chosen) for name, path in part.items()}
+    files = _FILES[wanted.ci]
+    return dict([files.checks, *files.always.items(), *(files.extra[each] for each in Extra if each in wanted.extras)])
+
+
+def _included(wanted: Pipeline) -> list[str]:
+    """All but the file that includes them."""
+    return [path for path in _names(wanted).values() if path != _FILES[wanted.ci].entry]
 
 
 def _filled(wanted: Pipeline, name: str, folder: PurePosixPath, branch: str) -> str:
     """A template with its blanks filled in; names of folders and branches have letters, digits and -._/ alone."""
+    commands = installation(wanted.install)
+    tags = f"{folder}/v" if folder.parts else "v"
+    pattern = re.escape(tags).replace("/", r"\/")
     values = {
         "BRANCH": json.dumps(branch),
         "BRANCH_NAME": f"'{branch}'",
         "COMPILED_ON_MERGE": json.dumps(Extra.COMPILE in wanted.extras),
+        "DEPENDENCIES": commands.dependencies,
         "DIR": json.dumps(str(folder)),
-        "INSTALL": installation(wanted.install),
-        "TAGS": f"{folder}/v*" if folder.parts else "v*",
+        "INCLUDES": "\n".join(f"  - local: {each}" for each in _included(wanted)),
+        "INSTALL": commands.gpuyard,
+        "TAGS": f"{tags}*",
+        "TAG_PATTERN": pattern,
     }
     template = resources.files("gpuyard") / "project" / "templates" / "ci" / wanted.ci / name
     return _BLANK.sub(lambda found: values[found[1]], template.read_text(encoding="utf-8"))

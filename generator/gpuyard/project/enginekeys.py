@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ArgoCD", "ArgoProject", "Artifact", "Flux", "Notifications", "Receiver"]
+__all__ = ["ArgoCD", "ArgoProject", "Artifact", "Flux", "Notifications", "Receiver", "Signed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,24 @@ class ArgoCD:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """Who signs releases: a key, or an identity that somebody vouches for (`resolve.stackrules` refuses the rest)."""
+
+    key: str | None = None
+    """The public one, as PEM."""
+    issuer: str | None = None
+    identity: str | None = None
+    """A `*` in it stands for anything but a slash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """The repository as an artifact in a registry, which clusters read in the place of Git."""
 
     url: str
     tag: str
     secret: str | None = None
+    verify: Signed | None = None
     insecure: bool
 
 

@@ -14,6 +14,8 @@ _OURS, _OF_KUBERNETES = "secret: NAME, key: KEY", "valueFrom: {secretKeyRef: {na
 _SWITCHES = ("true", "false", "yes", "no", "on", "off", "0", "1")
 _ENVIRONMENTS = ("env", "environment", "envvars", "extraenvvars", "stringdata")
 _COMMENT = re.compile(r"(?:^|\s)#(.*)")
+_PUBLIC_KEY = re.compile(r"-----BEGIN PUBLIC KEY-----\n(?=M)(?:[A-Za-z0-9+/=]{1,64}\n)+-----END PUBLIC KEY-----\n?")
+"""As random as a secret, and made to be known; M is how its DER begins."""
 _REFERENCE = re.compile(r"\$[({].*|(?:/[a-z0-9_.-]+){2,}")
 
 
@@ -22,6 +24,8 @@ def find_secrets(document: Document) -> list[Problem]:
     problems: list[Problem] = []
     for path, value, is_key in document.scalars():
         if not isinstance(value, str) or len(problems) == _MAX_PROBLEMS:
+            continue
+        if _PUBLIC_KEY.fullmatch(value):
             continue
         kind = looks_secret(value)
         if not kind and not is_key and _promised(document, path) and not _harmless(value):

@@ -40,23 +40,24 @@ def _pulled(release: Release, logins: Logins, plain: Collection[str]) -> bytes:
 
 def _downloaded(release: Release, plain: Collection[str]) -> bytes:
     index = f"{release.repository.rstrip('/')}/index.yaml"
-    listed = yamlio.load_data(_get(index, plain, _INDEX).decode("utf-8", "replace"))
+    text = _get(index, plain, _INDEX).decode("utf-8", "replace")
     try:
-        entries = listed["entries"][release.chart]
+        entries = yamlio.load_data(text)["entries"][release.chart]
         (entry,) = (each for each in entries if each["version"] == release.version)
         url, digest = joined(index, entry["urls"][0]) or "", str(entry.get("digest", ""))
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise ToolError(f"{index}: has no {release.chart} {release.version}, which charts/ needs inside") from None
-    if parse_url(url) is None:
+    home = parse_url(index)
+    if home is None or parse_url(url) is None:
         raise ToolError(one_line(f"{index}: {release.chart} {release.version} is at {url}, which is no URL"))
-    data = _get(url, plain, _PACKAGE)
+    data = _get(url, plain, _PACKAGE, led_by=home.authority)
     if digest and digest_of(data).removeprefix("sha256:") != digest.removeprefix("sha256:"):
         raise ToolError(one_line(f"{url}: is not what {index} says: {digest}"))
     return data
 
 
-def _get(url: str, plain: Collection[str], limit: int) -> bytes:
-    answer = http.get(url, {}, plain=plain, seconds=_SECONDS, limit=limit)
+def _get(url: str, plain: Collection[str], limit: int, led_by: str = "") -> bytes:
+    answer = http.get(url, {}, plain=plain, seconds=_SECONDS, limit=limit, led_by=led_by)
     if answer.status != _OK:
         raise ToolError(f"{url}: the answer is {answer.status}")
     return answer.body

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gpuyard.catalogue.platform import Release
-from gpuyard.project.enginekeys import Artifact
+from gpuyard.doors.cosign import identity_pattern
+from gpuyard.project.enginekeys import Artifact, Signed
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import proxy
 from gpuyard.resolve.workload import KeyUse
@@ -108,9 +109,17 @@ def _artifact(stack: Stack, artifact: Artifact) -> Object:
         **_reference("secretRef", artifact.secret),
         **_reference("certSecretRef", ca),
         **_reference("proxySecretRef", _git_proxy(stack)),
-        **_verified(stack, {"provider": "cosign"}),
+        **(_certified(artifact.verify) or _verified(stack, {"provider": "cosign"})),
     }
     return flux_object("source.toolkit.fluxcd.io/v1", kind(stack), stack.name, _NAMESPACE, spec)
+
+
+def _certified(signed: Signed | None) -> Object:
+    """By an identity, which Flux compares with patterns."""
+    if signed is None or signed.issuer is None or signed.identity is None:
+        return {}
+    match = {"issuer": identity_pattern(signed.issuer), "subject": identity_pattern(signed.identity)}
+    return {"verify": {"provider": "cosign", "matchOIDCIdentity": [match]}}
 
 
 def _verified(stack: Stack, how: Object) -> Object:

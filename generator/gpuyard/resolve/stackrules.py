@@ -6,6 +6,7 @@ from gpuyard.catalogue.platform import catalogue
 from gpuyard.catalogue.shapes import Shape
 from gpuyard.catalogue.shippedchart import oldest_kubernetes
 from gpuyard.errors import Hint
+from gpuyard.project.enginekeys import Signed
 from gpuyard.project.stack import Cluster, Engine, Stack
 from gpuyard.resolve import exposure, network, prometheus
 from gpuyard.resolve.problems import Problems
@@ -47,6 +48,23 @@ def _check_repository(stack: Stack, problems: Problems) -> None:
         problems.add(stack.file, (*path, "secret"), message, key=True)
     elif repository.url.startswith("ssh://") and not (repository.secret or repository.source):
         problems.add(stack.file, (*path, "url"), "ssh needs a key; name its Secret in spec.repository.secret")
+    if repository.oci and (signed := repository.oci.verify):
+        _check_signed(stack, signed, problems)
+
+
+def _check_signed(stack: Stack, signed: Signed, problems: Problems) -> None:
+    path = ("spec", "repository", "oci", "verify")
+    if signed.key and (signed.issuer or signed.identity):
+        problems.add(
+            stack.file, path, "has a key and an identity; a release is signed by one of them, remove the other"
+        )
+    elif signed.issuer is None or signed.identity is None:
+        missing = "identity" if signed.issuer else "issuer" if signed.identity else "key, or issuer and identity"
+        if not signed.key:
+            problems.add(stack.file, path, f"is incomplete; add {missing}")
+    elif stack.flux.verify_secret:
+        message = "Flux checks keys or an identity, not both; remove this or spec.repository.oci.verify"
+        problems.add(stack.file, ("spec", "flux", "verifySecret"), message, key=True)
 
 
 def _owner(namespace: str) -> str | None:

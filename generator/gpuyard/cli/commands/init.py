@@ -32,7 +32,7 @@ _OF_A_NEW_STACK = ("name", "url", "blueprints", "engine")
 @click.option("--engine", default="flux", show_default=True, help="What syncs the clusters: flux or argocd.")
 @click.option(
     "--ci",
-    type=click.Choice(["github"]),
+    type=click.Choice(["github", "gitlab"]),
     default="github",
     show_default=True,
     help="What checks pull requests. In a directory that has a stack, only adds these files.",

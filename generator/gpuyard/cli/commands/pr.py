@@ -104,6 +104,27 @@ def _comment(directory: Path, number: int, file: Path, head: str | None, kind: s
     say(comment_on(directory, number, _read(file), head or "", kind, api))
 
 
+@command.command("comment-all", epilog="Example: gpuyard pr comment-all --job gpuyard --file gpuyard-diff.md gitops")
+@options.directory
+@click.option("--job", callback=options.given, required=True, help="Name of the job that has left the file.")
+@click.option(
+    "--file", callback=options.given, required=True, help="Its artifact: what `gpuyard diff -o markdown` printed."
+)
+@forge_option
+@api_option
+def _comment_all(directory: Path, job: str, file: str, kind: str | None, api: str | None) -> None:
+    """Post what the pipelines of all open merge requests have left, each as the one comment of its request (GitLab).
+
+    GitLab starts nothing with rights when the pipeline of a merge request ends, so a scheduled one does this. A request
+    that changes .gitlab-ci.yml or .gitlab/ gets no comment, since its pipeline may be anything. The files count as text
+    of strangers, as with `gpuyard pr comment`; nothing has to be checked out.
+    """
+    from gpuyard.cli.commenting import comment_on_all
+
+    for line in comment_on_all(directory, job, file, kind, api):
+        say(line)
+
+
 def _read(file: Path) -> str:
     from gpuyard.errors import MissingError
 

@@ -1,13 +1,14 @@
 """`gpuyard release`: what is committed as artifacts with a version, signed, in a registry."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpuyard.cli import options
-from gpuyard.cli.output import emit_notes, progress, say
+from gpuyard.cli.output import emit_json, emit_notes, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.cli.committed import Committed
@@ -18,6 +19,7 @@ __all__ = ["command"]
 
 _TARGET = re.compile(r"oci://([-A-Za-z0-9.]+(?::[0-9]+)?(?:/[a-z0-9][-a-z0-9._]*)+)")
 _FIRST = "The first release.\n"
+_UNSIGNED = "nothing is signed; --sign-key FILE or --keyless does, and Flux can demand it (repository.oci.verify)"
 
 
 def target(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -44,22 +46,25 @@ def target(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 )
 @click.option("--keyless", is_flag=True, help="Sign as the workflow that runs this (OIDC), without a key.")
 @click.option(
-    "--output",
+    "--files",
+    "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write all files there; without --to, push nothing.",
+    help="Write all files there; without a registry, push nothing.",
 )
 @click.option("--dry-run", is_flag=True, help="Compare with the registry, and push nothing.")
 @click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain HTTP.")
+@options.output
 def command(
     version: str,
     directory: Path,
     address: str | None,
     key: Path | None,
     keyless: bool,
-    output: Path | None,
+    folder: Path | None,
     dry_run: bool,
     plain: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Release the commit that DIR (default: the current directory) has checked out as VERSION.
 
@@ -76,23 +81,62 @@ def command(
     checked(version)
     if key and keyless:
         raise click.UsageError("--sign-key and --keyless are two ways to sign; give one")
+    on_error(_Released(version).data())
     signer = cosign.signer(key) if key or keyless else None
     logins = Logins()
     whole, about, stack = _assembled(directory, version, logins, plain)
     own = stack.repository.oci if stack else None
-    if address is None and own and not output:
+    if address is None and own and not folder:
         address = own.url.removeprefix("oci://")
     if own and own.insecure:
         plain = (*plain, own.url.removeprefix("oci://").partition("/")[0])
     if address is None:
-        if output is None:
-            raise click.UsageError("there is no registry; give --to oci://HOST/PATH, or --output DIR to push nothing")
-        _write(output, whole, _FIRST)
-        say(*(f"{each.file}  {each.digest}" for each in whole.all))
+        if folder is None:
+            raise click.UsageError("there is no registry; give --to oci://HOST/PATH, or --files DIR to push nothing")
+        _write(folder, whole, _FIRST)
+        made = _Released(version, tuple((each.file, each.digest) for each in whole.all))
+    else:
+        registry = Registry(address, logins, plain)
+        channel = [own.tag] if own and own.url == f"oci://{address}" and own.tag != version else []
+        made = _release(registry, whole, about, version, channel, signer, folder, dry_run=dry_run)
+    if as_json:
+        emit_json(made.data())
         return
-    registry = Registry(address, logins, plain)
-    channel = [own.tag] if own and own.url == f"oci://{address}" and own.tag != version else []
-    _release(registry, whole, about, version, channel, signer, output, dry_run=dry_run)
+    say(*made.lines())
+    emit_notes(made.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Released:
+    """What there is now."""
+
+    version: str
+    artifacts: tuple[tuple[str, str], ...] = ()
+    """Names and digests."""
+    pushed: bool = False
+    signed: bool = False
+    unchanged: str = ""
+    """The release that has the same files."""
+    notes: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        """For a machine."""
+        return {
+            "ok": True,
+            "error": None,
+            "problems": [],
+            "version": self.version,
+            "artifacts": [{"name": name, "digest": digest} for name, digest in self.artifacts],
+            "pushed": self.pushed,
+            "signed": self.signed,
+            "unchanged": self.unchanged or None,
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        first = [f"nothing changed since {self.unchanged}; nothing is pushed"] if self.unchanged else []
+        return [*first, *(f"{name}  {digest}" for name, digest in self.artifacts)]
 
 
 def _assembled(directory: Path, version: str, logins: Any, plain: tuple[str, ...]) -> Any:
@@ -121,28 +165,24 @@ def _release(
     version: str,
     channel: list[str],
     signer: Any,
-    output: Path | None,
+    folder: Path | None,
     *,
     dry_run: bool,
-) -> None:
+) -> _Released:
     from gpuyard.release.publish import State, look, publish
 
     found = look(registry, whole.main, whole.others, version)
     name = f"{registry.name(whole.main)}:{found.last}"
     if found.state is State.UNCHANGED and found.manifest:
-        say(f"nothing changed since {name}; nothing is pushed", f"{name}  {found.manifest.digest}")
-        return
-    if output:
-        _write(output, whole, _notes(registry, whole, about, found))
+        return _Released(version, ((name, found.manifest.digest),), unchanged=name)
+    if folder:
+        _write(folder, whole, _notes(registry, whole, about, found))
     if dry_run:
-        say(*(f"{registry.name(each)}:{each.attached or version}  {each.digest}" for each in whole.all))
-        emit_notes(["nothing is pushed (--dry-run)"])
-        return
+        names = tuple((f"{registry.name(each)}:{each.attached or version}", each.digest) for each in whole.all)
+        return _Released(version, names, notes=("nothing is pushed (--dry-run)",))
     tags = [version, *(channel if found.leads else [])]
-    for pushed, digest in publish(registry, whole.main, whole.others, tags, signer, progress):
-        say(f"{pushed}  {digest}")
-    if signer is None:
-        emit_notes(["nothing is signed; --sign-key FILE or --keyless does, and Flux can demand it (flux.verifySecret)"])
+    pushed = tuple(publish(registry, whole.main, whole.others, tags, signer, progress))
+    return _Released(version, pushed, pushed=True, signed=signer is not None, notes=() if signer else (_UNSIGNED,))
 
 
 def _notes(registry: "Registry", whole: "Assembled", about: "Committed | None", found: "Found") -> str:

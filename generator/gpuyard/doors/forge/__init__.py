@@ -2,6 +2,8 @@
 
 from gpuyard.doors.forge.address import KINDS, Address, address_of, ci_repository, token_of
 from gpuyard.doors.forge.client import Comment, Forge, Request, UnsureError, git_login, open_forge
+from gpuyard.doors.forge.gitlab import GitLab
+from gpuyard.doors.forge.gitlabruns import Left, left, open_numbers
 
 __all__ = ["KINDS", "Address", "Comment", "Forge", "Request", "UnsureError", "address_of"]
-__all__ += ["ci_repository", "git_login", "open_forge", "token_of"]
+__all__ += ["GitLab", "Left", "ci_repository", "git_login", "left", "open_forge", "open_numbers", "token_of"]

@@ -46,7 +46,10 @@ def _pushed(stack: Stack) -> str:
     words = ["gpuyard release VERSION"]
     if stack.folder.parts:
         words.append(shlex.quote(str(stack.folder)))
-    if stack.flux.verify_secret:
+    signed = artifact.verify
+    if signed and signed.identity:
+        words.append("--keyless")
+    elif signed or stack.flux.verify_secret:
         words.append("--sign-key FILE")  # what nobody signed, Flux would not take
     return (
         f"Clusters read an artifact of this repository, `{artifact.url}:{artifact.tag}`, and no commit\n"
