@@ -43,6 +43,8 @@ class Cloud:
     """Hosts by shape, shape/AD or shape/AD/FD; the narrowest counts, what isn't here is in world.yaml."""
     limits: dict[str, int] = field(default_factory=dict)
     """Service limits by name, or name/AD; what isn't here is in world.yaml."""
+    withheld: list[str] = field(default_factory=list)
+    """Shapes that are not offered, in no region."""
     kubernetes: dict[str, str] = field(default_factory=dict)
     """`server` and `ca` of the API server that kubeconfigs name, where there is one."""
     base: str = ""

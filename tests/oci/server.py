@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,6 +43,10 @@ class Handler(BaseHTTPRequestHandler):
         self._answer()
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_GET  # noqa: N815, RUF100 - the same
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """By the cloud's clock."""
+        return super().date_time_string((timestamp or time.time()) + self.server.cloud.keys.ahead.total_seconds())
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing to stderr: the log is the cloud's."""

@@ -76,13 +76,13 @@ class _Run:
     def all(self) -> None:
         """In the order of the graph, in parallel."""
         pending = {change.id: change for change in self.plan.changes if change.resource}
-        names = frozenset(pending)
+        needs = {name: _needs(change) & pending.keys() for name, change in pending.items()}
         done: set[str] = set()
         running: dict[Future[bool], str] = {}
         pool = ThreadPoolExecutor(_THREADS)
         try:
             while pending or running:
-                for name in [each for each in pending if _needs(pending[each]) & names <= done]:
+                for name in [each for each in pending if needs[each] <= done]:
                     running[pool.submit(self._one, pending.pop(name))] = name
                 if not running:
                     break  # what is left needs something that failed

@@ -19,6 +19,7 @@ from gpuyard.project.stack import Cluster, Stack
 __all__ = ["Check", "preflight"]
 
 _NONE_LEFT = "OUT_OF_HOST_CAPACITY"
+_NOT_OFFERED = "is not offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,8 @@ def _capacity(cloud: Cloud, cluster: Cluster, fleet: Fleet, observed: Observed) 
     if not allowed:
         told = "; ".join(reasons) or "the region has none of its availability domains"
         hint = "ask for more in the Console under Limits, Quotas and Usage"
+        if all(each.endswith(_NOT_OFFERED) for each in reasons):
+            hint = "choose another OCI shape or region"
         yield Check("limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True)
     elif empty:
         text = f"no capacity for {shape} in {', '.join(empty)} at the moment; the report promises nothing either way"
@@ -153,7 +156,7 @@ def _limited(cloud: Cloud, region: str, domain: str, shape: str, fleet: Fleet) -
     )
     offer = next((row for row in rows if row["shape"] == shape), None)
     if offer is None:
-        return f"{shape} is not offered"
+        return f"{shape} {_NOT_OFFERED}"
     for limit in offer.get("quotaNames") or ():
         try:
             left = cloud.call(
