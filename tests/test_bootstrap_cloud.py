@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -46,9 +47,25 @@ def test_three_clusters_are_read_in_fewer_than_sixty_requests(oci_cloud: Running
     runs = Runs(oci_cloud, tmp_path, stack(None, *three))
     oci_cloud.limits = {"mount-target-count": 10}
     runs.apply()
+    before = len(oci_cloud.log)
     assert not runs.plan().writes
     assert runs.last
-    assert runs.last.requests < 60
+    assert runs.last.requests == len(oci_cloud.log) - before < 60
+
+
+def test_lists_are_asked_for_in_parallel(runs: Runs) -> None:
+    """Of the eight kinds of the network, four get their answer only when four are asked for."""
+    runs.apply()
+    trips: list[int] = []
+
+    def trip() -> None:
+        trips.append(len(runs.cloud.log))
+        if len(trips) == 2:
+            runs.cloud.together = None
+
+    runs.cloud.together = Barrier(4, trip)
+    assert not runs.plan().writes
+    assert len(trips) == 2
 
 
 def test_the_cluster_is_made_as_it_should_be(runs: Runs) -> None:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from tests.oci.errors import Refused
 from tests.oci.faults import How, Planned
 from tests.oci.front import log_entry, refusal, respond
 from tests.oci.thing import Answer, Logged
+
+
+_GATHERED = 5
+"""Seconds to wait for others."""
 
 
 class Server(ThreadingHTTPServer):
@@ -58,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             with self.server.lock:
                 self._send(control.respond(self.server.cloud, self.command, self.path, body))
             return
+        self._gather()
         with self.server.lock:
             answer, how = self._told(headers, body)
             if self.server.state:
@@ -68,6 +73,13 @@ class Handler(BaseHTTPRequestHandler):
             self._cut()
         else:
             self._send(answer)
+
+    def _gather(self) -> None:
+        """Wait for as many requests of the network as `together` says: a client that asks in parallel sends them."""
+        together = self.server.cloud.together
+        if together and "/virtual_network/" in self.path:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(_GATHERED)
 
     def _told(self, headers: dict[str, str], body: bytes) -> tuple[Answer | None, How | None]:
         """The answer, or None where the connection is cut, and what of the script came true."""
