@@ -18,7 +18,6 @@ from tests.oci.faults import How, Planned
 from tests.oci.front import log_entry, refusal, respond
 from tests.oci.thing import Answer, Logged
 
-
 _GATHERED = 5
 """Seconds to wait for others."""
 

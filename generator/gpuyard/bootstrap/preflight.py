@@ -29,6 +29,8 @@ class Check:
     name: str
     message: str
     fatal: bool = False
+    short: str = ""
+    """Id of nodes of which none can start."""
 
 
 def preflight(
@@ -143,7 +145,11 @@ def _capacity(cloud: Cloud, cluster: Cluster, fleet: Fleet, observed: Observed) 
         hint = "ask for more in the Console under Limits, Quotas and Usage"
         if all(each.endswith(_NOT_OFFERED) for each in reasons):
             hint = "choose another OCI shape or region"
-        yield Check("limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True)
+        id_of = f"{cluster.name}/nodes-{shape}"
+        short = "" if id_of in observed.ours and observed.ours[id_of].data["size"] else id_of
+        yield Check(
+            "limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True, short=short
+        )
     elif empty:
         text = f"no capacity for {shape} in {', '.join(empty)} at the moment; the report promises nothing either way"
         yield Check("capacity", f"{cluster.name}: {text}")

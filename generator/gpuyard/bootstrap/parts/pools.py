@@ -197,7 +197,7 @@ def _grow(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any],
     if missing > 0 and refused:
         short = f"no availability domain has {missing} more {body['shape']} at the moment"
         text = f"{what}: {short}; everything else is kept, and the same command tries again"
-        raise NoCapacity(text, refused.fault) from refused
+        raise NoCapacity(text, refused.fault, started=body["size"] - missing) from refused
     return Found(kind=kind.name, region=resource.region, data={"id": resource.id, "size": body["size"]})
 
 

@@ -41,6 +41,11 @@ class NoCapacity(Refused):
 
     exit_code = 75
 
+    def __init__(self, text: str, fault: Fault, *, started: int = 0) -> None:
+        super().__init__(text, fault)
+        self.started = started
+        """Nodes of those that are wanted which are there."""
+
 
 def out_of_capacity(text: str) -> bool:
     """Whether OCI says that it has no host left; it comes as an internal error."""
