@@ -9,6 +9,7 @@ from gpuyard.bootstrap.defects import defects
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.fleet import Fleet
+from gpuyard.bootstrap.ground import Reserved
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.bootstrap.parts.cluster import SERVICES
 from gpuyard.bootstrap.parts.pools import GPU_PODS, max_pods
@@ -34,7 +35,12 @@ class Check:
 
 
 def preflight(
-    cloud: Cloud, stack: Stack, observed: Observed, changes: Sequence[Change], fleets: Mapping[str, list[Fleet]]
+    cloud: Cloud,
+    stack: Stack,
+    observed: Observed,
+    changes: Sequence[Change],
+    fleets: Mapping[str, list[Fleet]],
+    reserved: Mapping[str, Mapping[str, Reserved]],
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
     found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
@@ -42,7 +48,11 @@ def preflight(
     for cluster in stack.clusters:
         found += _addresses(cluster, fleets[cluster.name])
         growing = {each.id: each for each in changes if each.action in (Action.CREATE, Action.UPDATE)}
+        held = reserved[cluster.name]
+        found += _reserved(cluster, fleets[cluster.name], held, observed)
         for fleet in fleets[cluster.name]:
+            if fleet.node.name in held:
+                continue  # its hosts are kept for it, and count against the limit already
             if f"{cluster.name}/nodes-{fleet.node.name}" in growing and fleet.least:
                 found += _capacity(cloud, cluster, fleet, observed)
     return found
@@ -102,6 +112,24 @@ def _states(changes: Sequence[Change]) -> Iterator[Check]:
                 yield Check("state", f"{told}; look at it in the Console ({found.id})")
             case Standing.USABLE | Standing.PENDING | Standing.GONE:
                 pass
+
+
+def _reserved(
+    cluster: Cluster, fleets: Sequence[Fleet], held: Mapping[str, Reserved], observed: Observed
+) -> Iterator[Check]:
+    """Whether each capacity reservation is one for this cluster, and has as many hosts as nodes are missing."""
+    needed = {fleet.node.name: fleet.least for fleet in fleets}
+    for shape, each in held.items():
+        yield from (Check("reservation", text, fatal=True) for text in each.problems)
+        there = observed.ours.get(f"{cluster.name}/nodes-{shape}")
+        missing = needed.get(shape, 0) - (int(there.data["size"]) if there else 0)
+        if missing > each.free and not each.problems:
+            text = f"{missing} more {shape} are needed, and its capacity reservation has {each.free} free"
+            yield Check(
+                "reservation", f"{cluster.name}: {text}; enlarge it in the Console, or name another one", fatal=True
+            )
+        if each.note:
+            yield Check("reservation", each.note)
 
 
 def _addresses(cluster: Cluster, fleets: Sequence[Fleet]) -> Iterator[Check]:
