@@ -5,7 +5,7 @@ from typing import Any
 
 from gpuyard.bootstrap.desired import desired
 from gpuyard.bootstrap.fleet import fleets
-from gpuyard.bootstrap.ground import Region
+from gpuyard.bootstrap.ground import Region, Reserved
 from gpuyard.bootstrap.resource import Resource
 from gpuyard.project.load import Project
 from gpuyard.resolve import Resolved, resolve
@@ -46,6 +46,13 @@ def wanted(project: Project, resolved: Resolved | None = None) -> dict[str, Reso
         parent=VALUES["tenancy"],
         regions={name: region(name, resolved) for name in names},
         versions={each.name: KUBERNETES for each in stack.clusters},
+        reserved={
+            each.name: {
+                shape: Reserved(id=ocid, shape=shape, domain=f"Uocm:{(each.region or '').upper()}-AD-2", free=1)
+                for shape, ocid in each.oci.reservations.items()
+            }
+            for each in stack.clusters
+        },
         given={each.name: {"vcn": each.oci.vcn} for each in stack.clusters if each.oci.vcn},
     )
 

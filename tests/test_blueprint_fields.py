@@ -511,6 +511,7 @@ STACK_KEYS |= {
             "cidr": {"cidr": "10.20.0.0/16"},
             "api[]": {"api": ["203.0.113.0/24"]},
             "availabilityDomains": {"availabilityDomains": [2, 1]},
+            "reservations.*": {"reservations": {"BM.GPU.H100.8": "ocid1.capacityreservation.oc1.phx.aaaa"}},
             "system.shape": {"system": {"shape": "VM.Standard.E4.Flex"}},
             "system.ocpus": {"system": {"ocpus": 8}},
             "system.memory": {"system": {"memory": 64}},

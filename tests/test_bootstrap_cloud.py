@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -46,9 +47,25 @@ def test_three_clusters_are_read_in_fewer_than_sixty_requests(oci_cloud: Running
     runs = Runs(oci_cloud, tmp_path, stack(None, *three))
     oci_cloud.limits = {"mount-target-count": 10}
     runs.apply()
+    before = len(oci_cloud.log)
     assert not runs.plan().writes
     assert runs.last
-    assert runs.last.requests < 60
+    assert runs.last.requests == len(oci_cloud.log) - before < 60
+
+
+def test_lists_are_asked_for_in_parallel(runs: Runs) -> None:
+    """Of the eight kinds of the network, four get their answer only when four are asked for."""
+    runs.apply()
+    trips: list[int] = []
+
+    def trip() -> None:
+        trips.append(len(runs.cloud.log))
+        if len(trips) == 2:
+            runs.cloud.together = None
+
+    runs.cloud.together = Barrier(4, trip)
+    assert not runs.plan().writes
+    assert len(trips) == 2
 
 
 def test_the_cluster_is_made_as_it_should_be(runs: Runs) -> None:
@@ -287,3 +304,62 @@ def test_made_again_within_a_day(runs: Runs, whole: Counter[tuple[str, str]]) ->
     runs.apply()
     assert not runs.plan().writes
     assert kinds(runs.cloud) == whole
+
+
+def reserved(cloud: Running, count: int, **more: Any) -> str:
+    """A capacity reservation in the second availability domain, in the compartment of the stack if there is one."""
+    body: dict[str, Any] = {
+        "compartmentId": cloud.tenancy,
+        "availabilityDomain": domains(REGION)[1],
+        "instanceReservationConfigs": [{"instanceShape": SHAPE, "reservedCount": count}],
+        **more,
+    }
+    cloud.pace = 0
+    made = cloud.client("compute", REGION).create_compute_capacity_reservation(body)
+    return str(made.data.id)
+
+
+def of_reservation(cloud: Running, folder: Path, ocid: str, **more: Any) -> Runs:
+    return Runs(cloud, folder, stack(None, {"oci": {"reservations": {SHAPE: ocid}, **more}}))
+
+
+def test_nodes_start_from_a_capacity_reservation_where_it_is(oci_cloud: Running, tmp_path: Path) -> None:
+    ocid = reserved(oci_cloud, 1)
+    oci_cloud.capacity = {SHAPE: 0}
+    runs = of_reservation(oci_cloud, tmp_path, ocid)
+    found = runs.apply()
+    assert {change.id for change in found.changes if change.kind == "gpu-pool"} == {f"phx/pool-{SHAPE}-ad2"}
+    (pool,) = [each for each in oci_cloud.all("node_pool") if each.has["nodeShape"] == SHAPE]
+    (place,) = pool.has["nodeConfigDetails"]["placementConfigs"]
+    assert (place["capacityReservationId"], place["availabilityDomain"]) == (ocid, domains(REGION)[1])
+    assert nodes(oci_cloud) == {domains(REGION)[1]: 1}
+    policies = [text for each in oci_cloud.all("policy") for text in each.has["statements"]]
+    assert any("use compute-capacity-reservations" in each for each in policies)
+    assert not runs.plan().writes
+    told = [check.message for check in found.checks if check.name == "reservation"]
+    assert len(told) == 1
+    assert f"in compartment id {oci_cloud.tenancy} where request.principal.type = 'nodepool'" in told[0]
+
+
+WRONG_RESERVATIONS: dict[str, tuple[int, dict[str, Any], dict[str, Any], str]] = {
+    "too small": (0, {}, {}, f"1 more {SHAPE} are needed, and its capacity reservation has 0 free"),
+    "of another shape": (
+        1,
+        {"instanceReservationConfigs": [{"instanceShape": "BM.GPU.A10.4", "reservedCount": 1}]},
+        {},
+        f"holds no {SHAPE}; name one that does",
+    ),
+    "elsewhere": (1, {}, {"availabilityDomains": [1]}, "which availabilityDomains of the cluster leaves out"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_RESERVATIONS)
+def test_a_capacity_reservation_that_cannot_be_used_is_said_before_the_first_write(
+    oci_cloud: Running, tmp_path: Path, name: str
+) -> None:
+    count, body, landing, expected = WRONG_RESERVATIONS[name]
+    runs = of_reservation(oci_cloud, tmp_path, reserved(oci_cloud, count, **body), **landing)
+    with pytest.raises(ToolError) as caught:
+        runs.apply()
+    assert expected in str(caught.value)
+    assert oci_cloud.count("create_compartment") == 0

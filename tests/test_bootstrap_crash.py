@@ -7,7 +7,7 @@ is in test_bootstrap_command.py.
 import os
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from gpuyard.doors.oci import cloud as door
 from gpuyard.errors import GpuyardError
 from tests.crashtable import CRASH
 from tests.oci.faults import How
-from tests.oci.fixture import Running
-from tests.ociruns import Runs, kinds, leave
+from tests.oci.fixture import Running, running
+from tests.ociruns import Runs, furnished, kinds, leave
 
 EVERY = os.environ.get("GPUYARD_CRASH") == "all"
 """Whether to try every request, fault and pair of faults, or some."""
@@ -91,6 +91,15 @@ def tried(runs: Runs, work: Callable[[], object]) -> None:
     runs.cloud.script.revive()
 
 
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """After a bootstrap, and with what controllers leave behind."""
+    with running(lag=0) as cloud:  # long ago
+        Runs(cloud, tmp_path_factory.mktemp("complete")).apply()
+        leave(cloud)
+        yield cloud
+
+
 def rules(cloud: Running) -> set[int]:
     """How often a rule is there in its group."""
     network = cloud.client("virtual_network", REGION)
@@ -139,6 +148,7 @@ def test_two_faults_leave_no_second_one_either(
     runs: Runs, whole: Counter[tuple[str, str]], first: Fault, second: Fault, record_property: Record
 ) -> None:
     """The second one of the same run, and of the next one where the first one ended it."""
+    runs.cloud.pace = 0
     for operation, name in (first, second):
         runs.cloud.script.fail(operation, **FAULTS[name])
     tried(runs, runs.apply)
@@ -151,9 +161,8 @@ def test_two_faults_leave_no_second_one_either(
 
 
 @pytest.mark.parametrize("number", range(1, REMOVALS) if EVERY else [61])
-def test_a_destroy_that_was_killed_goes_on(runs: Runs, number: int, record_property: Record) -> None:
-    runs.apply()
-    leave(runs.cloud)
+def test_a_destroy_that_was_killed_goes_on(runs: Runs, complete: Running, number: int, record_property: Record) -> None:
+    furnished(runs.cloud, complete)
     runs.cloud.script.fail(at=len(runs.cloud.log) + number, how=How.KILL_AFTER)
     tried(runs, lambda: runs.destroy(data=True))
     runs.destroy(data=True)
@@ -162,9 +171,10 @@ def test_a_destroy_that_was_killed_goes_on(runs: Runs, number: int, record_prope
 
 
 @pytest.mark.parametrize(("operation", "name"), all_of(REMOVAL_STEPS, REMOVAL_SAMPLE))
-def test_a_fault_of_a_destroy_leaves_nothing(runs: Runs, operation: str, name: str, record_property: Record) -> None:
-    runs.apply()
-    leave(runs.cloud)
+def test_a_fault_of_a_destroy_leaves_nothing(
+    runs: Runs, complete: Running, operation: str, name: str, record_property: Record
+) -> None:
+    furnished(runs.cloud, complete)
     before = runs.cloud.count(operation)
     runs.cloud.script.fail(operation, **FAULTS[name])
     tried(runs, lambda: runs.destroy(data=True))

@@ -59,6 +59,18 @@ def test_what_is_sent_again(fault: Fault, repeatable: bool, unsettled: bool, exp
     assert passing(fault, repeatable=repeatable, unsettled=unsettled) is expected
 
 
+@pytest.mark.parametrize(
+    ("minutes", "expected"), [(0, Passing.SOON), (4, Passing.SOON), (12, Passing.NO), (-12, Passing.NO)]
+)
+def test_a_request_that_slept_is_signed_anew_and_a_wrong_clock_is_not(minutes: int, expected: Passing) -> None:
+    there = datetime.now(UTC) + timedelta(minutes=minutes)
+    said = "Date 'x' is not within allowed clock skew. Current 'y'"
+    fault = Fault(401, "NotAuthenticated", said, {"date": format_datetime(there)})
+    assert passing(fault, repeatable=False, unsettled=False) is expected
+    assert passing(Fault(401, "NotAuthenticated", said), repeatable=True, unsettled=True) is Passing.NO
+    assert passing(Fault(401, "NotAuthenticated", "no", fault.headers), repeatable=True, unsettled=True) is Passing.NO
+
+
 def test_waits_grow_and_end_at_half_a_minute() -> None:
     assert max(delay(1) for _ in range(50)) <= 1
     assert min(delay(4) for _ in range(50)) >= 4

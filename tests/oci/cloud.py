@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,10 @@ class Cloud:
     """Hosts by shape, shape/AD or shape/AD/FD; the narrowest counts, what isn't here is in world.yaml."""
     limits: dict[str, int] = field(default_factory=dict)
     """Service limits by name, or name/AD; what isn't here is in world.yaml."""
+    withheld: list[str] = field(default_factory=list)
+    """Shapes that are not offered, in no region."""
+    together: threading.Barrier | None = None
+    """Each request of the virtual network waits until so many have come, or nobody comes."""
     kubernetes: dict[str, str] = field(default_factory=dict)
     """`server` and `ca` of the API server that kubeconfigs name, where there is one."""
     base: str = ""

@@ -22,6 +22,7 @@ _SET = (
     "page",
     "capacity",
     "limits",
+    "withheld",
     "kubernetes",
 )
 _HELD = ("tokens", "made", "seconds")

@@ -3,8 +3,9 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from tests.oci.errors import Refused
 from tests.oci.faults import How, Planned
 from tests.oci.front import log_entry, refusal, respond
 from tests.oci.thing import Answer, Logged
+
+_GATHERED = 5
+"""Seconds to wait for others."""
 
 
 class Server(ThreadingHTTPServer):
@@ -43,6 +47,10 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_GET  # noqa: N815, RUF100 - the same
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """By the cloud's clock."""
+        return super().date_time_string((timestamp or time.time()) + self.server.cloud.keys.ahead.total_seconds())
+
     def log_message(self, format: str, *args: object) -> None:
         """Nothing to stderr: the log is the cloud's."""
 
@@ -53,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             with self.server.lock:
                 self._send(control.respond(self.server.cloud, self.command, self.path, body))
             return
+        self._gather()
         with self.server.lock:
             answer, how = self._told(headers, body)
             if self.server.state:
@@ -63,6 +72,13 @@ class Handler(BaseHTTPRequestHandler):
             self._cut()
         else:
             self._send(answer)
+
+    def _gather(self) -> None:
+        """Wait for as many requests of the network as `together` says: a client that asks in parallel sends them."""
+        together = self.server.cloud.together
+        if together and "/virtual_network/" in self.path:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(_GATHERED)
 
     def _told(self, headers: dict[str, str], body: bytes) -> tuple[Answer | None, How | None]:
         """The answer, or None where the connection is cut, and what of the script came true."""

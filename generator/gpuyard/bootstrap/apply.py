@@ -19,7 +19,7 @@ from gpuyard.bootstrap.planning import Plan
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place, Resource
 from gpuyard.bootstrap.states import Standing, is_gone, standing
 from gpuyard.bootstrap.waiting import some_done
-from gpuyard.doors.oci import Cloud, Refused, retry_token
+from gpuyard.doors.oci import Cloud, NoCapacity, Refused, retry_token
 from gpuyard.errors import GpuyardError, ToolError
 
 __all__ = ["Event", "Report", "Step", "apply"]
@@ -46,6 +46,8 @@ class Event:
     change: Change
     seconds: float = 0
     message: str = ""
+    short: bool = False
+    """Of nodes: Oracle has no host for any of them."""
 
 
 Report = Callable[[Event], None]
@@ -76,13 +78,13 @@ class _Run:
     def all(self) -> None:
         """In the order of the graph, in parallel."""
         pending = {change.id: change for change in self.plan.changes if change.resource}
-        names = frozenset(pending)
+        needs = {name: _needs(change) & pending.keys() for name, change in pending.items()}
         done: set[str] = set()
         running: dict[Future[bool], str] = {}
         pool = ThreadPoolExecutor(_THREADS)
         try:
             while pending or running:
-                for name in [each for each in pending if _needs(pending[each]) & names <= done]:
+                for name in [each for each in pending if needs[each] <= done]:
                     running[pool.submit(self._one, pending.pop(name))] = name
                 if not running:
                     break  # what is left needs something that failed
@@ -125,7 +127,8 @@ class _Run:
             work()
         except GpuyardError as error:
             seconds = self.cloud.clock() - began
-            self.report(Event(step=Step.FAILED, change=change, seconds=seconds, message=str(error)))
+            short = isinstance(error, NoCapacity) and not error.started
+            self.report(Event(step=Step.FAILED, change=change, seconds=seconds, message=str(error), short=short))
             raise
         self.report(Event(step=Step.DONE, change=change, seconds=self.cloud.clock() - began))
 

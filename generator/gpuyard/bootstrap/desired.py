@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from gpuyard.bootstrap.fleet import Fleet, fleets
-from gpuyard.bootstrap.ground import Ground, Region
+from gpuyard.bootstrap.ground import Ground, Region, Reserved
 from gpuyard.bootstrap.links import link
 from gpuyard.bootstrap.parts.addons import addons
 from gpuyard.bootstrap.parts.artifacts import artifacts
@@ -30,11 +30,12 @@ def desired(
     regions: Mapping[str, Region],
     versions: Mapping[str, str],
     given: Mapping[str, Mapping[str, str]],
+    reserved: Mapping[str, Mapping[str, Reserved]],
 ) -> dict[str, Resource]:
     """By id, in the order in which people read them.
 
     `versions` has Kubernetes' of each cluster, `given`
-    the OCIDs of what it does not make.
+    the OCIDs of what it does not make, `reserved` its capacity reservations.
     """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
@@ -48,6 +49,7 @@ def desired(
             compartment=where(oci),
             kubernetes=versions[each.name],
             given=given.get(each.name, {}),
+            reserved=reserved.get(each.name, {}),
         )
         found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
     return {each.id: each for each in found}

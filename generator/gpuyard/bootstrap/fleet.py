@@ -8,7 +8,7 @@ from gpuyard.project.stack import Cluster
 from gpuyard.resolve import Resolved
 from gpuyard.resolve.workload import Workload
 
-__all__ = ["Fleet", "fleets", "packed"]
+__all__ = ["Fleet", "fleets", "node_of", "packed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def fleets(resolved: Resolved, cluster: Cluster) -> list[Fleet]:
         if placement.cluster != cluster.name:
             continue
         workload = placement.workload
-        node = _node(workload, cluster)
+        node = node_of(workload, cluster)
         nodes[node.name] = (node, workload.shape.resource)
         low, high = _replicas(workload)
         needs.setdefault(node.name, []).append((workload.gpus, low, high))
@@ -48,7 +48,7 @@ def fleets(resolved: Resolved, cluster: Cluster) -> list[Fleet]:
     ]
 
 
-def _node(workload: Workload, cluster: Cluster) -> Node:
+def node_of(workload: Workload, cluster: Cluster) -> Node:
     """The cluster's first that it fits on."""
     here = cluster.shapes[workload.shape.name]
     return workload.shape.nodes[next(name for name in here if name in workload.nodes)]

@@ -7,7 +7,7 @@ from gpuyard.bootstrap.links import link
 from gpuyard.project.oraclecloud import Landing
 from gpuyard.project.stack import Cluster
 
-__all__ = ["Ground", "Region"]
+__all__ = ["Ground", "Region", "Reserved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,19 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """A reservation, and what stands against using it or is worth knowing."""
+
+    id: str
+    shape: str
+    domain: str
+    free: int
+    """Nodes that nobody has of it."""
+    problems: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """One cluster's."""
 
@@ -40,6 +53,8 @@ class Ground:
     """Version, such as v1.34.2."""
     given: Mapping[str, str] = field(default_factory=dict)
     """OCIDs of parts that somebody else made."""
+    reserved: Mapping[str, Reserved] = field(default_factory=dict)
+    """By OCI shape."""
 
     @property
     def landing(self) -> Landing:

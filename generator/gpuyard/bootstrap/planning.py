@@ -10,6 +10,7 @@ from gpuyard.bootstrap.fleet import fleets
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.offers import offered, versions
 from gpuyard.bootstrap.preflight import Check, preflight
+from gpuyard.bootstrap.reservation import reservations
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.doors.oci import Cloud
@@ -78,6 +79,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
     found = adopted(cloud, stack)
+    reserved = reservations(cloud, stack, observed)
     given = {name: each.parts for name, each in found.items()}
     wanted = desired(
         resolved,
@@ -87,10 +89,11 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
         regions=regions,
         versions=kubernetes,
         given=given,
+        reserved=reserved,
     )
     changes = difference(wanted, observed.ours)
     checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]
-    checks += preflight(cloud, stack, observed, changes, fleet)
+    checks += preflight(cloud, stack, observed, changes, fleet, reserved)
     return Plan(stack=stack.name, changes=changes, checks=tuple(checks), observed=observed)
 
 

@@ -9,6 +9,7 @@ from gpuyard.bootstrap.defects import defects
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.fleet import Fleet
+from gpuyard.bootstrap.ground import Reserved
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.bootstrap.parts.cluster import SERVICES
 from gpuyard.bootstrap.parts.pools import GPU_PODS, max_pods
@@ -19,6 +20,7 @@ from gpuyard.project.stack import Cluster, Stack
 __all__ = ["Check", "preflight"]
 
 _NONE_LEFT = "OUT_OF_HOST_CAPACITY"
+_NOT_OFFERED = "is not offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,17 @@ class Check:
     name: str
     message: str
     fatal: bool = False
+    short: str = ""
+    """Id of nodes of which none can start."""
 
 
 def preflight(
-    cloud: Cloud, stack: Stack, observed: Observed, changes: Sequence[Change], fleets: Mapping[str, list[Fleet]]
+    cloud: Cloud,
+    stack: Stack,
+    observed: Observed,
+    changes: Sequence[Change],
+    fleets: Mapping[str, list[Fleet]],
+    reserved: Mapping[str, Mapping[str, Reserved]],
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
     found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
@@ -39,7 +48,11 @@ def preflight(
     for cluster in stack.clusters:
         found += _addresses(cluster, fleets[cluster.name])
         growing = {each.id: each for each in changes if each.action in (Action.CREATE, Action.UPDATE)}
+        held = reserved[cluster.name]
+        found += _reserved(cluster, fleets[cluster.name], held, observed)
         for fleet in fleets[cluster.name]:
+            if fleet.node.name in held:
+                continue  # its hosts are kept for it, and count against the limit already
             if f"{cluster.name}/nodes-{fleet.node.name}" in growing and fleet.least:
                 found += _capacity(cloud, cluster, fleet, observed)
     return found
@@ -101,6 +114,24 @@ def _states(changes: Sequence[Change]) -> Iterator[Check]:
                 pass
 
 
+def _reserved(
+    cluster: Cluster, fleets: Sequence[Fleet], held: Mapping[str, Reserved], observed: Observed
+) -> Iterator[Check]:
+    """Whether each capacity reservation is one for this cluster, and has as many hosts as nodes are missing."""
+    needed = {fleet.node.name: fleet.least for fleet in fleets}
+    for shape, each in held.items():
+        yield from (Check("reservation", text, fatal=True) for text in each.problems)
+        there = observed.ours.get(f"{cluster.name}/nodes-{shape}")
+        missing = needed.get(shape, 0) - (int(there.data["size"]) if there else 0)
+        if missing > each.free and not each.problems:
+            text = f"{missing} more {shape} are needed, and its capacity reservation has {each.free} free"
+            yield Check(
+                "reservation", f"{cluster.name}: {text}; enlarge it in the Console, or name another one", fatal=True
+            )
+        if each.note:
+            yield Check("reservation", each.note)
+
+
 def _addresses(cluster: Cluster, fleets: Sequence[Fleet]) -> Iterator[Check]:
     landing = cluster.oci
     if ip_network(landing.cidr).overlaps(ip_network(SERVICES)):
@@ -140,7 +171,13 @@ def _capacity(cloud: Cloud, cluster: Cluster, fleet: Fleet, observed: Observed) 
     if not allowed:
         told = "; ".join(reasons) or "the region has none of its availability domains"
         hint = "ask for more in the Console under Limits, Quotas and Usage"
-        yield Check("limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True)
+        if all(each.endswith(_NOT_OFFERED) for each in reasons):
+            hint = "choose another OCI shape or region"
+        id_of = f"{cluster.name}/nodes-{shape}"
+        short = "" if id_of in observed.ours and observed.ours[id_of].data["size"] else id_of
+        yield Check(
+            "limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True, short=short
+        )
     elif empty:
         text = f"no capacity for {shape} in {', '.join(empty)} at the moment; the report promises nothing either way"
         yield Check("capacity", f"{cluster.name}: {text}")
@@ -153,7 +190,7 @@ def _limited(cloud: Cloud, region: str, domain: str, shape: str, fleet: Fleet) -
     )
     offer = next((row for row in rows if row["shape"] == shape), None)
     if offer is None:
-        return f"{shape} is not offered"
+        return f"{shape} {_NOT_OFFERED}"
     for limit in offer.get("quotaNames") or ():
         try:
             left = cloud.call(

@@ -14,6 +14,12 @@ _LINK = re.compile(r"\$\{([^}:]+)(?::([A-Za-z0-9.]+))?\}")
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _TAGS = ("freeformTags",)
 """Keys whose values are somebody's own names."""
+_OTHERWISE: Mapping[str, tuple[str, str]] = {
+    "bucket": ("publicAccessType", "accessType"),
+    "internet-gateway": ("isEnabled", "enabled"),
+    "rules": ("isStateless", "stateless"),
+}
+"""Keys that the provider calls otherwise than OCI's API does, by kind; of rules, in each of them."""
 Row = tuple[str, str, dict[str, Any]]
 """Type, name and arguments."""
 
@@ -44,7 +50,7 @@ def _rows(resource: Resource, resources: Mapping[str, Resource], plan: Plan) -> 
             return
         case "rules":
             for number, rule in enumerate(body["rules"].values()):
-                whole = {**rule, "networkSecurityGroupId": resource.parent}
+                whole = {**_renamed("rules", rule), "networkSecurityGroupId": resource.parent}
                 yield kind.terraform, f"{_name(resource.id)}_{number}", {**common, **_written(whole, resources)}
             return
         case "addon":
@@ -60,7 +66,12 @@ def _rows(resource: Resource, resources: Mapping[str, Resource], plan: Plan) -> 
             pass
     if kind.tagged:
         body["freeformTags"] = resource.labelled(plan.stack)
-    yield kind.terraform, _name(resource.id), {**common, **_written(body, resources)}
+    yield kind.terraform, _name(resource.id), {**common, **_written(_renamed(resource.kind, body), resources)}
+
+
+def _renamed(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    before, after = _OTHERWISE.get(kind, ("", ""))
+    return {after if key == before else key: value for key, value in body.items()}
 
 
 def _first_size(pool: Resource, resources: Mapping[str, Resource]) -> int:

@@ -1,6 +1,7 @@
 """What a stack says of the infrastructure that `gpuyard bootstrap` makes on Oracle Cloud."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["Infrastructure", "Landing", "SystemNodes"]
 
@@ -46,3 +47,5 @@ class Landing:
     system: SystemNodes
     availability_domains: tuple[int, ...]
     """In which GPU nodes are looked for, in this order; none: all."""
+    reservations: Mapping[str, str] = field(default_factory=dict)
+    """OCID of a capacity reservation, by OCI shape."""

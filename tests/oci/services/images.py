@@ -73,7 +73,8 @@ def _fitting(cloud: Cloud, request: Request) -> Answer:
 def _shapes(cloud: Cloud, request: Request) -> Answer:
     wanted = request.asked("imageId")
     image = images(request.region).get(wanted) if wanted else None
-    return Answer([_shape(name, each) for name, each in world()["shapes"].items() if image is None or image.fits(name)])
+    fitting = {name: each for name, each in world()["shapes"].items() if image is None or image.fits(name)}
+    return Answer([_shape(name, each) for name, each in fitting.items() if name not in cloud.withheld])
 
 
 def _found(request: Request) -> Image:

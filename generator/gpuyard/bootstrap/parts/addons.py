@@ -7,7 +7,7 @@ from typing import Any
 from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Ground
-from gpuyard.bootstrap.parts.pools import domains
+from gpuyard.bootstrap.parts.pools import places
 from gpuyard.bootstrap.resource import MANAGED, RESOURCE, SPEC, Found, Kind, Place, Resource
 from gpuyard.bootstrap.states import is_gone
 from gpuyard.catalogue.oracle import oracle
@@ -44,7 +44,7 @@ def _scaled(ground: Ground, fleets: Sequence[Fleet]) -> list[dict[str, str]]:
     pools = [
         f"0:{fleet.most}:{ground.link(f'pool-{fleet.node.name}-ad{number}')}"
         for fleet in fleets
-        for number, _ in domains(ground)
+        for number, _ in places(ground, fleet.node.name)
     ]
     return [{"key": "authType", "value": "workload"}, {"key": "nodes", "value": ", ".join(pools)}]
 

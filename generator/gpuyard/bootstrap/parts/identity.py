@@ -9,7 +9,7 @@ from gpuyard.bootstrap.resource import Found, Kind, Place, Resource
 from gpuyard.doors.oci import Cloud
 from gpuyard.project.oraclecloud import Infrastructure
 
-__all__ = ["COMPARTMENT", "KINDS", "compartment", "of_autoscaler", "of_clusters", "policies"]
+__all__ = ["COMPARTMENT", "KINDS", "compartment", "of_autoscaler", "of_clusters", "of_pools", "policies"]
 
 COMPARTMENT = "compartment"
 _AUTOSCALER = (
@@ -39,6 +39,8 @@ def policies(ground: Ground, home: str) -> Iterator[Resource]:
     cluster, autoscaler = of_clusters(ground.compartment), of_autoscaler(ground.compartment, ground.link("cluster"))
     yield _policy(ground, home, "policy-cluster", cluster)
     yield _policy(ground, home, "policy-autoscaler", autoscaler)
+    if ground.reserved:
+        yield _policy(ground, home, "policy-pools", of_pools(ground.compartment))
 
 
 def _policy(ground: Ground, home: str, name: str, statements: Iterable[str]) -> Resource:
@@ -55,6 +57,14 @@ def of_clusters(where: str) -> Iterator[str]:
     """The policy of a compartment's clusters; no dynamic group, which would need rights in the whole tenancy."""
     for verb in _CLUSTER:
         yield f"Allow any-user to {verb} in compartment id {where} where request.principal.type = 'cluster'"
+
+
+def of_pools(where: str) -> Iterator[str]:
+    """The policy of node pools that start from a capacity reservation."""
+    yield (
+        f"Allow any-user to use compute-capacity-reservations in compartment id {where}"
+        " where request.principal.type = 'nodepool'"
+    )
 
 
 def of_autoscaler(where: str, cluster: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
 from gpuyard.doors.oci import LIMITS, Cloud, NoCapacity, Refused, wait_for_work
 
-__all__ = ["DISK_TAG", "KINDS", "SYSTEM_DISK", "domains", "gpu_pools", "max_pods", "nodes", "system_pool"]
+__all__ = ["DISK_TAG", "KINDS", "SYSTEM_DISK", "domains", "gpu_pools", "max_pods", "nodes", "places", "system_pool"]
 
 DISK_TAG = "cluster-autoscaler/node-ephemeral-storage"
 """Without it the autoscaler never grows a pool from no nodes for pods that ask for a disk (autoscaler issue 9637)."""
@@ -65,14 +65,23 @@ def domains(ground: Ground) -> Sequence[tuple[int, str]]:
     return [(number, ground.region.domains[number - 1]) for number in wanted if number <= len(ground.region.domains)]
 
 
+def places(ground: Ground, shape: str) -> Sequence[tuple[int, str]]:
+    """Those for the nodes of an OCI shape: only the one of its capacity reservation, where it has one."""
+    reserved = ground.reserved.get(shape)
+    if reserved is None:
+        return domains(ground)
+    return [(number, name) for number, name in enumerate(ground.region.domains, 1) if name == reserved.domain]
+
+
 def gpu_pools(ground: Ground, fleet: Fleet) -> Iterator[Resource]:
     """One for each availability domain, without nodes."""
-    for number, domain in domains(ground):
+    reserved = ground.reserved.get(fleet.node.name)
+    for number, domain in places(ground, fleet.node.name):
         name = f"pool-{fleet.node.name}-ad{number}"
         labels = (("gpuyard.dev/shape", fleet.node.shape),)
         body = {
             **_head(ground, name, fleet.node.name, fleet.disk, labels),
-            "nodeConfigDetails": _details(ground, [domain], 0, GPU_PODS),
+            "nodeConfigDetails": _details(ground, [domain], 0, GPU_PODS, reserved.id if reserved else ""),
         }
         yield Resource(
             id=ground.named(name), kind="gpu-pool", region=ground.region.name, body=body,
@@ -82,7 +91,7 @@ def gpu_pools(ground: Ground, fleet: Fleet) -> Iterator[Resource]:
 
 def nodes(ground: Ground, fleet: Fleet) -> Resource:
     """How many nodes the pools of an OCI shape have together, at the least."""
-    pools = [ground.link(f"pool-{fleet.node.name}-ad{number}") for number, _ in domains(ground)]
+    pools = [ground.link(f"pool-{fleet.node.name}-ad{number}") for number, _ in places(ground, fleet.node.name)]
     return Resource(
         id=ground.named(f"nodes-{fleet.node.name}"),
         kind="nodes",
@@ -111,12 +120,12 @@ def _head(ground: Ground, name: str, shape: str, disk: int, labels: Iterable[tup
     }
 
 
-def _details(ground: Ground, where: Sequence[str], size: int, pods: int) -> dict[str, Any]:
-    subnet = ground.link("subnet-workers")
+def _details(ground: Ground, where: Sequence[str], size: int, pods: int, reserved: str = "") -> dict[str, Any]:
+    common = {"subnetId": ground.link("subnet-workers"), **({"capacityReservationId": reserved} if reserved else {})}
     return {
         "size": size,
         "nsgIds": [ground.link("group-workers")],
-        "placementConfigs": [{"availabilityDomain": domain, "subnetId": subnet} for domain in where],
+        "placementConfigs": [{"availabilityDomain": domain, **common} for domain in where],
         "nodePoolPodNetworkOptionDetails": {
             "cniType": "OCI_VCN_IP_NATIVE",
             "podSubnetIds": [ground.link("subnet-pods")],
@@ -197,7 +206,7 @@ def _grow(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any],
     if missing > 0 and refused:
         short = f"no availability domain has {missing} more {body['shape']} at the moment"
         text = f"{what}: {short}; everything else is kept, and the same command tries again"
-        raise NoCapacity(text, refused.fault) from refused
+        raise NoCapacity(text, refused.fault, started=body["size"] - missing) from refused
     return Found(kind=kind.name, region=resource.region, data={"id": resource.id, "size": body["size"]})
 
 

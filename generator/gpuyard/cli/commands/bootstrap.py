@@ -55,7 +55,7 @@ def plan(directory: Path, targets: tuple[str, ...], as_json: bool, login: "Login
     from gpuyard.cli.changeset import plan_data, plan_lines
 
     with _cloud(login) as cloud:
-        found = _planned(cloud, directory, targets)
+        found = _planned(cloud, *_project(directory), targets)
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
@@ -69,17 +69,23 @@ def plan(directory: Path, targets: tuple[str, ...], as_json: bool, login: "Login
 @_target
 @_yes
 @_log
+@click.option("--push", is_flag=True, help="Push the commit, where one is made.")
 @options.output
 @signed_in
 def apply(
-    directory: Path, targets: tuple[str, ...], yes: bool, log: Path | None, as_json: bool, login: "Login"
+    directory: Path, targets: tuple[str, ...], yes: bool, log: Path | None, push: bool, as_json: bool, login: "Login"
 ) -> None:
-    """Carry out the plan. Interrupted or failed, the same command goes on from where it was."""
-    from gpuyard.bootstrap.apply import apply as carry_out
+    """Carry out the plan. Interrupted or failed, the same command goes on from where it was.
+
+    Where Oracle has no host for a blueprint and its author lists other shapes, the next of them is committed to
+    stack.yaml: the same command then goes on with that one.
+    """
     from gpuyard.cli.changeset import plan_data, plan_lines
+    from gpuyard.cli.moving import Moving, carry_out
 
     with _cloud(login) as cloud:
-        found = _planned(cloud, directory, targets)
+        project, resolved = _project(directory)
+        found = _planned(cloud, project, resolved, targets)
         if as_json:
             on_error(plan_data(found))
         else:
@@ -87,7 +93,7 @@ def apply(
         if found.writes and not found.refused and not yes:
             _ask("Carry out this plan?")
         with _reporting(log) as report:
-            carry_out(cloud, found, report)
+            carry_out(cloud, found, report, Moving(directory, project, resolved, push))
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
@@ -183,7 +189,7 @@ def export(directory: Path, form: str, login: "Login") -> None:
     from gpuyard.bootstrap.terraform import terraform
 
     with _cloud(login) as cloud:
-        emit_json(terraform(_planned(cloud, directory, ())))
+        emit_json(terraform(_planned(cloud, *_project(directory), ())))
 
 
 @command.command("facts", epilog="Example: gpuyard bootstrap facts gitops --push")
@@ -241,10 +247,9 @@ def _project(directory: Path) -> tuple["Project", "Resolved"]:
     return project, resolve(project, pipeline.running(Directory(directory)))
 
 
-def _planned(cloud: "Cloud", directory: Path, targets: tuple[str, ...]) -> "Plan":
+def _planned(cloud: "Cloud", project: "Project", resolved: "Resolved", targets: tuple[str, ...]) -> "Plan":
     from gpuyard.bootstrap.planning import plan, targeted
 
-    project, resolved = _project(directory)
     progress("asking Oracle Cloud")
     found = plan(cloud, project, resolved)
     return targeted(found, targets) if targets else found

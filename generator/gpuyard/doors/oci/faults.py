@@ -7,12 +7,13 @@ from email.utils import parsedate_to_datetime
 
 from gpuyard.errors import ToolError
 
-__all__ = ["LIMITS", "UNREACHED", "Fault", "NoCapacity", "Refused", "explained", "out_of_capacity"]
+__all__ = ["LIMITS", "UNREACHED", "Fault", "NoCapacity", "Refused", "explained", "out_of_capacity", "overtaken"]
 
 UNREACHED = 0
 """In the place of an HTTP status: no answer came."""
 _SKEW = 300
 """Seconds by which OCI lets a clock be wrong."""
+_STALE = "not within allowed clock skew"
 _CAPACITY = ("out of host capacity", "out of capacity")
 LIMITS = ("LimitExceeded", "QuotaExceeded")
 """Codes of a service limit or a quota."""
@@ -41,6 +42,11 @@ class NoCapacity(Refused):
 
     exit_code = 75
 
+    def __init__(self, text: str, fault: Fault, *, started: int = 0) -> None:
+        super().__init__(text, fault)
+        self.started = started
+        """Nodes of those that are wanted which are there."""
+
 
 def out_of_capacity(text: str) -> bool:
     """Whether OCI says that it has no host left; it comes as an internal error."""
@@ -54,6 +60,16 @@ def explained(fault: Fault, what: str, now: datetime | None = None) -> Refused:
     reason = _reason(fault, now or datetime.now(UTC))
     request = fault.headers.get("opc-request-id", "")
     return Refused(f"{what}: {reason}{f' (opc-request-id {request})' if request else ''}", fault)
+
+
+def overtaken(fault: Fault, now: datetime | None = None) -> bool:
+    """Whether only the request is old, as on a machine that slept meanwhile: its clock is right, and it signs anew."""
+    return (
+        fault.status == 401
+        and _STALE in fault.message
+        and "date" in fault.headers
+        and abs(_skew(fault.headers, now or datetime.now(UTC))) <= _SKEW
+    )
 
 
 def _reason(fault: Fault, now: datetime) -> str:

@@ -3,7 +3,7 @@
 import random
 from enum import Enum
 
-from gpuyard.doors.oci.faults import UNREACHED, Fault, out_of_capacity
+from gpuyard.doors.oci.faults import UNREACHED, Fault, out_of_capacity, overtaken
 
 __all__ = ["ATTEMPTS", "WINDOW", "Passing", "delay", "passing"]
 
@@ -48,6 +48,8 @@ def passing(fault: Fault, *, repeatable: bool, unsettled: bool) -> Passing:
     """
     if out_of_capacity(fault.message):
         return Passing.NO
+    if overtaken(fault):
+        return Passing.SOON
     if fault.status == 429 or (fault.status == 409 and fault.code == "IncorrectState"):
         return Passing.SOON
     if fault.status == UNREACHED or fault.status >= 500:
