@@ -51,14 +51,14 @@ def _reference(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "reference",
     metavar="REF",
     callback=_reference,
-    help="oci://HOST/PATH:VERSION (or @DIGEST), or VERSION alone for the stack's repository.oci.",
+    help="oci://HOST/PATH:VERSION (or @DIGEST), or only VERSION: one of the stack's repository.oci.",
 )
 @click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="The public key that has signed it.")
 @click.option(
     "--identity",
     metavar="SUBJECT",
     callback=options.given,
-    help="Whom Fulcio has certified, such as a workflow; * stands for anything but a slash.",
+    help="The identity that Fulcio has certified, such as a workflow; * stands for anything but a slash.",
 )
 @click.option("--issuer", metavar="URL", callback=options.given, help="Who says who that is.")
 @click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain HTTP.")
