@@ -58,7 +58,7 @@ def _reference(ctx: click.Context, param: click.Parameter, value: str | None) ->
     "--identity",
     metavar="SUBJECT",
     callback=options.given,
-    help="The identity that Fulcio has certified, such as a workflow; * stands for anything but a slash.",
+    help="The identity that Fulcio has certified, such as a workflow; * is anything but a slash.",
 )
 @click.option("--issuer", metavar="URL", callback=options.given, help="Who says who that is.")
 @click.option("--insecure", "plain", multiple=True, metavar="HOST", help="A registry that speaks plain HTTP.")
