@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo test tools test-tools lint mutants chart scan lock bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
+.PHONY: demo demo-pr test tools test-tools lint mutants chart scan lock bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -15,6 +15,9 @@ DEMO = demo/gitops$(filter-out -flux,-$(ENGINE))
 demo: $(VENV)/.demo
 	@test -e $(DEMO)/stack.yaml || $(BIN)/gpuyard init $(DEMO) --name demo --engine $(ENGINE) --blueprints blueprints >/dev/null
 	@$(BIN)/gpuyard compile $(DEMO)
+
+demo-pr: $(VENV)/.dev ## one line changed, `gpuyard pr`, and its comment, on a stand-in of a forge
+	@$(BIN)/python -m tests.prdemo
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
