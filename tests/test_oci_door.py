@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 
+import oci
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gpuyard.cli.login import AUTHS as OFFERED
-from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, retry_token, signin
+from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, cluster_token, retry_token, signin
 from gpuyard.doors.oci.faults import UNREACHED, explained
 from gpuyard.doors.oci.patience import Passing, delay, passing
 from gpuyard.doors.oci.signin import sign_in
@@ -243,3 +245,76 @@ def test_a_session_that_ends_soon_is_refreshed(tmp_path: Path, monkeypatch: pyte
     assert Refreshing.asked == [f"/us-phoenix-1/auth/v1/authentication/refresh {old} Signature"]
     assert (tmp_path / "token").read_text(encoding="utf-8") == Refreshing.fresh
     assert session.signer.api_key == f"ST${Refreshing.fresh}"
+
+
+class Signer:
+    """Stands for one of the SDK's that ask the machine or the pod on which they run."""
+
+    tenancy_id = "ocid1.tenancy.oc1..place"
+    region = "eu-frankfurt-1"
+
+    def __init__(self, **options: str) -> None:
+        self.options = options
+
+    def do_request_sign(self, request: Any) -> Any:
+        request.headers.update({"authorization": "Signature x", "date": "today"})
+        if token := self.options.get("delegation_token"):
+            request.headers["opc-obo-token"] = token
+        return request
+
+
+class OfResource(Signer):
+    """One that knows its tenancy only by its token."""
+
+    tenancy_id = ""
+
+    def get_claim(self, name: str) -> str | None:
+        return {"res_tenant": "ocid1.tenancy.oc1..claim"}.get(name)
+
+
+PLACES = {
+    "instance_principal": ("InstancePrincipalsSecurityTokenSigner", Signer, "ocid1.tenancy.oc1..place"),
+    "resource_principal": ("get_resource_principals_signer", OfResource, "ocid1.tenancy.oc1..claim"),
+    "oke_workload_identity": (
+        "get_oke_workload_identity_resource_principal_signer", OfResource, "ocid1.tenancy.oc1..claim"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("auth", PLACES)
+def test_a_machine_or_a_pod_signs_in_by_itself(monkeypatch: pytest.MonkeyPatch, auth: str) -> None:
+    name, signer, tenancy = PLACES[auth]
+    monkeypatch.setattr(oci.auth.signers, name, signer)
+    found = sign_in(Login(auth=auth, file="/nowhere"))
+    assert (type(found.signer), found.tenancy, found.region) == (signer, tenancy, "eu-frankfurt-1")
+    assert sign_in(Login(auth=auth, region="us-phoenix-1")).region == "us-phoenix-1"
+
+
+@pytest.mark.parametrize("auth", PLACES)
+def test_elsewhere_it_is_said_that_it_does_not_work(monkeypatch: pytest.MonkeyPatch, auth: str) -> None:
+    def fails() -> Signer:
+        raise OSError("no such machine")
+
+    monkeypatch.setattr(oci.auth.signers, PLACES[auth][0], fails)
+    with pytest.raises(ToolError, match=f"--auth {auth} does not work here: no such machine"):
+        sign_in(Login(auth=auth))
+
+
+def test_the_cloud_shell_asks_in_the_name_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oci.auth.signers, "InstancePrincipalsDelegationTokenSigner", Signer)
+    (tmp_path / "delegation").write_text("of.the.user\n", encoding="utf-8")
+    file = config(tmp_path, user="", delegation_token_file=str(tmp_path / "delegation"))
+    login = Login(auth="instance_obo_user", file=file)
+    found = sign_in(login)
+    assert found.signer.options == {"delegation_token": "of.the.user"}
+    assert (found.tenancy, found.region) == ("ocid1.tenancy.oc1..aaaa", "us-phoenix-1")
+    url = urlsplit(base64.urlsafe_b64decode(cluster_token(login, "ocid1.cluster.oc1.phx.a")).decode())
+    assert parse_qs(url.query)["opc-obo-token"] == ["of.the.user"]
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"), [("", "there is no delegation_token_file"), ("/nowhere/token", "its token cannot be read")]
+)
+def test_who_is_not_in_the_cloud_shell_is_told(tmp_path: Path, file: str, expected: str) -> None:
+    with pytest.raises(ToolError, match=f"{expected}.*is for Oracle's Cloud Shell"):
+        sign_in(Login(auth="instance_obo_user", file=config(tmp_path, delegation_token_file=file)))

@@ -13,7 +13,10 @@ __all__ = ["signed_in"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 # As in doors/oci/signin.py, which would bring all of the door along; a test compares them.
-AUTHS = ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity")
+AUTHS = (
+    "api_key", "security_token", "instance_principal", "instance_obo_user", "resource_principal",
+    "oke_workload_identity",
+)  # fmt: skip
 _OPTIONS = (
     click.option(
         "--auth", type=click.Choice(AUTHS), default="api_key", envvar="OCI_CLI_AUTH", help="As `oci --auth` has it."

@@ -9,6 +9,8 @@ from gpuyard.doors.oci.signin import Login, sign_in
 
 __all__ = ["LASTS", "cluster_token"]
 
+_IN_WHOSE_NAME = "opc-obo-token"
+"""Header of a machine that asks for a user, who is named by its token."""
 LASTS = 240
 """Seconds that it can be used for; OCI takes a signature for five minutes."""
 
@@ -19,7 +21,7 @@ def cluster_token(login: Login, cluster: str) -> str:
     session.renew()
     url = f"{_endpoint(session.region)}/cluster_request/{cluster}"
     signed = session.signer.do_request_sign(_request(url)).headers
-    shown = {"authorization": signed["authorization"], "date": signed["date"]}
+    shown = {name: signed[name] for name in ("authorization", "date", _IN_WHOSE_NAME) if name in signed}
     return base64.urlsafe_b64encode(f"{url}?{urlencode(shown)}".encode()).decode()
 
 

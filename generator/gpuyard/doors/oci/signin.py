@@ -16,8 +16,12 @@ from gpuyard.errors import ToolError, nearest
 
 __all__ = ["AUTHS", "Login", "Session", "sign_in"]
 
-AUTHS = ("api_key", "security_token", "instance_principal", "resource_principal", "oke_workload_identity")
+AUTHS = (
+    "api_key", "security_token", "instance_principal", "instance_obo_user", "resource_principal",
+    "oke_workload_identity",
+)  # fmt: skip
 """As `oci --auth` has them."""
+_OF_A_FILE = ("api_key", "security_token", "instance_obo_user")
 _REFRESH = 600
 """Seconds before its end at which a session is refreshed."""
 
@@ -47,7 +51,7 @@ def sign_in(login: Login) -> Session:
     """A session of it; ToolError says what is missing and how to make it."""
     if find_spec("oci") is None:
         raise ToolError("Oracle's SDK is not installed: pip install 'gpuyard[oci]'")
-    made = _from_file(login) if login.auth in ("api_key", "security_token") else _from_place(login)
+    made = _from_file(login) if login.auth in _OF_A_FILE else _from_place(login)
     _check_region(made.region)
     return made
 
@@ -73,6 +77,8 @@ def _from_file(login: Login) -> Session:
     config["region"] = login.region or os.environ.get("OCI_REGION") or config.get("region") or ""
     if login.auth == "security_token":
         return _of_token(config, file, login.profile)
+    if login.auth == "instance_obo_user":
+        return _of_shell(config, file, login.profile)
     try:
         oci.config.validate_config(config)
         signer = oci.signer.Signer.from_config(config)
@@ -82,6 +88,27 @@ def _from_file(login: Login) -> Session:
     except (oci.exceptions.ClientError, OSError, ValueError) as error:
         raise ToolError(f"{file}, profile {login.profile}: the key cannot be read: {error}") from error
     return Session(config, signer, config["tenancy"], config["region"], _nothing)
+
+
+def _of_shell(config: Mapping[str, Any], file: Path, profile: str) -> Session:
+    """In Oracle's Cloud Shell: its machine, in the name of the user whose token is in a file."""
+    import oci
+
+    try:
+        token = Path(config["delegation_token_file"]).expanduser().read_text(encoding="utf-8").strip()
+    except (KeyError, OSError, UnicodeDecodeError) as error:
+        why = (
+            "there is no delegation_token_file" if isinstance(error, KeyError) else f"its token cannot be read: {error}"
+        )
+        raise ToolError(
+            f"{file}, profile {profile}: {why}; --auth instance_obo_user is for Oracle's Cloud Shell"
+        ) from error
+    try:
+        signer = oci.auth.signers.InstancePrincipalsDelegationTokenSigner(delegation_token=token)
+    except Exception as error:  # whatever the place makes it raise
+        raise ToolError(f"--auth instance_obo_user does not work here: {error}") from error
+    tenancy, region = str(config.get("tenancy") or signer.tenancy_id), str(config["region"])
+    return Session({"region": region, "tenancy": tenancy}, signer, tenancy, region, _nothing)
 
 
 def _profiles(file: Path) -> list[str]:
