@@ -66,8 +66,7 @@ def planned(api: Kubernetes, wanted: Wishes) -> Handover:
 
 def hand_over(api: Kubernetes, where: Site) -> Handover:
     wanted = wishes(where)
-    plan = planned(api, wanted)
-    carry_out(api, plan, "demo", lambda _: None, lambda _: None)
+    carry_out(api, planned(api, wanted), "demo", lambda _: None, lambda _: None)
     return planned(api, wanted)
 
 

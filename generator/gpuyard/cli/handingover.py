@@ -1,8 +1,8 @@
 """What `gpuyard bootstrap apply` does once the infrastructure is there: facts, compile, push, engines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved
 
-__all__ = ["begin", "commit_facts", "finish", "handed_over", "kubeconfig"]
+__all__ = ["begin", "check_committable", "commit_facts", "finish", "handed_over", "kubeconfig"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Tell = Callable[[str], None]
 _FACTS_MESSAGE = "Facts of the infrastructure\n\nWritten by gpuyard bootstrap from what is on Oracle Cloud.\n"
 kubeconfig = click.option(
     "--kubeconfig",
@@ -140,56 +141,48 @@ def commit_facts(project: "Project", directory: Path, observed: "Observed", *, p
 
 
 def finish(
-    hand: "Handing", directory: Path, observed: "Observed", seconds: float, say_line: Callable[[str], None]
-) -> list["Handover"]:
-    """Commit, push, and hand over each cluster; ToolError tells which ones are not done, after all were tried."""
+    hand: "Handing", plans: "Sequence[Handover]", directory: Path, observed: "Observed", seconds: float, tell: Tell
+) -> None:
+    """Commit, push, and hand over each cluster; UnfinishedError for those that are not done, after all were tried."""
+    from gpuyard.bootstrap.clusterapi import hint
     from gpuyard.bootstrap.handover.unfinished import unfinished
     from gpuyard.cli.landing import land
     from gpuyard.errors import StoppedError, ToolError
 
     for line in commit_facts(hand.project, directory, observed, push=False):
-        say_line(f"facts: {line}")
-    remote = _remote(hand.project, directory)
-    _, lines = land(directory, push=bool(remote), telling=False)
-    say_line(lines[-1])
-    done, errors = [], {}
-    for cluster in (each.name for each in hand.project.stack.clusters):
-        progress(f"handing over {cluster}")
+        tell(f"facts: {line}")
+    _, lines = land(directory, push=bool(_remote(hand.project, directory)), telling=False)
+    tell(lines[-1])
+    errors: dict[str, str] = {}
+    for plan in plans:
+        progress(f"handing over {plan.cluster}")
         try:
-            done.append(hand.carry_out(cluster, observed, _teller(cluster, say_line)))
+            hand.carry_out(plan, observed, partial(_moved, tell, plan.cluster), partial(_key, tell, hand, plan.cluster))
         except StoppedError:
             raise
         except ToolError as error:
-            errors[cluster] = str(error)
-            continue
-        for line in key_lines(hand, done[-1]):
-            say_line(line)
-    for plan in done:
-        if plan.writes or plan.moves:
-            why = hand.follow(plan.cluster, observed, seconds, _waiter(plan.cluster, say_line))
-            if why:
-                errors[plan.cluster] = why
-            else:
-                say_line(f"{plan.cluster}: {hand.resolved.stack.engine.product} follows the stack")
+            errors[plan.cluster] = f"{error}{hint(error)}"
+    for cluster in (plan.cluster for plan in plans if plan.enters and plan.cluster not in errors):
+        if why := hand.follow(cluster, observed, seconds, partial(_waits, tell, cluster)):
+            errors[cluster] = why
+        else:
+            tell(f"{cluster}: {hand.resolved.stack.engine.product} follows the stack")
     if errors:
         raise unfinished(errors)
-    return done
 
 
-def _teller(cluster: str, say_line: Callable[[str], None]) -> Callable[["Move"], None]:
-    return lambda move: say_line(f"{move.action} {cluster}: {move.wish.id}")
+def _moved(tell: Tell, cluster: str, move: "Move") -> None:
+    tell(f"{move.action} {cluster}: {move.wish.id}")
 
 
-def _waiter(cluster: str, say_line: Callable[[str], None]) -> Callable[[str], None]:
-    return lambda why: say_line(f"{cluster}: waiting: {why}")
+def _waits(tell: Tell, cluster: str, why: str) -> None:
+    tell(f"{cluster}: waiting: {why}")
 
 
-def key_lines(hand: "Handing", plan: "Handover") -> list[str]:
+def _key(tell: Tell, hand: "Handing", cluster: str, public: str) -> None:
     """The public half of a deploy key, and where it goes."""
-    if not plan.public_key:
-        return []
-    url = hand.resolved.stack.repository.url
-    return [f"{plan.cluster}: let this key read {url} (a deploy key without write access):", f"  {plan.public_key}"]
+    tell(f"{cluster}: let this key read {hand.resolved.stack.repository.url}, as a deploy key without write access:")
+    tell(f"  {public}")
 
 
 def _remote(project: "Project", directory: Path) -> str | None:

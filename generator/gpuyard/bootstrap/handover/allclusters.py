@@ -13,7 +13,7 @@ from gpuyard.bootstrap.handover.carry import carry_out
 from gpuyard.bootstrap.handover.givensecrets import Named, given_values
 from gpuyard.bootstrap.handover.sight import look
 from gpuyard.bootstrap.handover.steps import Handover, Move, compared, unasked
-from gpuyard.bootstrap.handover.wishes import Given, Site, wishes
+from gpuyard.bootstrap.handover.wishes import Given, Site, Wishes, wishes
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.catalogue.engines import Manifests, manifests
 from gpuyard.doors import yamlio
@@ -67,12 +67,16 @@ class Handing:
         except ToolError as error:
             return unasked(cluster, wanted, f"{error}{hint(error)}")
 
-    def carry_out(self, cluster: str, observed: Observed, tell: Callable[[Move], object]) -> Handover:
-        """Do what is missing in a cluster; what its deploy key is, is known afterwards."""
-        api, wanted = self._api(cluster, observed), wishes(self._site(cluster, observed))
-        plan = compared(cluster, wanted, look(api, wanted.objects))
+    def carry_out(
+        self, plan: Handover, observed: Observed, tell: Callable[[Move], object], key: Callable[[str], object]
+    ) -> None:
+        """Do what is missing in a cluster; `key` hears of the public half of its deploy key as soon as it is there."""
+        cluster = plan.cluster
+        api = self._api(cluster, observed)
         carry_out(api, plan, self.resolved.stack.name, tell, self.cloud.pause)
-        return replace(compared(cluster, wanted, look(api, wanted.objects)), moves=plan.moves)
+        with_key = [move.wish for move in plan.moves if move.wish.private_key]
+        if public := plan.public_key or compared(cluster, Wishes(tuple(with_key)), look(api, with_key)).public_key:
+            key(public)
 
     def follow(self, cluster: str, observed: Observed, seconds: float, tell: Callable[[str], object]) -> str:
         """Wait until the engine follows the repository; empty: it does."""

@@ -35,6 +35,11 @@ class Handover:
     """Why the cluster could not be asked; then all counts as missing."""
 
     @property
+    def enters(self) -> bool:
+        """Whether the engine is to follow the stack afterwards."""
+        return any(move.wish.part is Part.ENTRY for move in self.moves)
+
+    @property
     def writes(self) -> tuple[Move, ...]:
         """The moves that are some."""
         return tuple(move for move in self.moves if move.action in (Action.CREATE, Action.UPDATE))

@@ -77,8 +77,8 @@ class Wishes:
     """Objects in the order in which they are made, and what is left to people."""
 
     objects: tuple[Wish, ...]
-    left: tuple[str, ...]
-    problems: tuple[str, ...]
+    left: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     """Why nothing may be written."""
 
 
@@ -86,7 +86,7 @@ def wishes(site: Site) -> Wishes:
     """Of one cluster."""
     stack = site.stack
     if stack.argocd.hub and stack.engine is Engine.ARGOCD:
-        return Wishes((), (f"spec.argocd.hub: {stack.argocd.hub} syncs it; the README says how it is added there",), ())
+        return Wishes((), (f"spec.argocd.hub: {stack.argocd.hub} syncs it; the README says how it is added there",))
     needed = required(site.resolved, site.cluster)
     known, problems = _known_hosts(site)
     held = [each for each in (_held(site, one, known) for one in needed) if each]

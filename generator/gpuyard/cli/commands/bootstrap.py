@@ -119,7 +119,8 @@ def apply(
         if hand:
             stack, oci = hand.project.stack, infrastructure(hand.project)
             observed = observe(cloud, stack, oci) if found.writes else found.observed
-            finish(hand, directory, observed, wait, lambda line: say(line, err=True))
+            plans = hand.plan(observed) if found.writes else found.handover  # new clusters had nothing to ask
+            finish(hand, plans, directory, observed, wait, lambda line: say(line, err=True))
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
