@@ -10,7 +10,7 @@ from gpuyard.render.required import Required
 
 __all__ = ["Named", "given_values", "named"]
 
-_VAULT = "ocid1.vaultsecret."
+_VAULT = "ocid1."
 _LARGEST = 1 << 20
 """Bytes; Kubernetes takes no more in one object."""
 Named = tuple[str, str, str]
