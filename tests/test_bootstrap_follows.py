@@ -124,6 +124,39 @@ def test_what_is_given_wrongly_is_said_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("place", ["flux"], indirect=True)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no YAML"),
+        ("- 1\n", "has something else than Kubernetes objects"),
+        ("", "has something else than Kubernetes objects"),
+        (None, "cannot be read"),
+    ],
+)
+def test_manifests_of_the_user_s_that_are_none(place: Place, tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "install.yaml"
+    if text is not None:
+        file.write_text(text)
+    done = place.run("plan", "--engine-manifests", str(file))
+    assert done.exit_code in (66, 69), done.output
+    assert f"{file}: {message}" in done.output
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
+def test_a_host_that_nobody_vouches_for_stops_it_before_anything_is_made(place: Place) -> None:
+    text = (place.project / "stack.yaml").read_text().replace("github.com", "git.acme.example")
+    (place.project / "stack.yaml").write_text(text)
+    git(place.project, "commit", "--quiet", "--all", "--message", "another host")
+    done = place.run("apply", "--yes")
+    assert done.exit_code == 69, done.output
+    assert "refused: phx: nobody has said which SSH host keys git.acme.example has" in done.output
+    assert not place.cloud.live()
+    hosts = place.project.parent / "hosts"
+    hosts.write_text("git.acme.example ssh-ed25519 AAAA\n")
+    assert place.run("plan", "--known-hosts", str(hosts)).exit_code == 2
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
 def test_an_engine_that_cannot_read_the_repository_yet_is_waited_for_and_told(place: Place) -> None:
     why = [{"type": "Ready", "status": "False", "message": "ssh: unable to authenticate"}]
     place.fake.says["gitrepositories/demo"] = {"conditions": why}

@@ -67,6 +67,7 @@ def no_argocd(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         argo.remove(cluster)
+        cluster.kubectl("delete", "storageclass", _FSS, "--ignore-not-found")
         cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--timeout=120s")
 
 

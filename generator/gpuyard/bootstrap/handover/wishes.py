@@ -130,8 +130,9 @@ def _lacking(stack: Stack, manifests: Manifests) -> list[str]:
 
 def _known_hosts(site: Site) -> tuple[str, list[str]]:
     """The lines of the repository's host; a host that nobody vouches for is a problem."""
-    url = site.stack.repository.url
-    if not url.startswith("ssh") or site.stack.repository.oci:
+    repository = site.stack.repository
+    url = repository.url
+    if not url.startswith("ssh") or repository.oci or repository.source:
         return "", []
     host = hostkeys.host_of(url)
     if lines := hostkeys.lines_of(host, site.known_hosts):
