@@ -51,7 +51,7 @@ mutants: test-tools ## put each fault of tests/mutants alone into a copy; behavi
 # A bootstrap killed after each of its requests, and each fault at each of its steps; a compile killed at each step, also
 # where a pull request means harm; the workflow of pull requests on each checkout that means harm; a `gpuyard pr` killed
 # anywhere. More than an hour; prints what came of it.
-CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py \
+CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py tests/test_bootstrap_handover.py \
 	tests/test_hostile_checkouts.py tests/test_pr_crash.py
 
 crash: test-tools

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["FakeKubernetes", "serving"]
 
@@ -25,6 +25,8 @@ class FakeKubernetes:
         self.refuses: dict[str, int] = {}
         """Status by the end of a path."""
         self.tokens: list[str] = []
+        self.sent: list[bytes] = []
+        """Answers, as they were on the wire."""
         self.made: list[dict[str, Any]] = []
         self.url = ""
         self.authority = b""
@@ -70,10 +72,13 @@ class FakeKubernetes:
         return {"phase": self.ends.get(name, "Running"), "podIP": "10.0.0.9", "conditions": ready}
 
 
+Fake = TypeVar("Fake", bound=FakeKubernetes)
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[FakeKubernetes]:
+def serving(folder: Path, fake: Fake) -> Iterator[Fake]:
     """One that listens, with a certificate of its own."""
-    fake, file = FakeKubernetes(), folder / "server.pem"
+    file = folder / "server.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
@@ -92,13 +97,19 @@ def serving(folder: Path) -> Iterator[FakeKubernetes]:
             body = json.loads(self.rfile.read(length)) if length else None
             fake.tokens.append(self.headers.get("authorization", ""))
             status, said = fake.answer(self.command, self.path, body)
+            if not status:  # nobody hears any more
+                self.close_connection = True
+                return
+            if "PartialObjectMetadata" in self.headers.get("accept", "") and status == 200:
+                said = {"kind": "PartialObjectMetadata", "metadata": said["metadata"]}
             data = json.dumps(said).encode()
+            fake.sent.append(data)
             self.send_response(status)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815, RUF100 - the same
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815, RUF100 - the same
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 DOORS = {
     "cattrs": ("doors.schema",),
     "click": ("cli",),
+    "cryptography": ("doors.deploykey",),
     "cyclonedx": ("release.evidence",),
     "git": ("doors.git",),
     "helm_python": ("doors.helm",),

@@ -35,7 +35,7 @@ USER = {"token": "secret"}
 @pytest.fixture
 def fake(tmp_path: Path) -> Iterator[FakeKubernetes]:
     (tmp_path / "kubernetes").mkdir()
-    with serving(tmp_path / "kubernetes") as found:
+    with serving(tmp_path / "kubernetes", FakeKubernetes()) as found:
         yield found
 
 

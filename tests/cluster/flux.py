@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
@@ -19,7 +19,7 @@ from tests.cluster.modules import Module, files, of_program
 from tests.cluster.programs import store
 from tests.cluster.programs.catalogue import FLUX2
 
-__all__ = ["COMPONENTS", "NAMESPACE", "kubectl_program", "kustomize", "manifests"]
+__all__ = ["COMPONENTS", "NAMESPACE", "build", "kubectl_program", "kustomize", "manifests"]
 
 NAMESPACE = "flux-system"
 COMPONENTS = ("source-controller", "kustomize-controller", "helm-controller")
@@ -45,12 +45,13 @@ def manifests() -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent) as directory:
             new = Path(directory) / "flux.yaml"
-            new.write_text(_build(Path(directory), sources))
+            new.write_text(build(Path(directory), sources, [_patch(_TUNING)]))
             new.replace(place)
     return place
 
 
-def _build(directory: Path, sources: dict[str, Module]) -> str:
+def build(directory: Path, sources: Mapping[str, Module], patches: Sequence[object]) -> str:
+    """What `flux install` prints for these controllers, patched; the directory is for what it is built from."""
     flux2 = files(_FLUX2, ("manifests",)) / "manifests"
     for name in ("rbac", "policies"):
         shutil.copytree(flux2 / name, directory / name)
@@ -65,16 +66,19 @@ def _build(directory: Path, sources: dict[str, Module]) -> str:
     )
     # As its own build: the suffix is for the roles only.
     _write(directory / "roles/kustomization.yaml", {"resources": ["../rbac"], "nameSuffix": f"-{NAMESPACE}"})
-    patch = {"target": {"kind": "Deployment"}, "patch": _PATCHES + _TUNING}
     top = {
         "namespace": NAMESPACE,
         "resources": ["namespace.yaml", "policies", "roles", *(f"{name}/base" for name in sources)],
         "transformers": ["labels.yaml"],
-        "patches": [patch, _advertised()],
+        "patches": [_patch(_PATCHES), *patches, _advertised()],
         "images": [{"name": f"fluxcd/{name}", "newName": f"ghcr.io/fluxcd/{name}"} for name in sources],
     }
     _write(directory / "kustomization.yaml", top)
     return kustomize(directory)
+
+
+def _patch(operations: str) -> dict[str, object]:
+    return {"target": {"kind": "Deployment"}, "patch": operations}
 
 
 def _localize(file: Path, module: Module) -> None:

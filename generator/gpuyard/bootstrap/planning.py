@@ -7,6 +7,7 @@ from gpuyard.bootstrap.adoption import adopted
 from gpuyard.bootstrap.desired import desired
 from gpuyard.bootstrap.difference import Action, Change, difference
 from gpuyard.bootstrap.fleet import fleets
+from gpuyard.bootstrap.handover.steps import Handover
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.offers import offered, versions
 from gpuyard.bootstrap.preflight import Check, preflight
@@ -44,6 +45,13 @@ class Plan:
     changes: tuple[Change, ...]
     checks: tuple[Check, ...]
     observed: Observed
+    handover: tuple[Handover, ...] = ()
+    """By cluster, where the stack is handed over to its engine."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do, in clusters neither."""
+        return not self.writes and not any(each.writes for each in self.handover)
 
     @property
     def writes(self) -> tuple[Change, ...]:
@@ -53,7 +61,9 @@ class Plan:
     @property
     def refused(self) -> tuple[Check, ...]:
         """Why nothing may be written."""
-        return tuple(check for check in self.checks if check.fatal)
+        handed = [Check("handover", f"{each.cluster}: {text}", fatal=True) for each in self.handover
+                  for text in each.problems]  # fmt: skip
+        return (*(check for check in self.checks if check.fatal), *handed)
 
     @property
     def cost(self) -> Cost:

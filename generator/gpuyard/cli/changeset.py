@@ -13,6 +13,7 @@ from gpuyard.bootstrap.inventory import Item
 from gpuyard.bootstrap.planning import Cost, Plan
 from gpuyard.bootstrap.probes import Probed, Verdict
 from gpuyard.catalogue.oracle import oracle
+from gpuyard.cli.handoverplan import handover_data, handover_lines
 from gpuyard.cli.output import table
 
 __all__ = [
@@ -48,7 +49,9 @@ def plan_lines(plan: Plan) -> list[str]:
     for change in plan.changes:
         if change.action in (Action.UPDATE, Action.REPLACE):
             lines += ["", f"{change.id}{' was changed outside of gpuyard' if change.drift else ''}:", *_fields(change)]
-    lines += [f"{'refused' if check.fatal else 'note'}: {check.message}" for check in plan.checks]
+    lines += handover_lines(plan.handover)
+    notes = [check for check in plan.checks if not check.fatal]
+    lines += [f"{'refused' if check.fatal else 'note'}: {check.message}" for check in (*notes, *plan.refused)]
     last = [counted(plan.changes), money("all of it", plan.cost), money("new", plan.added)]
     return [*lines, *([""] if lines else []), *last]
 
@@ -94,6 +97,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "checks": [asdict(check) for check in plan.checks],
         "cost": _cost(plan.cost),
         "added": _cost(plan.added),
+        "handover": [handover_data(each) for each in plan.handover],
     }
 
 

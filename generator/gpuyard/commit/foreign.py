@@ -7,11 +7,12 @@ refused that the stack doesn't list.
 from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 
+from gpuyard.commit.factguard import only_facts
 from gpuyard.commit.plan import Place
 from gpuyard.errors import Problem, one_line
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Stack
-from gpuyard.tree import chart, cluster
+from gpuyard.tree import FACTS, chart, cluster
 
 __all__ = ["HIDING", "effect", "foreign", "listed", "misused", "shown"]
 
@@ -38,9 +39,17 @@ def foreign(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> list
     known = {str(path) for path in ours}
     folders = [*clusters, *charts, *map(PurePosixPath, _FOLDERS)]
     below = [name for folder in folders for name in place.below(folder) if name not in known]
-    found = filter(None, (_read(PurePosixPath(name)) for name in below))
+    found = list(filter(None, (_read(PurePosixPath(name)) for name in below)))
+    facts = _facts(stack, place) if any(path.name == FACTS for path in found) else frozenset()
+    found = [path for path in found if path not in facts]
     hiding = [PurePosixPath(folder, name) for folder in ("", *_OPEN) for name in HIDING]
     return list(dict.fromkeys([*found, *place.ids(hiding), *place.above(*HIDING)]))
+
+
+def _facts(stack: Stack, place: Place) -> frozenset[PurePosixPath]:
+    """Those that `gpuyard bootstrap` may have written."""
+    texts = place.read(*(cluster(each.name) / FACTS for each in stack.clusters))
+    return frozenset(path for path, text in texts.items() if only_facts(stack, text))
 
 
 def listed(stack: Stack, path: PurePosixPath) -> bool:

@@ -20,6 +20,9 @@ _SECONDS = 20
 _LIMIT = 8 * 2**20
 _PORT = 443
 _MANAGER = "gpuyard"
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 
 class UnansweredError(ToolError):
@@ -40,9 +43,17 @@ class Kubernetes:
         """What is at a path."""
         return self._send("GET", path)
 
-    def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def metadata(self, path: str) -> dict[str, Any]:
+        """The same without what is in it: what nobody has to see, such as a Secret's values, is not sent."""
+        return self._send("GET", path, accept=_METADATA)
+
+    def create(self, path: str, body: Mapping[str, Any], manager: str = _MANAGER) -> dict[str, Any]:
         """A new object in the list at a path."""
-        return self._send("POST", f"{path}?fieldManager={_MANAGER}", body)
+        return self._send("POST", f"{path}?fieldManager={manager}", body)
+
+    def apply(self, path: str, body: Mapping[str, Any], manager: str) -> dict[str, Any]:
+        """Server-side apply of an object at its own path; what others manage stays theirs, and is refused (409)."""
+        return self._send("PATCH", f"{path}?fieldManager={manager}", body, content=_APPLY)
 
     def delete(self, path: str) -> None:
         """Ask for it; where it is not there, that was done before."""
@@ -52,9 +63,17 @@ class Kubernetes:
             if error.status != 404:
                 raise
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        accept: str = _JSON,
+        content: str = _JSON,
+    ) -> dict[str, Any]:
         connection = HTTPSConnection(self._host, self._port, context=self._tls, timeout=_SECONDS)
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": accept, "Content-Type": content}
         if token := self._token():
             headers["Authorization"] = f"Bearer {token}"
         where = f"https://{self._host}:{self._port}"

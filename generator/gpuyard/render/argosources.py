@@ -8,7 +8,7 @@ from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import proxy
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["chart", "folder", "labels", "needs", "plain_http", "repositories", "secrets", "trusted"]
+__all__ = ["chart", "folder", "kinds", "labels", "needs", "plain_http", "repositories", "secrets", "trusted"]
 
 Object = dict[str, Any]
 
@@ -58,10 +58,15 @@ def secrets(stack: Stack, releases: Iterable[Release]) -> Iterator[tuple[str, Ke
 
 def labels(stack: Stack) -> Iterator[str]:
     """The arguments of kubectl that tell Argo CD what these Secrets are for."""
+    for name, kind in kinds(stack).items():
+        yield f"--namespace {_NAMESPACE} label --overwrite secret {name} {_TYPE}={kind}"
+
+
+def kinds(stack: Stack) -> Mapping[str, str]:
+    """What that label has to say, by the name of the Secret."""
     login = stack.platform.registry_secret if stack.platform.registry else None
-    for name, kind in ((stack.repository.secret, "repository"), (login, "repo-creds")):
-        if name:
-            yield f"--namespace {_NAMESPACE} label --overwrite secret {name} {_TYPE}={kind}"
+    named = ((stack.repository.secret, "repository"), (login, "repo-creds"))
+    return {name: kind for name, kind in named if name}
 
 
 def plain_http(stack: Stack, releases: Iterable[Release]) -> list[Object]:

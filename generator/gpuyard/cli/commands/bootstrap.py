@@ -1,32 +1,35 @@
 """`gpuyard bootstrap`: the infrastructure on Oracle Cloud, planned, made, shown and taken away."""
 
-import json
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from gpuyard.cli import options
+from gpuyard.cli.handingover import handed_over, kubeconfig
 from gpuyard.cli.login import signed_in
 from gpuyard.cli.output import emit_json, on_error, progress, say
+from gpuyard.cli.steplog import reporting
 
 if TYPE_CHECKING:
-    from gpuyard.bootstrap.apply import Event
+    from gpuyard.bootstrap.handover.allclusters import Gifts, Handing
     from gpuyard.bootstrap.planning import Plan
     from gpuyard.doors.oci import Cloud, Login
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved
 
+    GiftsOf = Callable[[Login, list[str]], Gifts]
+
 __all__ = ["command"]
 
 _IMAGE = "docker.io/library/busybox:1.37.0"
+_WAIT = 900
 _CHANGES = 2
 """Exit code of a plan with changes."""
-_FACTS_MESSAGE = "Facts of the infrastructure\n\nWritten by gpuyard bootstrap facts from what is on Oracle Cloud.\n"
 _target = click.option(
     "--target",
     "targets",
@@ -48,56 +51,86 @@ def command() -> None:
 @command.command("plan", epilog="Example: gpuyard bootstrap plan gitops --output json")
 @options.directory
 @_target
+@handed_over
 @options.output
 @signed_in
-def plan(directory: Path, targets: tuple[str, ...], as_json: bool, login: "Login") -> None:
+def plan(directory: Path, targets: tuple[str, ...], gifts: "GiftsOf | None", as_json: bool, login: "Login") -> None:
     """Show what `apply` would do and what it costs; nothing is written. Ends with 2 if there is something to do."""
     from gpuyard.cli.changeset import plan_data, plan_lines
 
     with _cloud(login) as cloud:
-        found = _planned(cloud, *_project(directory), targets)
+        found, _ = _planned(cloud, *_project(directory), targets, login, gifts)
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
         say(*plan_lines(found))
-    if found.writes:
+    if not found.idle:
         click.get_current_context().exit(_CHANGES)
 
 
 @command.command("apply", epilog="Example: gpuyard bootstrap apply gitops")
 @options.directory
 @_target
+@handed_over
+@click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=_WAIT,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait until the engines follow the stack.",
+)
 @_yes
 @_log
 @click.option("--push", is_flag=True, help="Push the commit, where one is made.")
 @options.output
 @signed_in
 def apply(
-    directory: Path, targets: tuple[str, ...], yes: bool, log: Path | None, push: bool, as_json: bool, login: "Login"
+    directory: Path,
+    targets: tuple[str, ...],
+    gifts: "GiftsOf | None",
+    wait: int,
+    yes: bool,
+    log: Path | None,
+    push: bool,
+    as_json: bool,
+    login: "Login",
 ) -> None:
     """Carry out the plan. Interrupted or failed, the same command goes on from where it was.
 
     Where Oracle has no host for a blueprint and its author lists other shapes, the next of them is committed to
     stack.yaml: the same command then goes on with that one.
+
+    Then it commits what the clusters have to know of their infrastructure, compiles, pushes, installs Flux or Argo CD
+    where it is not there yet, and waits until it follows the stack; --no-handover ends before that.
     """
+    from gpuyard.bootstrap.observe import infrastructure, observe
     from gpuyard.cli.changeset import plan_data, plan_lines
+    from gpuyard.cli.handingover import check_committable, finish
     from gpuyard.cli.moving import Moving, carry_out
 
     with _cloud(login) as cloud:
         project, resolved = _project(directory)
-        found = _planned(cloud, project, resolved, targets)
+        found, hand = _planned(cloud, project, resolved, targets, login, gifts)
         if as_json:
             on_error(plan_data(found))
         else:
             say(*plan_lines(found))
-        if found.writes and not found.refused and not yes:
+        if hand:
+            check_committable(hand.project, directory)
+        if not found.idle and not found.refused and not yes:
             _ask("Carry out this plan?")
-        with _reporting(log) as report:
+        with reporting(log) as report:
             carry_out(cloud, found, report, Moving(directory, project, resolved, push))
+        if hand:
+            stack, oci = hand.project.stack, infrastructure(hand.project)
+            observed = observe(cloud, stack, oci) if found.writes else found.observed
+            plans = hand.plan(observed) if found.writes else found.handover  # new clusters had nothing to ask
+            finish(hand, plans, directory, observed, wait, lambda line: say(line, err=True))
     if as_json:
         emit_json({"ok": True, "error": None, **plan_data(found)})
     else:
-        say("done" if found.writes else "up to date")
+        say("up to date" if found.idle else "done")
 
 
 @command.command("destroy", epilog="Example: gpuyard bootstrap destroy gitops --dry-run")
@@ -131,7 +164,7 @@ def destroy(
         if found.changes and not dry_run:
             if not yes:
                 _ask("Delete all this?")
-            with _reporting(log) as report:
+            with reporting(log) as report:
                 carry_out(cloud, found, report)
     if as_json:
         emit_json({"ok": True, "error": None, **removal_data(found)})
@@ -140,13 +173,7 @@ def destroy(
 @command.command("status", epilog="Example: gpuyard bootstrap status gitops")
 @options.directory
 @click.option("--probe", is_flag=True, help="Try out each cluster with small pods, which are removed again.")
-@click.option(
-    "--kubeconfig",
-    "kubeconfigs",
-    multiple=True,
-    metavar="CLUSTER=FILE",
-    help="Reach a cluster by this kubeconfig, such as through a tunnel; repeatable.",
-)
+@kubeconfig
 @click.option(
     "--probe-image", default=_IMAGE, show_default=True, metavar="IMAGE", help="Image with sh, httpd and wget."
 )
@@ -189,7 +216,7 @@ def export(directory: Path, form: str, login: "Login") -> None:
     from gpuyard.bootstrap.terraform import terraform
 
     with _cloud(login) as cloud:
-        emit_json(terraform(_planned(cloud, *_project(directory), ())))
+        emit_json(terraform(_planned(cloud, *_project(directory), (), login, None)[0]))
 
 
 @command.command("facts", epilog="Example: gpuyard bootstrap facts gitops --push")
@@ -201,25 +228,17 @@ def facts(directory: Path, push: bool, login: "Login") -> None:
 
     That is a StorageClass for file storage, whose volumes share the cluster's mount target, and a ConfigMap of OCIDs.
     """
-    from gpuyard.bootstrap.factfile import fact_files
     from gpuyard.bootstrap.observe import infrastructure, observe
-    from gpuyard.commit.parent import check_parent
+    from gpuyard.cli.handingover import commit_facts
     from gpuyard.commit.place import check_place
-    from gpuyard.doors import git
     from gpuyard.pipeline import load
-    from gpuyard.project.located import located
 
     project = load(directory)
     check_place(project, directory)
     with _cloud(login) as cloud:
         progress("asking Oracle Cloud")
         observed = observe(cloud, project.stack, infrastructure(project))
-    texts = fact_files(project.stack, project.sites, observed)
-    where, stack = located(directory), project.stack
-    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
-        check_parent(snapshot, project.sources, directory, named=False)
-        made = git.commit(snapshot, dict(texts), message=_FACTS_MESSAGE, push=push)
-    say(f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date")
+    say(*commit_facts(project, directory, observed, push=push))
 
 
 @contextmanager
@@ -247,12 +266,25 @@ def _project(directory: Path) -> tuple["Project", "Resolved"]:
     return project, resolve(project, pipeline.running(Directory(directory)))
 
 
-def _planned(cloud: "Cloud", project: "Project", resolved: "Resolved", targets: tuple[str, ...]) -> "Plan":
+def _planned(
+    cloud: "Cloud",
+    project: "Project",
+    resolved: "Resolved",
+    targets: tuple[str, ...],
+    login: "Login",
+    gifts: "GiftsOf | None",
+) -> tuple["Plan", "Handing | None"]:
+    """The plan, and what it takes to hand over; only a part of the stack is handed over to nobody."""
     from gpuyard.bootstrap.planning import plan, targeted
+    from gpuyard.cli.handingover import begin
 
+    hand = begin(cloud, project, resolved, login, gifts) if gifts and not targets else None
     progress("asking Oracle Cloud")
     found = plan(cloud, project, resolved)
-    return targeted(found, targets) if targets else found
+    if hand:
+        progress("asking the clusters")
+        found = replace(found, handover=hand.plan(found.observed))
+    return (targeted(found, targets) if targets else found), hand
 
 
 def _ask(question: str) -> None:
@@ -260,30 +292,3 @@ def _ask(question: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("there is nobody to ask: add --yes")
     click.confirm(question, abort=True, err=True)
-
-
-@contextmanager
-def _reporting(log: Path | None) -> Iterator[Callable[["Event"], None]]:
-    """To stderr, and to a file where one is wanted."""
-    from gpuyard.cli.changeset import as_event, event_line
-    from gpuyard.errors import OutputError
-
-    try:
-        file: Any = log.open("a", encoding="utf-8") if log else None
-    except OSError as error:
-        raise OutputError(f"{log}: cannot be written: {error.strerror}") from error
-
-    lock = threading.Lock()
-
-    def report(event: "Event") -> None:
-        with lock:
-            say(event_line(event), err=True)
-            if file:
-                file.write(json.dumps(as_event(event)) + "\n")
-                file.flush()
-
-    try:
-        yield report
-    finally:
-        if file:
-            file.close()

@@ -12,10 +12,6 @@ from gpuyard.cli.output import emit_json, emit_notes, on_error, progress, say
 
 if TYPE_CHECKING:
     from gpuyard.cli.outcome import Outcome
-    from gpuyard.commit.message import Words
-    from gpuyard.commit.plan import Place
-    from gpuyard.doors.git import Snapshot
-    from gpuyard.project.load import Project
 
 __all__ = ["command"]
 
@@ -78,6 +74,7 @@ def command(
     Only generated files are committed. What you have staged, changed or added yourself stays as it is. The commit is
     signed if Git is set to sign (commit.gpgsign); hooks do not run.
     """
+    from gpuyard.cli.landing import land
     from gpuyard.commit.message import Words
 
     of_commit = bool(target or branch or push or message or trailers)
@@ -93,61 +90,14 @@ def command(
         _write(directory, base, overwrite, as_json)
         return
     words = Words(message or "", trailers)
-    _commit(directory, target, branch, base, words, push=push, overwrite=overwrite, as_json=as_json)
-
-
-def _commit(
-    directory: Path,
-    target: str | None,
-    branch: str | None,
-    base: str | None,
-    words: "Words",
-    *,
-    push: bool,
-    overwrite: bool,
-    as_json: bool,
-) -> None:
-    from gpuyard import pipeline
-    from gpuyard.cli.outcome import Outcome
-    from gpuyard.commit.parent import check_parent
-    from gpuyard.commit.place import check_alone, check_place
-    from gpuyard.doors import git
-    from gpuyard.project.located import located
-
-    on_error(Outcome(branch or "").data())
-    cache = pipeline.remembered()
-    project = pipeline.sound(directory, cache)  # nobody needs to commit what is wrong first
-    if target is None:
-        check_place(project, directory)
-    where, named = located(directory), branch is not None
-    place = target or str(where.top if where else directory)
-    found = Outcome(branch or project.stack.repository.branch)
-    on_error(found.data())
-    progress(f"reading {place}")
-    with git.read_tree(place, found.branch, project.stack.folder) as snapshot:
-        check_alone(snapshot.folder, snapshot.files)
-        check_parent(snapshot, project.sources, directory, named=named)
-        before = pipeline.synced_with_branch(project, snapshot, place, base)
-        current = pipeline.is_current(project, snapshot, cache, before)
-        plan = pipeline.Plan()
-        if not current:
-            progress("rendering")
-            compiled = pipeline.compile(project, before, cache)
-            plan = pipeline.plan(compiled, snapshot, base=before, overwrite=overwrite, words=words, cache=cache)
-            found = replace(found, resolved=compiled.resolved, plan=plan)
-            on_error(found.data())
-            progress("committing")
-        commit = pipeline.execute(plan, snapshot, push=push)
-        pushed = push or snapshot.target.root is None
-        # Another run may have made the same commit while this one waited for it.
-        base = None if commit else snapshot.commit if plan.empty else snapshot.tip()
-        found = replace(found, commit=commit, base=base, pushed=pushed)
-        _say(_unchanged(found, project, snapshot, as_json) if current else found, as_json, snapshot, place)
+    found, lines = land(directory, target, branch, base, words, push=push, overwrite=overwrite, as_json=as_json)
+    _say(found, as_json, lines)
 
 
 def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) -> None:
     """The same files, and no commit."""
     from gpuyard import pipeline
+    from gpuyard.cli.landing import unchanged
     from gpuyard.cli.outcome import Outcome
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_place
@@ -160,7 +110,7 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     check_place(project, directory)
     before = pipeline.running(place) if project.problems else pipeline.synced_with(project, place, directory, base)
     if not project.problems and pipeline.is_current(project, place, cache, before):
-        _say(_unchanged(found, project, place, as_json), as_json, None, str(directory))
+        _say(unchanged(found, project, place) if as_json else found, as_json, found.lines(None, str(directory)))
         return
     progress("rendering")
     compiled = pipeline.compile(project, before, cache)
@@ -168,7 +118,8 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     found = replace(found, resolved=compiled.resolved, plan=plan)
     on_error(found.data())
     pipeline.write(plan, place)
-    _say(replace(found, wrote=not plan.empty), as_json, None, str(directory))
+    found = replace(found, wrote=not plan.empty)
+    _say(found, as_json, found.lines(None, str(directory)))
 
 
 def _check(directory: Path, base: str | None, as_json: bool) -> None:
@@ -207,22 +158,10 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
         emit_notes(found.notes)
 
 
-def _unchanged(found: "Outcome", project: "Project", place: "Place", as_json: bool) -> "Outcome":
-    """For a machine, where nothing had to be resolved to know that nothing changes."""
-    from gpuyard import pipeline
-    from gpuyard.resolve import resolve
-
-    if not as_json:
-        return found
-    resolved = resolve(project, pipeline.running(place))
-    notes = (*resolved.notes, *pipeline.beside(resolved, place))
-    return replace(found, resolved=resolved, plan=pipeline.Plan(notes=notes))
-
-
-def _say(found: "Outcome", as_json: bool, snapshot: "Snapshot | None", where: str) -> None:
+def _say(found: "Outcome", as_json: bool, lines: list[str]) -> None:
     if as_json:
         emit_json(found.data())
         return
-    say(*found.lines(snapshot, where))
+    say(*lines)
     if found.changes:
         emit_notes(found.notes)

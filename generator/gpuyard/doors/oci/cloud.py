@@ -25,6 +25,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "load_balancer": ("load_balancer", "LoadBalancerClient"),
     "network_load_balancer": ("network_load_balancer", "NetworkLoadBalancerClient"),
     "object_storage": ("object_storage", "ObjectStorageClient"),
+    "secrets": ("secrets", "SecretsClient"),
     "virtual_network": ("core", "VirtualNetworkClient"),
 }
 """By our name: module and class of the SDK."""

@@ -32,8 +32,11 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 def parse_manifests(text: str) -> list[dict[str, Any]]:
-    """Every object of a rendered stream, as Kubernetes would read it; empty documents are left out."""
-    values = [value_of(node, kubernetes) for node in compose(text)]
+    """Every object of a rendered stream, as Kubernetes would read it; empty documents are left out. ValueError."""
+    try:
+        values = [value_of(node, kubernetes) for node in compose(text)]
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
     return [value for value in values if value is not None]
 
 
