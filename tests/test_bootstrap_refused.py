@@ -161,8 +161,10 @@ def cloud(oci_cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return oci_cloud
 
 
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(cli, ["bootstrap", *arguments], input=text)
+def run(command: str, *arguments: str, text: str | None = None) -> Result:
+    """Infrastructure alone: the hand-over has tests of its own."""
+    own = ("--no-handover",) if command in ("plan", "apply") else ()
+    return CliRunner().invoke(cli, ["bootstrap", command, *arguments, *own], input=text)
 
 
 @pytest.mark.parametrize("name", CASES)
