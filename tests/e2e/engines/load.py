@@ -13,9 +13,9 @@ _TOKENS = 500  # ten seconds of the stand-in: clients that are slow to ask again
 class Load:
     """A number of clients that ask again as soon as they are answered; each request on a connection of its own."""
 
-    def __init__(self, host: str, model: str) -> None:
+    def __init__(self, host: str, model: str, *, patience: float = 60) -> None:
         self.answers: Counter[str] = Counter()
-        self._host = host
+        self._host, self._patience = host, patience
         self._body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": _TOKENS})
         self._clients: list[tuple[threading.Thread, threading.Event]] = []
         self._lock = threading.Lock()
@@ -39,7 +39,7 @@ class Load:
                 over.wait(0.2)
 
     def _one(self) -> str:
-        connection = http.client.HTTPConnection(self._host, 8000, timeout=60)
+        connection = http.client.HTTPConnection(self._host, 8000, timeout=self._patience)
         try:
             connection.request("POST", "/v1/completions", self._body, {"Content-Type": "application/json"})
             response = connection.getresponse()
