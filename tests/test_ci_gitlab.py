@@ -152,6 +152,7 @@ def test_a_pipeline_that_is_there_stays_and_is_told_what_it_needs(repository: Pa
     assert [*jobs(written(extras=ALL))] == [*jobs({**written(extras=ALL), ENTRY: (repository / ENTRY).read_text()})]
     again = run("init", "--ci", "gitlab", "--with", "release", repository)
     assert "needs" not in again.stdout
+    assert str(repository / ENTRY) not in again.stdout  # it is its owner's, and has all
 
 
 # --- the job of merge requests -------------------------------------------------------------------------------

@@ -269,6 +269,18 @@ def test_a_version_needs_a_registry(tmp_path: Path) -> None:
     assert "1.0.0 is a version of no registry: stack.yaml has no repository.oci" in found.output
 
 
+def test_no_registry_is_told_before_anything_is_fetched(store: OciStore, tmp_path: Path) -> None:
+    """The charts of the platform are elsewhere: on the network, which may not be there."""
+    project = repository(tmp_path / "gitops", files(store))
+    stack = yaml.safe_load((project / "stack.yaml").read_text())
+    del stack["spec"]["repository"]["oci"]
+    change(project, {"stack.yaml": yaml.safe_dump(stack).encode()})
+    before = len(store.seen)
+    found = run("release", "1.0.0", project)
+    assert (found.exit_code, "there is no registry; give --to oci://HOST/PATH" in found.output) == (2, True)
+    assert len(store.seen) == before
+
+
 # --- for machines --------------------------------------------------------------------------------------------
 
 

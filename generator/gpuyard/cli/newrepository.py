@@ -15,7 +15,7 @@ from gpuyard.doors import git
 from gpuyard.doors.git import Snapshot
 from gpuyard.doors.plainfiles import NotPlainError, PlainFiles, TooLargeError
 from gpuyard.errors import InputError, Location, OutputError, Problem
-from gpuyard.project.ci import Pipeline, additions, pipeline_files
+from gpuyard.project.ci import Pipeline, additions, is_shared, pipeline_files
 from gpuyard.project.formats import schema
 from gpuyard.project.load import load, parse
 from gpuyard.project.located import Located, located
@@ -146,13 +146,14 @@ def _pipeline(
     wanted: Pipeline, place: Located, branch: str, snapshot: Snapshot
 ) -> tuple[dict[PurePosixPath, str], tuple[Kept, ...]]:
     """Its files that are not there, and those that are: their owner may have changed them."""
-    files, kept = dict(pipeline_files(wanted, place.folder, branch)), []
+    files, kept = dict(pipeline_files(wanted, place.folder, branch)), list[Kept]()
     with PlainFiles(place.top) as there:
         for path in sorted(files):
             if str(path) in snapshot.files or os.path.lexists(place.top / path):
                 text = _text(there, path)
                 if text != files.pop(path):
-                    kept.append(Kept(place.top / path, additions(wanted, path, place.folder, text)))
+                    lines = additions(wanted, path, place.folder, text)
+                    kept += [Kept(place.top / path, lines)] if lines or not is_shared(wanted, path) else []
     return files, tuple(kept)
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from gpuyard.project.installation import INDEX, installation
 from gpuyard.tree import Tree
 
-__all__ = ["Ci", "Extra", "Pipeline", "additions", "pipeline_files"]
+__all__ = ["Ci", "Extra", "Pipeline", "additions", "is_shared", "pipeline_files"]
 
 _BLANK = re.compile(r"@([A-Z_]+)@")
 _STEPS = ("gpuyard check", "gpuyard compile --check")
@@ -98,6 +98,11 @@ def additions(wanted: Pipeline, path: PurePosixPath, folder: PurePosixPath, text
         if Extra.COMPILE in wanted.extras and not lines and files.on_merge not in text:
             lines.append(f"      {files.on_merge}")
     return tuple(lines)
+
+
+def is_shared(wanted: Pipeline, path: PurePosixPath) -> bool:
+    """Whether a file has jobs of its owner's, too: nobody would delete it for a new one."""
+    return str(path) == _FILES[wanted.ci].entry
 
 
 def _names(wanted: Pipeline) -> dict[str, str]:

@@ -21,7 +21,7 @@ def checked(version: str) -> str:
         return version
     plain = version.removeprefix("v").partition("+")[0]
     say = f"did you mean {plain}?" if _VERSION.fullmatch(plain) else "write it like 1.4.0 or 1.4.0-rc.1"
-    message = f"{version} is no version of a release (SemVer without v and +build, which a tag cannot have); {say}"
+    message = f"{version} is not a release version (SemVer without v and +build, which a tag cannot have); {say}"
     raise InputError([Problem(Location("VERSION"), message)])
 
 

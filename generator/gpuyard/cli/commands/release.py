@@ -11,7 +11,9 @@ from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, on_error, progress, say
 
 if TYPE_CHECKING:
-    from gpuyard.cli.committed import Committed
+    from gpuyard.cli.committed import ChartSource, Committed
+    from gpuyard.doors.logins import Logins
+    from gpuyard.project.enginekeys import Artifact
     from gpuyard.release.assembled import Assembled
     from gpuyard.release.publish import Found, Registry
 
@@ -78,27 +80,25 @@ def command(
     from gpuyard.release.publish import Registry
     from gpuyard.release.versions import checked
 
+    on_error(_Released(version).data())
     checked(version)
     if key and keyless:
         raise click.UsageError("--sign-key and --keyless are two ways to sign; give one")
-    on_error(_Released(version).data())
     signer = cosign.signer(key) if key or keyless else None
-    logins = Logins()
-    whole, about, stack = _assembled(directory, version, logins, plain)
-    own = stack.repository.oci if stack else None
+    logins, found = Logins(), _found(directory, version)
+    own = _own(found)
     if address is None and own and not folder:
         address = own.url.removeprefix("oci://")
-    if own and own.insecure:
-        plain = (*plain, own.url.removeprefix("oci://").partition("/")[0])
-    if address is None:
-        if folder is None:
-            raise click.UsageError("there is no registry; give --to oci://HOST/PATH, or --files DIR to push nothing")
-        _write(folder, whole, _FIRST)
-        made = _Released(version, tuple((each.file, each.digest) for each in whole.all))
-    else:
-        registry = Registry(address, logins, plain)
+    if address is None and folder is None:
+        raise click.UsageError("there is no registry; give --to oci://HOST/PATH, or --files DIR to push nothing")
+    whole = _assembled(found, version, logins, plain)
+    if address:
+        plain = (*plain, own.url.removeprefix("oci://").partition("/")[0]) if own and own.insecure else plain
         channel = [own.tag] if own and own.url == f"oci://{address}" and own.tag != version else []
-        made = _release(registry, whole, about, version, channel, signer, folder, dry_run=dry_run)
+        registry = Registry(address, logins, plain)
+        made = _release(registry, whole, found, version, channel, signer, folder, dry_run=dry_run)
+    else:
+        made = _written(folder, whole, version)
     if as_json:
         emit_json(made.data())
         return
@@ -139,29 +139,48 @@ class _Released:
         return [*first, *(f"{name}  {digest}" for name, digest in self.artifacts)]
 
 
-def _assembled(directory: Path, version: str, logins: Any, plain: tuple[str, ...]) -> Any:
-    from gpuyard.cli.committed import chart, committed, is_chart, origin
+def _found(directory: Path, version: str) -> "Committed | ChartSource":
+    from gpuyard.cli.committed import chart, committed, is_chart
+
+    if is_chart(directory):
+        return chart(directory, version)
+    progress("compiling")
+    return committed(directory)
+
+
+def _own(found: "Committed | ChartSource") -> "Artifact | None":
+    """Where clusters read the stack, if they do not read Git."""
+    from gpuyard.cli.committed import ChartSource
+
+    return None if isinstance(found, ChartSource) else found.compiled.resolved.stack.repository.oci
+
+
+def _assembled(found: "Committed | ChartSource", version: str, logins: "Logins", plain: tuple[str, ...]) -> "Assembled":
+    from gpuyard.cli.committed import ChartSource, origin
     from gpuyard.release.assembled import assembled, of_chart
     from gpuyard.release.vendored import vendored
 
-    if is_chart(directory):
-        source = chart(directory, version)
-        from_ = origin(source.name, version, source.url, source.commit, source.seconds)
-        return of_chart(source.name, source.files, from_), None, None
-    progress("compiling")
-    found = committed(directory)
+    if isinstance(found, ChartSource):
+        from_ = origin(found.name, version, found.url, found.commit, found.seconds)
+        return of_chart(found.name, found.files, from_)
     resolved = found.compiled.resolved
     stack = resolved.stack
     progress("reading the charts of the platform")
     packages = vendored(resolved.releases if stack.repository.charts else (), logins, plain)
     from_ = origin(stack.name, version, stack.repository.url, found.commit, found.seconds)
-    return assembled(resolved, found.files, packages, from_), found, stack
+    return assembled(resolved, found.files, packages, from_)
+
+
+def _written(folder: Path | None, whole: "Assembled", version: str) -> _Released:
+    if folder:
+        _write(folder, whole, _FIRST)
+    return _Released(version, tuple((each.file, each.digest) for each in whole.all))
 
 
 def _release(
     registry: "Registry",
     whole: "Assembled",
-    about: "Committed | None",
+    about: "Committed | ChartSource",
     version: str,
     channel: list[str],
     signer: Any,
@@ -185,16 +204,17 @@ def _release(
     return _Released(version, pushed, pushed=True, signed=signer is not None, notes=() if signer else (_UNSIGNED,))
 
 
-def _notes(registry: "Registry", whole: "Assembled", about: "Committed | None", found: "Found") -> str:
+def _notes(registry: "Registry", whole: "Assembled", about: "Committed | ChartSource", found: "Found") -> str:
     """What the release changes in the clusters, against the one before it."""
     from gpuyard import pipeline
+    from gpuyard.cli.committed import ChartSource
     from gpuyard.release.artifact import FLUX
     from gpuyard.release.pulled import Pulled
     from gpuyard.release.tarball import unpacked
     from gpuyard.review.diff import Base
     from gpuyard.review.diffmarkdown import markdown
 
-    if about is None or found.last is None or found.manifest is None:
+    if isinstance(about, ChartSource) or found.last is None or found.manifest is None:
         return _FIRST
     layers = [digest for kind, digest in found.manifest.layers if kind == FLUX.layer]
     if not layers:
