@@ -1,7 +1,7 @@
 """The one door to forges: pull requests of GitHub, GitLab and Gitea or Forgejo, their comments and labels."""
 
-from gpuyard.doors.forge.address import KINDS, Address, address_of, ci_repository, token_of
+from gpuyard.doors.forge.address import KINDS, Address, Token, address_of, ci_repository, token_of
 from gpuyard.doors.forge.client import Comment, Forge, Request, UnsureError, git_login, open_forge
 
-__all__ = ["KINDS", "Address", "Comment", "Forge", "Request", "UnsureError", "address_of"]
+__all__ = ["KINDS", "Address", "Comment", "Forge", "Request", "Token", "UnsureError", "address_of"]
 __all__ += ["ci_repository", "git_login", "open_forge", "token_of"]
