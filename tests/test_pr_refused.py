@@ -230,7 +230,7 @@ def test_who_interrupts_is_told_what_may_be_there(
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 130
-    assert capsys.readouterr().err.startswith(said)
+    assert capsys.readouterr().err.strip().startswith(said)
     assert len(there.branches()) == 1 + call
     monkeypatch.setattr(http, "send", send)
     repeated(there)
