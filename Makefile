@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SCANNERS := checkov trivy lint
 
-.PHONY: demo demo-pr test tools test-tools lint mutants chart scan lock bench e2e e2e-engines e2e-up e2e-down golden clean crash fuzz
+.PHONY: demo demo-pr test tools test-tools lint mutants chart scan lock bench e2e e2e-engines forge e2e-up e2e-down golden clean crash fuzz
 .DEFAULT_GOAL := test
 
 # --- first success: no helm, no kubectl, no cloud account ---------------------------------------------------
@@ -50,9 +50,9 @@ mutants: test-tools ## put each fault of tests/mutants alone into a copy; behavi
 
 # A bootstrap killed after each of its requests, and each fault at each of its steps; a compile killed at each step, also
 # where a pull request means harm; the workflow of pull requests on each checkout that means harm; a `gpuyard pr` killed
-# anywhere. More than an hour; prints what came of it.
+# anywhere, eight of them at once, and one that changes 400 blueprints. More than an hour; prints what came of it.
 CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py tests/test_bootstrap_handover.py \
-	tests/test_hostile_checkouts.py tests/test_pr_crash.py
+	tests/test_hostile_checkouts.py tests/test_pr_crash.py tests/test_pr_large.py tests/test_pr_writers.py
 
 crash: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)
@@ -99,6 +99,10 @@ e2e: tools # and then the largest, which is installed and not built
 e2e-engines: tools ## the second stage: KEDA, Prometheus and Argo CD really run, too
 	@$(BIN)/python -m tests.cluster.programs --group scaling --group engines
 	PATH="$(CURDIR)/$(BIN):$$PATH" GPUYARD_E2E_ENGINES=1 $(BIN)/python -m tests.cluster run tests/e2e/engines $(if $(T),-k '$(T)')
+
+forge: test-tools ## `gpuyard pr` against a real Gitea on loopback; builds it the first time (4 minutes), then a minute
+	@$(BIN)/python -m tests.cluster.programs --group forge
+	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_FORGE=1 $(BIN)/pytest -q tests/gitea $(if $(T),-k '$(T)')
 
 e2e-up: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.cluster up

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-__all__ = ["PROJECT", "TOKENS", "FakeForge", "authority", "serving"]
+__all__ = ["PROJECT", "TOKENS", "Answer", "FakeForge", "authority", "serving"]
 
 PROJECT = "acme/gitops"
 TOKENS = {"github": "ghp-test-1234", "gitlab": "glt-test-1234", "gitea": "gta-test-1234"}
@@ -47,8 +47,8 @@ class FakeForge:
     labels: list[str] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    faults: list[Answer] = field(default_factory=list)
-    """Answers to the next calls, instead of the right ones."""
+    faults: list[Answer | None] = field(default_factory=list)
+    """Answers to the next calls, instead of the right ones; None: the right one."""
     left: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the pipeline of a request has left (GitLab): see `leave`."""
     lost: int = 0
@@ -98,8 +98,8 @@ class FakeForge:
         """What it says to a call."""
         url = urlsplit(target)
         self.calls.append((method, url.path))
-        if self.faults:
-            return self.faults.pop(0)
+        if self.faults and (fault := self.faults.pop(0)) is not None:
+            return fault
         if not self._known(headers):
             return 401, {"message": "Bad credentials"}, {}
         if body and headers.get("content-type") != "application/json":

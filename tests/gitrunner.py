@@ -1,9 +1,10 @@
 """Runs gpuyard in children that are forked, so that hundreds can be killed or raced in seconds.
 
-python -m tests.gitrunner kill      reads lines of JSON (target, files or compile; step, delay or inside), answers each
+python -m tests.gitrunner kill      reads lines of JSON (target and files, or argv; step, delay, inside), answers each
 python -m tests.gitrunner race      TARGET WRITERS ROUNDS SAME
 """
 
+import ctypes
 import io
 import json
 import os
@@ -18,9 +19,12 @@ from pathlib import Path
 
 import git.cmd  # noqa: F401  imported once, here, and not in every child
 
+import gpuyard.cli.proposing  # noqa: F401  so is this
 from gpuyard.cli.main import cli
 from gpuyard.errors import ConflictError, GpuyardError
 from tests.gittools import put
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 # The steps that change something, or start a program that may
 STEPS = {
@@ -73,39 +77,62 @@ def _writes(arguments: tuple[object, ...]) -> bool:
     return not isinstance(path, int) and isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR))
 
 
-def _run(order: Mapping[str, object]) -> None:
-    """A commit of some files, or all that `gpuyard compile` does, whatever it ends with."""
-    if "compile" not in order:
+def _run(order: Mapping[str, object]) -> tuple[int | str | None, str]:
+    """A commit of some files, or all that a command such as `gpuyard compile` does; what it ends with, and says."""
+    if "files" in order:
         put(str(order["target"]), order["files"])  # type: ignore[arg-type]
-        return
+        return 0, ""
     said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said), suppress(GpuyardError, SystemExit):
-        cli(["compile", str(order["target"])])
+    with redirect_stdout(said), redirect_stderr(said), suppress(GpuyardError):
+        try:
+            cli(order.get("argv") or ["compile", str(order["target"])])  # type: ignore[arg-type]
+        except SystemExit as end:
+            return end.code, said.getvalue()
+    return -1, said.getvalue()
+
+
+def _adopt() -> None:
+    """From here on what a killed run leaves running is ours, so that its end can be waited for."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _wait_for_all() -> None:
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def _killed(order: Mapping[str, object]) -> dict[str, object]:
-    """One run, killed at a step, inside a git command or after a delay; whether it was, and its steps."""
+    """One run, killed at a step, inside a git command or after a delay; whether it was, and its steps.
+
+    Or by whoever reads its number in the file `note`. With `alone`, what it has started is not killed, and ends.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
         try:
+            if note := order.get("note"):
+                Path(str(note)).write_text(str(os.getpid()), encoding="ascii")
             if inside := order.get("inside"):
                 _go_inside(str(inside), str(order["target"]))
             seen = _steps(int(str(order.get("step", -1))))
-            _run(order)
-            os.write(writing, json.dumps(seen).encode())
+            code, said = _run(order)
+            os.write(writing, json.dumps({"steps": seen, "code": code, "said": said}).encode())
         finally:
             os._exit(0)
     os.close(writing)
     if delay := order.get("delay"):
         time.sleep(float(str(delay)))
         with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)
+            (os.kill if order.get("alone") else os.killpg)(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    steps = b"[]" if os.WIFSIGNALED(status) else os.read(reading, 1 << 16)
+    told = b"{}" if os.WIFSIGNALED(status) else os.read(reading, 1 << 16)
     os.close(reading)
-    return {"killed": os.WIFSIGNALED(status), "steps": json.loads(steps)}
+    if "argv" in order:
+        _wait_for_all()
+    return {"killed": os.WIFSIGNALED(status), **json.loads(told)}
 
 
 def _write(target: str, writer: int, rounds: int, same: bool) -> None:
@@ -138,6 +165,7 @@ def main() -> None:
         target, writers, rounds, same = sys.argv[2:]
         _race(target, int(writers), int(rounds), same == "True")
         return
+    _adopt()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_killed(json.loads(line))) + "\n")
         sys.stdout.flush()

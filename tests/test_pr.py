@@ -96,7 +96,7 @@ def test_a_comment_of_somebody_else_with_the_same_mark_stays(there: Yard) -> Non
 def test_answers_that_are_lost_make_no_second_request(there: Yard, lost: int) -> None:
     there.edit(OLD, NEW)
     there.forge.lost = lost
-    there.data()
+    assert there.data()["created"]
     assert len(there.forge.requests) == len(there.forge.comments) == 1
 
 
@@ -170,3 +170,12 @@ def test_a_workflow_comments_without_a_checkout(there: Yard, tmp_path: Path, mon
 
 def test_the_command_knows_every_kind_of_forge() -> None:
     assert commands.KINDS == KINDS
+
+
+def test_a_command_that_is_misspelled_is_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("pr", "coment", "--number", "1")
+    assert (result.exit_code, "there is no command coment; did you mean comment?" in result.stderr) == (2, True)
+    assert "coment: no such directory" not in result.output
+    (tmp_path / "coment").mkdir()
+    assert "there is no command" not in run("pr", "coment").output

@@ -1,5 +1,6 @@
 """What `gpuyard pr` says where it cannot do what it should: one clear message, no token in it, and safe to repeat."""
 
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from gpuyard.cli.main import main
+from gpuyard.doors import http
 from gpuyard.doors.forge import address_of
 from gpuyard.doors.forge import calls as door
 from gpuyard.errors import MissingError
-from tests.forges import TOKENS
+from tests.forges import TOKENS, Answer
 from tests.gittools import git, status
 from tests.requesting import VARIABLES, Yard, run, yard
 
@@ -37,7 +40,7 @@ def refused(there: Yard, result: Result, code: int, *words: str) -> None:
     """One message with these words."""
     assert result.exit_code == code, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
-    said = [line for line in result.stderr.splitlines() if line.startswith(("error:", "--api:"))]
+    said = [line for line in result.stderr.splitlines() if line.startswith(("error:", "--api:", "a..b:"))]
     assert len(said) == 1, result.stderr
     for word in words:
         assert word in said[0]
@@ -85,6 +88,23 @@ def _wrong_token(there: Yard, patch: pytest.MonkeyPatch) -> list[str]:
     return []
 
 
+def _header(there: Yard, token: str) -> None:
+    """A login for Git alone, as actions/checkout leaves it."""
+    login = {"github": "x-access-token"}.get(there.forge.kind, "oauth2")
+    header = f"Authorization: Basic {b64encode(f'{login}:{token}'.encode()).decode()}"
+    git(there.tree, "config", f"http.https://{there.forge.host}/.extraHeader", header)
+
+
+def _wrong_token_and_a_login(there: Yard, patch: pytest.MonkeyPatch) -> list[str]:
+    _header(there, TOKENS[there.forge.kind])
+    return _wrong_token(there, patch)
+
+
+def _wrong_login(there: Yard, patch: pytest.MonkeyPatch) -> list[str]:
+    _header(there, WRONG)
+    return []
+
+
 def _arguments(*arguments: str) -> Callable[[Yard, pytest.MonkeyPatch], list[str]]:
     return lambda there, patch: list(arguments)
 
@@ -96,8 +116,11 @@ def _arguments(*arguments: str) -> Callable[[Yard, pytest.MonkeyPatch], list[str
         (_a_directory, NO_SUCH, ["is a directory, and no forge"]),
         (_no_token, NO_SUCH, ["no token for 127.0.0.1", "set $"]),
         (_odd_token, NO_SUCH, ["is no token"]),
-        (_wrong_token, 69, ["fetching from https://127.0.0.1"]),
+        (_wrong_token, 69, ["fetching from https://127.0.0.1", "does not accept the token of $"]),
+        (_wrong_token_and_a_login, 69, ["does not accept the token of $", "is it still valid?"]),
+        (_wrong_login, 69, ["fetching from https://127.0.0.1", "does not accept any login that git has"]),
         (_arguments("--base", "nowhere"), NO_SUCH, ["has no branch nowhere", "it has main"]),
+        (_arguments("--branch", "a..b"), 65, ["a..b: not a valid branch name"]),
         (_arguments("--branch", "main"), 73, ["the request is for main itself"]),
         (_arguments("--api", "nonsense"), 65, ["--api", "is not a URL"]),
         (_arguments("--artifact", "/nonexistent/diff.md"), 73, ["/nonexistent/diff.md cannot be written"]),
@@ -128,16 +151,89 @@ def test_a_branch_that_is_protected(there: Yard) -> None:
 
 def test_a_forge_that_is_down_is_waited_for_and_then_told(there: Yard, waits: list[float]) -> None:
     there.forge.faults = [(503, {}, {})] * 5
-    refused(there, there.pr(), 69, "failed: GET", "HTTP 503; run this again later")
+    refused(there, there.pr(), 69, "failed: ", "HTTP 503; run this again later")
     assert waits == [0.25, 0.5, 1.0, 2.0]
-    assert there.forge.requests == there.forge.comments == []
+    nothing_made(there)
     repeated(there)
+
+
+_FAULTS: list[tuple[Answer, int, str]] = [
+    ((401, {"message": "Bad credentials"}, {}), 69, "does not accept the token of $"),
+    ((403, {"message": "no"}, {}), 69, "does not let the token of $"),
+    ((403, {"message": "slow down"}, {"Retry-After": "3600"}), 75, "limits requests, for 3600 s more"),
+    ((404, {"message": "Not Found"}, {}), 66, "has no such repository or request"),
+    ((429, {}, {"Retry-After": "600"}), 75, "limits requests, for 600 s more"),
+    ((503, {}, {}), 69, "HTTP 503; run this again later"),
+]
+
+
+def test_whichever_call_fails_it_is_told_once_and_safe_to_repeat(there: Yard, waits: list[float]) -> None:
+    """The first call, then the second, and so on; nothing is made twice, and in the end there is one of each."""
+    there.edit("spec:\n", "spec:\n  serving:\n    unsafe: [trust-remote-code]\n    args: {trust-remote-code: true}\n")
+    for position in range(20):
+        fault, code, words = _FAULTS[position % len(_FAULTS)]
+        there.forge.faults = [*[None] * position, *[fault] * 5]
+        result = there.pr()
+        if result.exit_code == 0:
+            break
+        refused(there, result, code, words)
+        assert len(there.forge.requests) <= 1
+        assert len(there.forge.comments) <= 1
+        assert len(there.branches()) == (2 if position else 1)
+    assert position > 3
+    there.forge.faults.clear()
+    repeated(there)
+    assert there.forge.requests[0]["labels"] == ["gpuyard-danger"]
+
+
+@pytest.mark.parametrize("there", ["gitea"], indirect=True)
+def test_a_token_of_gitea_that_may_not_say_whose_it_is(there: Yard) -> None:
+    """One of a person is refused, or each run would make another comment; one of a workflow is that of its runners."""
+    said = "token does not have at least one of required scope(s), required=[read:user], token scope=write:issue"
+    there.forge.faults = [(403, {"message": said}, {})]
+    refused(there, there.pr(), 69, "does not let the token of $GITEA_TOKEN do that", "read:user")
+    nothing_made(there)
+    there.forge.me = "gitea-actions"
+    for _ in range(2):
+        there.forge.faults = [(403, {"message": "no"}, {})]
+        repeated(there)
 
 
 def test_a_forge_that_recovers_meanwhile(there: Yard, waits: list[float]) -> None:
     there.forge.faults = [(503, {}, {}), (500, {}, {}), (429, {}, {"Retry-After": "7"})]
     repeated(there)
     assert waits == [0.25, 0.5, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (0, "interrupted; nothing was left half done"),
+        (1, "interrupted; the branch may have been pushed, with or without"),
+    ],
+)
+def test_who_interrupts_is_told_what_may_be_there(
+    there: Yard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], call: int, said: str
+) -> None:
+    calls = 0
+    send = http.send
+
+    def interrupted(*arguments: object) -> http.Response:
+        nonlocal calls
+        calls += 1
+        if calls > call:
+            raise KeyboardInterrupt
+        return send(*arguments)  # type: ignore[arg-type]  # as it is called
+
+    monkeypatch.setattr(http, "send", interrupted)
+    monkeypatch.setattr(sys, "argv", ["gpuyard", "pr", "--forge", there.forge.kind, str(there.tree)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err.strip().startswith(said)
+    assert len(there.branches()) == 1 + call
+    monkeypatch.setattr(http, "send", send)
+    repeated(there)
 
 
 def test_an_api_where_nobody_answers(there: Yard, waits: list[float]) -> None:
@@ -148,8 +244,11 @@ def test_an_api_where_nobody_answers(there: Yard, waits: list[float]) -> None:
 
 def test_an_api_that_is_something_else(there: Yard) -> None:
     there.forge.faults = [(200, {"hello": "world"}, {})]
+    refused(there, there.pr(), 69, "the forge does not say whose token this is")
+    nothing_made(there)
+    there.forge.faults = [None, (200, {"hello": "world"}, {})]
     refused(there, there.pr(), 69, "answered with something else than a list")
-    there.forge.faults = [(200, [], {}), (201, {"hello": "world"}, {})]
+    there.forge.faults = [None, (200, [], {}), (201, {"hello": "world"}, {})]
     refused(there, there.pr(), 69, "is --api its API, and --forge its kind?")
     assert there.forge.requests == []
     repeated(there)

@@ -112,11 +112,27 @@ def floor(source: Path, target: Path) -> Callable[[], None]:
     return work
 
 
+def cache(root: Path) -> Path:
+    """What a user of that repository remembers."""
+    return root.with_name(f"{root.name}-cache")
+
+
 def compile_(root: Path) -> Callable[[], None]:
     """`gpuyard compile` as a user runs it."""
-    argv = [sys.executable, "-m", "gpuyard", "compile", str(root)]
+    return _command(root, "compile", cache(root))
+
+
+def diff(root: Path) -> Callable[[], None]:
+    """`gpuyard diff`, with a copy of what is remembered: a compile after it is to find what it found before."""
+    own = root.with_name(f"{root.name}-cache-of-diff")
+    shutil.copytree(cache(root), own)
+    return _command(root, "diff", own)
+
+
+def _command(root: Path, name: str, remembered: Path) -> Callable[[], None]:
+    argv = [sys.executable, "-m", "gpuyard", name, str(root)]
     env = {name: value for name, value in os.environ.items() if name not in _NOT_OF_USERS}
-    env["XDG_CACHE_HOME"] = str(root.with_name(f"{root.name}-cache"))
+    env["XDG_CACHE_HOME"] = str(remembered)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return lambda: subprocess.run(argv, check=True, env=env, **quiet) and None
 
@@ -211,17 +227,20 @@ def compared(scratch: Path) -> Figures:
     again = measure(compile_(root))
     least = measure(floor(root, target))
     change_one(root)
+    shown = measure(diff(root))
     one = measure(compile_(root))
     rendered = measure(render_all(root))
     looped = measure(helm_loop(root, scratch))
     show(f"compile, {COUNT} x 3", cold)
     show("compile again, up to date", again)
     show("one blueprint changed", one)
+    show("diff of it", shown)
     show("write and commit the same", least)
     show("render all", rendered)
     show(f"helm template, {HELM_SAMPLE} times", looped)
     ratio("compile / floor", cold, least, "at most 3")
     ratio("one changed / compile", one, cold, "at most 0.2")
+    ratio("diff of one / compile", shown, cold, "at most 0.2")
     ratio("up to date / compile", again, cold, "")
     scaled = Figures(*(figure * COUNT * 3 / HELM_SAMPLE for figure in looped))
     ratio("helm loop / render", scaled, rendered, "at least 20")

@@ -11,7 +11,7 @@ from gpuyard.doors.forge import Comment, Forge, GitLab, UnsureError, left, open_
 from gpuyard.errors import ConflictError, MissingError, ToolError
 from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
 
-__all__ = ["LIMIT", "SHORT", "comment_on", "comment_on_all", "post"]
+__all__ = ["LIMIT", "SHORT", "comment_on", "comment_on_all", "name_of", "post"]
 
 LIMIT = LONGEST - 1_536
 """Bytes of the diff itself: what stands around it is short."""
@@ -20,12 +20,17 @@ SHORT = 12
 _UNTRUSTED = "Made by a run of this request's own files, without rights."
 
 
-def post(forge: Forge, folder: PurePosixPath, number: int, text: str) -> None:
+def name_of(forge: Forge) -> str:
+    """Whose token this is: the name by which comments are known as ours."""
+    if found := forge.me():
+        return found
+    raise ToolError("the forge does not say whose token this is, so no comment can be known as ours")
+
+
+def post(forge: Forge, me: str, folder: PurePosixPath, number: int, text: str) -> None:
     """The one comment of the stack in a folder, under our name: made, or replaced where it is; copies are removed."""
     mark = mark_of(str(folder))
-    body, me = marked(mark, text), forge.me()
-    if not me:
-        raise ToolError("the forge does not say whose token this is, so no comment can be known as ours")
+    body = marked(mark, text)
 
     def ours() -> list[Comment]:
         return [each for each in forge.comments(number) if each.author == me and each.body.startswith(mark)]
@@ -79,7 +84,7 @@ def _posted(forge: Forge, folder: PurePosixPath, number: int, text: str, wanted:
         )
     if not request.open:
         return f"nothing was posted: {request.url} is closed"
-    post(forge, folder, number, f"{cleaned(text, LIMIT).rstrip()}\n\n{_UNTRUSTED}")
+    post(forge, name_of(forge), folder, number, f"{cleaned(text, LIMIT).rstrip()}\n\n{_UNTRUSTED}")
     return f"commented on {request.url}"
 
 

@@ -39,7 +39,7 @@ def _lines(found: Diff) -> Iterator[str]:
         yield ""
         yield from _group(group)
     yield ""
-    yield f"{len(found.files)} generated file{'' if len(found.files) == 1 else 's'} differ"
+    yield "1 generated file differs" if len(found.files) == 1 else f"{len(found.files)} generated files differ"
 
 
 def _section(lines: list[str]) -> Iterator[str]:

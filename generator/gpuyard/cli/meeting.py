@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gpuyard.doors import git
-from gpuyard.doors.forge import Address, Forge, address_of, ci_repository, git_login, open_forge, token_of
+from gpuyard.doors.forge import Address, Forge, Token, address_of, ci_repository, git_login, open_forge, token_of
 from gpuyard.errors import MissingError
 from gpuyard.project.located import Located, head_of, located
 
@@ -19,8 +19,11 @@ class Meeting:
     origin: git.Origin
     address: Address
     forge: Forge
-    login: str
-    """The header by which Git shows the token."""
+    token: Token
+
+    def shown(self) -> git.Remote:
+        """The remote, which Git shows the token as well."""
+        return self.origin.shown(git_login(self.token), f"the token of ${self.token.variable}")
 
 
 def meet(directory: Path, branch: str, kind: str | None, api: str | None) -> Meeting:
@@ -30,7 +33,7 @@ def meet(directory: Path, branch: str, kind: str | None, api: str | None) -> Mee
     origin = git.origin_of(where.top, branch or head_of(where.top) or "")
     address = address_of(origin.remote.url, kind, api)
     token = token_of(address)
-    return Meeting(where, origin, address, open_forge(address, token), git_login(token))
+    return Meeting(where, origin, address, open_forge(address, token), token)
 
 
 def whose(directory: Path, kind: str | None, api: str | None) -> tuple[Forge, PurePosixPath]:

@@ -1,12 +1,13 @@
 """How `gpuyard pr` goes about it: what a checkout proposes, its branch, its request, and the one comment there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gpuyard import pipeline
-from gpuyard.cli.commenting import LIMIT, SHORT, post
+from gpuyard.cli.commenting import LIMIT, SHORT, name_of, post
 from gpuyard.cli.meeting import Meeting, meet
 from gpuyard.cli.output import on_error, progress
 from gpuyard.commit.message import Words
@@ -14,11 +15,7 @@ from gpuyard.commit.place import check_alone, check_place
 from gpuyard.commit.plan import Plan
 from gpuyard.commit.proposed import branch_for, source_edits, title_of
 from gpuyard.doors import git
-from gpuyard.doors.forge import (
-    Forge,
-    Request,
-    UnsureError,
-)
+from gpuyard.doors.forge import Forge, Request, UnsureError
 from gpuyard.errors import ConflictError, InputError, MissingError, OutputError
 from gpuyard.project.load import Project
 from gpuyard.review.diff import Base, Diff
@@ -90,7 +87,7 @@ def propose(
     on_error(made.data())
     meeting = meet(directory, made.base, kind, api)
     progress(f"fetching {made.base} of {meeting.address.host}")
-    remote = meeting.origin.shown(meeting.login)
+    remote = meeting.shown()
     with git.read_tree(remote, made.base, project.stack.folder) as tip:
         if tip.commit is None:
             raise MissingError(f"{remote.label} is empty; push {made.base} first, so that there is something to change")
@@ -107,9 +104,22 @@ def propose(
         found = pipeline.difference(compiled, tip, before, Base(made.base, tip.commit))
         if artifact:
             _write(artifact, markdown(found, _WHOLE))
-        made = _pushed(made, meeting, tip, edits, plan, branch, words)
+        me = name_of(meeting.forge)  # a token that the API does not take is told before anything is pushed
+        with _unfinished():
+            made = _pushed(made, meeting, tip, edits, plan, branch, words)
     on_error(made.data())
-    return _opened(made, meeting, _title(edits, plan, words), found, artifact)
+    with _unfinished():
+        return _opened(made, meeting, me, _title(edits, plan, words), found, artifact)
+
+
+@contextmanager
+def _unfinished() -> Iterator[None]:
+    """Who interrupts from here on leaves something on the forge, which the next run finds."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        said = "interrupted; the branch may have been pushed, with or without its request and comment; run this again"
+        raise KeyboardInterrupt(said) from stop
 
 
 def _edits(meeting: Meeting, project: Project, tip: git.Snapshot) -> Mapping[Any, str | None]:
@@ -146,7 +156,7 @@ def _pushed(
     return replace(made, branch=name, commit=at.commit, pushed=at.pushed)
 
 
-def _opened(made: Made, meeting: Meeting, title: str, found: Diff, artifact: Path | None) -> Made:
+def _opened(made: Made, meeting: Meeting, me: str, title: str, found: Diff, artifact: Path | None) -> Made:
     if made.commit is None:
         return made
     progress("opening the request")
@@ -154,7 +164,7 @@ def _opened(made: Made, meeting: Meeting, title: str, found: Diff, artifact: Pat
     made = replace(made, request=request, created=created)
     on_error(made.data())
     last = f"All of it is in {artifact.name}, which the run has written." if artifact else ""
-    post(meeting.forge, meeting.where.folder, request.number, reviewed(found, last))
+    post(meeting.forge, me, meeting.where.folder, request.number, reviewed(found, last))
     wanted = _labels(found)
     meeting.forge.label(request, {name: LABELS[name] for name in wanted}, LABELS.keys() - set(wanted))
     return replace(made, labels=wanted, notes=tuple(found.notes))

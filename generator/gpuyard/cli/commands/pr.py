@@ -6,6 +6,7 @@ import click
 
 from gpuyard.cli import options
 from gpuyard.cli.output import emit_json, emit_notes, say
+from gpuyard.errors import meant
 
 __all__ = ["KINDS", "api_option", "command", "forge_option"]
 
@@ -20,6 +21,8 @@ class _Requests(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         named = args and args[0] in self.commands
+        if args and not named and not Path(args[0]).exists() and (near := meant(args[0], self.commands)):
+            ctx.fail(f"there is no command {args[0]}; did you mean {near}?")
         return super().parse_args(ctx, args if named else [_OPEN, *args])
 
 

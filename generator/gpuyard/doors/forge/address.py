@@ -10,7 +10,7 @@ from gpuyard.doors.redaction import redacted
 from gpuyard.doors.urls import parse_url
 from gpuyard.errors import InputError, Location, MissingError, Problem
 
-__all__ = ["KINDS", "Address", "address_of", "ci_repository", "token_of"]
+__all__ = ["KINDS", "Address", "Token", "address_of", "ci_repository", "token_of"]
 
 KINDS = ("github", "gitlab", "gitea")
 """Forgejo speaks Gitea's API."""

@@ -45,11 +45,15 @@ class Api:
     variable: str
     headers: Mapping[str, str] = field(repr=False)
 
-    def call(self, method: str, path: str, data: Any = None, **query: Any) -> Any:
-        """What the API answers, None for nothing; what may have been heard is not asked twice unless that is safe."""
+    def call(self, method: str, path: str, data: Any = None, *, asks: bool = False, **query: Any) -> Any:
+        """What the API answers, None for nothing; what may have been heard is not asked twice unless that is safe.
+
+        A POST is not, unless it only `asks`.
+        """
         url = f"{self.address}{path}{f'?{urlencode(query)}' if query else ''}"
         body = None if data is None else json.dumps(data).encode()
         headers = {**self.headers, **({"Content-Type": "application/json"} if body else {})}
+        repeatable = asks or method in _REPEATABLE
         left = PATIENCE
         for attempt in range(_TRIES):
             last = attempt == _TRIES - 1
@@ -58,7 +62,7 @@ class Api:
             except ToolError as error:
                 failure: GpuyardError = UnsureError(*str(error).split("\n"))
                 wait = 2.0**attempt / 4
-                if method not in _REPEATABLE:
+                if not repeatable:
                     raise failure from error
             else:
                 if 200 <= answer.status < 300:
@@ -66,7 +70,7 @@ class Api:
                 limited = _limited(answer)
                 wait = limited if limited is not None else 2.0**attempt / 4
                 failure = self._failure(method, path, answer, limited)
-                if limited is None and (answer.status < 500 or method not in _REPEATABLE):
+                if limited is None and (answer.status < 500 or not repeatable):
                     raise failure
             if last or wait > left:
                 raise failure
@@ -78,7 +82,8 @@ class Api:
         """The entries of a list, page by page."""
         name = "limit" if self.name == "Gitea" else "per_page"
         for page in range(1, _PAGES + 1):
-            found = self.call("GET", path, **query, **{name: size, "page": page})
+            paging: dict[str, Any] = {name: size, "page": page}
+            found = self.call("GET", path, **query, **paging)
             if not isinstance(found, list):
                 raise ToolError(f"{self.name} answered with something else than a list: {path}")
             yield from (each for each in found if isinstance(each, dict))

@@ -12,6 +12,8 @@ __all__ = ["Gitea"]
 _PAGE = 50
 """The most that a server gives by its default settings."""
 _RUNNERS = "gitea-actions"
+_SCOPE = "required scope"
+"""In the answer to a token that is for other things."""
 
 
 class Gitea(Pulls):
@@ -31,11 +33,14 @@ class Gitea(Pulls):
             raise
 
     def me(self) -> str:
-        """The name that its comments stand under; the token of a workflow may not ask, and has a user of its own."""
+        """The name that its comments stand under; the token of a workflow may not ask, and has a user of its own.
+
+        A person's token that lacks read:user is refused: under the wrong name no comment would be found again.
+        """
         try:
             return text_at(self.api.call("GET", "/user"), "login")
         except (MissingError, RefusedError) as error:
-            if isinstance(error, RefusedError) and error.status != 403:
+            if isinstance(error, RefusedError) and (error.status != 403 or _SCOPE in str(error)):
                 raise
             return _RUNNERS
 

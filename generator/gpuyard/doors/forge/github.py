@@ -34,9 +34,8 @@ class GitHub(Pulls):
         address = self.api.address
         above = address.removesuffix("/v3") if address.endswith("/api/v3") else address
         there = Api(above, self.api.name, self.api.variable, self.api.headers)
-        return text_at(
-            there.call("POST", "/graphql", {"query": "query { viewer { login } }"}), "data", "viewer", "login"
-        )
+        found = there.call("POST", "/graphql", {"query": "query { viewer { login } }"}, asks=True)
+        return text_at(found, "data", "viewer", "login")
 
     def comments(self, number: int) -> list[Comment]:
         """Those of a request, the oldest first."""

@@ -20,13 +20,16 @@ class Origin(NamedTuple):
     git_dir: Path
     """Of the repository whose remote it is: who commits, and how commits are signed."""
 
-    def shown(self, header: str) -> Remote:
-        """The remote that is shown a header, unless the user or CI already gave it a login: two would be refused."""
+    def shown(self, header: str, name: str) -> Remote:
+        """The remote that is shown a header, unless the user or CI already gave it a login: two would be refused.
+
+        `name` is what messages call it.
+        """
         url, known = self.remote.url, self.remote.settings
         if not url.startswith("https://") or any(key.lower().endswith("extraheader") for key in known):
             return self.remote
         server = "/".join(url.split("/")[:3])
-        return replace(self.remote, settings={**known, f"http.{server}/.extraHeader": header})
+        return replace(self.remote, settings={**known, f"http.{server}/.extraHeader": header}, login=name)
 
 
 def origin_of(top: Path, branch: str) -> Origin:

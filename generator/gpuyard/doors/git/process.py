@@ -85,6 +85,10 @@ _NOISE = re.compile(r"Please make sure you have|and the repository exists|hint: 
 _UNWRITABLE = re.compile(
     r"Permission denied|Read-only file system|insufficient permission|Operation not permitted|Not a directory"
 )
+_LOGIN = re.compile(
+    r"could not read (Username|Password)|Authentication failed|returned error: 40[13]|Permission denied \(",
+    re.IGNORECASE,
+)
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 
 
@@ -149,20 +153,25 @@ def read_config(git_dir: Path, pattern: str, *scope: str) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def checked(result: Result, doing: str, *, remote: bool = False) -> bytes:
+def checked(result: Result, doing: str, *, login: str | None = None) -> bytes:
     """What git printed, or the error that says what we were `doing`."""
     if result.status != 0:
-        raise explain(result, doing, remote=remote)
+        raise explain(result, doing, login=login)
     return result.out
 
 
-def explain(result: Result, doing: str, *, remote: bool = False) -> GpuyardError:
-    """The error for a git command that failed while `doing` something, in git's own last words."""
+def explain(result: Result, doing: str, *, login: str | None = None) -> GpuyardError:
+    """The error for a git command that failed while `doing` something, in git's own last words.
+
+    `login` is what messages call that which lets us in at another machine; None: there is no other machine.
+    """
     words = last_words(result)
     if _FULL.search(result.err):
         return OutputError(f"{doing}: the disk is full ({words})")
-    if not remote and _UNWRITABLE.search(result.err):
+    if login is None and _UNWRITABLE.search(result.err):
         return OutputError(f"{doing}: {words}")
+    if login and _LOGIN.search(result.err):
+        return ToolError(f"{doing}: the server does not accept {login}, or not for this ({words})")
     return ToolError(f"{doing}: git {result.command} failed: {words}")
 
 

@@ -15,7 +15,7 @@ from gpuyard.doors.git.edits import edits_of, refuse_obstacles
 from gpuyard.doors.git.fastimport import Edit
 from gpuyard.doors.git.process import Store, checked, read_config
 from gpuyard.doors.git.remote import Remote
-from gpuyard.doors.git.repository import Snapshot
+from gpuyard.doors.git.repository import Snapshot, check_branch
 from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.errors import ConflictError, OwnershipError
 
@@ -42,6 +42,7 @@ def propose(
 
     The configuration of the repository `git_dir` says who commits and whether the commit is signed.
     """
+    check_branch(branch)
     target, store = snapshot.target, snapshot.store
     if not isinstance(target, Remote) or snapshot.commit is None:
         raise ConflictError(f"{target.label} has no commit that anything could be proposed to")

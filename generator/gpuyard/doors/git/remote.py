@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from gpuyard.doors.git.process import Result, Store, checked, explain, printable
 from gpuyard.doors.redaction import looks_secret, redacted
-from gpuyard.errors import InputError, Location, MissingError, Problem, ToolError, meant
+from gpuyard.errors import GpuyardError, InputError, Location, MissingError, Problem, ToolError, meant
 
 __all__ = ["Remote", "is_url", "no_branch", "parse_url", "reached"]
 
@@ -77,6 +77,8 @@ class Remote:
 
     url: str
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    login: str = "any login that git has"
+    """What messages call that which lets us in."""
 
     @property
     def label(self) -> str:
@@ -124,9 +126,9 @@ class Remote:
                 f"{self.label} is a SHA-256 repository, which git cannot fetch into; use a clone of it on disk"
             )
         if "couldn't find remote ref" not in result.err:
-            raise explain(result, f"fetching from {self.label}", remote=True)
+            raise explain(result, f"fetching from {self.label}", login=self.login)
         result = self._run(store, "ls-remote", "--heads", "--end-of-options", self.url)
-        lines = checked(result, f"asking {self.label} for its branches", remote=True).decode().splitlines()
+        lines = checked(result, f"asking {self.label} for its branches", login=self.login).decode().splitlines()
         names = [line.partition("\t")[2].removeprefix("refs/heads/") for line in lines]
         if names:
             raise no_branch(self.label, ref, names)
@@ -142,7 +144,7 @@ class Remote:
         )
         if "couldn't find remote ref" in result.err:  # deleted in between
             return None
-        checked(result, f"fetching from {self.label}", remote=True)
+        checked(result, f"fetching from {self.label}", login=self.login)
         return checked(store.run("rev-parse", "--verify", "refs/gpuyard/there"), "reading the branch").decode().strip()
 
     def replace(self, store: Store, ref: str, *, new: str, old: str | None) -> bool:
@@ -156,11 +158,11 @@ class Remote:
             return True
         if now != old:
             return False
-        raise _refused(result, self.label)
+        raise _refused(result, self.label, self.login)
 
     def _at(self, store: Store, ref: str) -> str | None:
         result = self._run(store, "ls-remote", "--end-of-options", self.url, ref)
-        lines = checked(result, f"asking {self.label} for its branches", remote=True).decode().splitlines()
+        lines = checked(result, f"asking {self.label} for its branches", login=self.login).decode().splitlines()
         return next((id for id, _, name in (line.partition("\t") for line in lines) if name == ref), None)
 
     def land(self, store: Store, ref: str, *, new: str, old: str | None, holding: int | None) -> bool:
@@ -177,7 +179,7 @@ class Remote:
             return True
         if now != old or _RACE.search(_verdict(result)):
             return False
-        raise _refused(result, self.label)
+        raise _refused(result, self.label, self.login)
 
     def remote(self, ref: str) -> str | None:
         """None: it is the remote itself."""
@@ -193,7 +195,7 @@ class Remote:
             return True
         if _RACE.search(_verdict(result)):
             return False
-        raise _refused(result, self.label)
+        raise _refused(result, self.label, self.login)
 
     def _push(self, store: Store, *arguments: str) -> Result:
         *options, refspec = arguments
@@ -232,9 +234,9 @@ def _verdict(result: Result) -> str:
     return result.out.decode("utf-8", "replace") + result.err
 
 
-def _refused(result: Result, label: str) -> ToolError:
+def _refused(result: Result, label: str, login: str) -> GpuyardError:
     reasons = re.findall(r"^!\t[^\t]*\t(.*)$", result.out.decode("utf-8", "replace"), re.MULTILINE)
     said = [line for line in result.err.splitlines() if line.startswith("remote: ") and line.strip() != "remote:"]
     if not reasons:
-        raise explain(result, f"pushing to {label}", remote=True)
+        return explain(result, f"pushing to {label}", login=login)
     return ToolError(f"pushing to {label}: {printable('; '.join([*said[-2:], *reasons]))}")

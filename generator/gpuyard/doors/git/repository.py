@@ -29,7 +29,7 @@ from gpuyard.doors.scratch import scratch, unwritable
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
 from gpuyard.tree import readable
 
-__all__ = ["Commit", "Entry", "Snapshot", "commit", "known_as", "read_base", "read_tree"]
+__all__ = ["Commit", "Entry", "Snapshot", "check_branch", "commit", "known_as", "read_base", "read_tree"]
 
 _TRIES = 20
 _KEPT = 64 << 20
@@ -138,11 +138,16 @@ class Commit:
     deleted: tuple[PurePosixPath, ...]
 
 
+def check_branch(name: str) -> None:
+    """Refuse what Git takes for no name of a branch."""
+    if _BAD_BRANCH.search(name):
+        raise InputError([Problem(Location(name), "not a valid branch name")])
+
+
 @contextmanager
 def read_tree(target: str | Path | Remote, branch: str, folder: PurePosixPath = _TOP) -> Iterator[Snapshot]:
     """What the branch of a repository, a directory or a URL, holds; `commit` belongs inside the `with`."""
-    if _BAD_BRANCH.search(branch):
-        raise InputError([Problem(Location(branch), "not a valid branch name")])
+    check_branch(branch)
     place = _target(target)
     with scratch() as temporary:
         store = _store(place, temporary)

@@ -1,0 +1,1 @@
+"""`gpuyard pr` against a real Gitea on loopback: `make forge`."""
