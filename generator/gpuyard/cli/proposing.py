@@ -19,6 +19,7 @@ from gpuyard.doors.forge import (
     Request,
     UnsureError,
 )
+from gpuyard.doors.whereabouts import repository_shown
 from gpuyard.errors import ConflictError, InputError, MissingError, OutputError
 from gpuyard.project.load import Project
 from gpuyard.review.diff import Base, Diff
@@ -115,7 +116,8 @@ def propose(
 def _edits(meeting: Meeting, project: Project, tip: git.Snapshot) -> Mapping[Any, str | None]:
     top = meeting.where.top
     if (known := git.known_as(top, tip.branch)) is None:
-        raise MissingError(f"{top} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
+        here = repository_shown(top)
+        raise MissingError(f"{here} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
     with git.read_base(top, known, project.stack.folder) as left:
         return source_edits(project.sources, left, tip)
 
