@@ -5,17 +5,22 @@ No traceback, no long wait, nothing opened outside, no secret and nothing but te
 
 import json
 import os
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import Result
 from hypothesis import HealthCheck
 
 from gpuyard import pipeline
-from gpuyard.pipeline import Compiled
+from gpuyard import resolve as resolving
+from gpuyard.errors import InputError, Problem
+from gpuyard.project import load
+from gpuyard.project.load import Project, Sources
 from tests.mutations import CANARY
 from tests.opened import opened, outside
 from tests.test_compile import run
@@ -28,6 +33,8 @@ FUZZ = float(os.environ.get("GPUYARD_FUZZ", "0.05"))
 LONGEST = 2.0 if FUZZ > 1 else 20.0
 """Seconds of this process's own time; `make test` has other things to do at the same time."""
 _STALE = 79
+_MARK = re.compile(r"##(?=\w*\[)")
+"""What a terminal is told escaped, and a machine is told as it is."""
 
 
 def examples(count: int) -> Mapping[str, Any]:
@@ -43,10 +50,10 @@ def examples(count: int) -> Mapping[str, Any]:
 
 def ran(*command: object, within: Path) -> Result:
     """One command, which opens nothing outside of a folder; for machines it says nothing else."""
-    before = time.process_time()
+    before, _MEMORY.spent = time.process_time(), 0.0
     with opened() as seen:
         result = run(*map(str, command))
-    spent = time.process_time() - before
+    spent = time.process_time() - before + _MEMORY.spent
     said = result.stdout + result.stderr
     assert result.exception is None or isinstance(result.exception, SystemExit), f"{command}: {result.exc_info}"
     assert outside(seen, within) == []
@@ -65,11 +72,16 @@ def one_verdict(root: Path, write: tuple[str, ...] = ("--no-commit",)) -> int:
     compiled = ran("compile", root, *write, within=root)
     said = {"check": checked, "compile --check": asked, "compile": compiled}
     codes = {name: (result.exit_code, result.stderr) for name, result in said.items()}
-    assert json.loads(data.stdout)["ok"] == (checked.exit_code == 0) == (data.exit_code == 0)
+    found = json.loads(data.stdout)
+    assert found["ok"] == (checked.exit_code == 0) == (data.exit_code == 0)
+    assert data.exit_code == checked.exit_code, codes
+    if found["problems"]:
+        assert [_line(each) for each in found["problems"]] == checked.stderr.splitlines()[: len(found["problems"])]
     if compiled.exit_code == 0:
         assert checked.exit_code == 0, codes
         assert asked.exit_code in (0, _STALE), codes
-        assert ran("compile", "--check", root, within=root).exit_code == 0
+        again = json.loads(ran("compile", "--check", "-o", "json", root, within=root).stdout)
+        assert (again["ok"], again["stale"]) == (True, []), codes
         assert ("up to date" in compiled.stdout) == (asked.exit_code == 0), codes
     else:
         assert {code for code, _ in codes.values()} == {compiled.exit_code}, codes
@@ -78,22 +90,72 @@ def one_verdict(root: Path, write: tuple[str, ...] = ("--no-commit",)) -> int:
     return compiled.exit_code
 
 
+def _line(problem: Mapping[str, Any]) -> str:
+    """As people are told what a machine is."""
+    place = f"{problem['file']}:{problem['line']}:{problem['column']}" if problem["line"] else problem["file"]
+    return _MARK.sub(r"#\\x23", f"{place}: {problem['message']}")
+
+
 def problems(result: Result) -> list[str]:
     """What a command says is wrong; notes of what is right are each command's own."""
     return sorted(line for line in result.stderr.splitlines() if not line.startswith("note: "))
 
 
-def remembering(patch: pytest.MonkeyPatch) -> None:
-    """What follows from the same sources is computed once: rendering takes ten times as long as all the rest."""
-    really: Callable[..., Compiled] = pipeline.compile
-    known: dict[str, Compiled] = {}
+class _Memory:
+    """What pure functions gave before, errors included, and how long each took: that counts whoever asks again."""
 
-    def compile(project: Any, running: Any = pipeline.NOTHING_RUNS, *rest: Any) -> Compiled:
-        if project.problems:
-            return really(project, running, *rest)
-        question = repr((sorted(project.sources.items()), running))
-        if question not in known:
-            known[question] = really(project, running, *rest)
-        return known[question]
+    def __init__(self) -> None:
+        self.spent = 0.0
+        self._known: dict[object, tuple[Any, InputError | None, float]] = {}
 
-    patch.setattr(pipeline, "compile", compile)
+    def of(self, question: object, answer: Callable[[], Any]) -> Any:
+        """The answer, found once."""
+        if question not in self._known:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            before, found, wrong = time.process_time(), None, None
+            try:
+                found = answer()
+            except InputError as error:
+                wrong = error
+            self._known[question] = found, wrong, time.process_time() - before
+        else:
+            self.spent += self._known[question][2]
+        found, wrong, _ = self._known[question]
+        if wrong is not None:
+            raise wrong.with_traceback(None)
+        return found
+
+
+_MEMORY = _Memory()
+_REMEMBERED = 200
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """What follows from the same sources is computed once: reading and rendering take ten times as long as the rest.
+
+    Each command still finds, opens and compares the files itself; its time is what it would have taken alone.
+    """
+    parse, solve, make = load.parse, resolving.resolve, pipeline.compile
+
+    def question(project: Project, running: object) -> object:
+        return tuple(sorted(project.sources.items())), project.problems, repr(running)
+
+    def parsed(sources: Sources, problems: Sequence[Problem] = (), *cache: Any) -> Project:
+        key = "parse", tuple(sources.items()), tuple(problems)
+        return cast(Project, _MEMORY.of(key, lambda: parse(sources, problems, *cache)))
+
+    def resolved(project: Project, running: Any = pipeline.NOTHING_RUNS, *rest: Any) -> Any:
+        key = "resolve", question(project, running), bool(rest[1:])
+        return _MEMORY.of(key, lambda: solve(project, running, *rest))
+
+    def compiled(project: Project, running: Any = pipeline.NOTHING_RUNS, *rest: Any) -> Any:
+        return _MEMORY.of(("compile", question(project, running)), lambda: make(project, running, *rest))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "parse", parsed)
+        for module in (resolving, pipeline):
+            patch.setattr(module, "resolve", resolved)
+        patch.setattr(pipeline, "compile", compiled)
+        yield

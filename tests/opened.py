@@ -47,7 +47,8 @@ def _open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
     finally:
         _inside = False
     if _seen:
-        _seen[-1].add(os.path.realpath(f"/proc/self/fd/{file}"))
+        # The path that the kernel knows it by, links followed.
+        _seen[-1].add(os.readlink(f"/proc/self/fd/{file}"))  # noqa: PTH115 - a Path costs more than the opening
     return file
 
 

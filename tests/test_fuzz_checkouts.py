@@ -65,11 +65,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, folder / "home")
-        remembering(patch)
         assert run("init", folder / "gitops", "--name", "gitops").exit_code == 0
         assert run("compile", folder / "gitops").exit_code == 0
         assert [name for name in (*LOCKS, *GENERATED) if not (folder / "gitops" / name).is_file()] == []
-        yield folder / "gitops"
+        with remembering():
+            yield folder / "gitops"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from gpuyard.commit.plan import Plan
 from gpuyard.commit.proposed import branch_for, source_edits, title_of
 from gpuyard.doors import git
 from gpuyard.doors.forge import Forge, Request, UnsureError
+from gpuyard.doors.whereabouts import repository_shown
 from gpuyard.errors import ConflictError, InputError, MissingError, OutputError
 from gpuyard.project.load import Project
 from gpuyard.review.diff import Base, Diff
@@ -125,7 +126,8 @@ def _unfinished() -> Iterator[None]:
 def _edits(meeting: Meeting, project: Project, tip: git.Snapshot) -> Mapping[Any, str | None]:
     top = meeting.where.top
     if (known := git.known_as(top, tip.branch)) is None:
-        raise MissingError(f"{top} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
+        here = repository_shown(top)
+        raise MissingError(f"{here} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
     with git.read_base(top, known, project.stack.folder) as left:
         return source_edits(project.sources, left, tip)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK
+from gpuyard.doors.whereabouts import repository_shown
 from gpuyard.errors import InputError, OutputError, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.located import located
@@ -21,7 +22,8 @@ def check_place(project: Project, directory: Path) -> None:
     if found is None or found.folder == stack.folder:
         return
     if found.folder.parts:
-        message = f"{directory} is the folder {found.folder} of the repository {found.top}; write path: {found.folder}"
+        where = repository_shown(found.top, "the repository ")
+        message = f"{directory} is the folder {found.folder} of {where}; write path: {found.folder}"
     else:
         message = f"{directory} is the top of its repository; remove path, or give the folder {stack.folder} of it"
     problem = Problem(project.at(stack.file, "spec", "repository", "path"), f"spec.repository.path: {message}")

@@ -38,6 +38,8 @@ def located(directory: Path) -> Located | None:
 def head_of(top: Path) -> str | None:
     """The branch that a work tree has checked out; None: none, or its HEAD isn't as Git writes it."""
     git = top / ".git"
+    if git.is_symlink():
+        return None
     try:
         if git.is_file():
             git = top / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
@@ -50,6 +52,8 @@ def head_of(top: Path) -> str | None:
 
 def default_of(top: Path) -> str | None:
     """The branch that the remote origin gives to whoever names none, as a clone has noted it."""
+    if (top / ".git").is_symlink():
+        return None
     try:
         with (top / ".git" / "refs" / "remotes" / "origin" / "HEAD").open(encoding="utf-8") as file:
             found = _DEFAULT.fullmatch(file.read(_LONGEST))

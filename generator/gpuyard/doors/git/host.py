@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from gpuyard.doors.git.calm import refuse_link
 from gpuyard.doors.git.local import open_local
 from gpuyard.doors.git.process import checked, printable, read_config, run
 from gpuyard.errors import OutputError
@@ -29,7 +30,8 @@ def host(top: Path) -> Host:
     """What there is to know of a repository that a stack moves into."""
     local = open_local(top)
     if local.head is None:
-        raise OutputError(f"{top} has no branch checked out; `git switch` to one, or make it with `git switch -c NAME`")
+        way = "`git switch` to one, or make it with `git switch -c NAME`"
+        raise OutputError(f"{local.label} has no branch checked out; {way}")
     env = {"GIT_DIR": str(local.git_dir)}
     leads = os.fsdecode(run("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD", env=env).out).strip()
     url = read_config(local.git_dir, r"^remote\.origin\.url$").get("remote.origin.url", "")
@@ -47,6 +49,7 @@ def create_repository(path: Path) -> None:
     root = path.resolve()
     if root.exists() and not root.is_dir():
         raise OutputError(f"{path} is a file")
+    refuse_link(root, str(path))
     inside = {entry.name for entry in root.iterdir()} if root.is_dir() else set()
     if (root / ".git/HEAD").exists():
         return

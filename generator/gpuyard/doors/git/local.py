@@ -11,23 +11,17 @@ from pathlib import Path
 
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import worktree
+from gpuyard.doors.git.calm import refuse_link, refuse_rebase, refuse_under_way
 from gpuyard.doors.git.process import Result, Store, checked, explain, read_config, run
 from gpuyard.doors.git.remote import Remote, no_branch, reached
 from gpuyard.doors.interrupts import uninterrupted
+from gpuyard.doors.whereabouts import argument, repository_shown, shown
 from gpuyard.errors import ConflictError, MissingError, OutputError
 
 __all__ = ["Local", "open_local"]
 
 _HOLD_WAIT = 60.0  # s, for another gpuyard on the same repository
 _LOOSE = 100  # objects; git's own limit for keeping them one by one rather than in a pack
-_UNDER_WAY = {
-    "MERGE_HEAD": "merge",
-    "CHERRY_PICK_HEAD": "cherry-pick",
-    "REVERT_HEAD": "revert",
-    "rebase-merge": "rebase",
-    "rebase-apply": "rebase",
-    "sequencer": "cherry-pick or revert",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class Local:
     @property
     def label(self) -> str:
         """What messages call it."""
-        return str(self.root)
+        return repository_shown(self.root)
 
     @property
     def head(self) -> str | None:
@@ -84,7 +78,7 @@ class Local:
             checkout = self._checkout(store)
             if not self.bare and os.path.lexists(checkout.ours):
                 if not alone:
-                    raise ConflictError(f"{checkout.ours} exists: another gpuyard is running, or was killed")
+                    raise ConflictError(f"{shown(checkout.ours)} exists: another gpuyard is running, or was killed")
                 journal = worktree.interrupted(checkout)
                 worktree.recover(checkout, journal, journal and self._checked_out(store, journal.ref))
             yield directory
@@ -102,10 +96,10 @@ class Local:
             return False
         if not branch.here:
             self._refuse_elsewhere(ref)
-            self._refuse_rebase(ref)
+            refuse_rebase(self.common_dir, ref, self.label)
             self._receive(store)
             return self._move(ref, new, old, holding)
-        self._refuse_under_way()
+        refuse_under_way(self.git_dir, self.label)
         checkout = self._checkout(store)
         plan = worktree.plan(checkout, ref, old=old, new=new)
         self._receive(store)
@@ -202,20 +196,7 @@ class Local:
             place = Path(lines[0].removeprefix("worktree "))
             if f"branch {ref}" in lines and place.is_dir():
                 name = ref.removeprefix("refs/heads/")
-                raise OutputError(f"branch {name} is checked out in {place}; name that directory instead")
-
-    def _refuse_under_way(self) -> None:
-        for name, what in _UNDER_WAY.items():
-            if (self.git_dir / name).exists():
-                raise OutputError(f"a {what} is under way in {self.label}: finish or abort it, then run this again")
-
-    def _refuse_rebase(self, ref: str) -> None:
-        """HEAD is detached during a rebase, and the branch that it's about is going to move at its end."""
-        notes = (f"{place}rebase-{kind}/head-name" for place in ("", "worktrees/*/") for kind in ("merge", "apply"))
-        for note in (found for pattern in notes for found in self.common_dir.glob(pattern)):
-            if note.read_bytes().strip() == os.fsencode(ref):
-                name = ref.removeprefix("refs/heads/")
-                raise OutputError(f"a rebase of {name} is under way in {self.label}: finish or abort it first")
+                raise OutputError(f"branch {name} is checked out in {shown(place)}; name that directory instead")
 
     def _receive(self, store: Store) -> None:
         """Copy the new objects; until a branch leads to them they are only weight."""
@@ -239,8 +220,9 @@ class Local:
         if re.search(r"but expected|already exists|unable to resolve reference", result.err):
             return False
         if lock := re.search(r"Unable to create '(.*)': File exists", result.err):
+            held = shown(Path(lock[1]))
             raise ConflictError(
-                f"{lock[1]} is held by another git command; if none is running, it was left behind: delete it"
+                f"{held} is held by another git command; if none is running, it was left behind: delete it"
             )
         if self._branches().get(ref, _Branch(None, False)).commit == new:  # it was stopped when that was done
             return True
@@ -260,8 +242,10 @@ def open_local(path: Path) -> Local:
     """The repository in this very directory; one further up is not what the user named."""
     if "\0" in str(path) or "\n" in str(root := path.resolve()):  # git separates paths by them
         raise OutputError(f"{str(path)!r} has a line break in it; rename it")
+    named = shown(path)
     if not root.is_dir():
-        raise MissingError(f"{path}: no such directory")
+        raise MissingError(f"{named}: no such directory")
+    refuse_link(root, named)
     facts = ("--is-bare-repository", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir")
     result = run(
         *("rev-parse", *facts, "--show-object-format", "--show-prefix"),
@@ -272,15 +256,17 @@ def open_local(path: Path) -> Local:
     if "not a git repository" in result.err:
         above = run("rev-parse", "--show-toplevel", cwd=root, user_config=True)
         if above.status == 0:
-            top = os.fsdecode(above.out).removesuffix("\n")
-            raise OutputError(f"{path} is not the top of the repository {top}, where its files must be")
-        raise OutputError(f"{path} is not a Git repository; create one with `git init -b main {path}`")
+            top = shown(Path(os.fsdecode(above.out).removesuffix("\n")))
+            raise OutputError(f"{named} is not the top of the repository {top}, where its files must be")
+        raise OutputError(f"{named} is not a Git repository; create one with `git init -b main {named}`")
     if "dubious ownership" in result.err:
-        raise OutputError(f"{path} belongs to another user; `git config --global --add safe.directory {root}`")
-    lines = os.fsdecode(checked(result, f"opening {path}")).split("\n")
+        raise OutputError(
+            f"{named} belongs to another user; `git config --global --add safe.directory {argument(root)}`"
+        )
+    lines = os.fsdecode(checked(result, f"opening {named}")).split("\n")
     bare, inside, git_dir, common_dir, hash_name, prefix = lines[:6]
     if bare == "false" and (inside == "false" or prefix):
-        raise OutputError(f"{path} is not the top of a work tree; give the directory that is")
+        raise OutputError(f"{named} is not the top of a work tree; give the directory that is")
     return Local(root, Path(git_dir), (root / common_dir).resolve(), bare == "true", hash_name)
 
 

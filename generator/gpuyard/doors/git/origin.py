@@ -39,7 +39,7 @@ def origin_of(top: Path, branch: str) -> Origin:
     name = config.get(f"branch.{branch}.remote") or "origin"
     url = config.get(f"remote.{name}.pushurl") or config.get(f"remote.{name}.url")
     if not url:
-        raise MissingError(f"{top} has no remote {name} to push to; `git remote add {name} URL`")
+        raise MissingError(f"{local.label} has no remote {name} to push to; `git remote add {name} URL`")
     if not is_url(url):
-        raise MissingError(f"the remote {name} of {top} is a directory, and no forge that has requests: {url}")
+        raise MissingError(f"the remote {name} of {local.label} is a directory, and no forge that has requests: {url}")
     return Origin(name, local.there(url), local.git_dir)

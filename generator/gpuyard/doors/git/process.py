@@ -17,6 +17,7 @@ from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from gpuyard.doors.redaction import redacted
+from gpuyard.doors.whereabouts import words_shown
 from gpuyard.errors import GpuyardError, OutputError, ToolError, visible
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def last_words(result: Result) -> str:
         return f"stopped by {signal.Signals(-result.status).name}"
     lines = [line.strip() for line in result.err.splitlines() if line.strip() and not _NOISE.match(line)]
     text = "; ".join(re.sub(r"^(fatal|error): ", "", line) for line in lines[-2:])
-    return printable(text) or f"exit code {result.status}"
+    return printable(words_shown(text)) or f"exit code {result.status}"
 
 
 def printable(text: str) -> str:

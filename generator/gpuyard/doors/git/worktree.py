@@ -21,6 +21,7 @@ from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git.index import NO_MODE, Checkout
 from gpuyard.doors.git.process import Store, checked
 from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
+from gpuyard.doors.whereabouts import repository_shown
 from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
 
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
@@ -160,7 +161,7 @@ def _recover_index(checkout: Checkout, start: str, tip: str) -> None:
         return
     with gitindex.lock(checkout):
         if gitindex.state(checkout) != seen:
-            raise ConflictError(f"another git command is changing {checkout.root}; try again")
+            raise ConflictError(f"another git command is changing {repository_shown(checkout.root)}; try again")
         gitindex.replace(checkout, checkout.store.index.read_bytes())
 
 
@@ -236,7 +237,7 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
         kept = _write_files(checkout, changes, journal.draft)
     except OSError as error:
         raise OutputError(
-            f"{journal.new} is committed, but its files cannot be written to {checkout.root}:"
+            f"{journal.new} is committed, but its files cannot be written to {repository_shown(checkout.root)}:"
             f" {error.strerror}; run this again when they can"
         ) from error
     if kept:
@@ -292,7 +293,7 @@ def _forget(checkout: Checkout) -> None:
 def _refusal(checkout: Checkout, touched: Sequence[str]) -> list[str]:
     shown = [*touched[:10], *([f"and {len(touched) - 10} more"] if len(touched) > 10 else [])]
     return [
-        f"{checkout.root} has uncommitted changes in files that this commit writes:",
+        f"{repository_shown(checkout.root)} has uncommitted changes in files that this commit writes:",
         *(f"  {each}" for each in shown),
         "commit, stash or restore them first, or commit to a branch that is not checked out",
     ]

@@ -1,0 +1,95 @@
+"""A `.git` that leads elsewhere: nothing is committed to a repository that nobody named, and nothing of it is read."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.gittools import git, isolate
+from tests.opened import opened, outside
+from tests.test_compile import lower_context, run, save
+
+pytestmark = pytest.mark.attack("A20 linked folders")
+
+REFUSED = ".git is a symbolic link, and gpuyard writes to no repository behind one"
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository that was compiled once, and that nobody names."""
+    isolate(monkeypatch, tmp_path / "home")
+    assert run("init", tmp_path / "theirs", "--name", "demo").exit_code == 0
+    assert run("compile", tmp_path / "theirs").exit_code == 0
+    return tmp_path / "theirs"
+
+
+def state(repository: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(repository.rglob("*")) if path.is_file()}
+
+
+TARGETS: dict[str, Callable[[Path], Path]] = {
+    "a repository": lambda theirs: theirs / ".git",
+    "a repository by a relative path": lambda theirs: Path("../theirs/.git"),
+    "nothing": lambda theirs: theirs.parent / "nothing",
+    "an empty folder": lambda theirs: theirs.parent / "home/tmp",
+    "itself": lambda theirs: Path(".git"),
+    "a file": lambda theirs: theirs / "stack.yaml",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_init_where_git_is_a_link(target: Callable[[Path], Path], theirs: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/.git").symlink_to(target(theirs))
+    before = state(tmp_path)
+    result = run("init", tmp_path / "new")
+    assert (result.exit_code, REFUSED in result.output) == (73, True), result.output
+    assert state(tmp_path) == before
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compile",),
+        ("compile", "--branch", "main"),
+        ("diff",),
+        ("pr",),
+        ("release", "1.0.0"),
+        ("init", "--ci", "github"),
+    ],
+    ids=" ".join,
+)
+def test_what_asks_git_does_not_follow_it(command: tuple[str, ...], theirs: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(theirs, here, ignore=shutil.ignore_patterns(".git"))
+    (here / ".git").symlink_to(theirs / ".git")
+    lower_context(here)
+    before = state(theirs)
+    result = run(*command, here)
+    assert (result.exit_code, REFUSED in result.output) == (73, True), result.output
+    assert state(theirs) == before
+
+
+@pytest.mark.parametrize("command", [("check",), ("compile", "--check"), ("compile", "--no-commit")], ids=" ".join)
+def test_what_asks_no_git_opens_nothing_behind_it(command: tuple[str, ...], theirs: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(theirs, here, ignore=shutil.ignore_patterns(".git"))
+    (here / ".git").symlink_to(theirs / ".git")
+    git(theirs, "switch", "-qc", "other")
+    git(theirs, "update-ref", "refs/remotes/origin/main", "main")
+    (theirs / ".git/refs/remotes/origin/HEAD").write_text("ref: refs/remotes/origin/main\n")
+    with opened() as seen:
+        result = run(*command, here)
+    assert result.exit_code == 0, result.output
+    assert outside(seen, here) == []
+
+
+def test_a_work_tree_of_another_repository_is_one(theirs: Path, tmp_path: Path) -> None:
+    """What the message advises."""
+    git(theirs, "worktree", "add", "-q", "-b", "proposal", str(tmp_path / "tree"))
+    lower_context(tmp_path / "tree")
+    save(tmp_path / "tree")
+    assert run("compile", tmp_path / "tree", "--branch", "proposal").exit_code == 0
+    assert git(theirs, "rev-parse", "proposal~2") == git(theirs, "rev-parse", "main")
