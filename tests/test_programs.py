@@ -193,7 +193,7 @@ def test_program_that_cannot_tell_its_version_is_not_taken_from_path(
 
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(
-        SetupError, match=r"^no program is called 'helmet'; there are: argocd, cosign, ct, etcd, .*kwok"
+        SetupError, match=r"^no program is called 'helmet'; there are: actionlint, argocd, cosign, ct, etcd, .*kwok"
     ):
         programs.path("helmet")
 

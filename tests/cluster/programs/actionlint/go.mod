@@ -2,6 +2,8 @@ module gpuyard/programs/actionlint
 
 go 1.26.0
 
+require github.com/rhysd/actionlint v1.7.12
+
 tool github.com/rhysd/actionlint/cmd/actionlint
 
 require (
@@ -12,7 +14,6 @@ require (
 	github.com/mattn/go-isatty v0.0.20 // indirect
 	github.com/mattn/go-runewidth v0.0.21 // indirect
 	github.com/mattn/go-shellwords v1.0.12 // indirect
-	github.com/rhysd/actionlint v1.7.12 // indirect
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	go.yaml.in/yaml/v4 v4.0.0-rc.3 // indirect
 	golang.org/x/sync v0.20.0 // indirect
