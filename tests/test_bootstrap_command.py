@@ -97,7 +97,8 @@ def test_from_plan_to_nothing(project: Path, environment: Mapping[str, str], oci
     assert dry.exit_code == 0
     assert "stays: phx/file-system" in dry.stdout
     assert kinds(oci_cloud)["vcn", "phx/vcn"] == 1
-    assert run("destroy", where, "--yes", "--delete-data").exit_code == 0
+    gone = run("destroy", where, "--yes", "--delete-data")
+    assert (gone.exit_code, gone.stdout.splitlines()[-1]) == (0, "done")
     assert not oci_cloud.live()
     assert json.loads(run("destroy", where, "-o", "json").stdout)["changes"] == []
 

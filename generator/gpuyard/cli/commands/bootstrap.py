@@ -168,6 +168,8 @@ def destroy(
                 carry_out(cloud, found, report)
     if as_json:
         emit_json({"ok": True, "error": None, **removal_data(found)})
+    elif found.changes and not dry_run:
+        say("done")
 
 
 @command.command("status", epilog="Example: gpuyard bootstrap status gitops")
