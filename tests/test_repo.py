@@ -817,8 +817,8 @@ def test_a_server_that_does_not_answer(bare: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ToolError) as caught:
         put(f"ssh://git@git.example.com{bare}", FIRST)
     assert str(caught.value) == (
-        f"fetching from ssh://git@git.example.com{bare}: git fetch failed: git@git.example.com: Permission denied"
-        " (publickey).; Could not read from remote repository."
+        f"fetching from ssh://git@git.example.com{bare}: the server does not accept any login that git has, or not for "
+        "this (git@git.example.com: Permission denied (publickey).; Could not read from remote repository.)"
     )
 
 
@@ -873,16 +873,17 @@ KEY = "git@h: Permission denied (publickey)."
 
 
 @pytest.mark.parametrize(
-    ("complaint", "remote_side", "error", "message"),
+    ("complaint", "login", "error", "message"),
     [
-        (f"fatal: {FULL}", False, OutputError, f"doing: the disk is full ({FULL})"),
-        (f"error: {PRIVILEGE}\nfatal: failed", False, OutputError, f"doing: {PRIVILEGE}; failed"),
-        (KEY, True, ToolError, f"doing: git x failed: {KEY}"),
-        ("", False, ToolError, "doing: git x failed: exit code 1"),
+        (f"fatal: {FULL}", None, OutputError, f"doing: the disk is full ({FULL})"),
+        (f"error: {PRIVILEGE}\nfatal: failed", None, OutputError, f"doing: {PRIVILEGE}; failed"),
+        (KEY, "the key", ToolError, f"doing: the server does not accept the key, or not for this ({KEY})"),
+        ("", "the key", ToolError, "doing: git x failed: exit code 1"),
+        ("", None, ToolError, "doing: git x failed: exit code 1"),
     ],
 )
-def test_what_git_says_is_passed_on(complaint: str, remote_side: bool, error: type[GpuyardError], message: str) -> None:
-    found = explain(Result("x", 1, b"", complaint), "doing", remote=remote_side)
+def test_what_git_says_is_passed_on(complaint: str, login: str | None, error: type[GpuyardError], message: str) -> None:
+    found = explain(Result("x", 1, b"", complaint), "doing", login=login)
     assert type(found) is error
     assert str(found) == message
 
