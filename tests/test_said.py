@@ -16,6 +16,7 @@ from gpuyard.cli import main as command_line
 from gpuyard.cli.main import cli
 from gpuyard.cli.output import emit_data, emit_json, emit_notes, progress, say
 from gpuyard.commit.message import Words, message
+from gpuyard.commit.suspicion import shown
 from gpuyard.doors.git.process import Result, last_words
 from gpuyard.doors.git.remote import parse_url
 from gpuyard.doors.redaction import redacted
@@ -213,6 +214,14 @@ def test_c2_a_url_that_is_refused(url: str) -> None:
         ("https://h:8080/p@v1 stays", "https://h:8080/p@v1 stays"),
         ("docker.io/vllm:v1@sha256:ab, nginx:1@sha256:cd", "docker.io/vllm:v1@sha256:ab, nginx:1@sha256:cd"),
         ("blueprints/chat.yaml:12:5: hf://a/b@c", "blueprints/chat.yaml:12:5: hf://a/b@c"),
+        # Whatever stands before it, however long it is, and where it was cut.
+        (f"{'0a' * 30}ssh://bob:PW@h/x", f"{'0a' * 30}ssh://bob:…@h/x"),
+        ("xhttps://bob:PW@h/x, XHTTPS://tokenPW@h", "xhttps://…@h/x, XHTTPS://…@h"),
+        ("ssh://bob:a@PW@h/x", "ssh://bob:…@h/x"),
+        (f"ssh://{'bob' * 100}:{'PW' * 180}@h/x", f"ssh://{'bob' * 100}:…@h/x"),
+        ("cannot be 'ssh://bob:secretPW … it", "cannot be 'ssh://bob:… … it"),
+        ("cannot be … secretPW@h/x", "cannot be … …@h/x"),
+        ("ssh://h:8080/ … and ssh://h:22", "ssh://h:8080/ … and ssh://h:22"),
         # A lock that is damaged is told with what stands in it.
         (f"a name cannot be 'hf_{'Zq7' * 9}PW'; restore", "a name cannot be '…'; restore"),
         (f"did you mean ghp_{'Zq7' * 12}PW?", "did you mean …?"),
@@ -224,6 +233,14 @@ def test_c2_a_message(text: str, expected: str, capsys: pytest.CaptureFixture[st
     say(text)
     emit_json({"error": text})
     assert "PW" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.attack("A30 credentials in messages")
+@pytest.mark.parametrize("before", range(0, 90, 9))
+@pytest.mark.parametrize("secret", ["ssh://bob:PWPWPWPWPWPW@h/x", "git:PWPWPWPWPW@h:x", f"hf_{'PW' * 17}"])
+def test_a_value_is_cut_when_nothing_in_it_is_secret_any_more(before: int, secret: str) -> None:
+    """A password without the @ behind it would be none any more."""
+    assert "PW" not in shown(f"{'-' * before} {secret}")
 
 
 @pytest.mark.parametrize("text", ["x://a:" * 20_000, "//a:" * 30_000, "?" + "key" * 40_000, "a" * 100_000 + "@"])

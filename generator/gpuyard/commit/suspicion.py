@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gpuyard.doors.redaction import redacted
+
 __all__ = [
     "CLASS",
     "CLASS_OR_NONE",
@@ -96,7 +98,7 @@ def mapping(value: object, what: str) -> Mapping[str, Any]:
 
 def shown(value: object) -> str:
     """Nothing that a terminal would obey."""
-    return ascii(value)[:_SHOWN] if isinstance(value, str) else f"of type {type(value).__name__}"
+    return ascii(redacted(value))[:_SHOWN] if isinstance(value, str) else f"of type {type(value).__name__}"
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -52,11 +52,16 @@ _LEAST = 6
 
 # Whoever a URL lets in: before the last @ of its host, after the : of git's short form, in its query. A digest that
 # follows a tag is none, and neither is a path with an @ behind a host and its port.
-_URL = r"(?:\b[a-z][a-z0-9+.-]{1,20}:/{1,3}|(?<![:/])//)"
+_URL = r"(?:[a-z][a-z0-9+.-]{0,20}:/{1,3}|(?<![:/])//)"
 _SECRETS = "token|secret|password|passwd|key|auth|sig|credential"
 _IN_URLS = (
-    (re.compile(r"\b(https?:/{1,3})[^/\s]+@"), r"\1…@"),
-    (re.compile(rf"({_URL}[^/\s:@]{{0,256}}):(?!\d+/)[^\s@]{{0,256}}@", re.IGNORECASE), r"\1:…@"),
+    (re.compile(r"(https?:/{1,3})[^/\s]+@", re.IGNORECASE), r"\1…@"),
+    (
+        re.compile(rf"({_URL}[^/\s:@]{{0,400}}):(?!\d+/)[^\s@]{{0,400}}@(?:[^\s/@]{{1,400}}@)?", re.IGNORECASE),
+        r"\1:…@",
+    ),
+    (re.compile(rf"({_URL}[^/\s:@]{{0,400}}):(?!\d+(?:\D|$))[^\s@/]{{4,400}}(?=\s?…)", re.IGNORECASE), r"\1:…"),
+    (re.compile(r"(…\s?)[^\s/@…]{4,400}@(?=[\w.-])"), r"\1…@"),
     (re.compile(r"(?<![\w/.:-])([\w.-]+):[^\s:/@]+@(?!sha(?:256|512):)(?=[\w.-]+:)"), r"\1:…@"),
     (re.compile(rf"([?&][\w.-]{{0,64}}(?:{_SECRETS})[\w.-]{{0,64}}=)[^&\s#]+", re.IGNORECASE), r"\1…"),
 )
@@ -99,7 +104,7 @@ def looks_secret(text: str) -> str:
 
 def redacted(text: str) -> str:
     """The text without the passwords and tokens that URLs in it carry, and without what has the form of a token."""
-    if "@" in text or "=" in text:  # most lines have neither
+    if "@" in text or "=" in text or "…" in text:  # most lines have none of them
         for pattern, instead in _IN_URLS:
             text = pattern.sub(instead, text)
     if len(text) < _SHORTEST:

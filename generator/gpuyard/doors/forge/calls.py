@@ -146,4 +146,4 @@ def _said(answer: http.Response) -> str:
     parts = [found.get(key) for key in ("message", "error")] if isinstance(found, dict) else []
     parts += [each.get("message") for each in found.get("errors") or [] if isinstance(each, dict)] if parts else []
     texts = ["; ".join(map(str, each)) if isinstance(each, list) else each for each in parts]
-    return redacted("; ".join(str(text)[:200] for text in texts if text))
+    return "; ".join(redacted(str(text))[:200] for text in texts if text)
