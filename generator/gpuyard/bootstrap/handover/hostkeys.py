@@ -35,9 +35,9 @@ def _under(host: str, line: str) -> str:
 
 
 def _names(line: str, host: str) -> bool:
-    """Whether a line is of a host; marked lines (@revoked, @cert-authority) are not what engines read."""
+    """Whether a line is of a host; a marked one (@revoked, @cert-authority) begins with its mark, and is not."""
     first, _, rest = line.partition(" ")
-    if not rest or first.startswith(("#", "@")):
+    if not rest:
         return False
     if first.startswith(_HASHED):
         return _hashed(first, host)
