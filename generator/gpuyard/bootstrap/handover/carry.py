@@ -57,7 +57,7 @@ class _Run:
             if error.status != _THERE:
                 raise
             if wish.kept:
-                raise ToolError(f"{wish.id} has fields that somebody else manages: {error}") from error
+                raise ToolError(f"{wish.id} has fields of another manager: {error}") from error
 
     def _filled(self, wish: Wish) -> Mapping[str, Any]:
         """With a new deploy key, where one goes in; nothing keeps its private half but the request."""

@@ -6,6 +6,8 @@ require github.com/rhysd/actionlint v1.7.12
 
 tool github.com/rhysd/actionlint/cmd/actionlint
 
+require github.com/rhysd/actionlint v1.7.12
+
 require (
 	github.com/bmatcuk/doublestar/v4 v4.10.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
