@@ -29,7 +29,7 @@ class Engine:
         self.keys = frozenset(config.get("api-key", ()))
         self._slots = threading.Semaphore(config.get("max-num-seqs", 256))
         self._lock = threading.Condition()
-        self._accepted = self._running = 0
+        self._accepted = self._running = self._finished = 0
         self._draining = False
         self._shown: dict[str, tuple[float, float]] = {}
         self._shown_since = 0.0
@@ -43,13 +43,14 @@ class Engine:
         with self._slots:
             self._count(running=1)
             time.sleep(tokens * _SECONDS_PER_TOKEN)
-            self._count(running=-1)
+            self._count(running=-1, finished=1)
         return True
 
     def answered(self) -> None:
         """The client has the whole answer: until then a drain waits for it."""
         with self._lock:
             self._accepted -= 1
+            self._finished -= 1
             self._lock.notify_all()
 
     def drain(self, seconds: float) -> None:
@@ -67,7 +68,7 @@ class Engine:
     def metrics(self) -> str:
         """The recording, with our own name and the requests of this moment, and what somebody wants to be shown."""
         with self._lock:
-            now = {"running": self._running, "waiting": self._accepted - self._running}
+            now = {"running": self._running, "waiting": self._accepted - self._running - self._finished}
         lines = _RECORDED.read_text(encoding="utf-8").replace('model_name="tiny"', f'model_name="{self.name}"')
         for state, number in now.items():
             series = f'vllm:num_requests_{state}{{engine="0",model_name="{self.name}"}}'
@@ -77,9 +78,10 @@ class Engine:
         kept = [line for line in lines.splitlines() if line.rpartition(" ")[0] not in shown]
         return "\n".join([*kept, *(f"{name} {at + rate * seconds}" for name, (at, rate) in shown.items()), ""])
 
-    def _count(self, *, running: int) -> None:
+    def _count(self, *, running: int, finished: int = 0) -> None:
         with self._lock:
             self._running += running
+            self._finished += finished
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ class Load:
     def __init__(self, host: str, model: str, *, patience: float = 60) -> None:
         self.answers: Counter[str] = Counter()
         self._host, self._patience = host, patience
-        self._body = json.dumps({"model": model, "prompt": "Hello", "max_tokens": _TOKENS})
+        self._model = model
         self._clients: list[tuple[threading.Thread, threading.Event]] = []
         self._lock = threading.Lock()
 
@@ -26,22 +26,26 @@ class Load:
             self._clients.pop()[1].set()
         while len(self._clients) < clients:
             over = threading.Event()
-            client = threading.Thread(target=self._ask, args=(over,), daemon=True)
+            first = _TOKENS * (len(self._clients) + 1) // clients
+            client = threading.Thread(target=self._ask, args=(over, first), daemon=True)
             client.start()
             self._clients.append((client, over))
 
-    def _ask(self, over: threading.Event) -> None:
+    def _ask(self, over: threading.Event, first: int) -> None:
+        """The first of each is shorter in its own way: requests that end together would come back together."""
+        tokens = first
         while not over.is_set():
-            answer = self._one()
+            answer, tokens = self._one(tokens), _TOKENS
             with self._lock:
                 self.answers[answer] += 1
             if answer != "200":
                 over.wait(0.2)
 
-    def _one(self) -> str:
+    def _one(self, tokens: int) -> str:
+        body = json.dumps({"model": self._model, "prompt": "Hello", "max_tokens": tokens})
         connection = http.client.HTTPConnection(self._host, 8000, timeout=self._patience)
         try:
-            connection.request("POST", "/v1/completions", self._body, {"Content-Type": "application/json"})
+            connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
             response = connection.getresponse()
             response.read()
             return str(response.status)

@@ -70,7 +70,7 @@ def busy(cluster: Cluster, three: Load) -> Iterator[None]:
     """Three replicas, and afterwards KEDA sees again what they have to do."""
     yield
     eventually("no fallback", lambda: fallback(cluster) == "False", within=180)
-    assert replicas(cluster) == 3
+    assert replicas(cluster) >= 3
 
 
 def test_without_prometheus_what_runs_stays(

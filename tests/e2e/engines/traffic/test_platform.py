@@ -44,17 +44,17 @@ def test_a_lost_node_under_load(cluster: Cluster, gitops: Gitops, record_propert
         node, old = lost["spec"]["nodeName"], ready(cluster, "chat")
         there = cluster.get(f"node/{node}")
         cluster.delete(f"node/{node}")
-        fewest = 3
+        fewest = replicas(cluster, "chat")
 
         def again() -> bool:
             nonlocal fewest
             fewest = min(fewest, replicas(cluster, "chat"))
             found = ready(cluster, "chat")
-            return len(found) == 3 and lost["metadata"]["uid"] not in found
+            return len(found) >= 3 and lost["metadata"]["uid"] not in found
 
         seconds = eventually("three servers again", again, within=240)
         record_property("from a lost node to three servers", f"{seconds:.1f} s")
-        assert fewest == 3, "a lost server counted as no load"
+        assert fewest >= 3, "a lost server counted as no load"
         assert old & ready(cluster, "chat"), "the other servers stay"
         later = Load("chat.inference.svc.cluster.local", "chat")
         later.set(8)
