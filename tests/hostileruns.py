@@ -56,7 +56,7 @@ def ran(*command: object, within: Path) -> Result:
     spent = time.process_time() - before + _MEMORY.spent
     said = result.stdout + result.stderr
     assert result.exception is None or isinstance(result.exception, SystemExit), f"{command}: {result.exc_info}"
-    assert outside(seen, within) == []
+    assert outside(seen, within) == [], f"{command} opens {outside(seen, within)}"
     assert CANARY[:10] not in said, f"{command} prints a secret: {said}"
     assert harmless(said), f"{command}: {said!a}"
     assert "Traceback" not in said

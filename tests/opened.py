@@ -75,8 +75,9 @@ def outside(seen: Iterable[str], *repositories: Path) -> list[str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpuyard"
     temporary = Path(tempfile.gettempdir())
     known = {os.path.realpath(each) for each in (*python, *ours, *repositories, cache)}
+    listed = {os.path.realpath(each) for each in sys.path}  # by an import that comes late; not what is in them
     found = []
-    for path in seen:
+    for path in {*seen} - listed:
         of_ours = path.startswith(f"{os.path.realpath(temporary)}/gpuyard-")
         pipe = path.startswith("/proc/self/fd/") or path == os.path.realpath(temporary)
         if not of_ours and not pipe and not any(path == each or path.startswith(f"{each}/") for each in known):
