@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from gpuyard import errors
+from gpuyard.catalogue.shapes import catalogue as shapes_known
 from gpuyard.commit.directory import Directory
 from gpuyard.errors import GpuyardError, InputError, Location, Problem
 from gpuyard.pipeline import compile, plan
 from gpuyard.project import userfiles
 from gpuyard.project.load import load, parse
 from gpuyard.resolve import resolve
+from gpuyard.resolve.inference import options
 from tests.projects import BLUEPRINT, STACK, merged, sources, with_token
 from tests.test_compile import run
 
@@ -177,6 +179,16 @@ def test_of_the_keys_of_a_flag_a_hundred_are_compared(monkeypatch: pytest.Monkey
     assert refusal(CASES["keys of a flag"](1500))
     assert "key99" in compared
     assert len({*compared}) == 100
+
+
+def test_of_the_shapes_that_are_none_a_hundred_are_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flags, variables and what they need unsafe for: a millisecond for each shape."""
+    seen = []
+    real = options.of_shape
+    monkeypatch.setattr(options, "of_shape", lambda *of: seen.append(of[1]) or real(*of))
+    assert refusal(CASES["shapes of a blueprint"](1500))
+    assert len({*seen}) == 100
+    assert len(shapes_known()) < 100
 
 
 # --- where it is compiled to ----------------------------------------------------------------------------------

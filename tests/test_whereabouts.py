@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpuyard.doors.git.process import Result, last_words
-from gpuyard.doors.whereabouts import argument, repository_shown, shown
+from gpuyard.doors.whereabouts import argument, repository_shown, shown, words_shown
 from tests.gittools import git, isolate
 from tests.test_compile import lower_context, run, save
 
@@ -54,6 +54,7 @@ def test_a_path_for_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_words_of_git_name_no_path_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    assert words_shown(f"/opt{tmp_path}/x and a{tmp_path}/y stay") == f"/opt{tmp_path}/x and a{tmp_path}/y stay"
     said = f"fatal: unable to create '{tmp_path}/.git/index.lock': Permission denied\n"
     assert last_words(Result("x", 128, b"", said)) == "unable to create '.git/index.lock': Permission denied"
 

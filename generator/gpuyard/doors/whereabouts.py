@@ -5,6 +5,7 @@ directories reads the same path that they would type.
 """
 
 import os
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -38,7 +39,7 @@ def words_shown(text: str) -> str:
     here = _here()
     places = {f"{tempfile.gettempdir()}/": "$TMPDIR/", f"{here}/": ""} if here and here.name else {}
     for place in sorted(places, key=len, reverse=True):
-        text = text.replace(place, places[place])
+        text = re.sub(rf"(?<![\w./-]){re.escape(place)}", places[place], text)
     return text
 
 

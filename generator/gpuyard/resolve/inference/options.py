@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gpuyard.catalogue.flagrules import usable
 from gpuyard.doors.yamlio import Path
+from gpuyard.errors import MOST_PROBLEMS
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference, ShapeOverride, Variable
 
@@ -47,4 +49,6 @@ def of_shape(blueprint: Blueprint[Inference], shape: str, version: str) -> Optio
 
 def every(blueprint: Blueprint[Inference], version: str) -> tuple[Options, ...]:
     """On each shape that the blueprint names, or once for all; what each of the shapes replaces holds nowhere."""
-    return tuple(of_shape(blueprint, shape, version) for shape in blueprint.spec.shapes or ("",))
+    # There are fewer shapes than that: of all that come later, it is told anyway that they are none.
+    shapes = islice(blueprint.spec.shapes or ("",), MOST_PROBLEMS)
+    return tuple(of_shape(blueprint, shape, version) for shape in shapes)
