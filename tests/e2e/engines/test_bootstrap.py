@@ -66,14 +66,18 @@ def no_argocd(cluster: Cluster) -> Iterator[None]:
     try:
         yield
     finally:
-        argo.remove(cluster)
+        if cluster.exists("crd/applications.argoproj.io"):
+            argo.remove(cluster)
         cluster.kubectl("delete", "storageclass", _FSS, "--ignore-not-found")
-        cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--timeout=120s")
+        cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--ignore-not-found", "--timeout=120s")
 
 
 def repository(world: State, engine: str) -> Repository:
     """The sources alone: nothing is compiled yet."""
-    repo = Repository(world, f"bootstrapped-{engine}-{uuid4().hex[:6]}")
+    name = f"bootstrapped-{engine}-{uuid4().hex[:6]}"
+    repo = Repository(world, name)
+    # gpuyard pushes to no http:// address, which the world's Git server has.
+    repo.git("remote", "set-url", "--push", "origin", str(world.repositories / f"{name}.git"))
     spec: dict[str, Any] = {
         **stack(),
         "engine": engine,
