@@ -52,8 +52,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
     for line in lines(reports):
         terminalreporter.write_line(line)
-    found = [dict(report.user_properties)["crash"] for report in reports if "crash" in dict(report.user_properties)]
-    if found:
+    told = [dict(report.user_properties).get("crash") for report in reports]
+    if found := [each for each in told if isinstance(each, Mapping)]:
         terminalreporter.write_line("")
         for row in crash_table(found):
             terminalreporter.write_line(row)

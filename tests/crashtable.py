@@ -16,8 +16,8 @@ def lines(reports: Iterable[pytest.TestReport]) -> list[str]:
     rows: dict[tuple[str, str], list[tuple[bool, int]]] = defaultdict(list)
     for report in reports:
         for name, value in report.user_properties:
-            if name == CRASH and report.when == "call":
-                where, fault, runs = str(value).split("|")
+            if name == CRASH and report.when == "call" and isinstance(value, str):  # kills are told as mappings
+                where, fault, runs = value.split("|")
                 rows[where, fault].append((report.passed, int(runs)))
     table = [("of", "what went wrong", "tried", "well", "most runs to repair it")]
     for (where, fault), results in sorted(rows.items()):

@@ -237,7 +237,7 @@ def test_who_interrupts_is_told_what_may_be_there(
 
 
 def test_an_api_where_nobody_answers(there: Yard, waits: list[float]) -> None:
-    refused(there, there.pr("--api", "https://127.0.0.1:1/api/v3"), 69, "https://127.0.0.1:1/api/v3/", "refused")
+    refused(there, there.pr("--api", "https://127.0.0.1:1/api/v3"), 69, "https://127.0.0.1:1/api/", "refused")
     assert there.forge.requests == []
     repeated(there)
 
