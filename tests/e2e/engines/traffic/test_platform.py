@@ -15,7 +15,7 @@ from tests.cluster.state import State
 from tests.conftest import ROOT
 from tests.e2e.engines import prometheus
 from tests.e2e.engines.load import Load
-from tests.e2e.engines.traffic.chain import Record, replicas
+from tests.e2e.engines.traffic.chain import HERE, Record, patched, replicas, rest
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import arrive, everything, fetch, pods, ready
