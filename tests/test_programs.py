@@ -341,16 +341,6 @@ def test_command_says_what_it_builds_then_nothing(tmp_path: Path, monkeypatch: p
     assert run("--group", "tools", "--to", str(tmp_path / "tools")) == (0, "")
 
 
-def test_command_says_what_is_missing_and_builds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, err = run("--group", "tools", "--missing")
-    assert code == 1
-    assert re.fullmatch(r"not built yet, about \d+ min: (helm, ct|ct, helm)\n", err)
-    assert builds() == []
-    monkeypatch.setenv("FAKE_SAYS", " ".join(f"v{each.version}" for each in catalogue.select([], ["tools"])))
-    assert run("--group", "tools")[0] == 0
-    assert run("--group", "tools", "--missing") == (0, "")
-
-
 def test_command_fails_with_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_GO", "fail")
     code, err = run("helm")

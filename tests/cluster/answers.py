@@ -3,10 +3,12 @@
 It listens on the address of each while that is ready, so that all others refuse connections, as they should.
 """
 
+import socket
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.api import Api, Object
 from tests.cluster.conditions import condition
@@ -35,13 +37,26 @@ class _Server(Server):
 
     def __init__(self, pod: Object) -> None:
         self.pod: str = pod["metadata"]["name"]
+        self._connections: set[socket.socket] = set()
         name = pod["metadata"].get("labels", {}).get("app.kubernetes.io/name", self.pod)
         super().__init__(PORT, Engine({"served-model-name": name}), address=pod["status"]["podIP"])
         threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True).start()
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
     def end(self) -> None:
+        """What was asked is answered; who keeps a connection must not meet this pod at the address of the next."""
         self.shutdown()
         self.server_close()
+        for each in tuple(self._connections):
+            with suppress(OSError):  # closed by now
+                each.shutdown(socket.SHUT_RD)
 
 
 def main(root: str) -> None:

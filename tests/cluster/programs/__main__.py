@@ -4,11 +4,10 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
-from tests.cluster.programs import build, missing, path, store, toolchain
+from tests.cluster.programs import build, path, store, toolchain
 from tests.cluster.programs.catalogue import PROGRAMS, Program, groups, select
 
 _WHAT = "Build the programs that the tests run, unless this machine has them."
@@ -19,9 +18,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.programs", description=_WHAT)
     parser.add_argument("names", metavar="NAME", nargs="*", help="a program; all when nothing is named")
     parser.add_argument("--group", action="append", default=[], choices=groups(), help="all of a group")
-    parser.add_argument(
-        "--missing", action="store_true", help="build nothing; say what is missing, and fail if anything is"
-    )
     parser.add_argument("--to", metavar="DIR", type=Path, help="link the executables into this folder")
     parser.add_argument(
         "--clean", action="store_true", help="then drop Go's build cache and other versions; alone: only this"
@@ -31,8 +27,6 @@ def main() -> int:
     only_clean = options.clean and not (options.names or options.group)
     try:
         wanted = [] if only_clean else select(options.names, options.group)
-        if options.missing:
-            return _missing(wanted)
         for program in wanted:
             found = path(program.name)
             if options.to:
@@ -46,15 +40,6 @@ def main() -> int:
         sys.stderr.write("\ninterrupted; what was being built is not kept\n")
         return 130
     return 0
-
-
-def _missing(wanted: Sequence[Program]) -> int:
-    """What would be built first, and the minutes that it takes on two cores."""
-    found = [each for each in wanted if missing(each.name)]
-    minutes = sum(each.seconds for each in found) // 60
-    if found:
-        sys.stderr.write(f"not built yet, about {minutes} min: {', '.join(each.name for each in found)}\n")
-    return 1 if found else 0
 
 
 def _place(program: Program) -> Path:

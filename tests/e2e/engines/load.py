@@ -13,10 +13,9 @@ _TOKENS = 500  # ten seconds of the stand-in: clients that are slow to ask again
 class Load:
     """A number of clients that ask again as soon as they are answered; each request on a connection of its own."""
 
-    def __init__(self, host: str, model: str, *, patience: float = 60) -> None:
+    def __init__(self, host: str, model: str) -> None:
         self.answers: Counter[str] = Counter()
-        self._host, self._patience = host, patience
-        self._model = model
+        self._host, self._model = host, model
         self._clients: list[tuple[threading.Thread, threading.Event]] = []
         self._lock = threading.Lock()
 
@@ -43,7 +42,7 @@ class Load:
 
     def _one(self, tokens: int) -> str:
         body = json.dumps({"model": self._model, "prompt": "Hello", "max_tokens": tokens})
-        connection = http.client.HTTPConnection(self._host, 8000, timeout=self._patience)
+        connection = http.client.HTTPConnection(self._host, 8000, timeout=60)
         try:
             connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
             response = connection.getresponse()

@@ -16,6 +16,9 @@ from tests.e2e.engines.traffic.chain import HERE, Record, fallback, most_in, pat
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 
+TARGET = 32
+"""`serving.concurrency` of blueprints/chat.yaml."""
+SIGNAL = 'sum(vllm:num_requests_running{model_name="chat"}) + sum(vllm:num_requests_waiting{model_name="chat"})'
 PEACE = int(os.environ.get("GPUYARD_E2E_PEACE", "60"))
 """Seconds in which nothing happens."""
 
@@ -67,10 +70,20 @@ def three(cluster: Cluster, gitops: Gitops) -> Iterator[Load]:
 
 @pytest.fixture
 def busy(cluster: Cluster, three: Load) -> Iterator[None]:
-    """Three replicas, and afterwards KEDA sees again what they have to do."""
+    """Three replicas, and afterwards KEDA sees again all that they have to do.
+
+    A Prometheus that was away knows only some of the pods for as long as the interval of a scrape; the five minutes
+    for which it must see less before a pod goes are half a minute here.
+    """
     yield
+    eventually("the whole load is measured", lambda: measured() > 2 * TARGET, within=180)
     eventually("no fallback", lambda: fallback(cluster) == "False", within=180)
-    assert replicas(cluster) >= 3
+    eventually("three replicas", lambda: replicas(cluster) >= 3, within=120)
+
+
+def measured() -> float:
+    """Requests that Prometheus knows of."""
+    return sum(value for _, value in prometheus.ask(SIGNAL))
 
 
 def test_without_prometheus_what_runs_stays(
