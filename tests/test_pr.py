@@ -138,7 +138,9 @@ def test_a_forge_that_will_not_is_told_and_tried_again(
     there: Yard, fault: tuple[int, dict[str, str], dict[str, str]], code: int, words: str
 ) -> None:
     there.edit(OLD, NEW)
-    there.forge.faults = [fault]
+    # Gitea's own runner may not ask whose token it has, so there only the next call tells.
+    asked = there.forge.kind == "gitea" and code in (66, 69) and fault[0] != 401
+    there.forge.faults = [fault, fault] if asked else [fault]
     result = there.pr()
     assert result.exit_code == code
     assert words in result.output
