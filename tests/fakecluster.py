@@ -1,5 +1,6 @@
 """Kubernetes' API as far as a hand-over asks it: discovery, server-side apply, and programs that run at once."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -111,7 +112,7 @@ class FakeCluster(FakeKubernetes):
 
     def _write(self, method: str, path: str, body: Object, manager: str) -> tuple[int, Object]:
         self.writes.append(f"{method} {path}")
-        self.objects[path] = self._managed(deepcopy(body), manager)
+        self.objects[path] = self._managed(_stored(deepcopy(body)), manager)
         self._learn(body)
         return 201, self.objects[path]
 
@@ -134,6 +135,13 @@ class FakeCluster(FakeKubernetes):
                 return status
         good = [{"type": name, "status": "True"} for name in ("Ready", "Available", "Established")]
         return {"conditions": good, "observedGeneration": 1, "readyReplicas": 9, "sync": {"status": "Synced"}}
+
+
+def _stored(body: Object) -> Object:
+    """The texts of a Secret become its data."""
+    for key, text in body.pop("stringData", {}).items():
+        body.setdefault("data", {})[key] = b64encode(text.encode()).decode()
+    return body
 
 
 def _managers(body: Object) -> list[str]:

@@ -18,9 +18,9 @@ from gpuyard.bootstrap.difference import Action
 from gpuyard.bootstrap.handover.arrival import awaited
 from gpuyard.bootstrap.handover.carry import carry_out
 from gpuyard.bootstrap.handover.hostkeys import host_of, lines_of
-from gpuyard.bootstrap.handover.sight import look
+from gpuyard.bootstrap.handover.sight import Seen, look
 from gpuyard.bootstrap.handover.steps import Handover, Move, compared
-from gpuyard.bootstrap.handover.wishes import Given, Part, Site, Wishes, wishes
+from gpuyard.bootstrap.handover.wishes import Given, Part, Site, Wish, Wishes, wishes
 from gpuyard.catalogue.engines import Manifests, manifests
 from gpuyard.catalogue.githosts import host_keys
 from gpuyard.doors.kubernetes import Kubernetes, opened
@@ -392,3 +392,16 @@ def test_a_move_shows_no_value_of_a_secret() -> None:
     wanted = wishes(site())
     assert not any("hf_given" in repr(Move(each, Action.CREATE)) for each in wanted.objects)
     assert "hf_given" not in repr(site())
+
+
+@pytest.mark.parametrize(("there", "written"), [("oci://registry.example.com/charts", 0), ("oci://elsewhere", 1)])
+def test_the_texts_of_a_secret_are_compared_with_the_data_that_they_become(there: str, written: int) -> None:
+    about: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "charts", "namespace": "argocd"},
+    }
+    wish = Wish(part=Part.ENTRY, kept=True, body={**about, "stringData": {"url": "oci://registry.example.com/charts"}})
+    stored = {**about, "type": "Opaque", "data": {"url": base64.b64encode(there.encode()).decode()}}
+    found = compared("phx", Wishes((wish,)), {wish.id: Seen(about["metadata"], stored)})
+    assert len(found.writes) == written

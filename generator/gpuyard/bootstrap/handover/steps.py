@@ -1,5 +1,6 @@
 """What a hand-over will do in a cluster: what is wanted against what is there. Pure."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,16 @@ def _action(wish: Wish, seen: Seen | None, *, foreign: bool) -> Action:
         return Action.LEAVE
     if seen is None:
         return Action.CREATE
-    return Action.UPDATE if wish.kept and not _covers(wish.body, seen.content) else Action.KEEP
+    return Action.UPDATE if wish.kept and not _covers(_stored(wish.body), seen.content) else Action.KEEP
+
+
+def _stored(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the API server keeps it: the texts of a Secret become its data."""
+    if "stringData" not in body:
+        return body
+    texts = {key: b64encode(text.encode()).decode() for key, text in body["stringData"].items()}
+    kept = {key: value for key, value in body.items() if key != "stringData"}
+    return {**kept, "data": {**body.get("data", {}), **texts}}
 
 
 def _covers(wanted: Any, there: Any) -> bool:
