@@ -27,6 +27,8 @@ FILES = {
     "vllm-reach": CATALOGUE / "vllm" / "reach.yaml",
     "model": CATALOGUE / "models" / "gpt-oss-20b.yaml",
     "oci": CATALOGUE / "oci.yaml",
+    "engines": CATALOGUE / "engines.yaml",
+    "githosts": CATALOGUE / "githosts.yaml",
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
