@@ -106,9 +106,6 @@ def base(variant: str = "catalogue") -> Contents:
     if variant in ("bucket", "password", "certificate"):  # one way each to show it who asks
         own = {"enabled": False, "address": "https://prometheus.example.com:9090", "namespace": "observability"}
         stack["spec"]["platform"] = {"prometheus": own}
-    if variant == "certificate":  # one way each to say who signs
-        signer = {"issuer": "https://token.example.com", "identity": "https://ci.example.com/release"}
-        stack["spec"]["repository"]["oci"] = {"url": "oci://registry.example.com/demo/gitops", "verify": signer}
     blueprint = yamlio.read(sources["blueprints/chat.yaml"], "chat.yaml").value
     blueprint["spec"]["shapes"] = {"a10": {}, "h100": {}}
     blueprint["spec"]["serving"]["args"]["trust-remote-code"] = True
