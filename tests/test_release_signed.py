@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from gpuyard import pipeline
 from gpuyard.doors.cosign import identity_pattern
+from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.release.artifact import FLUX
 from gpuyard.release.tarball import packed, unpacked
@@ -112,9 +114,6 @@ def test_an_identity_is_compared_as_a_whole(name: str, matches: bool) -> None:
 
 def problems(verify: dict[str, str], **more: object) -> list[str]:
     spec = {"repository": {"oci": {"url": "oci://registry.example.com/acme/gitops", "verify": verify}}}
-    from gpuyard import pipeline
-    from gpuyard.errors import InputError
-
     try:
         pipeline.compile(parse(sources({}, merged(spec, more))))
     except InputError as error:
@@ -159,6 +158,25 @@ def test_flux_takes_only_what_the_workflow_signed(store: OciStore, tmp_path: Pat
     match = {"issuer": identity_pattern(WORKFLOW["issuer"]), "subject": identity_pattern(WORKFLOW["identity"])}
     assert source["spec"]["verify"] == {"provider": "cosign", "matchOIDCIdentity": [match]}
     assert "`gpuyard release VERSION --keyless`" in (project / "README.md").read_text()
+
+
+@pytest.mark.attack("A1 template injection")
+def test_hostile_text_says_who_signs_and_nothing_else() -> None:
+    odd = "https://x/!\"#$%&'()+,-./:;<=>?@[\\]^_`{|}~${HOME}{{.Values}}::error::"
+    signer = {"issuer": f"{odd}*", "identity": odd}
+    spec = {"repository": {"oci": {"url": "oci://registry.example.com/acme/gitops", "verify": signer}}}
+    tree = pipeline.compile(parse(sources({}, spec))).tree
+    (source,) = (
+        each
+        for path, text in tree.items()
+        if path.name == "sync.yaml"
+        for each in yaml.safe_load_all(text)
+        if each["kind"] == "OCIRepository"
+    )
+    (match,) = source["spec"]["verify"]["matchOIDCIdentity"]
+    for text, pattern in ((f"{odd}*", match["issuer"]), (odd, match["subject"])):
+        assert re.fullmatch(pattern, text)
+        assert not any(re.fullmatch(pattern, other) for other in ("", "https://x/", f"{text}a", f"a{text}"))
 
 
 # --- verify --------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What `gpuyard bootstrap apply` does once the infrastructure is there: facts, compile, push, engines."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from gpuyard.bootstrap.handover.allclusters import Gifts, Handing
     from gpuyard.bootstrap.handover.steps import Handover, Move
     from gpuyard.bootstrap.observe import Observed
+    from gpuyard.doors.git import Snapshot
     from gpuyard.doors.oci import Cloud, Login
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved
@@ -112,32 +114,38 @@ def begin(
     return handing(cloud, project, resolved, gifts(login, [each.name for each in project.stack.clusters]))
 
 
+@contextmanager
+def _branch(project: "Project", directory: Path) -> Iterator["Snapshot"]:
+    """The branch that clusters follow, as it is in the repository of the stack."""
+    from gpuyard.doors import git
+    from gpuyard.project.located import located
+
+    where, stack = located(directory), project.stack
+    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
+        yield snapshot
+
+
 def check_committable(project: "Project", directory: Path) -> None:
     """OutputError where the facts could not be committed: better now than when everything is there."""
     from gpuyard.commit.parent import check_parent
     from gpuyard.commit.place import check_place
-    from gpuyard.doors import git
-    from gpuyard.project.located import located
 
     check_place(project, directory)
-    where, stack = located(directory), project.stack
-    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
+    with _branch(project, directory) as snapshot:
         check_parent(snapshot, project.sources, directory, named=False)
 
 
-def commit_facts(project: "Project", directory: Path, observed: "Observed", *, push: bool) -> Iterator[str]:
+def commit_facts(project: "Project", directory: Path, observed: "Observed", *, push: bool) -> str:
     """Commit clusters/<cluster>/oci.yaml; the line that says so."""
     from gpuyard.bootstrap.factfile import fact_files
     from gpuyard.commit.parent import check_parent
     from gpuyard.doors import git
-    from gpuyard.project.located import located
 
     texts = fact_files(project.stack, project.sites, observed)
-    where, stack = located(directory), project.stack
-    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
+    with _branch(project, directory) as snapshot:
         check_parent(snapshot, project.sources, directory, named=False)
         made = git.commit(snapshot, dict(texts), message=_FACTS_MESSAGE, push=push)
-    yield f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date"
+    return f"commit {made.id[:12]}: {', '.join(map(str, texts))}" if made else "up to date"
 
 
 def finish(
@@ -149,9 +157,10 @@ def finish(
     from gpuyard.cli.landing import land
     from gpuyard.errors import StoppedError, ToolError
 
-    for line in commit_facts(hand.project, directory, observed, push=False):
-        tell(f"facts: {line}")
-    _, lines = land(directory, push=bool(_remote(hand.project, directory)), telling=False)
+    tell(f"facts: {commit_facts(hand.project, directory, observed, push=False)}")
+    with _branch(hand.project, directory) as snapshot:
+        has_remote = bool(snapshot.remote)
+    _, lines = land(directory, push=has_remote, telling=False)
     tell(lines[-1])
     errors: dict[str, str] = {}
     for plan in plans:
@@ -183,13 +192,3 @@ def _key(tell: Tell, hand: "Handing", cluster: str, public: str) -> None:
     """The public half of a deploy key, and where it goes."""
     tell(f"{cluster}: let this key read {hand.resolved.stack.repository.url}, as a deploy key without write access:")
     tell(f"  {public}")
-
-
-def _remote(project: "Project", directory: Path) -> str | None:
-    """Where the branch is pushed to."""
-    from gpuyard.doors import git
-    from gpuyard.project.located import located
-
-    where, stack = located(directory), project.stack
-    with git.read_tree(where.top if where else directory, stack.repository.branch, stack.folder) as snapshot:
-        return snapshot.remote

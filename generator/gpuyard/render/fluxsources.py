@@ -1,5 +1,6 @@
 """Sources as Flux has them: the Git repository and the charts, and how it reaches each."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -115,10 +116,10 @@ def _artifact(stack: Stack, artifact: Artifact) -> Object:
 
 
 def _certified(signed: Signed | None) -> Object:
-    """By an identity, which Flux compares with patterns."""
+    """By an identity, which Flux compares with patterns; an issuer is one and no other, as for cosign."""
     if signed is None or signed.issuer is None or signed.identity is None:
         return {}
-    match = {"issuer": identity_pattern(signed.issuer), "subject": identity_pattern(signed.identity)}
+    match = {"issuer": f"^{re.escape(signed.issuer)}$", "subject": identity_pattern(signed.identity)}
     return {"verify": {"provider": "cosign", "matchOIDCIdentity": [match]}}
 
 

@@ -10,9 +10,9 @@ from gpuyard.project.stack import Engine, Stack
 __all__ = ["arrived", "awaited"]
 
 _TICK = 2.0
-_SOURCES = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/{kind}/{name}"
-_KUSTOMIZATION = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/{name}"
-_APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/{name}"
+_SOURCES = "/apis/source.toolkit.fluxcd.io/v1/namespaces/{namespace}/{kind}/{name}"
+_KUSTOMIZATION = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{namespace}/kustomizations/{name}"
+_APPLICATION = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/applications/{name}"
 
 
 def arrived(api: Kubernetes, stack: Stack) -> str:
@@ -40,8 +40,9 @@ def awaited(
 
 
 def _flux(api: Kubernetes, stack: Stack) -> str:
+    place = {"namespace": stack.engine.namespace, "name": stack.name}
     kind = "ocirepositories" if stack.repository.oci else "gitrepositories"
-    for path in (_SOURCES.format(kind=kind, name=stack.name), _KUSTOMIZATION.format(name=stack.name)):
+    for path in (_SOURCES.format(kind=kind, **place), _KUSTOMIZATION.format(**place)):
         if why := _unready(api.get(path)):
             return why
     return ""
@@ -56,7 +57,8 @@ def _unready(found: Mapping[str, Any]) -> str:
 
 
 def _argocd(api: Kubernetes, stack: Stack) -> str:
-    status = api.get(_APPLICATION.format(name=stack.name)).get("status") or {}
+    path = _APPLICATION.format(namespace=stack.engine.namespace, name=stack.name)
+    status = api.get(path).get("status") or {}
     if (sync := (status.get("sync") or {}).get("status")) == "Synced":
         return ""
     said = [each.get("message") for each in status.get("conditions") or ()]

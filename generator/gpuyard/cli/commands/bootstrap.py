@@ -82,7 +82,7 @@ def plan(directory: Path, targets: tuple[str, ...], gifts: "GiftsOf | None", as_
 )
 @_yes
 @_log
-@click.option("--push", is_flag=True, help="Push the commit, where one is made.")
+@click.option("--push", is_flag=True, help="Push the commit that moves a blueprint; a hand-over pushes without it.")
 @options.output
 @signed_in
 def apply(
@@ -240,7 +240,7 @@ def facts(directory: Path, push: bool, login: "Login") -> None:
     with _cloud(login) as cloud:
         progress("asking Oracle Cloud")
         observed = observe(cloud, project.stack, infrastructure(project))
-    say(*commit_facts(project, directory, observed, push=push))
+    say(commit_facts(project, directory, observed, push=push))
 
 
 @contextmanager
