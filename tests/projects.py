@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpuyard.catalogue import chartpowers
-from gpuyard.catalogue.flagrules import needed
+from gpuyard.catalogue.flagrules import needed, usable
 from gpuyard.catalogue.models import catalogue
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
@@ -78,7 +78,7 @@ def with_unsafe(blueprint: Values, *, flags: bool = False) -> Values:
     version = spec.get("vllm", {}).get("version", "0.32.0")
     released = "image" not in spec.get("vllm", {})
     for each in args:
-        found |= needed(each, names, version, released=released)
+        found |= needed(usable(each, version), names, version, released=released)
     given = spec.get("serving", {}).get("unsafe", [])
     more = [entry for entry in found if entry not in given]
     return merged(blueprint, {"spec": {"serving": {"unsafe": [*given, *more]}}}) if more else blueprint

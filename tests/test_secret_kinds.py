@@ -11,7 +11,7 @@ import pytest
 
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import catalogue
-from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable
+from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable, redacted
 from gpuyard.doors.yamlio import dump, read
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
@@ -170,6 +170,13 @@ def test_it_is_found_wherever_a_user_writes_it(kind: str) -> None:
         problems = find_secrets(read(dump(data).encode(), "f.yaml"))
         assert problems
         assert all(value not in str(each) for each in problems)
+
+
+@pytest.mark.parametrize(
+    "kind", ["hf_", "ghp_", "github_pat_", "glpat-", "nvapi-", "npm_", "dckr_pat_", "sk_live_", "hvs."]
+)
+def test_a_message_does_not_repeat_one_that_stands_right_behind_a_word(kind: str) -> None:
+    assert KINDS[kind][:8] not in redacted(f"damaged ('R{KINDS[kind]}EADME.md' is not a file)")
 
 
 PROMISING = [

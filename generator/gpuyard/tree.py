@@ -109,7 +109,7 @@ def chart(name: str) -> PurePosixPath:
 
 def server(chart_name: str, shape: str, blueprint: str) -> PurePosixPath:
     """File of the values of a blueprint on a shape, for the chart of all."""
-    return chart(SERVERS) / "servers" / chart_name / shape / f"{blueprint}.yaml"
+    return path_of(f"charts/{SERVERS}/servers/{chart_name}/{shape}/{blueprint}.yaml")
 
 
 def platform(layer: str) -> PurePosixPath:

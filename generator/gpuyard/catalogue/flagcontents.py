@@ -21,6 +21,9 @@ def wrong(value: object, kind: Kind, given: Given) -> Iterator[Wrong]:
     """What is wrong with the value of a flag."""
     if kind.null and value in ("", "None") and kind.type != "boolean":
         return
+    if len(kind.types) == 1:  # nearly all; most of the time goes here
+        yield from _written(value, kind, given)
+        return
     problems = [list(_written(value, replace(kind, types=(each,)), given)) for each in kind.types]
     # Of several types, one that fits is enough; where none does, the one that comes nearest speaks.
     yield from min(problems, key=lambda found: (any(each.typed for each in found), len(found)))

@@ -112,10 +112,10 @@ def needed(
     released: bool = True,
     files: Collection[str] = (),
 ) -> dict[str, str]:
-    """The entries of `unsafe` that a server needs, and what each of them allows."""
+    """The entries of `unsafe` that a server with `usable` flags needs, and what each of them allows."""
     known = base(version)
     whole = released and minor(version) == known.minor
-    found = {each.entry: each.allows for each in flagpowers.find(usable(args, version), known, files, whole=whole)}
+    found = {each.entry: each.allows for each in flagpowers.find(args, known, files, whole=whole)}
     opened = {name: variablepowers.does(name) for name in env if not _not_yours(name)}
     return found | {name: does for name, does in opened.items() if does}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -25,6 +25,11 @@ def paths() -> Mapping[str, Any]:
 
 def matched(name: str, rules: Iterable[str]) -> str | None:
     """The first rule that stands for a name."""
+    return _matched(name, tuple(rules))
+
+
+@lru_cache(maxsize=4096)
+def _matched(name: str, rules: tuple[str, ...]) -> str | None:
     return next((rule for rule in rules if fnmatchcase(name, rule)), None)
 
 

@@ -46,7 +46,7 @@ def _coalesced(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
     for key, value in values.items():
         if value is None and key in result:
             del result[key]
-        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+        elif isinstance(value, dict) and isinstance(result.get(key), dict):
             result[key] = _coalesced(result[key], value)
         else:
             result[key] = value

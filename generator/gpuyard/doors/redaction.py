@@ -28,9 +28,14 @@ _KINDS = (
     ("a URL with a password", r"://[^/\s:@]*:[^/\s@]+@|https?://[^/\s:@]{20,}@"),
 )
 _KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
-_TOKENS = re.compile("|".join(rf"(?:{pattern})[\w.-]*" for kind, pattern in _KINDS if "URL" not in kind))
-"""Of those kinds, all that is secret."""
+_WORD = r"\b"
+_TOKENS = re.compile(
+    "|".join(rf"(?:{pattern.removeprefix(_WORD)})[\w.-]*" for kind, pattern in _KINDS if "URL" not in kind)
+)
+"""Of those kinds, all that is secret; in a damaged file it may stand right behind another word."""
+_ALONE = "(?<![A-Za-z0-9])"
 _SHORTEST = 12
+_ODD = 4
 _BASIC = re.compile(r"\b[Bb]asic\s{1,4}([A-Za-z0-9+/]{6,400})(?![A-Za-z0-9+/])")
 _ASSIGNED = re.compile(r"(?<![A-Za-z0-9_-])(?:--)?([A-Za-z][A-Za-z0-9_-]{2,60})=([^\s$={}<>\"']{1,100})")
 _PAIR = re.compile(
@@ -112,7 +117,8 @@ def redacted(text: str) -> str:
     text = _TOKENS.sub("…", text)
     for mark, _, form in _formats():
         if mark in text:
-            text = _compiled(form).sub("…", text)
+            odd = len(mark) >= _ODD and not mark.isalpha()  # no word ends so
+            text = _compiled(form.removeprefix(_ALONE) if odd else form).sub("…", text)
     return text
 
 

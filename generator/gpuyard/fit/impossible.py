@@ -40,9 +40,9 @@ def impossible(model: Model, node: Node, settings: Settings) -> Refused | None:
 def _backend(model: Model, node: Node, settings: Settings) -> Iterator[Refused]:
     """The attention backend that the author names, which vLLM takes or ends."""
     name, gpu = settings.backend, node.gpu
-    found, flag = attention_backend(name), "attention-backend"
     if name == "auto" or name.upper() == "CUSTOM":
         return
+    found, flag = attention_backend(name), "attention-backend"
     if found.reason:
         yield Refused(f"{flag} {name} cannot be named: {found.reason}", flag)
     elif found.latent and not model.attention.latent:

@@ -22,6 +22,7 @@ from gpuyard.resolve.decided import decide
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.site import Site
 from gpuyard.resolve.workload import Resolved
+from gpuyard.review.pods import pods
 
 __all__ = ["ahead"]
 
@@ -69,7 +70,8 @@ class _Work:
         workloads = tuple(workload for each in decided for workload in each.workloads)
         if not problems.raised():
             with suppress(GpuyardError):  # told where it is done again
-                kustomize.files(Resolved(self.site.stack, workloads, (), (), (), (), ()), self._helm, self.cache)
+                tree = kustomize.files(Resolved(self.site.stack, workloads, (), (), (), (), ()), self._helm, self.cache)
+                pods(tree, [(each.name, each.shape.name, "") for each in workloads], self.cache)
 
     @cached_property
     def _helm(self) -> Helm:

@@ -9,7 +9,7 @@ from gpuyard.doors import yamlio
 from gpuyard.render.labels import common_labels, without
 from gpuyard.render.patches import common, patch, patchable
 from gpuyard.resolve import Workload
-from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay
+from gpuyard.tree import HEADER, WEIGHTS, Tree, base, overlay, path_of
 
 __all__ = ["blueprint", "by_file", "kustomization"]
 
@@ -58,9 +58,9 @@ def _folders(part: str, having: Sequence[tuple[Workload, Named]]) -> Tree:
         if all(file in objects for objects in rendered) and (found := _common([objects[file] for objects in rendered])):
             everywhere[file] = found
     folder, labels = base(name, part), common_labels(list(everywhere.values()))
-    tree = {folder / file: header + yamlio.dump(without(obj, labels)) for file, obj in everywhere.items()}
+    tree = {path_of(f"{folder}/{file}"): header + yamlio.dump(without(obj, labels)) for file, obj in everywhere.items()}
     if everywhere:
-        tree[folder / "kustomization.yaml"] = header + kustomization(sorted(everywhere), labels=labels)
+        tree[path_of(f"{folder}/kustomization.yaml")] = header + kustomization(sorted(everywhere), labels=labels)
     for workload, full in having:
         tree.update(_overlay(overlay(workload.shape.name, name, part), folder, everywhere, full, header))
     return tree
@@ -70,9 +70,9 @@ def _overlay(folder: PurePosixPath, base: PurePosixPath, everywhere: Named, full
     added = {file: obj for file, obj in full.items() if file not in everywhere}
     changed = {file: change for file, obj in everywhere.items() if (change := patch(obj, full[file]))}
     targets = [_target(file, everywhere[file], change) for file, change in changed.items()]
-    tree = {folder / file: header + yamlio.dump(obj) for file, obj in {**added, **changed}.items()}
+    tree = {path_of(f"{folder}/{file}"): header + yamlio.dump(obj) for file, obj in {**added, **changed}.items()}
     below = ["/".join([".."] * len(folder.parts)) + f"/{base}"] if everywhere else []
-    tree[folder / "kustomization.yaml"] = header + kustomization([*below, *sorted(added)], targets)
+    tree[path_of(f"{folder}/kustomization.yaml")] = header + kustomization([*below, *sorted(added)], targets)
     return tree
 
 

@@ -53,12 +53,13 @@ def _ordering(value: Any) -> bool:
         found = waiting.pop()
         if isinstance(found, dict):
             for key, item in found.items():
-                if item is None or key.startswith("$"):
+                if item is None or key[:1] == "$":
                     return True
-                if isinstance(item, list) and key in _KEYS and _twice(item, _KEYS[key]):
+                if type(item) is str:
+                    continue
+                if key in _KEYS and isinstance(item, list) and _twice(item, _KEYS[key]):
                     return True
-                if not isinstance(item, str):
-                    waiting.append(item)
+                waiting.append(item)
         elif isinstance(found, list):
             waiting += found
     return False

@@ -27,7 +27,7 @@ from gpuyard.doors.git.signing import sign, signing_of
 from gpuyard.doors.git.target import Target
 from gpuyard.doors.scratch import scratch, unwritable
 from gpuyard.errors import ConflictError, GpuyardError, InputError, Location, OutputError, OwnershipError, Problem
-from gpuyard.tree import readable
+from gpuyard.tree import path_of, readable
 
 __all__ = ["Commit", "Entry", "Snapshot", "check_branch", "commit", "known_as", "read_base", "read_tree"]
 
@@ -171,7 +171,8 @@ def commit(
     `mark` is the trailer of commits that can be made anew, which what a refused push advises leaves behind.
     """
     target, store = snapshot.target, snapshot.store
-    wanted = {_name(snapshot.folder / path): text for path, text in changes.items()}
+    top = snapshot.folder == _TOP
+    wanted = {_name(path if top else snapshot.folder / path): text for path, text in changes.items()}
     with _plain_errors(target):
         with target.hold(store) as holding:
             landed = _land(snapshot, wanted, message, author, holding)
@@ -290,6 +291,6 @@ def _land(
 
 
 def _commit(new: str, branch: str, edits: Mapping[str, Edit]) -> Commit:
-    paths = {PurePosixPath(name): edits[name].text for name in sorted(edits)}
+    paths = {path_of(name): edits[name].text for name in sorted(edits)}
     written = tuple(path for path, text in paths.items() if text is not None)
     return Commit(new, branch, written, tuple(path for path, text in paths.items() if text is None))

@@ -77,10 +77,10 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     gitindex.leave_out(checkout, sparse if not touched else ())
     if touched:
         raise OwnershipError(*_refusal(checkout, sorted(touched)))
-    for directory in {(checkout.root / change.path).parent for change in changes}:
-        there = next(place for place in (directory, *directory.parents) if place.exists())
-        if not os.access(there, os.W_OK):
-            raise OutputError(f"{there} cannot be written; nothing was committed")
+    for directory in {change.path.rpartition("/")[0] for change in changes}:
+        there = next(place for place in (directory, *_above(directory), "") if (checkout.root / place).exists())
+        if not os.access(checkout.root / there, os.W_OK):
+            raise OutputError(f"{checkout.root / there} cannot be written; nothing was committed")
     return Plan(Journal(ref, start, new, token_hex(16)), changes, before, checkout.store.index.read_bytes(), seen)
 
 

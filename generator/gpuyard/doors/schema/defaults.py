@@ -56,7 +56,7 @@ _branches: dict[tuple[int, int], tuple[Schema, Schema, Schema]] = {}
 def _fill_mapping(value: dict[str, Any], schema: Schema, root: Schema) -> None:
     known = schema.get("properties", {})
     for key, part in known.items():
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             continue  # true and false fill in nothing
         default = _default(part, root)
         if key not in value and default is not _NONE:

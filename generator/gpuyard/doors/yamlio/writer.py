@@ -23,7 +23,7 @@ _SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _MAX_KEY = 1000  # readers look no further than 1024 characters for a key's colon
 
 
-_MAPS = (dict, Mapping)
+_MAPS, _LISTS = (dict, Mapping), (list, tuple)
 
 
 def dump(*documents: object) -> str:
@@ -40,36 +40,41 @@ def dump(*documents: object) -> str:
 
 def _emit(value: object, pad: str, out: list[str]) -> None:
     """Write a value; its first line is already indented, `pad` indents the others."""
-    if isinstance(value, _MAPS) and value:
-        lead = ""
+    # A sixth of a compile's time goes here: what is most often there is asked for first, and once.
+    if type(value) is str:
+        out.append(_text(value, pad or "  ") + "\n")
+    elif isinstance(value, _MAPS) and value:
+        lead, inner = "", pad + "  "
         for key, item in value.items():
-            out.append(lead + _key(key, pad))
+            head = lead + (_key(key) or f"? {_line(key)}\n{pad}:")
             lead = pad
-            if isinstance(item, str):  # most are, and to ask whether something is a Mapping takes time
-                out.append(f" {_text(item, pad + '  ')}\n")
-            elif isinstance(item, _MAPS) and item:
-                out.append(f"\n{pad}  ")
-                _emit(item, pad + "  ", out)
-            elif isinstance(item, list | tuple) and item:
-                out.append(f"\n{pad}")
+            if type(item) is str:
+                out.append(f"{head} {_text(item, inner)}\n")
+            elif isinstance(item, _LISTS) and item:
+                out.append(f"{head}\n{pad}")
                 _emit(item, pad, out)
+            elif isinstance(item, _MAPS) and item:
+                out.append(f"{head}\n{inner}")
+                _emit(item, inner, out)
             else:
-                out.append(f" {_scalar(item, pad + '  ')}\n")
-    elif isinstance(value, list | tuple) and value:
-        lead = ""
+                out.append(f"{head} {_scalar(item, inner)}\n")
+    elif isinstance(value, _LISTS) and value:
+        lead, inner = "", pad + "  "
         for item in value:
-            out.append(f"{lead}- ")
+            out.append(lead + "- ")
             lead = pad
-            _emit(item, pad + "  ", out)
+            _emit(item, inner, out)
     else:
         out.append(_scalar(value, pad or "  ") + "\n")
 
 
-def _key(key: object, pad: str) -> str:
+@lru_cache(maxsize=4096)
+def _key(key: object) -> str:
+    """With its colon; empty where it is too long for a line with its value."""
     if not isinstance(key, str):
         raise TypeError(f"a key must be text, not {key!r}")
     text = _line(key)
-    return f"{text}:" if len(text) < _MAX_KEY else f"? {text}\n{pad}:"
+    return text + ":" if len(text) < _MAX_KEY else ""
 
 
 def _scalar(value: object, pad: str) -> str:
@@ -90,7 +95,7 @@ def _scalar(value: object, pad: str) -> str:
 
 
 def _text(text: str, pad: str) -> str:
-    return _literal(text, pad) if "\n" in text and not _NOT_LITERAL.search(text) else _line(text)
+    return _line(text) if "\n" not in text or _NOT_LITERAL.search(text) else _literal(text, pad)
 
 
 def _literal(text: str, pad: str) -> str:

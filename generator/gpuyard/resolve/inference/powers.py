@@ -9,6 +9,7 @@ from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.resolve.inference import hatch, options
 from gpuyard.resolve.inference.build import Build
+from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.problems import Problems
 
 __all__ = ["check", "of_shape"]
@@ -25,7 +26,7 @@ def check(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> N
         wrong = check_args(each.given, each.env, unsafe, runs.version, released=runs.released, files=files)
         for place, message in wrong:
             problems.add(blueprint.file, each.path(*place), message, key=True)
-        needs |= of_shape(blueprint, each.shape, runs).keys()
+        needs |= of_shape(blueprint, each, runs).keys()
         for path, entry, allows in _given(blueprint, each.shape):
             if entry not in unsafe:
                 problems.add(blueprint.file, path, allowed(entry, allows), key=True)
@@ -35,12 +36,11 @@ def check(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> N
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
-def of_shape(blueprint: Blueprint[Inference], shape: str, runs: Build) -> dict[str, str]:
+def of_shape(blueprint: Blueprint[Inference], own: Options, runs: Build) -> dict[str, str]:
     """The entries that it needs on a shape, and what each of them allows."""
-    own, files = options.of_shape(blueprint, shape, runs.version), _open_files(blueprint)
-    names = {*own.env, *hatch.variables_on(blueprint, shape)}
-    found = needed(own.given, names, runs.version, released=runs.released, files=files)
-    return {**found, **{entry: allows for _, entry, allows in _given(blueprint, shape)}}
+    names = {*own.env, *hatch.variables_on(blueprint, own.shape)}
+    found = needed(own.args, names, runs.version, released=runs.released, files=_open_files(blueprint))
+    return {**found, **{entry: allows for _, entry, allows in _given(blueprint, own.shape)}}
 
 
 def _given(blueprint: Blueprint[Inference], shape: str) -> Iterator[Fields]:

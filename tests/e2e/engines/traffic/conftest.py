@@ -7,11 +7,13 @@ alerts, which leave nothing in order; at the end all of it is taken away.
 
 import time
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
+from tests.cluster.state import State
 from tests.e2e.engines import prometheus
 from tests.e2e.engines.load import Load
 from tests.e2e.engines.waiting import eventually
@@ -28,9 +30,9 @@ SOONER = """\
 
 
 @pytest.fixture(scope="package")
-def gitops(cluster: Cluster, repo: Repository) -> Iterator[Gitops]:
+def gitops(cluster: Cluster, world: State) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster by its entry point, until Prometheus sees every model."""
-    gitops = Gitops(repo)
+    gitops = Gitops(Repository(world, f"scaled-{uuid4().hex[:6]}"))
     for file in ("blueprints/chat.yaml", "blueprints/docs.yaml"):
         gitops.write(file, gitops.read(file) + SOONER)
     began = time.monotonic()
