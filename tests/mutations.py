@@ -47,6 +47,9 @@ class Change:
     value: Any
 
 
+_MOST = 2_000_000
+"""Characters of what is there many times."""
+
 # --- of data -------------------------------------------------------------------------------------------------
 
 Step = tuple[Any, Any]
@@ -81,7 +84,8 @@ def _add(holder: Any, key: Any, value: Any, other: Step) -> None:
 
 
 def _many(holder: Any, key: Any, value: Any, other: Step) -> None:
-    holder[key] = [copy.deepcopy(holder[key]) for _ in range(700)]
+    size = len(json.dumps(holder[key], default=str))  # many of many is no file that anybody could commit
+    holder[key] = [copy.deepcopy(holder[key]) for _ in range(min(700, max(2, _MOST // size)))]
 
 
 def _many_keys(holder: Any, key: Any, value: Any, other: Step) -> None:
@@ -144,9 +148,11 @@ def _places(value: Any) -> Iterator[Step]:
 
 def written(value: Any) -> bytes:
     """As a file of YAML; where an object stands twice, with anchors."""
-    return bytes(
-        yaml.dump(value, Dumper=yaml.CSafeDumper, allow_unicode=True, encoding=None).encode("utf-8", "replace")
-    )
+    try:
+        text = yaml.dump(value, Dumper=yaml.CSafeDumper, allow_unicode=True, encoding=None)
+    except UnicodeEncodeError:  # halves of pairs, which only the slow one writes
+        text = yaml.safe_dump(value, allow_unicode=True)
+    return text.encode("utf-8", "replace")
 
 
 # --- of bytes ------------------------------------------------------------------------------------------------
