@@ -72,6 +72,7 @@ class Embedded:
         load = helm_python.Chart.load_archive
         self._charts = {name: load(archive(chart)) for name, chart in bare.items()}
         self._batches = {name: Batch(name, chart) for name, chart in bare.items()}
+        self._readers: dict[str, list[yamlio.Alike]] = {}  # of each template; what it gave last is like the next
         self._batched = {name: load(archive(batch.chart)) for name, batch in self._batches.items()}
         self._identities = {
             name: _digest(f"embedded {helm_python.__version__}", chart) for name, chart in charts.items()
@@ -108,8 +109,8 @@ class Embedded:
             return [self.render(chart, values, release=release, namespace=namespace) for values in several]
         # Most texts are the same on every shape, and parsing is what takes Python's time.
         parsed: dict[str, Objects] = {}
-        for template in zip(*found, strict=True):
-            reader = yamlio.Alike()
+        readers = self._readers.setdefault(chart, [yamlio.Alike() for _ in found[0]])
+        for template, reader in zip(zip(*found, strict=True), readers, strict=True):
             parsed |= {text: reader.parse(text) for text in dict.fromkeys(template) if text not in parsed}
         return [_sorted(obj for text in each for obj in parsed[text]) for each in found]
 
