@@ -1,5 +1,6 @@
 """An author's PromQL is parsed: what KEDA can do nothing with is refused, and what vLLM doesn't have, too."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,6 +60,7 @@ def test_one_value_without_series(query: str) -> None:
     ("query", "message"),
     [
         ("sum(a", "is not PromQL: unclosed left parenthesis"),
+        ('sum({b="c" or __name__="vllm:x"})', "is not PromQL: there is no `or` between matchers"),
         ("rate(a)", "is not PromQL: expected type matrix in call to function 'rate', got vector"),
         ("a{b=c}", "is not PromQL: unexpected identifier 'c' in label matching, expected string"),
         ("a[5m]", "gives a range vector, and KEDA needs one number"),
@@ -132,6 +134,31 @@ def test_the_name_that_it_is_served_by() -> None:
         ("vector(1) unless on() sum(a) == 0 or sum(a)", True),
         ("sum(a) or 0 * sum(up)", True),
         ("vector(scalar(sum(a)) > bool 0)", True),
+        ("vector(0) or sum(a)", True),
+        ("sum(a) or -vector(0)", True),
+        ('sum(a) or label_join(vector(0), "x", "", "y")', True),
+        ("sum(a) or sum(b - b)", True),
+        ("sum(a) or (sum(up) - sum(up))", True),
+        ("sum(a) or sum(up) * vector(0)", True),
+        ("sum(a) or sum(up) * (1 - 1)", True),
+        ("sum(a) or sum(up) * scalar(vector(0))", True),
+        ("sum(a) or sum(up) ^ 0", True),
+        ("sum(a) or sum(b) / sum(b)", True),
+        ("sum(a) or clamp_max(sum(up), 0)", True),
+        ("sum(a) or clamp(sum(up), 3, 3)", True),
+        ("sum(a) or (sum(up) > bool 1e9)", True),
+        ("sum(a) or group(up)", True),
+        ("sum(a) or sum(present_over_time(up[1d]))", True),
+        ("sum(a) or max_over_time(sum(up * 0)[1h:])", True),
+        ("sum(absent(a))", True),
+        ("max_over_time((sum(a) or vector(0))[5m:1m])", True),
+        ("hour(vector(0)) + sum(a) * 0", True),
+        ("sum(a) or clamp(sum(b), 0, 9)", False),
+        ("sum(a) or sum(b) - sum(c)", False),
+        ("sum(a) or sum(b > 3)", False),
+        ("sum(a) > bool 3", False),
+        ("sum(a) * (2 - 1)", False),
+        ("clamp_min(sum(a), 1 + 1)", False),
         ("sum(a) or sum(b)", False),
         ("sum(a) * 2 + 1", False),
         ("sum(a) and on() absent(b)", False),
@@ -147,10 +174,49 @@ def test_a_lost_metric_is_no_idleness(query: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["vector(0)", "(vector(0))", "0", "absent(a)", "sum(vector(0))", "absent_over_time(a[5m])"]
+    "query",
+    [
+        *("vector(0)", "(vector(0))", "0", "absent(a)", "sum(vector(0))", "absent_over_time(a[5m])", "0 * sum(up)"),
+        *("sum(0 * up)", "((sum((vector((0))))))", "-vector(0)", "sum(up) - sum(up)", "group(a)", "pi()"),
+        *('label_join(vector(0), "x", "", "y")', "clamp_max(sum(a), 0)", "count(vector(0))", "sum(a) ^ (1 - 1)"),
+    ],
 )
 def test_a_constant_decides_nothing(query: str) -> None:
     assert any("a value without series is only for min: 0" in each for each in said(query))
+
+
+DEEP: dict[str, Callable[[int], str]] = {
+    "brackets": lambda count: f"{'(' * count}a{')' * count}",
+    "signs": lambda count: f"{'-' * count}a",
+    "or": lambda count: f"{'a OR ' * count}a",
+    "powers": lambda count: f"{'2^' * count}2",
+    "sums": lambda count: f"{'sum(' * count}a{')' * count}",
+    "comparisons": lambda count: f"{'a== bool ' * count}a",
+    "ranges": lambda count: "a[1m:" * count,
+    "an open string before": lambda count: f"'{'(' * count}",
+    "matchers": lambda count: f"a{{{'b=`c`,' * count}}}",
+}
+
+
+@pytest.mark.attack("A17 configuration of Prometheus and KEDA")
+@pytest.mark.parametrize("how", DEEP)
+def test_a_query_that_no_parser_survives(how: str) -> None:
+    """Whoever parses it ends with all of the program; the query of a signal is shorter than one of a rule may be."""
+    assert any(each.startswith("is not PromQL: ") for each in said(DEEP[how](201), 0))
+    assert len(problems({"shapes": {"h100": {}}, "values": {"extraObjects": [rules_of(DEEP[how](20_000))]}})) == 1
+
+
+@pytest.mark.parametrize("time", ["1e400", "-1e19", "inf", "NaN", "0x7fffffffffffffff", "9" * 1000, "1e25"])
+def test_a_time_that_no_parser_survives(time: str) -> None:
+    for query in (f"sum(a offset {time})", f"sum(a[{time}])", f"sum(a)[{time}:]", f"sum(a)[5m:{time}]"):
+        assert any(each.startswith("is not PromQL: ") for each in said(query, 0)), query
+    assert len(problems({"shapes": {"h100": {}}, "values": {"extraObjects": [rules_of(f"a offset #\n{time}")]}})) == 1
+    assert said(f"sum(a{{b='offset {time}'}}) + {time} # offset {time}") == []
+
+
+def test_a_long_text_is_not_a_deep_query() -> None:
+    assert said(f'sum(a{{b=~"{"(x|y)" * 100}", c="{"-" * 500}"}}) # {"(" * 300}') == []
+    assert said(" + ".join(["sum(a)"] * 60)) == []
 
 
 def test_hostile_patterns_take_no_longer() -> None:
@@ -179,6 +245,17 @@ def test_hostile_patterns_take_no_longer() -> None:
         ('sum({__name__=~"gateway_(requests|tokens)"})', False),
         ('sum({__name__=~"gateway_.*", job="vllm"})', False),
         ('sum({__name__=~"a|b"})', False),
+        ('sum({"vllm:num_requests_waiting"})', True),
+        ('sum({__name__=~"x[)]|vllm.*"})', True),
+        (r'sum({__name__=~"x\\)|vllm.*"})', True),
+        (r'sum({__name__=~"x(y)\\(|vllm.*"})', True),
+        ('sum({__name__=~"[[:alpha:])]x|vllm:x"})', True),
+        ('sum({__name__=~"(?i)VLLM.*"})', True),
+        (r'sum({__name__=~"\\x76llm.*"})', True),
+        ('sum({__name__=~"v{1}llm.*"})', True),
+        (f'sum({{__name__=~"{"x|" * 600}vllm.*"}})', True),
+        ('sum(a) + on() count({__name__=~"vllm.*"}) or sum(b)', True),
+        ('sum({__name__=~"gateway_[)|]x"})', False),
     ],
 )
 def test_metrics_of_pods_do_not_wake_the_first_one(query: str, refused: bool) -> None:
@@ -220,6 +297,10 @@ def test_a_function_that_the_parser_does_not_know_is_passed_on() -> None:
 def rules(*expressions: object) -> dict[str, Any]:
     groups = [{"name": "mine", "rules": [{"alert": "A", "expr": each} for each in expressions]}]
     return {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "spec": {"groups": groups}}
+
+
+def rules_of(query: str) -> dict[str, Any]:
+    return {**rules(query), "metadata": {"name": "mine"}}
 
 
 def scaled(query: str, kind: str = "prometheus") -> dict[str, Any]:
