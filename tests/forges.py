@@ -51,6 +51,8 @@ class FakeForge:
     """Answers to the next calls, instead of the right ones; None: the right one."""
     left: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the pipeline of a request has left (GitLab): see `leave`."""
+    empty: int = 0
+    """Questions until Gitea has taken in what was pushed first; before, it says that it has no requests."""
     lost: int = 0
     """Calls that change something and whose answer is lost."""
     at_request: Callable[[int], bool] | None = None
@@ -132,6 +134,11 @@ class FakeForge:
         path = path.removeprefix(root)
         if (method, path) == ("GET", "/user") and self.kind != "github":
             return 200, {"login": self.me, "username": self.me}, {}
+        if self.kind == "gitea" and (method, path) == ("GET", f"/repos/{PROJECT}"):
+            self.empty = max(0, self.empty - 1)
+            return 200, {"full_name": PROJECT, "empty": self.empty > 0}, {}
+        if path == _TREE[self.kind] and self.empty:
+            return 404, {"message": "The target couldn't be found."}, {}
         if path == _TREE[self.kind]:
             return self._create(data) if method == "POST" else self._list(query)
         if match := re.fullmatch(rf"{re.escape(_TREE[self.kind])}/(\d+)", path):

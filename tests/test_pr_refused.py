@@ -199,6 +199,44 @@ def test_a_token_of_gitea_that_may_not_say_whose_it_is(there: Yard) -> None:
         repeated(there)
 
 
+@pytest.mark.parametrize("there", ["gitea"], indirect=True)
+def test_a_repository_of_gitea_whose_first_push_is_not_taken_in_yet(there: Yard, waits: list[float]) -> None:
+    """Its requests are not there before; one that is not shown for another reason is told at once."""
+    there.forge.empty = 100
+    refused(there, there.pr(), 75, "Gitea has not taken in the first push to acme/gitops yet; run this again")
+    assert 50 < sum(waits) <= 60
+    assert (there.forge.requests, there.forge.comments) == ([], [])
+    waits.clear()
+    there.forge.faults = [None, *[(404, {"message": "The target couldn't be found."}, {})] * 2]
+    refused(there, there.pr(), NO_SUCH, "has no such repository or request")
+    assert waits == []
+    for answers in (3, 1):  # 1: it is taken in between the two questions
+        there.forge.empty = answers
+        repeated(there)
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize("there", ["gitlab"], indirect=True)
+def test_the_token_of_a_gitlab_job_is_told_before_anything_is_asked(
+    there: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitLab has no merge requests for it; with a token that may, the run of the same job goes through."""
+    monkeypatch.setenv("CI_JOB_TOKEN", WRONG)
+    monkeypatch.delenv("GITLAB_TOKEN")
+    file = str(there.tree / "stack.yaml")
+    for words in (
+        [],
+        ["comment", "--number", "1", "--file", file],
+        ["comment-all", "--job", "gpuyard", "--file", file],
+    ):
+        said = ("set $GITLAB_TOKEN to an access token with the scope api", "gives $CI_JOB_TOKEN no access")
+        refused(there, there.pr(*words), NO_SUCH, *said)
+    assert there.forge.calls == []
+    nothing_made(there)
+    monkeypatch.setenv("GITLAB_TOKEN", TOKENS["gitlab"])
+    repeated(there)
+
+
 def test_a_forge_that_recovers_meanwhile(there: Yard, waits: list[float]) -> None:
     there.forge.faults = [(503, {}, {}), (500, {}, {}), (429, {}, {"Retry-After": "7"})]
     repeated(there)

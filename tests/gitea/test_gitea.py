@@ -1,6 +1,7 @@
 """What only a real forge can say: that the calls are its calls, its Git is Git, and its words become one message."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from gpuyard.review.comment import mark_of
-from tests.gitea.server import Gitea
+from tests.gitea.server import SECONDS, Gitea
 from tests.gittools import git, isolate, status
 from tests.projects import sources
 from tests.requesting import SPEC, fresh, made, run
@@ -57,14 +58,27 @@ class Clone:
     def branches(self) -> set[str]:
         return {each["name"] for each in self.ask("GET", "/branches?limit=50")}
 
+    def merge(self, number: int, **how: Any) -> None:
+        """As soon as the button is there: the server tries the merge when it has time."""
+        until(lambda: self.ask("GET", f"/pulls/{number}")["mergeable"])
+        self.ask("POST", f"/pulls/{number}/merge", how)
+
     def git(self, *arguments: str) -> str:
         """With a login, as the user's credential helper has it."""
         header = f"http.extraHeader=Authorization: token {self.token}"
         return git(self.tree, "-c", header, *arguments)
 
 
+def until(answer: Callable[[], bool]) -> None:
+    """A server does much of its work after it has answered."""
+    end = time.monotonic() + SECONDS
+    while not answer():
+        assert time.monotonic() < end, "the server does not come to it"
+        time.sleep(0.1)
+
+
 @pytest.fixture
-def clone(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
+def pushed(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clone]:
     isolate(monkeypatch, tmp_path / "home")
     fresh(monkeypatch, gitea.certificate)
     owner = gitea.user()
@@ -75,6 +89,13 @@ def clone(gitea: Gitea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     found.git("push", "-q", "origin", "main")
     monkeypatch.setenv(TOKEN, narrow)
     yield found
+
+
+@pytest.fixture
+def clone(pushed: Clone) -> Clone:
+    """The same, once the server has taken in the push: before, it says that the repository is empty."""
+    until(lambda: not pushed.ask("GET", "")["empty"])
+    return pushed
 
 
 def refused(clone: Clone, result: Result, code: int, *words: str) -> None:
@@ -101,7 +122,7 @@ def test_one_line_from_edit_to_merge(clone: Clone) -> None:
     assert clone.comments(request["number"]) == [comment]
     assert clone.branches() == {"main", request["head"]["ref"]}
     assert status(clone.tree) == [" M blueprints/chat.yaml"]
-    clone.ask("POST", f"/pulls/{request['number']}/merge", {"Do": "merge", "delete_branch_after_merge": True})
+    clone.merge(request["number"], Do="merge", delete_branch_after_merge=True)
     assert clone.done() == "nothing to propose: main has all of it\n"
     clone.git("checkout", "-q", "--", ".")
     clone.git("pull", "-q", "origin", "main")
@@ -110,12 +131,19 @@ def test_one_line_from_edit_to_merge(clone: Clone) -> None:
     assert clone.branches() == {"main"}
 
 
+def test_right_after_the_first_push(pushed: Clone) -> None:
+    pushed.edit(OLD, NEW)
+    assert "opened https://" in pushed.done()
+    (request,) = pushed.requests()
+    assert len(pushed.comments(request["number"])) == 1
+
+
 @pytest.mark.parametrize("way", ["squash", "rebase"])
 def test_merged_in_another_way_it_is_there_all_the_same(clone: Clone, way: str) -> None:
     clone.edit(OLD, NEW)
     clone.done()
     (request,) = clone.requests()
-    clone.ask("POST", f"/pulls/{request['number']}/merge", {"Do": way})
+    clone.merge(request["number"], Do=way)
     assert clone.done() == "nothing to propose: main has all of it\n"
     assert clone.requests() == []
 

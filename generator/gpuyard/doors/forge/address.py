@@ -20,10 +20,11 @@ _FIRST = {**{kind: kind for kind in KINDS}, "forgejo": "gitea"}
 _SCP = re.compile(r"(?:[^@/]+@)?([^:/]+):(.+)")
 _TOKENS = {
     "github": ("GH_TOKEN", "GITHUB_TOKEN"),
-    "gitlab": ("GITLAB_TOKEN", "CI_JOB_TOKEN"),
+    "gitlab": ("GITLAB_TOKEN",),
     "gitea": ("GITEA_TOKEN", "FORGEJO_TOKEN"),
 }
 _JOB = "CI_JOB_TOKEN"
+"""Of each job of a pipeline; GitLab answers it 401 wherever merge requests, their notes or users are."""
 _LOGINS = {"github": "x-access-token", "gitlab": "oauth2", "gitea": "oauth2"}
 """Who asks, for Git: the password is what counts."""
 _VISIBLE = re.compile(r"[!-~]+")
@@ -124,5 +125,8 @@ def token_of(address: Address) -> Token:
         if text := os.environ.get(name, "").strip():
             if not _VISIBLE.fullmatch(text):
                 raise MissingError(f"${name} is no token: it has blanks or other characters that no token has")
-            return Token(name, text, "gitlab-ci-token" if name == _JOB else _LOGINS[address.kind])
-    raise MissingError(f"no token for {address.host}: set {' or '.join(f'${name}' for name in names)}")
+            return Token(name, text, _LOGINS[address.kind])
+    said = f"no token for {address.host}: set {' or '.join(f'${name}' for name in names)}"
+    if address.kind == "gitlab" and os.environ.get(_JOB):
+        said += f" to an access token with the scope api; GitLab gives ${_JOB} no access to merge requests"
+    raise MissingError(said)

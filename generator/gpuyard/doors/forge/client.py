@@ -60,8 +60,7 @@ def _github(address: Address, token: Token) -> Forge:
 
 
 def _gitlab(address: Address, token: Token) -> Forge:
-    name = "JOB-TOKEN" if token.variable == "CI_JOB_TOKEN" else "PRIVATE-TOKEN"
-    headers = {"Accept": "application/json", name: token.text}
+    headers = {"Accept": "application/json", "PRIVATE-TOKEN": token.text}
     return GitLab(Api(address.api, "GitLab", token.variable, headers), address.project)
 
 

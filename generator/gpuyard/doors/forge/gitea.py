@@ -1,16 +1,19 @@
 """Pull requests of Gitea and Forgejo."""
 
+import time
 from collections.abc import Collection, Mapping
 
 from gpuyard.doors.forge.calls import RefusedError
 from gpuyard.doors.forge.likegithub import Pulls
-from gpuyard.doors.forge.requests import Comment, Request, number_at, text_at
-from gpuyard.errors import MissingError
+from gpuyard.doors.forge.requests import Comment, Request, at, number_at, text_at
+from gpuyard.errors import ConflictError, MissingError
 
 __all__ = ["Gitea"]
 
 _PAGE = 50
 """The most that a server gives by its default settings."""
+_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 29.0)
+"""Seconds between questions while the server takes in the first push to a repository."""
 _RUNNERS = "gitea-actions"
 _SCOPE = "required scope"
 """In the answer to a token that is for other things."""
@@ -21,7 +24,20 @@ class Gitea(Pulls):
 
     def find(self, branch: str, base: str) -> Request | None:
         """The open request of a branch of this very repository; the API has no question for it."""
+        try:
+            return self.opened(branch, base, _PAGE, {})
+        except MissingError:
+            self._wait_for_the_first_push()
         return self.opened(branch, base, _PAGE, {})
+
+    def _wait_for_the_first_push(self) -> None:
+        """A server takes in what was pushed after Git has its answer: until then no request can be there."""
+        for wait in (*_WAITS, None):
+            if at(self.api.call("GET", f"/repos/{self.project}"), "empty") is not True:
+                return
+            if wait is not None:
+                time.sleep(wait)
+        raise ConflictError(f"Gitea has not taken in the first push to {self.project} yet; run this again in a minute")
 
     def create(self, branch: str, base: str, title: str, body: str) -> Request | None:
         """A new request; None: there is one."""
