@@ -5,7 +5,7 @@ from typing import Any
 
 from gpuyard.bootstrap.desired import desired
 from gpuyard.bootstrap.fleet import fleets
-from gpuyard.bootstrap.ground import Region, Reserved
+from gpuyard.bootstrap.ground import Lodging, Region, Reserved
 from gpuyard.bootstrap.resource import Resource
 from gpuyard.project.load import Project
 from gpuyard.resolve import Resolved, resolve
@@ -52,6 +52,17 @@ def wanted(project: Project, resolved: Resolved | None = None) -> dict[str, Reso
                 for shape, ocid in each.oci.reservations.items()
             }
             for each in stack.clusters
+        },
+        lodgings={
+            each.name: Lodging(
+                cluster=each.oci.cluster,
+                subnets={"": "ocid1.subnet.oc1..nodes"},
+                groups=(),
+                pods=("ocid1.subnet.oc1..pods",),
+                pod_groups=(),
+            )
+            for each in stack.clusters
+            if each.oci.cluster
         },
         given={each.name: {"vcn": each.oci.vcn} for each in stack.clusters if each.oci.vcn},
     )

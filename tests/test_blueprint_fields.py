@@ -507,6 +507,7 @@ STACK_KEYS |= {
     **{
         f"spec.clusters[].oci.{key}": Case({"clusters": [{**CLUSTER, "oci": own}]}, OCI, built=True)
         for key, own in {
+            "cluster": {"cluster": "ocid1.cluster.oc1.phx.aaaacluster"},
             "vcn": {"vcn": "ocid1.vcn.oc1.phx.aaaavcn"},
             "cidr": {"cidr": "10.20.0.0/16"},
             "api[]": {"api": ["203.0.113.0/24"]},

@@ -32,6 +32,7 @@ FILES = {
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
+    "unsupported": CATALOGUE / "unsupported.yaml",
     "vllm": CATALOGUE / "vllm" / "0.32.yaml",
     "vllm-formats": CATALOGUE / "vllm" / "formats.yaml",
     "vllm-removed": CATALOGUE / "vllm" / "removed.yaml",

@@ -26,7 +26,11 @@ class Adopted:
 
 def adopted(cloud: Cloud, stack: Stack) -> dict[str, Adopted]:
     """By cluster, of those that name a VCN; Refused where it is not there."""
-    return {each.name: _adopted(cloud, each, each.oci.vcn) for each in stack.clusters if each.oci.vcn}
+    return {
+        each.name: _adopted(cloud, each, each.oci.vcn)
+        for each in stack.clusters
+        if each.oci.vcn and not each.oci.cluster
+    }
 
 
 def _adopted(cloud: Cloud, cluster: Cluster, ocid: str) -> Adopted:

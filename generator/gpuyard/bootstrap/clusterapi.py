@@ -25,7 +25,7 @@ def open_cluster(
             return opened(file.read_text(encoding="utf-8"), folder=file.parent)
         except (OSError, UnicodeDecodeError) as error:
             raise ToolError(f"{file}: cannot be read: {error}") from error
-    found = observed.ours.get(f"{cluster.name}/cluster")
+    found = observed.cluster(cluster.name)
     if found is None:
         raise ToolError("the cluster is not there yet; run `gpuyard bootstrap apply` first")
     return opened(_kubeconfig(cloud, found), token=_lasting(lambda: token(found.id, found.region), cloud.clock))

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from gpuyard.bootstrap.fleet import Fleet, fleets
-from gpuyard.bootstrap.ground import Ground, Region, Reserved
+from gpuyard.bootstrap.ground import Ground, Lodging, Region, Reserved
 from gpuyard.bootstrap.links import link
 from gpuyard.bootstrap.parts.addons import addons
 from gpuyard.bootstrap.parts.artifacts import artifacts
 from gpuyard.bootstrap.parts.cluster import cluster
 from gpuyard.bootstrap.parts.files import files
-from gpuyard.bootstrap.parts.identity import COMPARTMENT, compartment, policies
+from gpuyard.bootstrap.parts.identity import COMPARTMENT, compartment, policies, pool_policies
 from gpuyard.bootstrap.parts.network import network
 from gpuyard.bootstrap.parts.passages import passages
 from gpuyard.bootstrap.parts.pools import gpu_pools, nodes, system_pool
@@ -31,11 +31,13 @@ def desired(
     versions: Mapping[str, str],
     given: Mapping[str, Mapping[str, str]],
     reserved: Mapping[str, Mapping[str, Reserved]],
+    lodgings: Mapping[str, Lodging],
 ) -> dict[str, Resource]:
     """By id, in the order in which people read them.
 
     `versions` has Kubernetes' of each cluster, `given`
-    the OCIDs of what it does not make, `reserved` its capacity reservations.
+    the OCIDs of what it does not make, `reserved` its capacity reservations, `lodgings` the networks of clusters that
+    somebody else made.
     """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
@@ -50,8 +52,12 @@ def desired(
             kubernetes=versions[each.name],
             given=given.get(each.name, {}),
             reserved=reserved.get(each.name, {}),
+            joined=lodgings.get(each.name),
         )
-        found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
+        if each.oci.cluster is None:
+            found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
+        elif ground.joined:
+            found += [*pool_policies(ground, home), *_pools(ground, fleets(resolved, each))]
     return {each.id: each for each in found}
 
 
@@ -74,7 +80,11 @@ def _cluster(ground: Ground, fleet: list[Fleet], home: str, *, files_wanted: boo
         yield from files(ground)
     yield cluster(ground)
     yield system_pool(ground)
+    yield from _pools(ground, fleet)
+    yield from addons(ground, fleet)
+
+
+def _pools(ground: Ground, fleet: list[Fleet]) -> Iterator[Resource]:
     for each in fleet:
         yield from gpu_pools(ground, each)
         yield nodes(ground, each)
-    yield from addons(ground, fleet)

@@ -29,6 +29,7 @@ _ORDER = (
     "mount-target", "file-system", "bucket", "repository", "rules", "subnet", "group", "security-list", "routes",
     "service-gateway", "nat-gateway", "internet-gateway", "vcn", "policy", COMPARTMENT,
 )  # fmt: skip
+_JOINED = "gpuyard did not make it; its engine, and what that applied, stay in it"
 _WITH_OTHERS = ("addon", "nodes")
 """They go with their cluster and their pools."""
 
@@ -54,9 +55,12 @@ def removal(cloud: Cloud, project: Project, *, data: bool) -> Removal:
     listed = {each.id for each in known}
     foreign = [each for each in observed.others if KINDS[each.kind].keeps and each.id not in listed]
     stays += [(_change(each, Action.LEAVE), f"gpuyard did not make it{_cost(each)}") for each in foreign]
-    if stays and COMPARTMENT in observed.ours:
+    inside = any(each.data["compartmentId"] == observed.compartment for each in observed.joined.values())
+    if (stays or inside) and COMPARTMENT in observed.ours:
         kept.append(observed.ours[COMPARTMENT])
         stays.append((_change(observed.ours[COMPARTMENT], Action.LEAVE), "it holds what stays"))
+    stays += [(Change(id=f"{name}/cluster", kind="cluster", action=Action.LEAVE, found=each), _JOINED)
+              for name, each in observed.joined.items()]  # fmt: skip
     names = {each.id for each in kept}
     gone = [each for each in known if each.id not in names]
     gone.sort(key=lambda each: (_ORDER.index(each.kind), each.region, each.id))

@@ -31,7 +31,9 @@ def fact_files(stack: Stack, sites: Mapping[str, Stack], observed: Observed) -> 
 def _file(stack: Stack, cluster: Cluster, observed: Observed) -> str:
     prefix = f"{cluster.name}/"
     here = {name.removeprefix(prefix): each for name, each in observed.ours.items() if name.startswith(prefix)}
-    if "cluster" not in here:
+    if there := observed.cluster(cluster.name):
+        here["cluster"] = there
+    else:
         raise ToolError(f"the cluster {cluster.name} is not there yet; run `gpuyard bootstrap apply` first")
     return _HEADER + "---\n".join(yamlio.dump(each) for each in _objects(stack, cluster, here, observed))
 

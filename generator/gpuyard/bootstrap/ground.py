@@ -7,7 +7,7 @@ from gpuyard.bootstrap.links import link
 from gpuyard.project.oraclecloud import Landing
 from gpuyard.project.stack import Cluster
 
-__all__ = ["Ground", "Region", "Reserved"]
+__all__ = ["Ground", "Lodging", "Region", "Reserved"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,24 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lodging:
+    """The network in which GPU nodes of a cluster are: links, or the OCIDs that somebody else's node pool has."""
+
+    cluster: str
+    subnets: Mapping[str, str]
+    """Of nodes, by availability domain; any of them for one that is not among them."""
+    groups: tuple[str, ...]
+    """Network security groups of nodes."""
+    pods: tuple[str, ...]
+    """Subnets."""
+    pod_groups: tuple[str, ...]
+
+    def subnet(self, domain: str) -> str:
+        """Of nodes in an availability domain."""
+        return self.subnets.get(domain) or next(iter(self.subnets.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """One cluster's."""
 
@@ -55,6 +73,19 @@ class Ground:
     """OCIDs of parts that somebody else made."""
     reserved: Mapping[str, Reserved] = field(default_factory=dict)
     """By OCI shape."""
+    joined: Lodging | None = None
+    """Of a cluster that somebody else made."""
+
+    @property
+    def lodging(self) -> Lodging:
+        """Where its nodes are."""
+        return self.joined or Lodging(
+            cluster=self.link("cluster"),
+            subnets={"": self.link("subnet-workers")},
+            groups=(self.link("group-workers"),),
+            pods=(self.link("subnet-pods"),),
+            pod_groups=(self.link("group-pods"),),
+        )
 
     @property
     def landing(self) -> Landing:

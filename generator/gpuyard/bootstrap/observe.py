@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
 from gpuyard.bootstrap.waiting import all_done
-from gpuyard.doors.oci import Cloud
+from gpuyard.doors.oci import Cloud, Refused
 from gpuyard.errors import InputError, Problem, ToolError
 from gpuyard.project.load import Project
 from gpuyard.project.oraclecloud import Infrastructure
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Cluster, Stack
 
 __all__ = ["Observed", "infrastructure", "observe", "regions", "together"]
 
@@ -40,6 +41,12 @@ class Observed:
     """By resource."""
     others: tuple[Found, ...]
     """Of the same kinds, in the same places."""
+    joined: Mapping[str, Found] = field(default_factory=dict)
+    """Clusters that somebody else made, by their names in the stack; one that cannot be read is not among them."""
+
+    def cluster(self, name: str) -> Found | None:
+        """The one that the stack has by this name, whoever made it."""
+        return self.joined.get(name) or self.ours.get(f"{name}/cluster")
 
 
 def infrastructure(project: Project) -> Infrastructure:
@@ -96,7 +103,24 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
         namespace=namespace,
         ours=_by_resource([each for each in found if _is_ours(each, stack)]),
         others=tuple(each for each in found if not _is_ours(each, stack)),
+        joined={name: each for name, each in together(_joined(cloud, stack)) if each},
     )
+
+
+def _joined(cloud: Cloud, stack: Stack) -> list[Callable[[], tuple[str, Found | None]]]:
+    return [partial(_read_cluster, cloud, each, each.oci.cluster) for each in stack.clusters if each.oci.cluster]
+
+
+def _read_cluster(cloud: Cloud, cluster: Cluster, ocid: str) -> tuple[str, Found | None]:
+    """Of somebody else's: one that is not there stands in nobody's way when everything else is taken away."""
+    region, what = cluster.region or "", f"read the cluster of {cluster.name}"
+    try:
+        data = cloud.call("container_engine", "get_cluster", ocid, region=region, what=what).data
+    except Refused as error:
+        if error.fault.status != 404:
+            raise
+        return cluster.name, None
+    return cluster.name, standard.found(KINDS["cluster"], region, data)
 
 
 def _is_ours(found: Found, stack: Stack) -> bool:

@@ -23,9 +23,9 @@ def versions(cloud: Cloud, stack: Stack, observed: Observed) -> dict[str, str]:
     found: dict[str, str] = {}
     options: dict[str, list[str]] = {}
     for cluster in stack.clusters:
-        there = observed.ours.get(f"{cluster.name}/cluster")
+        there = observed.cluster(cluster.name)
         have = str(there.data["kubernetesVersion"]) if there else ""
-        if have.startswith(f"v{cluster.kubernetes}."):
+        if have.startswith(f"v{cluster.kubernetes}.") or (have and cluster.oci.cluster):
             found[cluster.name] = have
             continue
         region = cluster.region or ""
@@ -79,7 +79,8 @@ def _region(
     sources: list[Mapping[str, Any]] = []
     for cluster in here:
         version = kubernetes[cluster.name]
-        shapes = {cluster.oci.system.shape: False, **{each.node.name: True for each in fleets[cluster.name]}}
+        system = {} if cluster.oci.cluster else {cluster.oci.system.shape: False}
+        shapes = {**system, **{each.node.name: True for each in fleets[cluster.name]}}
         for shape, gpu in shapes.items():
             there = _used(observed, cluster, shape, version)
             if there is None and not sources:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpuyard.bootstrap.adoption import adopted
-from gpuyard.bootstrap.desired import desired
+from gpuyard.bootstrap.desired import desired, shares_files
 from gpuyard.bootstrap.difference import Action, Change, difference
 from gpuyard.bootstrap.fleet import fleets
 from gpuyard.bootstrap.handover.steps import Handover
+from gpuyard.bootstrap.joining import joined
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.offers import offered, versions
 from gpuyard.bootstrap.preflight import Check, preflight
@@ -90,6 +91,8 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     regions = offered(cloud, stack, observed, kubernetes, fleet)
     found = adopted(cloud, stack)
     reserved = reservations(cloud, stack, observed)
+    files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
+    guests = joined(cloud, stack, observed, fleet, files)
     given = {name: each.parts for name, each in found.items()}
     wanted = desired(
         resolved,
@@ -100,9 +103,12 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
         versions=kubernetes,
         given=given,
         reserved=reserved,
+        lodgings={name: each.lodging for name, each in guests.items() if each.lodging},
     )
     changes = difference(wanted, observed.ours)
     checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]
+    checks += [Check("cluster", text, fatal=True) for each in guests.values() for text in each.problems]
+    checks += [Check("cluster", text) for each in guests.values() for text in each.notes]
     checks += preflight(cloud, stack, observed, changes, fleet, reserved)
     return Plan(stack=stack.name, changes=changes, checks=tuple(checks), observed=observed)
 

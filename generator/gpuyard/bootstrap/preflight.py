@@ -46,7 +46,8 @@ def preflight(
     found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
     found += [Check("autoscaler", text) for text in defects(changes, observed.ours)]
     for cluster in stack.clusters:
-        found += _addresses(cluster, fleets[cluster.name])
+        if not cluster.oci.cluster:
+            found += _addresses(cluster, fleets[cluster.name])
         growing = {each.id: each for each in changes if each.action in (Action.CREATE, Action.UPDATE)}
         held = reserved[cluster.name]
         found += _reserved(cluster, fleets[cluster.name], held, observed)

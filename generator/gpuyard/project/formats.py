@@ -1,12 +1,15 @@
 """The JSON Schemas of the files that users write; what may stand in a blueprint follows from its kind."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from gpuyard.doors.schema import read_schema
 from gpuyard.project import ownmodels
+from gpuyard.project.answered import answer
 from gpuyard.project.blueprint import DEFAULT, KINDS
 from gpuyard.project.stackschema import filled
 
@@ -41,13 +44,19 @@ def _of_kind(kind: str | None) -> Schema:
 
 def _with_kinds(whole: Schema, kinds: Iterable[str]) -> Schema:
     """The schema of all blueprints, and `spec` as these kinds have it; equal names in $defs mean the same."""
-    found = [read_schema(KINDS[kind].SCHEMA) for kind in kinds]
+    found = [_answered(KINDS[kind].SCHEMA) for kind in kinds]
     specs = [each["spec"] for each in found] or [whole["properties"]["spec"]]
     specs = [_with_type(spec) for spec in specs]
     spec = specs[0] if len(specs) == 1 else {"description": "The workload.", "oneOf": specs}
     definitions = {name: part for each in found for name, part in each["$defs"].items()}
     definitions["architecture"] = ownmodels.architecture()
     return {**whole, "properties": {**whole["properties"], "spec": spec}, "$defs": definitions}
+
+
+def _answered(file: Traversable) -> Schema:
+    found = deepcopy(dict(read_schema(file)))
+    answer({"properties": {"spec": found["spec"]}, "$defs": found["$defs"]}, "blueprint")
+    return found
 
 
 def _with_type(spec: Schema) -> Schema:

@@ -38,6 +38,8 @@ class SystemNodes:
 class Landing:
     """Of one cluster."""
 
+    cluster: str | None = None
+    """OCID of one that somebody else made, which is neither changed nor deleted; None: it is made."""
     vcn: str | None = None
     """OCID of one that is there; None: it gets one of its own."""
     cidr: str

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpuyard.catalogue import alerts
 from gpuyard.catalogue.platform import Switch, catalogue
+from gpuyard.project.answered import answer, answer_at
 from gpuyard.project.stack import SITE, Engine
 
 __all__ = ["filled"]
@@ -26,6 +27,7 @@ def filled(written: Mapping[str, Any]) -> Schema:
             own = keys.get(release.component, {})
             keys[release.component] = _component(release.switch, release.version, template, own)
     _name_alerts(schema["properties"]["spec"]["properties"]["alerts"]["properties"])
+    answer(schema, "stack")
     _add_site(schema)
     return schema
 
@@ -44,7 +46,7 @@ def _add_site(schema: Schema) -> None:
         name: {key: value for key, value in part.items() if key != "default"} for name, part in vllm
     }
     others = (key for key in settings if key not in (*SITE, "clusters"))
-    cluster["x-elsewhere"] = {key: f"is one for all clusters; set it as spec.{key}" for key in others}
+    answer_at(cluster, {key: f"is one for all clusters; set it as spec.{key}" for key in others})
 
 
 def _partial(part: Schema, root: Schema) -> Schema:

@@ -58,7 +58,7 @@ class Handing:
 
     def _planned(self, cluster: str, observed: Observed) -> Handover:
         wanted = wishes(self._site(cluster, observed))
-        if f"{cluster}/cluster" not in observed.ours and cluster not in self.gifts.kubeconfigs:
+        if observed.cluster(cluster) is None and cluster not in self.gifts.kubeconfigs:
             return unasked(cluster, wanted)
         try:
             return compared(cluster, wanted, look(self._api(cluster, observed), wanted.objects))
@@ -88,7 +88,7 @@ class Handing:
 
     def _site(self, cluster: str, observed: Observed) -> Site:
         facts: list[dict[str, Any]] = []
-        if f"{cluster}/cluster" in observed.ours:
+        if observed.cluster(cluster):
             stack = self.resolved.stack
             one = replace(stack, clusters=tuple(each for each in stack.clusters if each.name == cluster))
             facts = yamlio.parse_manifests(fact_files(one, self.project.sites, observed)[folder(cluster) / FACTS])

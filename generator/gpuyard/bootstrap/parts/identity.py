@@ -10,6 +10,7 @@ from gpuyard.doors.oci import Cloud
 from gpuyard.project.oraclecloud import Infrastructure
 
 __all__ = ["COMPARTMENT", "KINDS", "compartment", "of_autoscaler", "of_clusters", "of_pools", "policies"]
+__all__ += ["pool_policies"]
 
 COMPARTMENT = "compartment"
 _AUTOSCALER = (
@@ -39,6 +40,11 @@ def policies(ground: Ground, home: str) -> Iterator[Resource]:
     cluster, autoscaler = of_clusters(ground.compartment), of_autoscaler(ground.compartment, ground.link("cluster"))
     yield _policy(ground, home, "policy-cluster", cluster)
     yield _policy(ground, home, "policy-autoscaler", autoscaler)
+    yield from pool_policies(ground, home)
+
+
+def pool_policies(ground: Ground, home: str) -> Iterator[Resource]:
+    """What its node pools may do."""
     if ground.reserved:
         yield _policy(ground, home, "policy-pools", of_pools(ground.compartment))
 

@@ -110,7 +110,7 @@ def _head(ground: Ground, name: str, shape: str, disk: int, labels: Iterable[tup
     image = (ground.region.images or {}).get((shape, ground.kubernetes), "")
     return {
         "compartmentId": ground.compartment,
-        "clusterId": ground.link("cluster"),
+        "clusterId": ground.lodging.cluster,
         "name": ground.display(name),
         "nodeShape": shape,
         "kubernetesVersion": ground.kubernetes,
@@ -121,15 +121,17 @@ def _head(ground: Ground, name: str, shape: str, disk: int, labels: Iterable[tup
 
 
 def _details(ground: Ground, where: Sequence[str], size: int, pods: int, reserved: str = "") -> dict[str, Any]:
-    common = {"subnetId": ground.link("subnet-workers"), **({"capacityReservationId": reserved} if reserved else {})}
+    lodging, common = ground.lodging, {"capacityReservationId": reserved} if reserved else {}
     return {
         "size": size,
-        "nsgIds": [ground.link("group-workers")],
-        "placementConfigs": [{"availabilityDomain": domain, **common} for domain in where],
+        "nsgIds": list(lodging.groups),
+        "placementConfigs": [
+            {"availabilityDomain": domain, "subnetId": lodging.subnet(domain), **common} for domain in where
+        ],
         "nodePoolPodNetworkOptionDetails": {
             "cniType": "OCI_VCN_IP_NATIVE",
-            "podSubnetIds": [ground.link("subnet-pods")],
-            "podNsgIds": [ground.link("group-pods")],
+            "podSubnetIds": list(lodging.pods),
+            "podNsgIds": list(lodging.pod_groups),
             "maxPodsPerNode": pods,
         },
     }

@@ -1,7 +1,7 @@
 """JSON Schema (2020-12) as users meet it: every error in plain words, at its place in the file.
 
 A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not; `x-elsewhere` says it of
-keys that belong somewhere else.
+keys that belong somewhere else, or that nobody has yet; capitals, dashes, underscores and a last s make no difference.
 """
 
 import re
@@ -80,7 +80,13 @@ def _unknown_keys(violation: Violation) -> Iterator[tuple[str, Words]]:
 
 
 def _unknown(key: str, known: Iterable[str], elsewhere: Mapping[str, str]) -> str:
-    return elsewhere.get(key) or unknown(key, known)
+    plain = {_plain(name): text for name, text in elsewhere.items()}
+    return plain.get(_plain(key)) or unknown(key, known)
+
+
+def _plain(key: str) -> str:
+    """computeCluster, compute_cluster and Compute-Clusters are one name."""
+    return "".join(char for char in key.casefold() if char not in "-_ ").removesuffix("s")
 
 
 def _missing(violation: Violation) -> Iterator[tuple[str, Words]]:
