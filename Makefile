@@ -57,7 +57,7 @@ CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_boots
 crash: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)
 
-fuzz: test-tools .tools/atheris/.done ## 20,000 examples, other ones each time (`make test` tries 100), and atheris on the reader
+fuzz: test-tools .tools/atheris/.done ## 20,000 examples, other ones each time (`make test` tries 2,000), and atheris on the reader
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_FUZZ=10 $(BIN)/pytest -q -n auto tests/test_fuzz_sources.py tests/test_fuzz_checkouts.py
 	PYTHONPATH=.tools/atheris $(BIN)/python -m tests.fuzz_reader
 

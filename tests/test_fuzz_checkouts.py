@@ -1,6 +1,6 @@
 """Checkouts that mean harm, by the hundred: locks, generated files, and names of files, one at a time and together.
 
-`make test` tries 100 in all, the same each time; `make fuzz` 20,000, and other ones.
+`make test` tries 2,000 in all, the same each time; `make fuzz` 20,000, and other ones.
 """
 
 import json

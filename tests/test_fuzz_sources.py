@@ -1,6 +1,6 @@
 """Sources that mean harm, by the hundred: the stack, blueprints, models, locks of images, and the reader itself.
 
-`make test` tries 100 in all, the same each time; `make fuzz` 20,000, and other ones.
+`make test` tries 2,000 in all, the same each time; `make fuzz` 20,000, and other ones.
 """
 
 import shutil

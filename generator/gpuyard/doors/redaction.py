@@ -28,12 +28,11 @@ _KINDS = (
     ("a URL with a password", r"://[^/\s:@]*:[^/\s@]+@|https?://[^/\s:@]{20,}@"),
 )
 _KNOWN = re.compile("|".join(f"(?P<k{number}>{pattern})" for number, (_, pattern) in enumerate(_KINDS)))
-_WORD = r"\b"
+_WORD, _ALONE = r"\b", "(?<![A-Za-z0-9])"
 _TOKENS = re.compile(
     "|".join(rf"(?:{pattern.removeprefix(_WORD)})[\w.-]*" for kind, pattern in _KINDS if "URL" not in kind)
 )
-"""Of those kinds, all that is secret; in a damaged file it may stand right behind another word."""
-_ALONE = "(?<![A-Za-z0-9])"
+"""Of those kinds, all that is secret; in a damaged file it may stand in the middle of a word."""
 _SHORTEST = 12
 _ODD = 4
 _BASIC = re.compile(r"\b[Bb]asic\s{1,4}([A-Za-z0-9+/]{6,400})(?![A-Za-z0-9+/])")
@@ -77,10 +76,13 @@ _PUBLIC = re.compile(
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
     r"|\b(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-nistp\d{3}) AAAA[A-Za-z0-9+/=]+"
 )
+_TELLING = r"[0-9a-f]{40,128}|\b[0-9A-F]{32}(?:/[0-9A-F]{32}){0,2}\b|\bSHA256:[A-Za-z0-9+/]{43}"
+"""The opc-request-id by which Oracle finds a request again, and the fingerprint of a host's key."""
 _CERTIFICATE = re.compile(r"\bLS0tLS1CRUdJTiBDRVJUSUZJQ0FUR[A-Za-z0-9+/]{4,}={0,2}")
 """A certificate in base64, as a caBundle has it."""
 _SYLLABLES = re.compile(r"[a-z]{3,}")
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{24,}")
+_RUNS = re.compile(rf"{_PUBLIC.pattern}|{_TELLING}|(?P<run>{_RUN.pattern})")
 # Kinds of characters in a run -> its length and the share of neighbours that differ in kind, at the least:
 # 62 % of random letters and digits do, 50 % of random letters, 47 % of hexadecimal digits, few in words.
 _RANDOM = {"0Aa": (24, 0.38), "Aa": (32, 0.45), "0a": (32, 0.28), "0A": (32, 0.28)}
@@ -119,7 +121,12 @@ def redacted(text: str) -> str:
         if mark in text:
             odd = len(mark) >= _ODD and not mark.isalpha()  # no word ends so
             text = _compiled(form.removeprefix(_ALONE) if odd else form).sub("…", text)
-    return text
+    return _RUNS.sub(_hidden, text)
+
+
+def _hidden(run: re.Match[str]) -> str:
+    """Nothing of what looks random, in whatever it stands, but for what only names something."""
+    return "…" if run["run"] and _is_random(run["run"]) else run[0]
 
 
 @cache
