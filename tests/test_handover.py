@@ -129,6 +129,20 @@ def test_the_order_of_a_hand_over_to_argo_cd() -> None:
     assert "delete" not in "".join(told[: found[10]]), "nothing goes while it still owns something"
 
 
+def test_a_sync_of_the_hand_over_is_tried_again_like_any_other() -> None:
+    (line,) = (line for line in commands(section(TO_ARGOCD)) if '"initiatedBy"' in line)
+    operation = json.loads(line.partition("--type merge -p '")[2].partition("'")[0])["operation"]
+    tree = compile(parse(sources({}, TO_ARGOCD))).tree
+    objects = [
+        each for path, text in tree.items() if path.parts[0] == "clusters" for each in yamlio.parse_manifests(text)
+    ]
+    applications = [each for each in objects if each["kind"] == "Application"]
+    assert {json.dumps(each["spec"]["syncPolicy"]["retry"]) for each in applications} == {
+        json.dumps(operation["retry"])
+    }
+    assert operation["retry"]["limit"] == -1
+
+
 def test_the_way_back_gives_each_chart_the_marks_of_its_release() -> None:
     told = commands(section(TO_FLUX))
     assert "--field-manager argocd-controller" in "".join(told)

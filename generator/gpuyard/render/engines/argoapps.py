@@ -11,7 +11,7 @@ from gpuyard.render import argosources
 from gpuyard.resolve import Resolved
 from gpuyard.tree import PLATFORM, SERVERS
 
-__all__ = ["CLUSTER", "PART_OF", "Application", "destination", "named", "namespaces", "projects", "roots"]
+__all__ = ["CLUSTER", "PART_OF", "RETRY", "Application", "destination", "named", "namespaces", "projects", "roots"]
 
 Object = dict[str, Any]
 Kinds = Mapping[str, Sequence[str]]
@@ -28,7 +28,7 @@ _OPTIONS = ("ServerSideApply=true", "RespectIgnoreDifferences=true")
 _SKIP = "SkipDryRunOnMissingResource=true"
 # Without an end, and each time with the newest commit: a limit that is used up waits for the next commit, and one
 # without `refresh` never takes it.
-_RETRY = {"limit": -1, "refresh": True, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "1m"}}
+RETRY = {"limit": -1, "refresh": True, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "1m"}}
 _DEFINITIONS = {"apiextensions.k8s.io": ("CustomResourceDefinition",)}
 
 
@@ -63,7 +63,7 @@ class Application:
             "syncPolicy": {
                 "automated": {"enabled": True, "prune": self.prune, "selfHeal": True},
                 "syncOptions": [*_OPTIONS, *([] if self.whole else [_SKIP]), *self.options],
-                "retry": _RETRY,
+                "retry": RETRY,
             },
             **({"ignoreDifferences": list(self.ignored)} if self.ignored else {}),
         }

@@ -1,20 +1,21 @@
 """Another name of a stack whose clusters Argo CD syncs, or another engine in its place: what keeps everything."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from gpuyard import tree
 from gpuyard.catalogue.platform import Release
 from gpuyard.project.stack import Engine, Stack
-from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, named, roots
+from gpuyard.render.engines.argoapps import CLUSTER, PART_OF, RETRY, named, roots
 
 __all__ = ["adopt", "bare", "forget", "give", "managers", "remove", "rename_danger", "stop", "suspend"]
 
 _KUBECTL = f"--namespace {Engine.ARGOCD.namespace}"
 _STOP = """'{"spec":{"syncPolicy":{"automated":{"enabled":false}}}}'"""
 _BY = "gpuyard-handover"
-_SYNC = (
-    f"""'{{"operation":{{"initiatedBy":{{"username":"{_BY}"}},"sync":{{"syncOptions":["ServerSideApply=true"]}}}}}}'"""
-)
+_OPERATION = {"initiatedBy": {"username": _BY}, "retry": RETRY, "sync": {"syncOptions": ["ServerSideApply=true"]}}
+_SYNC = f"""'{json.dumps({"operation": _OPERATION}, separators=(",", ":"))}'"""
+"""Tried again like Argo CD's own, so that a busy API server does not leave everybody waiting for a sync that failed."""
 _OTHERS = """{range .items[*]}{.metadata.name}={.status.operationState.operation.initiatedBy.username}{"\\n"}{end}"""
 _DONE = ("jsonpath='{.status.operationState.phase}'=Succeeded", "jsonpath='{.status.sync.status}'=Synced")
 """What shows that this sync is over, and that nothing is left."""
