@@ -281,6 +281,27 @@ def test_c1_ctrl_c_while_files_follow(repository: Path, tmp_path: Path) -> None:
     assert "up to date" in run("compile", repository).output
 
 
+LOADING = """
+import runpy, signal, sys
+
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == "gpuyard.cli.output":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Stop())
+sys.argv = ["gpuyard", "check"]
+runpy.run_module("gpuyard", run_name="__main__")
+"""
+
+
+@pytest.mark.attack("A29 killed and interrupted runs")
+def test_c1_ctrl_c_while_the_program_is_loaded(tmp_path: Path) -> None:
+    """On a slow machine that takes a second."""
+    done = subprocess.run([sys.executable, "-P", "-c", LOADING], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 @pytest.mark.attack("A29 killed and interrupted runs")
 def test_c1_git_is_stopped_when_the_branch_has_moved(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

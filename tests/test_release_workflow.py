@@ -181,7 +181,7 @@ def test_from_a_clone_to_wheel_chart_and_release(made: Made) -> None:
     assert "t0ken" not in made.log
     with zipfile.ZipFile(runner.kept / "dist" / WHEEL) as wheel:
         about = message_from_bytes(wheel.read(f"gpuyard-{__version__}.dist-info/METADATA"))
-        assert b"gpuyard = gpuyard.cli.main:main" in wheel.read(f"gpuyard-{__version__}.dist-info/entry_points.txt")
+        assert b"gpuyard = gpuyard.__main__:main" in wheel.read(f"gpuyard-{__version__}.dist-info/entry_points.txt")
         assert "gpuyard/_data/charts/vllm/Chart.yaml" in wheel.namelist()
         assert "gpuyard/requirements.txt" in wheel.namelist()
     assert (about["Name"], about["Version"], about["Requires-Python"]) == ("gpuyard", __version__, ">=3.11")

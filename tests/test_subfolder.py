@@ -1,11 +1,14 @@
 """A stack in a folder of a repository that has other things: nothing outside of it is read, written or committed."""
 
+import os
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
 import yaml
 
+from gpuyard.commit.directory import Directory
+from gpuyard.commit.place import stacks_around
 from gpuyard.project.located import Located, located
 from tests.projects import problems
 from tests.test_compile import git, run, save
@@ -356,3 +359,23 @@ def test_without_a_commit_the_files_of_the_folder_are_written(folder: Path, host
     assert run("compile", folder, "--check").exit_code == 0
     stack(folder, "path: gpu", "path: elsewhere")
     assert run("compile", folder, "--no-commit").exit_code == 65
+
+
+def test_folders_that_are_deeper_than_a_path_may_be(host: Path) -> None:
+    """Git has no trouble with them, and a pull request brings them: they are walked to their end."""
+    (host / "deep").mkdir()
+    below = os.open(host / "deep", os.O_RDONLY)
+    try:
+        for _ in range(3000):
+            os.mkdir("d", dir_fd=below)
+            inside = os.open("d", os.O_RDONLY, dir_fd=below)
+            os.close(below)
+            below = inside
+        for name in ("stack.yaml", ".gpuyard.lock", "x.yaml"):
+            os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=below))
+        there = "deep/" + "d/" * 3000
+        assert sorted(stacks_around(host)) == [f"{there}.gpuyard.lock", f"{there}stack.yaml"]
+        assert len(Directory(host).below(PurePosixPath("deep"))) == 3
+    finally:
+        os.close(below)
+        subprocess.run(["rm", "-rf", str(host / "deep")], check=True)

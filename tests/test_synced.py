@@ -1,13 +1,16 @@
 """What runs today is read from the branch that clusters follow; a proposal's own locks and files say nothing of it."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gpuyard.project.imageslock import write_images_lock
-from gpuyard.project.located import head_of
+from gpuyard.project.located import default_of, head_of
 from tests.gittools import serve
+from tests.opened import opened, outside
 from tests.test_compile import git, run, save
 from tests.test_told import edit, repository
 
@@ -195,6 +198,29 @@ def test_the_branch_of_a_linked_work_tree(branch: Path, tmp_path: Path) -> None:
     git(branch, "worktree", "add", "-q", str(tmp_path / "linked"), "-b", "third")
     assert head_of(tmp_path / "linked") == "third"
     assert head_of(tmp_path) is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "link", "large"])
+def test_what_git_would_never_write_is_not_waited_for(kind: str, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    for name in ("HEAD", "refs/remotes/origin/HEAD"):
+        file = top / ".git" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "text").write_text("ref: refs/heads/main\n")
+        if kind == "pipe":
+            os.mkfifo(file)
+        elif kind == "large":
+            with file.open("wb") as stream:
+                stream.truncate(10**13)
+        else:
+            file.symlink_to({"device": "/dev/zero", "link": tmp_path / "text"}[kind])
+    with opened() as seen:
+        assert (head_of(top), default_of(top)) == (None, None)
+    assert outside(seen, top) == []
+    shutil.rmtree(top)
+    top.mkdir()
+    (top / ".git").write_text("gitdir: " + "x" * 10**6)
+    assert head_of(top) is None
 
 
 def follow(root: Path, **changed: str) -> None:

@@ -1,10 +1,11 @@
 """Is a stack where it says that it is, and alone there? Clusters look for its files by that path."""
 
-import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from gpuyard.commit.lock import LOCK
+from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
 from gpuyard.doors.whereabouts import repository_shown
 from gpuyard.errors import InputError, OutputError, Problem
 from gpuyard.project.load import Project
@@ -14,6 +15,7 @@ from gpuyard.project.userfiles import STACK_FILE
 __all__ = ["check_alone", "check_place", "nested", "stacks_around"]
 
 _OF_A_STACK = (STACK_FILE, LOCK.name)
+_GIT = ".git"
 
 
 def check_place(project: Project, directory: Path) -> None:
@@ -50,9 +52,19 @@ def stacks_around(directory: Path) -> Iterator[str]:
     """For `check_alone`: what makes a stack in a directory's repository, but for repositories inside of it."""
     if (found := located(directory)) is None:
         return
-    for above, folders, files in os.walk(found.top):
-        folders[:] = [name for name in folders if name != ".git" and not os.path.lexists(Path(above, name, ".git"))]
-        yield from (Path(above, name).relative_to(found.top).as_posix() for name in files if name in _OF_A_STACK)
+    with PlainFiles(found.top) as files:
+        waiting = [""]
+        while waiting:
+            above = waiting.pop()
+            entries: dict[str, Kind] = {}
+            with suppress(OSError, NotPlainError):  # one that nobody may read, or that is gone
+                entries = dict(files.entries(above))
+            if above and _GIT in entries:
+                continue
+            paths = {f"{above}/{name}".lstrip("/"): kind for name, kind in entries.items() if name != _GIT}
+            waiting += [path for path, kind in paths.items() if kind is Kind.DIRECTORY]
+            named = (path for path in paths if path.rpartition("/")[2] in _OF_A_STACK)
+            yield from (path for path in named if paths[path] is not Kind.DIRECTORY)
 
 
 def nested(one: PurePosixPath, other: PurePosixPath) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -16,7 +17,8 @@ _ENOUGH = 1 << 20
 _BRANCH = re.compile(r"ref: refs/heads/(\S{1,1000})\n?")
 _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S{1,1000})\n?")
 _LONGEST = 4096
-"""Characters of HEAD."""
+"""Bytes of what Git writes in a file of one line."""
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Located(NamedTuple):
@@ -40,13 +42,9 @@ def head_of(top: Path) -> str | None:
     git = top / ".git"
     if git.is_symlink():
         return None
-    try:
-        if git.is_file():
-            git = top / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
-        with (git / "HEAD").open(encoding="utf-8") as file:
-            found = _BRANCH.fullmatch(file.read(_LONGEST))
-    except (OSError, ValueError):
-        return None
+    if git.is_file():
+        git = top / (_text(git) or "").removeprefix("gitdir:").strip()
+    found = _BRANCH.fullmatch(_text(git / "HEAD") or "")
     return found[1] if found else None
 
 
@@ -54,12 +52,18 @@ def default_of(top: Path) -> str | None:
     """The branch that the remote origin gives to whoever names none, as a clone has noted it."""
     if (top / ".git").is_symlink():
         return None
+    found = _DEFAULT.fullmatch(_text(top / ".git" / "refs" / "remotes" / "origin" / "HEAD") or "")
+    return found[1] if found else None
+
+
+def _text(file: Path) -> str | None:
+    """What Git wrote; None: nothing, or a pipe or a device, which may have no end."""
     try:
-        with (top / ".git" / "refs" / "remotes" / "origin" / "HEAD").open(encoding="utf-8") as file:
-            found = _DEFAULT.fullmatch(file.read(_LONGEST))
+        with os.fdopen(os.open(file, _READ), "rb") as stream:
+            plain = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            return stream.read(_LONGEST).decode() if plain else None
     except (OSError, ValueError):
         return None
-    return found[1] if found else None
 
 
 def linked(directory: Path) -> str:
@@ -91,4 +95,4 @@ def submodules(directory: Path) -> frozenset[str]:
 
 def _is_top(directory: Path) -> bool:
     git = directory / ".git"
-    return git.is_file() or (git / "HEAD").exists()  # of a linked work tree or a submodule it is a file
+    return git.is_file() or os.path.exists(git / "HEAD")  # noqa: PTH110 - Path.exists raises where nobody may look; of a linked work tree or a submodule it is a file

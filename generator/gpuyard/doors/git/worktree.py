@@ -21,7 +21,7 @@ from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git.index import NO_MODE, Checkout
 from gpuyard.doors.git.process import Store, checked
 from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles
-from gpuyard.doors.whereabouts import repository_shown
+from gpuyard.doors.whereabouts import repository_shown, shown
 from gpuyard.errors import ConflictError, GpuyardError, OutputError, OwnershipError, ToolError
 
 __all__ = ["Checkout", "Journal", "Plan", "carry_out", "interrupted", "plan", "recover"]
@@ -127,14 +127,14 @@ def _move_both(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool
 def interrupted(checkout: Checkout) -> Journal | None:
     """The move that a killed run didn't finish, if there is one."""
     if checkout.ours.is_symlink():
-        raise OutputError(f"{checkout.ours} is a symbolic link; delete it")
+        raise OutputError(f"{shown(checkout.ours)} is a symbolic link; delete it")
     file = checkout.ours / "journal"
     try:
         words = file.read_text(encoding="utf-8", errors="replace").split(" ")
     except FileNotFoundError:
         return None
     if len(words) not in (3, 4) or not all(map(_ID.fullmatch, words[1:3])) or not all(map(_DRAFT.fullmatch, words[3:])):
-        raise OutputError(f"{file} is not one of gpuyard's journals; delete it")
+        raise OutputError(f"{shown(file)} is not one of gpuyard's journals; delete it")
     return Journal(*words)
 
 
@@ -147,7 +147,7 @@ def recover(checkout: Checkout, journal: Journal | None, tip: str | None) -> Non
         try:
             changes = _changes(checkout.store, journal.old, tip)
         except ToolError as error:
-            raise OutputError(f"{checkout.ours / 'journal'} cannot be used ({error}); delete it") from error
+            raise OutputError(f"{shown(checkout.ours / 'journal')} cannot be used ({error}); delete it") from error
         _recover_index(checkout, journal.old, tip)
         _follow(checkout, journal, tip, changes)
     _forget(checkout)
