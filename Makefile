@@ -78,11 +78,15 @@ scan: $(VENV)/.dev $(SCANNERS:%=.tools/scan/%/.done) ## checkov, trivy and other
 	.tools/scan/$*/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
-lock: $(VENV)/.dev .tools/scan/uv/.done ## what CI installs: newest versions that pyproject.toml allows, with digests
-	.tools/scan/uv/bin/uv pip compile pyproject.toml --extra release --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-annotate --custom-compile-command 'make lock' -o generator/gpuyard/requirements.txt >/dev/null
-	echo hatchling | .tools/scan/uv/bin/uv pip compile - --universal --python-version 3.11 --upgrade \
-		--generate-hashes --no-annotate --custom-compile-command 'make lock' -o .github/build-requirements.txt >/dev/null
+LOCK := generator/gpuyard/requirements.txt
+BUILD_LOCK := .github/build-requirements.txt
+LOCKED := --universal --python-version 3.11 --upgrade --generate-hashes --no-annotate --no-header
+
+lock: .tools/scan/uv/.done ## what CI installs: newest versions that pyproject.toml allows, with digests
+	{ echo '# What gpuyard depends on, the release extra included, with the digests of every file: CI installs these (docs/ci.md).' && \
+		echo '# Made by `make lock`.' && .tools/scan/uv/bin/uv pip compile pyproject.toml --extra release $(LOCKED); } > $(LOCK).new
+	{ echo hatchling | .tools/scan/uv/bin/uv pip compile - $(LOCKED); } > $(BUILD_LOCK).new
+	mv $(LOCK).new $(LOCK) && mv $(BUILD_LOCK).new $(BUILD_LOCK)
 
 golden: test-tools ## rewrite tests/golden; read the diff like code
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/test_golden.py --update-golden

@@ -55,6 +55,9 @@ class FakeForge:
     """Questions until Gitea has taken in what was pushed first; before, it says that it has no requests."""
     lost: int = 0
     """Calls that change something and whose answer is lost."""
+    late: int = 0
+    """Looks after such a call that do not see yet what it made."""
+    hidden: int = 0
     at_request: Callable[[int], bool] | None = None
     """Is told the number of each request, Git's too, before it is done; False: drop it."""
     served: int = 0
@@ -107,12 +110,16 @@ class FakeForge:
         if body and headers.get("content-type") != "application/json":
             self.wrong.append(f"{method} {target}: {headers}")
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        if self.hidden and method == "GET":
+            self.hidden -= 1
+            return 200, [], {}
         found = self._route(method, url.path, query, json.loads(body) if body else None)
         if found is None:
             self.wrong.append(f"{method} {target}")
             return 404, {"message": "Not Found"}, {}
         if self.lost and method == "POST" and found[0] == 201:
             self.lost -= 1
+            self.hidden = self.late
             return 502, "", {}
         return found
 

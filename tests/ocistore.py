@@ -24,7 +24,7 @@ def digest(data: bytes) -> str:
 
 @dataclass
 class OciStore:
-    """What it holds; `seen` are the requests, `stop_after` so many that write ends every later one with 503."""
+    """What it holds; `seen` are the requests, `stop_after` so many that write ends every later one with `stopped`."""
 
     host: str = ""
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -33,6 +33,7 @@ class OciStore:
     login: bool = False
     status: int | None = None
     stop_after: int | None = None
+    stopped: int = 503
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -58,7 +59,7 @@ class OciStore:
             return 401, b"{}", {"WWW-Authenticate": 'Basic realm="store"'}
         writes = method in {"PUT", "POST"}
         if writes and self.stop_after is not None and len(self.written) > self.stop_after:
-            return 503, b"", {}
+            return self.stopped, b"", {}
         if target == "/v2/":
             return 200, b"{}", {}
         found = _PATH.fullmatch(target)

@@ -86,10 +86,36 @@ def test_what_asks_no_git_opens_nothing_behind_it(command: tuple[str, ...], thei
     assert outside(seen, here) == []
 
 
-def test_a_work_tree_of_another_repository_is_one(theirs: Path, tmp_path: Path) -> None:
-    """What the message advises."""
-    git(theirs, "worktree", "add", "-q", "-b", "proposal", str(tmp_path / "tree"))
-    lower_context(tmp_path / "tree")
-    save(tmp_path / "tree")
-    assert run("compile", tmp_path / "tree", "--branch", "proposal").exit_code == 0
-    assert git(theirs, "rev-parse", "proposal~2") == git(theirs, "rev-parse", "main")
+def google(theirs: Path) -> Path:
+    """A checkout as google's `repo` makes them: .git is a link, and so is what is in the folder that it leads to."""
+    project, objects = theirs.parent / ".repo/projects/gpu.git", theirs.parent / ".repo/project-objects/gpu.git"
+    objects.mkdir(parents=True)
+    project.parent.mkdir()
+    (theirs / ".git").rename(project)
+    for name in ("objects", "hooks"):
+        if (project / name).exists():
+            (project / name).rename(objects / name)
+            (project / name).symlink_to(Path("../../project-objects/gpu.git", name))
+    (theirs / ".git").symlink_to("../.repo/projects/gpu.git")
+    return theirs
+
+
+@pytest.mark.parametrize("here", [lambda theirs: theirs, google], ids=["a repository", "google's repo"])
+@pytest.mark.parametrize(
+    "way", [("worktree", "add", "-q", "-b", "proposal"), ("clone", "-q", "-b", "proposal")], ids=["work tree", "clone"]
+)
+def test_what_the_message_advises(
+    here: Callable[[Path], Path], way: tuple[str, ...], theirs: Path, tmp_path: Path
+) -> None:
+    repository, elsewhere = here(theirs), tmp_path / "elsewhere"
+    if repository.joinpath(".git").is_symlink():
+        assert REFUSED in run("diff", repository).output
+    if way[0] == "clone":
+        git(repository, "branch", "proposal")
+        git(tmp_path, *way, str(repository), str(elsewhere))
+    else:
+        git(repository, *way, str(elsewhere))
+    lower_context(elsewhere)
+    save(elsewhere)
+    assert run("compile", elsewhere, "--branch", "proposal").exit_code == 0
+    assert git(elsewhere, "rev-parse", "proposal~2") == git(repository, "rev-parse", "main")

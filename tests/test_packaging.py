@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from email import message_from_bytes
 from importlib.metadata import Distribution, PackagePath, distribution, distributions
 from pathlib import Path
-from shutil import which
 
 import pytest
 from packaging.requirements import Requirement
@@ -103,7 +103,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def path(tmp_path: Path) -> str:
     """A PATH with git and nothing else: no helm."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "git").symlink_to(str(which("git")))
+    (tmp_path / "bin" / "git").symlink_to(str(shutil.which("git")))
     return str(tmp_path / "bin")
 
 
@@ -192,3 +192,22 @@ def test_the_lock_has_all_that_a_workflow_needs_with_digests() -> None:
         assert each.specifier.contains(versions[name]), f"{name}: run `make lock`"
     for name in needed(str(each) for each in wanted):
         assert re.sub(r"[-_.]+", "-", name.lower()) in versions, f"{name}: run `make lock`"
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["newest", "no network"])
+def test_the_target_that_locks_keeps_all_but_the_pins(works: bool, tmp_path: Path) -> None:
+    """In a clean checkout; what resolves is a stand-in: it prints the pins that are there, or fails at the second."""
+    locks = ("generator/gpuyard/requirements.txt", ".github/build-requirements.txt")
+    for name in ("Makefile", "tests/scan/requirements/uv.txt", *locks):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    uv = tmp_path / ".tools/scan/uv/bin/uv"
+    uv.parent.mkdir(parents=True)
+    (tmp_path / ".tools/scan/uv/.done").touch()
+    second = f"cat {ROOT / locks[1]}" if works else "exit 2"
+    uv.write_text(f'#!/bin/sh\n[ "$3" = - ] || exec grep -v "^#" {ROOT / locks[0]}\n{second}\n')
+    uv.chmod(0o755)
+    done = subprocess.run(["make", "lock"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == works, done.stderr
+    for name in locks:
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
+from gpuyard.doors.forge import calls as door
+from tests.forges import Answer
 from tests.requesting import Yard, run, yard
 
+FAULTS: list[tuple[Answer, int, str]] = [
+    ((401, {"message": "401 Unauthorized"}, {}), 69, "does not accept the token of $GITLAB_TOKEN"),
+    ((503, {}, {}), 69, "HTTP 503; run this again later"),
+    ((429, {}, {"Retry-After": "600"}), 75, "limits requests, for 600 s more"),
+    ((403, {"message": "slow down"}, {"Retry-After": "3600"}), 75, "limits requests, for 3600 s more"),
+]
 OPTIONS = ("--job", "gpuyard", "--file", "gpuyard-diff.md")
 
 
@@ -93,6 +101,44 @@ def test_a_large_file_ends_the_run(gitlab: Yard) -> None:
     result = run("pr", "comment-all", *OPTIONS)
     assert (result.exit_code, gitlab.forge.comments) == (69, [])
     assert "the answer is larger than" in result.output
+
+
+@pytest.mark.parametrize("command", ["comment", "comment-all"])
+def test_whichever_call_fails_it_is_told_once_and_safe_to_repeat(
+    gitlab: Yard, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call of a command that posts, then the second, and so on; in the end there is one comment."""
+    monkeypatch.setattr(door.time, "sleep", lambda seconds: None)
+    left(gitlab)
+    (tmp_path / "gpuyard-diff.md").write_text("two replicas less\n")
+    words = (command, *(("--number", "1", "--file", "gpuyard-diff.md") if command == "comment" else OPTIONS))
+    for position in range(20):
+        fault, code, said = FAULTS[position % len(FAULTS)]
+        gitlab.forge.faults = [*[None] * position, *[fault] * 5]
+        result = run("pr", *words)
+        if result.exit_code == 0:
+            break
+        assert result.exit_code == code, result.output
+        (line,) = result.stderr.splitlines()
+        assert said in line
+        assert len(gitlab.forge.comments) <= 1
+    assert position > 4
+    gitlab.forge.faults.clear()
+    assert run("pr", *words).exit_code == 0
+    assert len(gitlab.forge.comments) == 1
+
+
+@pytest.mark.parametrize("command", ["comment", "comment-all"])
+def test_a_file_that_is_longer_than_a_comment(gitlab: Yard, command: str, tmp_path: Path) -> None:
+    """The forge takes 65,536 characters and refuses more."""
+    text = "### Large\n\n" + "ein gröẞerer Satz\n" * 20_000
+    left(gitlab, data=text.encode())
+    (tmp_path / "gpuyard-diff.md").write_text(text)
+    words = (command, *(("--number", "1", "--file", "gpuyard-diff.md") if command == "comment" else OPTIONS))
+    for _ in range(2):
+        assert run("pr", *words).exit_code == 0
+        (comment,) = gitlab.forge.comments
+        assert 60_000 < len(comment["body"].encode()) <= 65_536
 
 
 @pytest.mark.parametrize("option", ["--job", "--file"])

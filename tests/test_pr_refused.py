@@ -274,6 +274,22 @@ def test_who_interrupts_is_told_what_may_be_there(
     repeated(there)
 
 
+@pytest.mark.parametrize("lost", [1, 2], ids=["request", "request and comment"])
+def test_a_forge_that_is_slow_to_make_what_it_was_asked_for(there: Yard, waits: list[float], lost: int) -> None:
+    """It is looked for a few times and never asked for twice; where it comes too late, the next run finds it."""
+    there.forge.lost, there.forge.late = lost, 3
+    assert there.data()["created"]
+    assert len(there.forge.requests) == len(there.forge.comments) == 1
+    assert waits == [1.0, 2.0, 4.0] * lost
+    there.edit("max: 4", "max: 5")
+    there.forge.lost, there.forge.late, there.forge.hidden = 1, 9, 0
+    result = there.pr()
+    assert (result.exit_code, "HTTP 502; run this again later" in result.stderr) == (69, True), result.output
+    there.forge.hidden = 0
+    there.data()
+    assert [len(there.forge.requests), len(there.forge.comments), len(there.branches())] == [2, 2, 3]
+
+
 def test_an_api_where_nobody_answers(there: Yard, waits: list[float]) -> None:
     refused(there, there.pr("--api", "https://127.0.0.1:1/api/v3"), 69, "https://127.0.0.1:1/api/", "refused")
     assert there.forge.requests == []

@@ -1,15 +1,17 @@
 """`gpuyard promote`: one placement's vLLM in stack.yaml, and every other byte as it was."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gpuyard.doors.yamlio import spliced
-from gpuyard.errors import MissingError
+from gpuyard.errors import InputError, MissingError
 from gpuyard.project.load import parse
 from gpuyard.project.promotion import promotion
+from tests.gittools import git
 from tests.projects import sources
-from tests.requesting import run
+from tests.requesting import Yard, run, yard
 
 STACK = """\
 # ours
@@ -30,6 +32,9 @@ spec:
     blueprints:   # careful
       chat: h100   # live
 """
+EVERYWHERE = STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "").replace(
+    "chat: {shape: h100, vllm: {version: 0.32.0, image: docker.io/acme/vllm}, max: 1}   # tried", "{}"
+)
 
 
 def moved(stack: str = STACK, name: str = "chat", source: str = "staging", target: str = "fra-prod") -> tuple[str, ...]:
@@ -110,11 +115,27 @@ def test_back_to_the_stack_s_own() -> None:
             {"stack": STACK.replace("    blueprints:   # careful\n      chat: h100   # live\n", "")},
             "fra-prod runs every blueprint that fits, so none of them can have a vLLM of its own there",
         ),
+        (
+            {"stack": STACK.replace("chat: h100   # live", "{}").replace("h100: BM.GPU.H100.8", "a10: BM.GPU.A10.4")
+             .replace("a10: BM.GPU.A10.4", "h100: BM.GPU.H100.8", 1)},
+            "chat does not run in fra-prod, which has no nodes of h100; it has a10",
+        ),
+        (
+            {"source": "fra-prod", "target": "staging", "stack": EVERYWHERE},
+            "chat does not run in staging, and fra-prod, which runs every blueprint that fits, names no shape for it; "
+            "add chat: SHAPE to blueprints of staging in stack.yaml (staging has h100)",
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_there(arguments: dict[str, str], message: str) -> None:
-    with pytest.raises(MissingError, match=message.replace("?", r"\?")):
+    with pytest.raises(MissingError) as found:
         moved(**arguments)
+    assert str(found.value).startswith(message)
+
+
+def test_a_cluster_is_not_promoted_to_itself() -> None:
+    with pytest.raises(InputError, match="--to: staging is the cluster of --from as well; name the one that"):
+        moved(target="staging")
 
 
 @pytest.mark.parametrize(
@@ -146,3 +167,32 @@ def test_the_command_writes_the_file_and_says_what_moves(tmp_path: Path) -> None
     assert "vllm.image: docker.io/vllm/vllm-openai -> docker.io/acme/vllm" in first.stdout
     assert second.stdout == "nothing to move: fra-prod has the vLLM of staging for chat\n"
     assert (tmp_path / "stack.yaml").read_text() == moved()[0]
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
+    """Two clusters, compiled and pushed."""
+    with yard("github", tmp_path, monkeypatch) as found:
+        (found.tree / "stack.yaml").write_text(STACK)
+        git(found.tree, "commit", "-qam", "Two clusters")
+        assert run("compile", str(found.tree)).exit_code == 0
+        git(found.tree, "push", "-q", str(found.bare), "main")
+        git(found.tree, "update-ref", "refs/remotes/origin/main", "main")
+        yield found
+
+
+def test_its_request_has_nothing_else_in_it(there: Yard) -> None:
+    """What else differs is named, and nothing is pushed; put aside, as the message says, it stays aside."""
+    arguments = ("promote", "chat", "--from", "staging", "--to", "fra-prod", "--pr", "--forge", "github")
+    there.edit("max: 2", "max: 4")
+    for _ in range(2):
+        result = run(*arguments, str(there.tree))
+        said = "blueprints/chat.yaml would be part of the request, differing from main as well"
+        assert (result.exit_code, said in result.stderr) == (73, True), result.output
+        assert (there.branches(), there.forge.requests) == (["main"], [])
+    git(there.tree, "stash", "push", "-q", "blueprints/chat.yaml")
+    assert run(*arguments, str(there.tree)).exit_code == 0
+    (request,) = there.forge.requests
+    changed = git(there.bare, "diff", "--name-only", "main", request["branch"]).splitlines()
+    assert "stack.yaml" in changed
+    assert "blueprints/chat.yaml" not in changed

@@ -435,6 +435,19 @@ def test_a_key_that_is_not_there_and_no_cosign(project: Path, tmp_path: Path, mo
     assert "there is no cosign on PATH" in found.output
 
 
+def test_a_registry_where_one_may_read_and_not_push(store: OciStore, project: Path) -> None:
+    """Nothing has a tag before all of it may be there; with the right, the same command goes through."""
+    store.stop_after, store.stopped = 0, 403
+    for _ in range(2):
+        found = run("release", "1.0.0", project)
+        assert found.exit_code == 69
+        (said,) = (line for line in found.stderr.splitlines() if line.startswith("error:"))
+        assert f"`docker login {store.host}`" in said
+        assert "1.0.0" not in {tag for _, tag in store.tags}
+    store.stop_after = None
+    done("release", "1.0.0", project)
+
+
 # --- verify -------------------------------------------------------------------------------------------------
 
 
@@ -488,6 +501,29 @@ def test_bytes_that_are_not_those_of_their_digest_are_refused(store: OciStore, p
     found = run("verify", project, "--release", f"oci://{store.host}/acme/gitops:1.0.0", "--key", key)
     assert found.exit_code == 69
     assert "the registry sends other bytes" in found.output
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (500, "the registry answers 500 (UNAVAILABLE)"),
+        (401, "requires a login"),
+        (403, "requires a login"),
+        (429, "the registry answers 429"),
+    ],
+)
+def test_a_registry_that_does_not_show_the_release(
+    store: OciStore, project: Path, key: Path, status: int, said: str
+) -> None:
+    done("release", "1.0.0", project)
+    words = ("verify", project, "--release", f"oci://{store.host}/acme/gitops:1.0.0", "--key", key)
+    store.status = status
+    for _ in range(2):
+        found = run(*words)
+        assert (found.exit_code, said in found.stderr) == (69, True), found.output
+        assert len([line for line in found.stderr.splitlines() if line.startswith("error:")]) == 1
+    store.status = None
+    assert "signed" in done(*words)
 
 
 def test_what_verify_needs_to_know(store: OciStore, project: Path, key: Path) -> None:

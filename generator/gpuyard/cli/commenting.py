@@ -2,21 +2,27 @@
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from gpuyard.cli.meeting import whose
 from gpuyard.doors.forge import Comment, Forge, GitLab, UnsureError, left, open_numbers
 from gpuyard.errors import ConflictError, MissingError, ToolError
 from gpuyard.review.comment import LONGEST, cleaned, mark_of, marked
 
-__all__ = ["LIMIT", "SHORT", "comment_on", "comment_on_all", "name_of", "post"]
+__all__ = ["LIMIT", "SHORT", "comment_on", "comment_on_all", "name_of", "post", "sought"]
+
+T = TypeVar("T")
 
 LIMIT = LONGEST - 1_536
 """Bytes of the diff itself: what stands around it is short."""
 SHORT = 12
 """Digits of a commit that people see."""
+_WAITS = (1.0, 2.0, 4.0, 8.0)
+"""Seconds between looks for what a forge that is slow may still be making."""
 _UNTRUSTED = "Made by a run of this request's own files, without rights."
 
 
@@ -42,7 +48,7 @@ def post(forge: Forge, me: str, folder: PurePosixPath, number: int, text: str) -
             forge.comment(number, body)
         except UnsureError as error:
             unsure = error
-        mine = ours()
+        mine = sought(ours, unsure)
         if unsure and not mine:
             raise unsure
     for each in mine[:1]:
@@ -51,6 +57,17 @@ def post(forge: Forge, me: str, folder: PurePosixPath, number: int, text: str) -
     for each in mine[1:]:
         with suppress(MissingError):  # another run was faster
             forge.delete(number, each.id)
+
+
+def sought(look: Callable[[], T], unsure: UnsureError | None) -> T:
+    """What is there; where the answer to making it was lost, it may be there only a moment later."""
+    found = look()
+    for wait in _WAITS if unsure else ():
+        if found:
+            break
+        time.sleep(wait)
+        found = look()
+    return found
 
 
 def comment_on(directory: Path, number: int, text: str, head: str, kind: str | None, api: str | None) -> str:

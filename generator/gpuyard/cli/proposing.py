@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpuyard import pipeline
-from gpuyard.cli.commenting import LIMIT, SHORT, name_of, post
+from gpuyard.cli.commenting import LIMIT, SHORT, name_of, post, sought
 from gpuyard.cli.meeting import Meeting, meet
 from gpuyard.cli.output import on_error, progress
 from gpuyard.commit.message import Words
@@ -79,8 +79,9 @@ def propose(
     kind: str | None,
     api: str | None,
     artifact: Path | None,
+    only: str = "",
 ) -> Made:
-    """All of it; each step finds what an earlier run has done."""
+    """All of it; each step finds what an earlier run has done. `only`: the file that alone may differ."""
     cache = pipeline.remembered()
     project = pipeline.sound(directory, cache)
     check_place(project, directory)
@@ -93,7 +94,7 @@ def propose(
         if tip.commit is None:
             raise MissingError(f"{remote.label} is empty; push {made.base} first, so that there is something to change")
         check_alone(tip.folder, tip.files)
-        edits = _edits(meeting, project, tip)
+        edits = _edits(meeting, project, tip, only)
         before = pipeline.synced_at(project, tip)
         progress("rendering")
         compiled = pipeline.compile(project, before, cache)
@@ -123,13 +124,20 @@ def _unfinished() -> Iterator[None]:
         raise KeyboardInterrupt(said) from stop
 
 
-def _edits(meeting: Meeting, project: Project, tip: git.Snapshot) -> Mapping[Any, str | None]:
+def _edits(meeting: Meeting, project: Project, tip: git.Snapshot, only: str) -> Mapping[Any, str | None]:
     top = meeting.where.top
     if (known := git.known_as(top, tip.branch)) is None:
         here = repository_shown(top)
         raise MissingError(f"{here} knows no branch {tip.branch}, which the request is for; `git fetch` it first")
     with git.read_base(top, known, project.stack.folder) as left:
-        return source_edits(project.sources, left, tip)
+        found = source_edits(project.sources, left, tip)
+    if only and (others := [str(path) for path in found if str(path) != only]):
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        raise OutputError(
+            f"{others[0]}{more} would be part of the request, differing from {tip.branch} as well; put that aside "
+            "(`git stash push FILE`), or open one for all of it (`gpuyard pr`)"
+        )
+    return found
 
 
 def _title(edits: Mapping[Any, str | None], plan: Plan, words: Words) -> str:
@@ -197,7 +205,7 @@ def _request(forge: Forge, branch: str, base: str, title: str) -> tuple[Request,
             return made, True
     except UnsureError as error:
         unsure = error
-    if found := forge.find(branch, base):
+    if found := sought(lambda: forge.find(branch, base), unsure):
         return found, unsure is not None
     raise unsure or ConflictError(f"the forge says that {branch} has a request, and does not show it; run this again")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gpuyard.doors import yamlio
-from gpuyard.errors import InputError, MissingError, nearest
+from gpuyard.errors import InputError, Location, MissingError, Problem, nearest
 from gpuyard.project.blueprint import Blueprint, Spec
 from gpuyard.project.load import Project
 from gpuyard.project.parts import Vllm
@@ -35,6 +35,9 @@ def promotion(project: Project, name: str, source: str, target: str) -> Promotio
     """Of a blueprint from one cluster to another; MissingError names what is not there."""
     blueprint = _blueprint(project, name)
     here, there = (_cluster(project, each) for each in (source, target))
+    if here is there:
+        said = f"{target} is the cluster of --from as well; name the one that is to have the same"
+        raise InputError([Problem(Location("--to"), said)])
     text = project.sources[STACK_FILE].decode()
     if here.blueprints is not None and name not in here.blueprints:
         raise MissingError(f"{name} does not run in {source}, so nothing was tried there")
@@ -46,12 +49,7 @@ def promotion(project: Project, name: str, source: str, target: str) -> Promotio
     shape = there.blueprints.get(name)
     new = shape is None
     if shape is None:
-        shape = (here.blueprints or {}).get(name, "")
-        if shape not in there.shapes:
-            known = ", ".join(sorted(there.shapes)) or "none"
-            raise MissingError(
-                f"{name} does not run in {target}, which has no nodes of {shape or source}; it has {known}"
-            )
+        shape = _same_shape(name, here, there)
     before = there.placed.get(name)
     old = _effective(project, blueprint, there, before)
     if old == wanted and not new:
@@ -61,6 +59,19 @@ def promotion(project: Project, name: str, source: str, target: str) -> Promotio
     where, value = (path, whole) if before is None else ((*path, "vllm"), own or None)
     text = yamlio.spliced(text, where, value)
     return Promotion(text, tuple(_moves(None if new else old, wanted, name, shape)))
+
+
+def _same_shape(name: str, here: Cluster, there: Cluster) -> str:
+    """On which a blueprint, new in a cluster, runs there; only the one where it was tried may follow by itself."""
+    known = ", ".join(sorted(there.shapes)) or "none"
+    if here.blueprints is None:
+        raise MissingError(
+            f"{name} does not run in {there.name}, and {here.name}, which runs every blueprint that fits, names no "
+            f"shape for it; add {name}: SHAPE to blueprints of {there.name} in {STACK_FILE} ({there.name} has {known})"
+        )
+    if (shape := here.blueprints[name]) not in there.shapes:
+        raise MissingError(f"{name} does not run in {there.name}, which has no nodes of {shape}; it has {known}")
+    return shape
 
 
 def _into_all(project: Project, blueprint: Blueprint[Spec], there: Cluster, wanted: Vllm, text: str) -> Promotion:

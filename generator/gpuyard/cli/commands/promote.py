@@ -25,7 +25,8 @@ def command(
     """Give a cluster the vLLM (version, image, tag) with which BLUEPRINT runs in another one.
 
     Only that placement in stack.yaml changes; comments and all else stay. The model, its flags and values are the
-    blueprint's and the same in all clusters; replicas, nodes and host stay the cluster's own.
+    blueprint's and the same in all clusters; replicas, nodes and host stay the cluster's own. The request of --pr has
+    stack.yaml and what follows from it; where other sources differ from the branch, none is opened.
     """
     from gpuyard.doors.plainfiles import PlainFiles
     from gpuyard.errors import InputError
@@ -53,6 +54,6 @@ def command(
     from gpuyard.commit.message import Words
 
     title = Words(f"Promote {blueprint} from {source} to {target}") if found.moves else Words()
-    made = propose(directory, base=None, branch=None, words=title, kind=kind, api=api, artifact=None)
+    made = propose(directory, base=None, branch=None, words=title, kind=kind, api=api, artifact=None, only=STACK_FILE)
     say(*made.lines())
     emit_notes(made.notes)

@@ -50,6 +50,15 @@ class Api:
 
         A POST is not, unless it only `asks`.
         """
+        return _data(self._answer(method, path, data, query, asks=asks), self.name)
+
+    def read(self, path: str) -> bytes:
+        """A file that the API gives as it is."""
+        return self._answer("GET", path, None, {}).body
+
+    def _answer(
+        self, method: str, path: str, data: Any, query: Mapping[str, Any], *, asks: bool = False
+    ) -> http.Response:
         url = f"{self.address}{path}{f'?{urlencode(query)}' if query else ''}"
         body = None if data is None else json.dumps(data).encode()
         headers = {**self.headers, **({"Content-Type": "application/json"} if body else {})}
@@ -66,7 +75,7 @@ class Api:
                     raise failure from error
             else:
                 if 200 <= answer.status < 300:
-                    return _data(answer, self.name)
+                    return answer
                 limited = _limited(answer)
                 wait = limited if limited is not None else 2.0**attempt / 4
                 failure = self._failure(method, path, answer, limited)

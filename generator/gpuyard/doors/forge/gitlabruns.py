@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gpuyard.doors import http
-from gpuyard.doors.forge.calls import part
+from gpuyard.doors.forge.calls import RefusedError, part
 from gpuyard.doors.forge.gitlab import GitLab
 from gpuyard.doors.forge.requests import at, number_at, text_at
-from gpuyard.errors import MissingError, ToolError
+from gpuyard.errors import MissingError
 
 __all__ = ["Left", "left", "open_numbers"]
 
@@ -48,8 +47,10 @@ def left(forge: GitLab, number: int, job: str, file: str) -> Left:
     if not jobs:
         return Left(why=f"has a pipeline without a job {job}")
     try:
-        return Left(head, _read(forge, f"/projects/{project}/jobs/{max(jobs)}/artifacts/{part(file)}"))
-    except MissingError:
+        return Left(head, forge.api.read(f"/projects/{project}/jobs/{max(jobs)}/artifacts/{part(file)}"))
+    except (MissingError, RefusedError) as error:
+        if isinstance(error, RefusedError) and error.status != 403:  # of a fork that does not show it
+            raise
         return Left(why=f"has no {file} of its job {job}: the job failed before it could compare")
 
 
@@ -66,13 +67,3 @@ def _unsound(forge: GitLab, number: int, count: str) -> str:
 def _jobs(forge: GitLab, pipeline: Any, name: str) -> list[int]:
     where = f"/projects/{number_at(pipeline, 'project_id')}/pipelines/{number_at(pipeline, 'id')}/jobs"
     return [number_at(each, "id") for each in forge.api.pages(where, _PAGE) if text_at(each, "name") == name]
-
-
-def _read(forge: GitLab, path: str) -> bytes:
-    api = forge.api
-    answer = http.send("GET", f"{api.address}{path}", api.headers)
-    if answer.status in {403, 404}:
-        raise MissingError(f"{api.name} has nothing at {path}, or does not show it to the token of ${api.variable}")
-    if answer.status != 200:
-        raise ToolError(f"{api.name} failed: GET {path}: HTTP {answer.status}; run this again later")
-    return answer.body
