@@ -55,9 +55,7 @@ def _joined(
         return Joined(problems=tuple(problems))
     pool = _pool(cloud, found)
     if pool is None:
-        text = (
-            "has no node pool; make one without GPUs in the Console: its subnets and groups are then those of GPU nodes"
-        )
+        text = "has no node pool; make one without GPUs in the Console, whose subnets and groups GPU nodes then have"
         return Joined(problems=(f"{cluster.name}: the cluster {found.name} {text}",))
     lodging = _lodging(found.id, pool["nodeConfigDetails"])
     problems = list(_network(cloud, cluster, found, lodging, fleets))
@@ -79,7 +77,7 @@ def _problems(stack: Stack, cluster: Cluster, found: Found) -> Iterator[str]:
     cnis = [each.get("cniType") for each in data.get("clusterPodNetworkOptions") or ()]
     if _NATIVE not in cnis:
         kinds = ", ".join(str(each) for each in cnis) or "no CNI"
-        yield f"{name} has {kinds}; name one with VCN-native pod networking ({_NATIVE}), which is chosen when it is made"
+        yield f"{name} has {kinds}; name one with VCN-native pod networking ({_NATIVE}), chosen when it is made"
     version = str(data["kubernetesVersion"]).removeprefix("v")
     if not version.startswith(f"{cluster.kubernetes}."):
         minor = version.rpartition(".")[0]
@@ -134,14 +132,15 @@ def _network(cloud: Cloud, cluster: Cluster, found: Found, lodging: Lodging, fle
         except Refused as error:
             if error.fault.status != 404:
                 raise
-            yield f"{cluster.name}: the login may not read the {noun} {ocid}; allow it `use virtual-network-family` there"
+            yield f"{cluster.name}: the login may not read the {noun} {ocid}; let it `use virtual-network-family`"
             return
         if is_gone(seen[ocid].get("lifecycleState")):
             yield f"{cluster.name}: the {noun} {ocid} of the cluster is {seen[ocid]['lifecycleState']}"
     room = sum(usable(seen[ocid]["cidrBlock"]) for ocid in lodging.pods)
     needed = sum(addresses(each.most, GPU_PODS) for each in fleets)
     if needed > room:
-        text = f"pods of {sum(each.most for each in fleets)} GPU nodes need {needed} addresses, and their subnets have {room}"
+        nodes = sum(each.most for each in fleets)
+        text = f"pods of {nodes} GPU nodes need {needed} addresses, and their subnets have {room}"
         yield f"{cluster.name}: {text}; lower scaling.max, or give its node pool a larger subnet for pods"
 
 

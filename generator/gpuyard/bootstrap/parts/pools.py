@@ -4,13 +4,13 @@ A GPU pool is made empty, and grows afterwards: where there is no capacity the p
 availability domain is tried.
 """
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Ground
+from gpuyard.bootstrap.parts.nodestart import NVME_LABEL, user_data
 from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Place, Resource
 from gpuyard.bootstrap.states import Standing, standing
 from gpuyard.catalogue.oracle import oracle
@@ -28,14 +28,6 @@ GPU_PODS = 31
 _MOST_PODS = 110
 _USED = 0.85
 """Of a boot volume, for pods; the rest is the system's."""
-# OKE does not grow the root file system of a node to its boot volume; its own script has to be called by ours.
-_CLOUD_INIT = """\
-#!/bin/bash
-curl --fail -H "Authorization: Bearer Oracle" -L0 http://169.254.169.254/opc/v2/instance/metadata/oke_init_script \\
-  | base64 --decode >/var/run/oke-init.sh
-bash /usr/libexec/oci-growfs -y
-bash /var/run/oke-init.sh
-"""
 
 
 def max_pods(ocpus: int) -> int:
@@ -78,7 +70,8 @@ def gpu_pools(ground: Ground, fleet: Fleet) -> Iterator[Resource]:
     reserved = ground.reserved.get(fleet.node.name)
     for number, domain in places(ground, fleet.node.name):
         name = f"pool-{fleet.node.name}-ad{number}"
-        labels = (("gpuyard.dev/shape", fleet.node.shape),)
+        drives = fleet.node.bare_metal and fleet.node.local_nvme_tb > 0
+        labels = (("gpuyard.dev/shape", fleet.node.shape), *((NVME_LABEL,) if drives else ()))
         body = {
             **_head(ground, name, fleet.node.name, fleet.disk, labels),
             "nodeConfigDetails": _details(ground, [domain], 0, GPU_PODS, reserved.id if reserved else ""),
@@ -106,7 +99,7 @@ def _disk(size: int) -> float:
     return size * oracle().prices.boot_volume_gb_month / HOURS_A_MONTH
 
 
-def _head(ground: Ground, name: str, shape: str, disk: int, labels: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def _head(ground: Ground, name: str, shape: str, disk: int, labels: Sequence[tuple[str, str]]) -> dict[str, Any]:
     image = (ground.region.images or {}).get((shape, ground.kubernetes), "")
     return {
         "compartmentId": ground.compartment,
@@ -116,7 +109,7 @@ def _head(ground: Ground, name: str, shape: str, disk: int, labels: Iterable[tup
         "kubernetesVersion": ground.kubernetes,
         "initialNodeLabels": [{"key": key, "value": value} for key, value in labels],
         "nodeSourceDetails": {"sourceType": "IMAGE", "imageId": image, "bootVolumeSizeInGBs": disk},
-        "nodeMetadata": {"user_data": base64.b64encode(_CLOUD_INIT.encode()).decode()},
+        "nodeMetadata": {"user_data": user_data(nvme=NVME_LABEL in labels)},
     }
 
 
