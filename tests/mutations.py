@@ -48,7 +48,8 @@ class Change:
 
 
 _MOST = 2_000_000
-"""Characters of what is there many times."""
+"""Characters, beyond which nothing is made larger: many of many is no file that anybody could commit."""
+_GROWING = ("add", "borrow", "long", "many", "many keys")
 
 # --- of data -------------------------------------------------------------------------------------------------
 
@@ -84,8 +85,7 @@ def _add(holder: Any, key: Any, value: Any, other: Step) -> None:
 
 
 def _many(holder: Any, key: Any, value: Any, other: Step) -> None:
-    size = len(json.dumps(holder[key], default=str))  # many of many is no file that anybody could commit
-    holder[key] = [copy.deepcopy(holder[key]) for _ in range(min(700, max(2, _MOST // size)))]
+    holder[key] = [copy.deepcopy(holder[key]) for _ in range(min(700, max(2, _MOST // _size(holder[key]))))]
 
 
 def _many_keys(holder: Any, key: Any, value: Any, other: Step) -> None:
@@ -134,8 +134,14 @@ def changed(value: Any, changes: Sequence[Change]) -> Any:
         here, there = places[change.where % len(places)], places[change.where // 7 % len(places)]
         if change.how in ("delete", "rename") and here[0] is root:
             continue
+        if change.how in _GROWING and _size(root) > _MOST:
+            continue
         DATA[change.how](*here, copy.deepcopy(change.value), (copy.deepcopy(there[0]), there[1]))
     return root[""]
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, default=str))
 
 
 def _places(value: Any) -> Iterator[Step]:
