@@ -22,6 +22,7 @@ from gpuyard.release.tarball import packed, unpacked
 from tests.gittools import git
 from tests.ocistore import OciStore, digest, oci_store
 from tests.projects import merged, sources
+from tests.releasing import by_github, by_gitlab
 from tests.test_blueprint_fields import PUBLIC, WORKFLOW
 from tests.test_release import change, done, files, layer, repository, run, store
 
@@ -107,6 +108,36 @@ def test_an_identity_is_compared_as_a_whole(name: str, matches: bool) -> None:
     # Python's $ also stands before a last line feed, Go's does not.
     assert bool(re.fullmatch(pattern.removeprefix("^").removesuffix("$"), name)) == matches
     assert (pattern[0], pattern[-1]) == ("^", "$")
+
+
+# --- the workflow and the pipeline that init writes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+def test_what_init_writes_makes_a_release_that_verify_takes(
+    ci: str, store: OciStore, cosign: Path, tmp_path: Path
+) -> None:
+    """Its own steps, from a clone by the tag to the registry; the same again changes nothing there."""
+    project = signed_by(store, tmp_path / "gitops", {"key": PUBLIC} if ci == "gitlab" else WORKFLOW)
+    done("init", "--ci", ci, "--with", "release", project)
+    (tmp_path / "cosign.key").write_text("private")
+    where, program = f"{store.host}/acme/gitops", COSIGN.format(folder=cosign)
+    before = store.files()
+    for version in ("1.0.0", "1.0.1"):  # the second has nothing new in it
+        folder = tmp_path / f"runner-{version}"
+        if ci == "github":
+            ran = by_github(project, version, where, program, folder)
+            assert not ran.failed, ran.log
+            assert "t0ken" not in ran.log
+        else:
+            made = by_gitlab(project, version, where, program, tmp_path / "cosign.key", folder)
+            assert made.code == 0, made.log
+        assert ("acme/gitops", "1.0.1") not in store.tags
+    assert {*store.files()} - {*before} >= {"acme/gitops:1.0.0", "acme/gitops:latest"}
+    signed = {words[-1].partition("@")[2] for words in told(cosign) if words[0] == "sign"}
+    assert signed == {each for name, each in store.manifests if name == "acme/gitops"}
+    assert all(("--key" in words) == (ci == "gitlab") for words in told(cosign) if words[0] == "sign")
+    assert "signed, and what follows from the sources" in done("verify", project, "--release", "1.0.0")
 
 
 # --- what the stack says -------------------------------------------------------------------------------------

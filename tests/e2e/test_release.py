@@ -1,7 +1,8 @@
 """A release that a key signed: Flux syncs it in the place of Git, and takes nothing that somebody else signed.
 
-The first is made by the job that `gpuyard init --ci gitlab --with release` writes: its own script, from a clone by the
-tag to a Flux that runs it. Only the download of cosign is a stand-in, and what compares its digest: it is built here.
+Two are made by what `gpuyard init --with release` writes, GitLab's job and GitHub's workflow: their own steps, from a
+clone by the tag to a Flux that runs it. The cosign is a real one, built here and not downloaded; where the workflow
+signs without a key, for which it would need Sigstore, it signs with one.
 """
 
 import json
@@ -9,14 +10,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import yaml
 
-from gpuyard.project.ci import Ci, Extra, Pipeline, pipeline_files
 from tests.cluster import programs
 from tests.cluster.addresses import REGISTRY_HOST
 from tests.cluster.api import Object
@@ -25,8 +25,7 @@ from tests.cluster.conditions import condition
 from tests.cluster.state import State
 from tests.e2e.stacks import Stack
 from tests.e2e.test_stacks import monitors
-from tests.gitlabjobs import check_out, jobs, pipeline, run_script
-from tests.workflows import Job, console, program
+from tests.releasing import by_github, by_gitlab
 
 __all__ = ["monitors"]
 
@@ -76,31 +75,18 @@ def release(stack: Stack, version: str, cosign: Path, key: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def release_by_job(stack: Stack, version: str, cosign: Path, key: Path, folder: Path) -> None:
-    """As the pipeline of a tag does it."""
-    files = {str(path): text for path, text in pipeline_files(
-        Pipeline(Ci.GITLAB, frozenset({Extra.RELEASE})), PurePosixPath(), "main").items()}  # fmt: skip
-    stack.repo.git("tag", f"v{version}")
-    job = Job(folder)
-    tag = f"+refs/tags/v{version}:refs/tags/v{version}"
-    check_out(job, stack.root, stack.repo.head, tag)
-    console(job)
-    program(job, "pip", "#!/bin/sh\n")
-    program(job, "curl", f'#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\ncp {cosign} "$2"\n')
-    program(job, "sha256sum", "#!/bin/sh\ncat > /dev/null\n")
-    variables = {
-        "CI_COMMIT_TAG": f"v{version}",
-        "CI_COMMIT_REF_PROTECTED": "true",
-        "CI_REGISTRY": REGISTRY_HOST,
-        "CI_REGISTRY_IMAGE": f"{REGISTRY_HOST}/{stack.name}",
-        "CI_REGISTRY_USER": "gitlab-ci-token",
-        "CI_REGISTRY_PASSWORD": "unused",
-        "COSIGN_KEY": str(key),
-        "COSIGN_PASSWORD": "",
-    }
-    (name,) = pipeline(files, variables)
-    done = run_script(jobs(files)[name], job, variables)
-    assert done.code == 0, done.log
+def start(stack: Stack) -> None:
+    """With what releases on both, as a user adds it."""
+    for ci in ("github", "gitlab"):
+        argv = [sys.executable, "-m", "gpuyard", "init", "--ci", ci, "--with", "release", str(stack.root)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def keyed(cosign: Path, key: Path) -> str:
+    """A cosign that signs with a key where it is told to do without."""
+    how = f"--key {key} --tlog-upload=false --use-signing-config=false"
+    return f'#!/bin/sh\n[ "$1" = sign ] || exec {cosign} "$@"\nshift\nexec {cosign} sign {how} "$@"\n'
 
 
 def trust(cluster: Cluster, public: Path) -> None:
@@ -125,6 +111,19 @@ def applied(item: Object | None, revision: str) -> bool:
     return status.get("lastAppliedRevision") == revision and condition(item or {}, "Ready").get("status") == "True"
 
 
+def moved_on(item: Object | None, before: str) -> bool:
+    """To another artifact than that one."""
+    return (item or {}).get("status", {}).get("artifact", {}).get("revision", before) != before
+
+
+def edit(stack: Stack, old: str, new: str) -> None:
+    """A line of the blueprint, compiled and pushed."""
+    text = stack.read("blueprints/chat.yaml")
+    assert old in text
+    stack.write("blueprints/chat.yaml", text.replace(old, new))
+    assert stack.compile() == ""
+
+
 def refused(item: Object | None) -> bool:
     """Not ready, for its signature."""
     ready, verified = (condition(item or {}, each) for each in ("Ready", "SourceVerified"))
@@ -142,7 +141,10 @@ def test_flux_takes_what_the_key_has_signed_and_nothing_else(
     source = f"ocirepository/{stack.name} {FLUX}"
     entry = yaml.safe_load_all((stack.entry / "sync.yaml").read_text(encoding="utf-8"))
     (repository,) = (each for each in entry if each["kind"] == "OCIRepository")
-    release_by_job(stack, "1.0.0", cosign, ours, tmp_path / "runner")
+    start(stack)
+    where = f"{REGISTRY_HOST}/{stack.name}"
+    done = by_gitlab(stack.root, "1.0.0", where, f'#!/bin/sh\nexec {cosign} "$@"\n', ours, tmp_path / "gitlab")
+    assert done.code == 0, done.log
     trust(cluster, theirs.with_suffix(".pub"))
     cluster.apply(repository)
     seen = cluster.wait(source, refused, within=60)
@@ -162,9 +164,19 @@ def test_flux_takes_what_the_key_has_signed_and_nothing_else(
     pods = cluster.objects("pod", namespace=stack.namespace, labels={"app.kubernetes.io/component": "server"})
     assert [condition(pod, "Ready")["status"] for pod in pods] == ["True"]
 
-    stack.write("blueprints/chat.yaml", stack.read("blueprints/chat.yaml").replace("max: 1", "max: 2"))
-    assert stack.compile() == ""
-    release(stack, "1.1.0", cosign, theirs)
+    edit(stack, "contextLength: 16384", "contextLength: 8192")
+    ran = by_github(stack.root, "1.1.0", where, keyed(cosign, ours), tmp_path / "github")
+    assert not ran.failed, ran.log
+    cluster.reconcile(source)
+    cluster.wait(source, lambda item: moved_on(item, taken), within=60)
+    taken = cluster.wait(source, within=60)["status"]["artifact"]["revision"]
+    for name in stack.names():
+        cluster.wait(f"kustomization/{name} {FLUX}", lambda item: applied(item, taken), within=180)
+    (server,) = cluster.objects("deployment", namespace=stack.namespace)
+    assert "8192" in json.dumps(server["spec"]["template"]["spec"]["containers"])
+
+    edit(stack, "max: 1", "max: 2")
+    release(stack, "1.2.0", cosign, theirs)
     cluster.reconcile(source)
     seen = cluster.wait(source, refused, within=60)
     assert seen["status"]["artifact"]["revision"] == taken
