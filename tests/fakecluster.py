@@ -19,7 +19,11 @@ _KINDS: Mapping[str, Mapping[str, tuple[str, bool]]] = {
         "ServiceAccount": ("serviceaccounts", True),
         "ResourceQuota": ("resourcequotas", True),
     },
-    "apps/v1": {"Deployment": ("deployments", True), "StatefulSet": ("statefulsets", True)},
+    "apps/v1": {
+        "Deployment": ("deployments", True),
+        "StatefulSet": ("statefulsets", True),
+        "DaemonSet": ("daemonsets", True),
+    },
     "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
     "storage.k8s.io/v1": {"StorageClass": ("storageclasses", False)},
     "apiextensions.k8s.io/v1": {"CustomResourceDefinition": ("customresourcedefinitions", False)},

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from gpuyard.bootstrap.handover import policyengine
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.formats import schema
-from gpuyard.project.load import parse
+from gpuyard.project.load import Project, parse
 from gpuyard.render import render
 from gpuyard.resolve import resolve
 from gpuyard.tree import Tree
@@ -508,6 +509,7 @@ STACK_KEYS |= {
         f"spec.clusters[].oci.{key}": Case({"clusters": [{**CLUSTER, "oci": own}]}, OCI, built=True)
         for key, own in {
             "cluster": {"cluster": "ocid1.cluster.oc1.phx.aaaacluster"},
+            "networkPolicy": {"networkPolicy": "none"},
             "vcn": {"vcn": "ocid1.vcn.oc1.phx.aaaavcn"},
             "cidr": {"cidr": "10.20.0.0/16"},
             "api[]": {"api": ["203.0.113.0/24"]},
@@ -601,13 +603,18 @@ def test_blueprint(key: str) -> None:
     check((before, stack), (changed(before, case.after), stack), case.refused)
 
 
+def made(project: Project) -> object:
+    """What bootstrap makes of it, on Oracle Cloud and in the clusters."""
+    return wanted(project), [policyengine.wanted(project.stack, each) for each in project.stack.clusters]
+
+
 @pytest.mark.parametrize("key", STACK_KEYS)
 def test_stack(key: str) -> None:
     case = STACK_KEYS[key]
     blueprint, before = changed(BLUEPRINT, case.blueprint), changed(STACK, case.before)
     if case.built:
         projects = [parse(files(blueprint, each)) for each in (before, changed(before, case.after))]
-        assert wanted(projects[0]) != wanted(projects[1])
+        assert made(projects[0]) != made(projects[1])
         assert tree(blueprint, before) == tree(blueprint, changed(before, case.after))
         return
     if case.noted:

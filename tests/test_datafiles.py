@@ -32,6 +32,7 @@ FILES = {
     "panels": CATALOGUE / "panels.yaml",
     "platform": CATALOGUE / "platform" / "keda.yaml",
     "shape": SHAPE,
+    "calico": CATALOGUE / "calico.yaml",
     "unsupported": CATALOGUE / "unsupported.yaml",
     "vllm": CATALOGUE / "vllm" / "0.32.yaml",
     "vllm-formats": CATALOGUE / "vllm" / "formats.yaml",

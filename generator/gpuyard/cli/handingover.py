@@ -53,6 +53,13 @@ _OPTIONS = (
         metavar="FILE",
         help="Install the engine by these manifests. Default: those of gpuyard.",
     ),
+    click.option(
+        "--calico-manifests",
+        "calico",
+        type=_FILE,
+        metavar="FILE",
+        help="Calico's calico-policy-only.yaml: enforces NetworkPolicy beside OKE's CNI.",
+    ),
 )
 
 
@@ -67,10 +74,12 @@ def handed_over(command: F) -> F:
         secrets: tuple[str, ...],
         known_hosts: Path | None,
         manifests: Path | None,
+        calico: Path | None,
         **rest: Any,
     ) -> Any:
         def gifts(login: "Login", clusters: list[str]) -> "Gifts":
-            return _gifts(login, clusters, kubeconfigs, secrets, known_hosts, manifests)
+            given = _gifts(login, clusters, kubeconfigs, secrets)
+            return replace(given, known_hosts=known_hosts, manifests=manifests, calico=calico)
 
         return command(gifts=gifts if handover else None, **rest)
 
@@ -84,8 +93,6 @@ def _gifts(
     clusters: list[str],
     kubeconfigs: tuple[str, ...],
     secrets: tuple[str, ...],
-    known_hosts: Path | None,
-    manifests: Path | None,
 ) -> "Gifts":
     from gpuyard.bootstrap.handover.allclusters import Gifts
     from gpuyard.bootstrap.handover.givensecrets import named
@@ -100,8 +107,6 @@ def _gifts(
         token=lambda cluster, region: cluster_token(replace(login, region=region), cluster),
         kubeconfigs=kubeconfig_files(kubeconfigs, clusters),
         secrets=sources,
-        known_hosts=known_hosts,
-        manifests=manifests,
     )
 
 

@@ -10,17 +10,19 @@ from gpuyard.cli.output import table
 
 __all__ = ["handover_data", "handover_lines"]
 
+_WHOLE = {Part.NETWORK: "Calico", Part.ENGINE: "the engine"}
 _SIGNS = {Action.CREATE: "+", Action.UPDATE: "~"}
 _ABOUT = {
     Part.NAMESPACE: "",
     Part.SECRET: "from what you give",
     Part.ENGINE: "",
+    Part.NETWORK: "",
     Part.ENTRY: "makes the engine follow the stack",
 }
 
 
 def handover_lines(plans: Sequence[Handover]) -> list[str]:
-    """An engine is one line, however many objects it has."""
+    """An engine, or Calico, is one line, however many objects it has."""
     rows = [row for plan in plans for row in _rows(plan)]
     left = [f"left for you: {plan.cluster}: {text}" for plan in plans for text in plan.left]
     unknown = [f"note: {plan.cluster}: could not be asked: {plan.unknown}" for plan in plans if plan.unknown]
@@ -28,15 +30,17 @@ def handover_lines(plans: Sequence[Handover]) -> list[str]:
 
 
 def _rows(plan: Handover) -> Iterator[tuple[str, ...]]:
-    parts = [move for move in plan.writes if move.wish.part is Part.ENGINE]
-    told = False
+    told: set[Part] = set()
     for move in plan.writes:
-        if move.wish.part is not Part.ENGINE:
+        part = move.wish.part
+        if part not in _WHOLE:
             yield _row(plan.cluster, move.action, move.wish.id, _about(move))
-        elif not told:
-            told = True
+        elif part not in told:
+            told.add(part)
+            parts = [each for each in plan.writes if each.wish.part is part]
             programs = [each.wish.body["metadata"]["name"] for each in parts if "spec" in each.wish.body]
-            yield _row(plan.cluster, move.action, f"{len(parts)} objects of the engine", _programs(parts, programs))
+            what = f"{len(parts)} objects of {_WHOLE[part]}"
+            yield _row(plan.cluster, move.action, what, _programs(parts, programs))
 
 
 def _programs(parts: Sequence[Move], names: Sequence[str]) -> str:

@@ -40,6 +40,8 @@ class Landing:
 
     cluster: str | None = None
     """OCID of one that somebody else made, which is neither changed nor deleted; None: it is made."""
+    network_policy: str | None = None
+    """What enforces it: calico, or none; None: calico where the cluster is made."""
     vcn: str | None = None
     """OCID of one that is there; None: it gets one of its own."""
     cidr: str

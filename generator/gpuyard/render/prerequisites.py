@@ -94,9 +94,9 @@ def _needs(site: Resolved | Own) -> Iterator[str]:
     stack = site.stack
     yield from ENGINES[stack.engine].needs(stack, site.releases)
     yield (
-        "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods; where NFS "
-        "mounts are encrypted in transit, with `IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every "
-        "pod can call every model"
+        "a CNI that enforces NetworkPolicy (on OKE: Calico, with flannel and with VCN-native pods, for which `gpuyard "
+        "bootstrap apply --calico-manifests FILE` installs it; where NFS mounts are encrypted in transit, with "
+        "`IP_AUTODETECTION_METHOD=skip-interface=v-eth.*`); without one, every pod can call every model"
     )
     if stack.gateway:
         gateway = stack.gateway

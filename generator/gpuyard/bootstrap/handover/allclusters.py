@@ -1,6 +1,6 @@
 """The hand-over of every cluster of a stack: planned with what the user gave, and carried out one after the other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ from gpuyard.bootstrap.factfile import fact_files
 from gpuyard.bootstrap.handover.arrival import awaited
 from gpuyard.bootstrap.handover.carry import carry_out
 from gpuyard.bootstrap.handover.givensecrets import Named, given_values
+from gpuyard.bootstrap.handover.policyengine import is_policy_only
 from gpuyard.bootstrap.handover.sight import look
 from gpuyard.bootstrap.handover.steps import Handover, Move, compared, unasked
 from gpuyard.bootstrap.handover.wishes import Given, Site, Wishes, wishes
 from gpuyard.bootstrap.observe import Observed
+from gpuyard.catalogue.calico import calico
 from gpuyard.catalogue.engines import Manifests, manifests
 from gpuyard.doors import yamlio
 from gpuyard.doors.kubernetes import Kubernetes
@@ -38,6 +40,7 @@ class Gifts:
     secrets: Mapping[Named, str] = field(default_factory=dict)
     known_hosts: Path | None = None
     manifests: Path | None = None
+    calico: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Handing:
     manifests: Manifests
     given: Given = field(repr=False)
     known_hosts: str
+    calico: Sequence[Mapping[str, Any]] = ()
 
     def plan(self, observed: Observed) -> tuple[Handover, ...]:
         """Of every cluster; one that cannot be asked is planned as if it had nothing."""
@@ -61,7 +65,7 @@ class Handing:
         if observed.cluster(cluster) is None and cluster not in self.gifts.kubeconfigs:
             return unasked(cluster, wanted)
         try:
-            return compared(cluster, wanted, look(self._api(cluster, observed), wanted.objects))
+            return compared(cluster, wanted, look(self._api(cluster, observed), wanted.looked_for))
         except StoppedError:
             raise
         except ToolError as error:
@@ -99,6 +103,7 @@ class Handing:
             given=self.given,
             known_hosts=self.known_hosts,
             facts=facts,
+            calico=self.calico,
         )
 
 
@@ -114,20 +119,32 @@ def handing(cloud: Cloud, project: Project, resolved: Resolved, gifts: Gifts) ->
         manifests=_manifests(gifts.manifests) if gifts.manifests else ours(),
         given=given_values(gifts.secrets, needed, cloud),
         known_hosts=_text(gifts.known_hosts) if gifts.known_hosts else "",
+        calico=_calico(gifts.calico) if gifts.calico else (),
     )
 
 
 def _manifests(file: Path) -> Manifests:
     """The user's own, at whatever version."""
+    return Manifests("", (), _objects(file, "`flux install --export` writes such a file"))
+
+
+def _calico(file: Path) -> tuple[Mapping[str, Any], ...]:
+    """The project's manifest, at whatever version."""
+    hint = f"{calico().manifest} is such a file"
+    objects = _objects(file, hint)
+    if not is_policy_only(objects):
+        raise ToolError(f"{file}: is not the manifest of Calico that only enforces NetworkPolicy; {hint}")
+    return objects
+
+
+def _objects(file: Path, hint: str) -> tuple[Mapping[str, Any], ...]:
     try:
         objects = [each for each in yamlio.parse_manifests(_text(file)) if each]
     except ValueError as error:
         raise ToolError(f"{file}: is no YAML: {error}") from error
     if not objects or not all(_is_object(each) for each in objects):
-        raise ToolError(
-            f"{file}: has something else than Kubernetes objects; `flux install --export` writes such a file"
-        )
-    return Manifests("", (), tuple(objects))
+        raise ToolError(f"{file}: has something else than Kubernetes objects; {hint}")
+    return tuple(objects)
 
 
 def _is_object(each: Any) -> bool:

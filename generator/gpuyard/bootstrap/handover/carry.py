@@ -31,7 +31,7 @@ def carry_out(api: Kubernetes, plan: Handover, stack: str, tell: Tell, pause: Pa
     for move in plan.moves:
         if move.wish.part is Part.ENTRY and not entered:
             entered = True
-            run.ready([each for each in plan.moves if each.wish.part is Part.ENGINE])
+            run.ready([each for each in plan.moves if each.wish.part in (Part.ENGINE, Part.NETWORK)])
         if move.action in (Action.CREATE, Action.UPDATE):
             tell(move)
             run.write(move.wish)

@@ -6,7 +6,7 @@ from typing import Any
 from gpuyard.catalogue.images import mirrored
 from gpuyard.project.stack import Stack
 
-__all__ = ["WORKLOADS", "engine_objects"]
+__all__ = ["WORKLOADS", "engine_objects", "mirrored_objects"]
 
 Object = Mapping[str, Any]
 
@@ -29,6 +29,15 @@ def engine_objects(stack: Stack, objects: Iterable[Object], known_hosts: str) ->
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stack.engine.namespace}}
     if not any(each["kind"] == "Namespace" for each in made):  # `kubectl -n` needs it there, and so do its files
         made.insert(0, space)
+    return sorted(made, key=_rank)
+
+
+def mirrored_objects(stack: Stack, objects: Iterable[Object]) -> list[Object]:
+    """The same under the stack's mirrors, in an order in which each finds what it needs."""
+    made = [
+        {**each, "spec": _pulled(each["spec"], stack.images.mirrors)} if each["kind"] in WORKLOADS else each
+        for each in objects
+    ]
     return sorted(made, key=_rank)
 
 

@@ -1,7 +1,7 @@
 """What a hand-over will do in a cluster: what is wanted against what is there. Pure."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,26 +49,28 @@ class Handover:
 def unasked(cluster: str, wanted: Wishes, why: str = "") -> Handover:
     """Of a cluster that is not there yet, or does not answer."""
     moves = tuple(Move(wish, Action.CREATE) for wish in wanted.objects)
-    return Handover(cluster=cluster, moves=moves, left=wanted.left, problems=wanted.problems, unknown=why)
+    left = (*wanted.left, *(text for _, text in wanted.unless))
+    return Handover(cluster=cluster, moves=moves, left=left, problems=wanted.problems, unknown=why)
 
 
 def compared(cluster: str, wanted: Wishes, seen: Mapping[str, Seen]) -> Handover:
     """Of one that was asked."""
-    foreign = _others_engine(wanted.objects, seen)
+    foreign = {part for part in (Part.ENGINE, Part.NETWORK) if _others(part, wanted.objects, seen)}
     moves = tuple(Move(wish, _action(wish, seen.get(wish.id), foreign=foreign)) for wish in wanted.objects)
     keys = [seen[wish.id] for wish in wanted.objects if wish.private_key and wish.id in seen]
     public = next((str(each.metadata.get("annotations", {}).get(PUBLIC_KEY, "")) for each in keys), "")
-    return Handover(cluster=cluster, moves=moves, left=wanted.left, problems=wanted.problems, public_key=public)
+    left = (*wanted.left, *(text for wish, text in wanted.unless if wish.id not in seen))
+    return Handover(cluster=cluster, moves=moves, left=left, problems=wanted.problems, public_key=public)
 
 
-def _others_engine(wanted: Sequence[Wish], seen: Mapping[str, Seen]) -> bool:
+def _others(part: Part, wanted: Sequence[Wish], seen: Mapping[str, Seen]) -> bool:
     """Whether somebody else has installed it: a program of it is there, and no hand-over made it."""
-    programs = [each.id for each in wanted if each.part is Part.ENGINE and each.body["kind"] in WORKLOADS]
+    programs = [each.id for each in wanted if each.part is part and each.body["kind"] in WORKLOADS]
     return any(name in seen and not seen[name].ours for name in programs)
 
 
-def _action(wish: Wish, seen: Seen | None, *, foreign: bool) -> Action:
-    if wish.part is Part.ENGINE and foreign:
+def _action(wish: Wish, seen: Seen | None, *, foreign: Collection[Part]) -> Action:
+    if wish.part in foreign:
         return Action.LEAVE
     if seen is None:
         return Action.CREATE

@@ -8,6 +8,8 @@ from typing import Any
 
 from gpuyard.bootstrap.handover import hostkeys
 from gpuyard.bootstrap.handover.engineobjects import engine_objects
+from gpuyard.bootstrap.handover.policyengine import PROGRAM, calico_objects, how
+from gpuyard.bootstrap.handover.policyengine import wanted as wants_calico
 from gpuyard.catalogue.engines import Manifests
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import argosources
@@ -29,6 +31,7 @@ Given = Mapping[tuple[str, str], Mapping[str, bytes]]
 class Part(StrEnum):
     """What an object is for; in the order in which they are made."""
 
+    NETWORK = "network"
     NAMESPACE = "namespace"
     SECRET = "secret"  # noqa: S105 - the kind of an object
     ENGINE = "engine"
@@ -65,6 +68,8 @@ class Site:
     """Text of a file of that name."""
     facts: Sequence[Mapping[str, Any]] = ()
     """Objects of the cluster's facts file, for an engine that does not read it."""
+    calico: Sequence[Mapping[str, Any]] = ()
+    """Objects of Calico's own manifest, where the user gave it."""
 
     @property
     def stack(self) -> Stack:
@@ -80,13 +85,22 @@ class Wishes:
     left: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     """Why nothing may be written."""
+    unless: tuple[tuple[Wish, str], ...] = ()
+    """What is left to people, too, unless an object is there."""
+
+    @property
+    def looked_for(self) -> tuple[Wish, ...]:
+        """Whatever has to be known of the cluster."""
+        return (*self.objects, *(wish for wish, _ in self.unless))
 
 
 def wishes(site: Site) -> Wishes:
     """Of one cluster."""
     stack = site.stack
+    network, unless = _network(site)
     if stack.argocd.hub and stack.engine is Engine.ARGOCD:
-        return Wishes((), (f"spec.argocd.hub: {stack.argocd.hub} syncs it; the README says how it is added there",))
+        text = f"spec.argocd.hub: {stack.argocd.hub} syncs it; the README says how it is added there"
+        return Wishes(network, (text,), unless=unless)
     needed = required(site.resolved, site.cluster)
     known, problems = _known_hosts(site)
     held = [each for each in (_held(site, one, known) for one in needed) if each]
@@ -103,7 +117,17 @@ def wishes(site: Site) -> Wishes:
     spaces = dict.fromkeys(each.body["metadata"]["namespace"] for each in held)
     own = {each.id for each in engine}
     first = [each for each in map(_namespace, spaces) if each.id not in own]
-    return Wishes((*_ordered(first, engine, held), *entry), tuple(left), tuple(problems))
+    return Wishes((*network, *_ordered(first, engine, held), *entry), tuple(left), tuple(problems), unless)
+
+
+def _network(site: Site) -> tuple[tuple[Wish, ...], tuple[tuple[Wish, str], ...]]:
+    """What enforces NetworkPolicy, which comes first; or what to do for it, unless it is there."""
+    cluster = next(each for each in site.resolved.stack.clusters if each.name == site.cluster)
+    if not wants_calico(site.resolved.stack, cluster):
+        return (), ()
+    if not site.calico:
+        return (), ((Wish(part=Part.NETWORK, body=PROGRAM), how()),)
+    return tuple(Wish(part=Part.NETWORK, body=each) for each in calico_objects(site.stack, site.calico)), ()
 
 
 def _ordered(first: list[Wish], engine: list[Wish], held: list[Wish]) -> Iterator[Wish]:

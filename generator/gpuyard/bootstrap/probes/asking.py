@@ -8,6 +8,7 @@ from gpuyard.bootstrap.clusterapi import Token, hint, open_cluster
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.bootstrap.probes.bench import bench
 from gpuyard.bootstrap.probes.filewrites import writes
+from gpuyard.bootstrap.probes.nodescaler import starts_gpus
 from gpuyard.bootstrap.probes.probed import Probed, Verdict
 from gpuyard.bootstrap.probes.refusals import refuses
 from gpuyard.bootstrap.probes.syncstate import in_sync
@@ -19,6 +20,7 @@ from gpuyard.project.stack import Cluster, Stack
 __all__ = ["NAMES", "probes"]
 
 NAMES = ("engine", "network policy", "file storage")
+_SCALER = "karpenter"
 
 
 def probes(
@@ -35,6 +37,14 @@ def probes(
         yield _probed(cluster, NAMES[1], partial(_network, cloud, api, image))
         if f"{cluster.name}/mount-target" in observed.ours:
             yield _probed(cluster, NAMES[2], partial(_files, cloud, api, image, stack))
+        scaler = _probed(cluster, _SCALER, partial(_scales, api))
+        if scaler.message:
+            yield scaler
+
+
+def _scales(api: Kubernetes) -> tuple[Verdict, str]:
+    """No message: nothing of it is there."""
+    return starts_gpus(api) or (Verdict.GOOD, "")
 
 
 def _network(cloud: Cloud, api: Kubernetes, image: str) -> tuple[Verdict, str]:

@@ -5,6 +5,7 @@ from gpuyard.bootstrap.probes.probed import Verdict
 
 __all__ = ["refuses"]
 
+_HOW = "install Calico by `gpuyard bootstrap apply --calico-manifests calico-policy-only.yaml` (docs/bootstrap.md)"
 _LISTEN = "echo probe >/tmp/index.html && exec httpd -f -p 8080 -h /tmp"
 _ASK = 'for _ in 1 2 3 4 5; do wget -q -T 3 -O /dev/null "http://$TARGET:8080/" && exit 0; sleep 1; done; exit 1'
 """Several times: a rule reaches a node a little later than its pod."""
@@ -31,7 +32,7 @@ def refuses(bench: Bench) -> tuple[Verdict, str]:
         return Verdict.UNKNOWN, "a pod does not reach another one that a NetworkPolicy lets it reach"
     bench.start("refused", _ASK, target)
     if bench.succeeded("refused"):
-        return Verdict.BAD, "not enforced: a pod reached what a NetworkPolicy refuses it; install Calico (policy only)"
+        return Verdict.BAD, f"not enforced: a pod reached what a NetworkPolicy refuses it; {_HOW}"
     return Verdict.GOOD, "refused: enforced"
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_CALICO = "Calico, if `bootstrap apply` installs it"
+
 
 @click.command("images", epilog="Example: gpuyard images gitops; gpuyard images gitops --lock")
 @options.directory
@@ -68,6 +70,20 @@ def _users(resolved: "Resolved") -> Iterator[tuple["Image", str]]:
         (image, f"{each.chart} {each.version}") for each in resolved.every_release for image in each.images or ()
     )
     yield from dict.fromkeys(platform)
+    yield from ((image, _CALICO) for image in _of_bootstrap(resolved))
+
+
+def _of_bootstrap(resolved: "Resolved") -> list["Image"]:
+    """Of what `bootstrap apply` installs and the repository does not have: Calico, at the version that it names."""
+    from gpuyard.bootstrap.handover.policyengine import wanted
+    from gpuyard.catalogue.calico import calico
+    from gpuyard.catalogue.images import image
+
+    stack = resolved.stack
+    some = [resolved.at(each.name).stack for each in stack.clusters if wanted(stack, each)]
+    named = [name.rpartition(":") for name in calico().images]
+    found = [image(name, tag, mirrors=each.images.mirrors, locked={}) for each in some for name, _, tag in named]
+    return list(dict.fromkeys(found))
 
 
 def _servers(resolved: "Resolved") -> dict["Image", list[str]]:
@@ -92,6 +108,7 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
         for release in resolved.every_release
         for image in release.images or ()
     ]
+    calico = [{**_image(image), "blueprints": [], "chart": None} for image in _of_bootstrap(resolved)]
     charts = [
         {
             "chart": each.chart,
@@ -101,7 +118,7 @@ def _data(resolved: "Resolved") -> dict[str, Any]:
         }
         for each in resolved.every_release
     ]
-    return {"images": [*ours, *_once(platform)], "charts": _once(charts), "notes": list(resolved.notes)}
+    return {"images": [*ours, *_once(platform), *calico], "charts": _once(charts), "notes": list(resolved.notes)}
 
 
 def _once(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
