@@ -434,6 +434,9 @@ def test_a_stack_inside_of_another_is_refused_by_each_command(repository: Path) 
     (repository / "copy" / ".git").rmdir()
     save(repository, "a pull request")
     found = verdicts(repository)
+    for command in (("check",), ("compile", "--no-commit")):
+        result = run(*command, repository)
+        found[" ".join(command)] = (result.exit_code, result.output)
     assert {code for code, _ in found.values()} == {73}, found
     assert all("the top and copy of the repository are stacks" in output for _, output in found.values())
 

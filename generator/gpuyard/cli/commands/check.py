@@ -57,7 +57,7 @@ def _compared(
     """What follows, and what it does where something runs; rendered only where there is something to compare with."""
     from gpuyard import pipeline
     from gpuyard.commit.directory import Directory
-    from gpuyard.commit.place import check_place
+    from gpuyard.commit.place import check_alone, check_place, stacks_around
     from gpuyard.render.moves import with_refusals
     from gpuyard.resolve import resolve
 
@@ -69,11 +69,13 @@ def _compared(
     if refused.problems or same or (not before.placements and pipeline.untouched(project, place)):
         resolved = resolve(refused, before)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
+        check_alone(project.stack.folder, stacks_around(directory))
         notes = (*pipeline.repinned(project, before), *pipeline.beside(resolved, place))
         return resolved, pipeline.allowed(resolved, before), (), notes
     check_place(project, directory)
     progress("rendering")
     compiled = pipeline.compile(project, before, cache)
+    check_alone(project.stack.folder, stacks_around(directory))
     found, problems = pipeline.compare(compiled, before)
     if not problems:
         pipeline.plan(compiled, place, base=before)  # raises what keeps `compile` from it, too

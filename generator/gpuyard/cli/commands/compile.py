@@ -100,7 +100,7 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     from gpuyard.cli.landing import unchanged
     from gpuyard.cli.outcome import Outcome
     from gpuyard.commit.directory import Directory
-    from gpuyard.commit.place import check_place
+    from gpuyard.commit.place import check_alone, check_place, stacks_around
 
     on_error(Outcome().data())
     cache, place = pipeline.remembered(), Directory(directory)
@@ -108,6 +108,8 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     found = Outcome(project.stack.repository.branch)
     on_error(found.data())
     check_place(project, directory)
+    if not project.problems:
+        check_alone(project.stack.folder, stacks_around(directory))
     before = pipeline.running(place) if project.problems else pipeline.synced_with(project, place, directory, base)
     if not project.problems and pipeline.is_current(project, place, cache, before):
         _say(unchanged(found, project, place) if as_json else found, as_json, found.lines(None, str(directory)))
