@@ -101,21 +101,14 @@ def google(theirs: Path) -> Path:
 
 
 @pytest.mark.parametrize("here", [lambda theirs: theirs, google], ids=["a repository", "google's repo"])
-@pytest.mark.parametrize(
-    "way", [("worktree", "add", "-q", "-b", "proposal"), ("clone", "-q", "-b", "proposal")], ids=["work tree", "clone"]
-)
-def test_what_the_message_advises(
-    here: Callable[[Path], Path], way: tuple[str, ...], theirs: Path, tmp_path: Path
-) -> None:
-    repository, elsewhere = here(theirs), tmp_path / "elsewhere"
-    if repository.joinpath(".git").is_symlink():
-        assert REFUSED in run("diff", repository).output
-    if way[0] == "clone":
-        git(repository, "branch", "proposal")
-        git(tmp_path, *way, str(repository), str(elsewhere))
-    else:
-        git(repository, *way, str(elsewhere))
-    lower_context(elsewhere)
-    save(elsewhere)
-    assert run("compile", elsewhere, "--branch", "proposal").exit_code == 0
-    assert git(elsewhere, "rev-parse", "proposal~2") == git(repository, "rev-parse", "main")
+def test_what_the_message_advises(here: Callable[[Path], Path], theirs: Path, tmp_path: Path) -> None:
+    repository = here(theirs)
+    refused = run("diff", repository).output
+    advised = f"git -C {repository} worktree add"
+    assert (advised in refused) == (repository / ".git").is_symlink()
+    words = advised.split()[3:]
+    git(repository, *words, "-q", "-b", "proposal", str(tmp_path / "elsewhere"))
+    lower_context(tmp_path / "elsewhere")
+    save(tmp_path / "elsewhere")
+    assert run("compile", tmp_path / "elsewhere", "--branch", "proposal").exit_code == 0
+    assert git(repository, "rev-parse", "proposal~2") == git(repository, "rev-parse", "main")

@@ -121,8 +121,10 @@ def test_what_init_writes_makes_a_release_that_verify_takes(
     project = signed_by(store, tmp_path / "gitops", {"key": PUBLIC} if ci == "gitlab" else WORKFLOW)
     done("init", "--ci", ci, "--with", "release", project)
     (tmp_path / "cosign.key").write_text("private")
-    where, program = f"{store.host}/acme/gitops", COSIGN.format(folder=cosign)
+    public = '[ "$1" != public-key ] || echo public > "$5"\n'
+    where, program = f"{store.host}/acme/gitops", COSIGN.format(folder=cosign) + public
     before = store.files()
+    (cosign / "signed").unlink()  # nobody has, yet
     for version in ("1.0.0", "1.0.1"):  # the second has nothing new in it
         folder = tmp_path / f"runner-{version}"
         if ci == "github":
@@ -137,6 +139,7 @@ def test_what_init_writes_makes_a_release_that_verify_takes(
     signed = {words[-1].partition("@")[2] for words in told(cosign) if words[0] == "sign"}
     assert signed == {each for name, each in store.manifests if name == "acme/gitops"}
     assert all(("--key" in words) == (ci == "gitlab") for words in told(cosign) if words[0] == "sign")
+    (cosign / "signed").touch()
     assert "signed, and what follows from the sources" in done("verify", project, "--release", "1.0.0")
 
 

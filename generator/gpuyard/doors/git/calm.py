@@ -22,8 +22,8 @@ def refuse_link(root: Path, label: str) -> None:
     """A link as `.git` may lead to any repository of the machine, and only its owner can know whether it is meant."""
     if (root / ".git").is_symlink():
         raise OutputError(
-            f"{label}: .git is a symbolic link, and gpuyard writes to no repository behind one; work in a clone of it, "
-            f"or in a work tree that `git -C {quote(label)} worktree add ELSEWHERE` makes"
+            f"{label}: .git is a symbolic link, and gpuyard writes to no repository behind one; work in a clone of its "
+            f"remote, or in a work tree that `git -C {quote(label)} worktree add ELSEWHERE` makes"
         )
 
 
