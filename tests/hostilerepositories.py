@@ -216,14 +216,16 @@ _GENERATED: Mapping[str, tuple[Ends, Spoil]] = {
     "a page was edited": (EDITED, tampered("README.md", f"{ESC}\n", agreed=False)),
     "a file has no bytes": (EDITED, file(SERVICE, "")),
     "a file is no text": (EDITED, file(SERVICE, b"\xff\xfe\x00" * 100)),
-    "a file ends its lines otherwise": (STALE, rewritten(lambda text: text.replace("\n", "\r\n"), SERVICE)),
+    "a file ends its lines otherwise": (RIGHT, rewritten(lambda text: text.replace("\n", "\r\n"), SERVICE)),
     "a file is 3 MiB": (EDITED, file(SERVICE, PAGE + "# x\n", 50_000)),
     "all generated files are gone": (STALE, lambda root, machine: [shutil.rmtree(root / each) for each in FOLDERS]),
 }
 FOLDERS = ("base", "charts", "clusters", "overlays", "platform", "workloads")
+_READ = ("charts/inference/templates", "charts/inference/charts/vllm")
+"""Where Helm takes what is there for a part of the chart."""
 _LINKS: Mapping[str, tuple[Ends, Spoil]] = {
     **{
-        f"{name} leads to {target}": (EDITED, link(name, target))
+        f"{name} leads to {target}": (WRONG if name in _READ else EDITED, link(name, target))
         for name, target in {
             "base": "/",
             "base/chat": "/etc",
@@ -271,7 +273,6 @@ _LINKS: Mapping[str, tuple[Ends, Spoil]] = {
             link("docs", "/"),
             link("notes", "notes"),
             link(".github/x", "/etc/passwd"),
-            link(".gitmodules", "/etc/passwd"),
         ),
     ),
 }
@@ -279,6 +280,7 @@ _SPECIAL: Mapping[str, tuple[Ends, Spoil]] = {
     "a file is 10 TB": (IN_THE_WAY, sparse(SERVICE, 10**13)),
     "a lock is 10 TB": (BESIDE, sparse(LOCK, 10**13)),
     "a source is 10 TB": (SOURCE, sparse("blueprints/x.yaml", 10**13)),
+    "a repository next to manifests": (BESIDE, file("platform/configs/.git/config", "[core]\n")),
     "a pipe as stack.yaml": (SOURCE, pipe("stack.yaml")),
     "a pipe as the lock": (IN_THE_WAY, pipe(LOCK)),
     "a pipe as a lock": (IN_THE_WAY, pipe(CHAT_LOCK)),
@@ -299,7 +301,7 @@ _SPECIAL: Mapping[str, tuple[Ends, Spoil]] = {
     "a file as a cluster": (IN_THE_WAY, file_at("clusters/phx")),
     "a file as the locks": (IN_THE_WAY, file_at("workloads")),
     "a file as blueprints": (SOURCE, file_at("blueprints")),
-    "500 levels of base": (RIGHT, deep("base", 500)),
+    "500 levels of base": (BESIDE, deep("base", 500)),
     "500 levels of blueprints": (SOURCE, deep("blueprints", 500)),
     "500 levels of nothing": (RIGHT, deep(".github", 500)),
 }
@@ -405,7 +407,6 @@ _GIT: Mapping[str, tuple[Ends, Spoil]] = {
     ),
     "a default branch of text": (STALE, file(".git/refs/remotes/origin/HEAD", f"ref: refs/remotes/origin/{ESC}\n")),
     "an index of text": ((0, 79, 69, 0), file(".git/index", f"{ESC}\n")),
-    "an index that leads out": ((0, 79, 69, 0), link(".git/index", "MACHINE/secret")),
     "a journal of another": ((0, 79, 73, 0), file(".git/gpuyard/journal", f"{ESC}\n")),
     "a journal that leads out": ((0, 79, 73, 0), link(".git/gpuyard", "MACHINE")),
     "a directory of all that leads out": ((0, 79, 73, 73), file(".git/commondir", "../../machine\n")),
@@ -422,7 +423,7 @@ _GIT: Mapping[str, tuple[Ends, Spoil]] = {
         both(lambda root, machine: shutil.rmtree(root / ".git"), file(".git", "gitdir: MACHINE\n")),
     ),
     "Git as a long file": (
-        (0, 79, 73, 73),
+        (0, 79, 69, 69),
         both(lambda root, machine: shutil.rmtree(root / ".git"), file(".git", "gitdir: x\n" * 1000, 10_000)),
     ),
     "Git as a pipe": ((0, 79, 73, 66), both(lambda root, machine: shutil.rmtree(root / ".git"), pipe(".git"))),
@@ -440,7 +441,7 @@ _OF_GIT: Mapping[str, tuple[Ends, Spoil]] = {
             file("config", "\n".join(GIT_RUNS)),
         ),
     ),
-    "attributes: filters": (RIGHT, file(".gitattributes", "* filter=x diff=x merge=x working-tree-encoding=UTF-16\n")),
+    "attributes: filters": (RIGHT, file(".gitattributes", "* filter=x diff=x merge=x\n")),
     "attributes: other line ends": (RIGHT, file(".gitattributes", "* text eol=crlf\n")),
     "attributes: identities": (RIGHT, file(".gitattributes", "* ident export-subst export-ignore\n")),
     "attributes: an escape": (RIGHT, file(".gitattributes", f"{ESC} filter={ESC}\n[attr]x {COMMAND}\n")),
@@ -453,14 +454,14 @@ _OF_GIT: Mapping[str, tuple[Ends, Spoil]] = {
     "a mailmap": (RIGHT, file(".mailmap", f"{ESC} <a@x> <ada@example.com>\n")),
     "submodules: a command": (
         RIGHT,
-        submodules('[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% ran\n\tupdate = !touch ran\n', "x"),
+        submodules('[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% ran\n', "x"),
     ),
     "submodules: models": (SOURCE, submodules("[submodule]\n\tpath = models\n", "models")),
     "submodules: blueprints": (SOURCE, submodules("[submodule]\n\tpath = blueprints\n", "blueprints")),
     "submodules: base": (EDITED, submodules('[submodule "x"]\n\tpath = base\n', "base")),
     "submodules: a generated folder": (EDITED, submodules('[submodule "x"]\n\tpath = base/chat\n', "base/chat")),
     "submodules: next to manifests": (
-        WRONG,
+        RIGHT,
         submodules('[submodule "x"]\n\tpath = clusters/phx/x\n', "clusters/phx/x"),
     ),
     "submodules: out of it": (
@@ -493,7 +494,6 @@ _FOREIGN: Mapping[str, tuple[Ends, Spoil]] = {
             "overlays/a10/chat/x.yml": BINDING,
             "platform/x.yaml": BINDING,
             "platform/configs/Kustomization": "resources: []\n",
-            "platform/configs/.git/config": "[core]\n",
             "charts/inference/templates/zz.yaml": BINDING,
             "charts/inference/templates/_x.tpl": '{{ define "x" }}{{ end }}',
             "charts/inference/crds/x.yaml": BINDING,

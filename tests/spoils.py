@@ -238,7 +238,8 @@ def pack_none(root: Path) -> None:
     for pack in [*(root / ".git/objects/pack").glob("*.pack")]:
         there = pack.rename(root / pack.name)
         pack.with_suffix(".idx").unlink()
-        subprocess.run(["git", "-C", str(root), "unpack-objects", "-q"], stdin=there.open("rb"), check=True)
+        with there.open("rb") as stream:
+            subprocess.run(["git", "-C", str(root), "unpack-objects", "-q"], stdin=stream, check=True)
         there.unlink()
 
 
@@ -258,5 +259,8 @@ def submodules(text: str, *paths: str) -> Spoil:
             (root / path).mkdir(parents=True)
             git(root, "rm", "-rqf", "--cached", "--ignore-unmatch", path)
             git(root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{path}")
+        if paths:
+            git(root, "add", ".gitmodules")
+            git(root, "commit", "-qm", "a submodule")
 
     return make

@@ -77,6 +77,13 @@ def cluster(**own: Callable[[int], Any]) -> Make:
     return lambda count: written(None, {"clusters": [{**PHX, **{key: make(count) for key, make in own.items()}}]})
 
 
+def rules(count: int, query: str) -> dict[str, Any]:
+    """An object with alerts of a query."""
+    group = {"name": "mine", "rules": [{"alert": "A", "expr": query}] * count}
+    head = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": {"name": "mine"}}
+    return {**head, "spec": {"groups": [group]}}
+
+
 CASES: dict[str, Make] = {
     "unsafe": blueprint("serving", "unsafe", each=lambda n: f"name-{n}"),
     "args": blueprint("serving", "args"),
@@ -95,6 +102,8 @@ CASES: dict[str, Make] = {
     "volumes in values": blueprint("values", "extraVolumes", each=lambda n: {"name": f"v{n}", "emptyDir": {}}),
     "mounts in values": blueprint("values", "extraVolumeMounts", each=lambda n: {"name": f"v{n}", "mountPath": "/x"}),
     "fields of a pod": blueprint("values", "extraPodSpec"),
+    "rules of an object": lambda count: written({"values": {"extraObjects": [rules(count, "(" * 60)]}}),
+    "long rules": lambda count: written({"values": {"extraObjects": [rules(count // 20, "a + " * 180 + "a")]}}),
     "secrets": lambda count: written({"serving": {"env": {f"K{n}": f"hf_{'a1B2' * 6}{n}" for n in range(count)}}}),
     "clusters": stack("clusters", each=lambda n: {"name": f"c{n}", "shapes": {"zz": "VM.GPU.A10.2"}}),
     "clusters of one name": stack("clusters", each=lambda _: {"name": "c", "shapes": {"a10": "VM.GPU.A10.2"}}),

@@ -29,7 +29,7 @@ from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_b
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
-from gpuyard.errors import InputError, Location, Problem
+from gpuyard.errors import InputError, Location, OwnershipError, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.project.stack import Stack
@@ -204,6 +204,10 @@ def untouched(project: Project, place: Place) -> bool:
     lock = lock_at(place)
     check_entries(project, lock.files, place)
     if any(place.below(PurePosixPath(folder)) for folder in FOLDERS) or any(_unlisted(project, (), place)):
+        return False
+    try:
+        place.check_clear([PurePosixPath(folder) / PAGE for folder in FOLDERS], ())
+    except OwnershipError:
         return False
     pages = {path: text.replace("\r\n", "\n") for path, text in place.read(PAGE).items()}
     if unmarked(place.ids([PAGE]), pages, place):

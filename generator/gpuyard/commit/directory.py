@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +10,7 @@ from gpuyard.commit.lock import LOCK, blob_id, is_lock
 from gpuyard.doors.interrupts import uninterrupted
 from gpuyard.doors.plainfiles import Kind, NotPlainError, PlainFiles, TooLargeError
 from gpuyard.errors import OutputError, OwnershipError
-from gpuyard.project.located import located
+from gpuyard.project.located import located, submodules
 from gpuyard.tree import LARGEST, TOGETHER
 
 __all__ = ["Directory"]
@@ -85,7 +86,11 @@ class Directory:
     def _check(self, files: PlainFiles, names: Iterable[str], leaving: Collection[str]) -> None:
         """That nothing which is no file of ours, such as a link or a directory, is where a file goes."""
         found = set()
+        gone = _submodules(self.root, files)
         for name in names:
+            if inside := next((each for each in gone if f"{name}/".startswith(f"{each}/")), ""):
+                found.add(f"{inside}: is a submodule, and a {_wanted(inside == name)} goes there; move it")
+                continue
             try:
                 files.read(name)
             except NotPlainError as error:
@@ -115,6 +120,15 @@ class Directory:
                     raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
                 if kind:
                     yield path, kind, data
+
+
+def _submodules(root: Path, files: PlainFiles) -> list[str]:
+    """Folders of which nothing is there but their name: what a checkout leaves of a submodule."""
+    found = []
+    for name in sorted(submodules(root)):
+        with suppress(NotPlainError, OSError):
+            found += [] if files.entries(name) else [name]
+    return found
 
 
 def _id(kind: Kind, data: bytes | None) -> str:

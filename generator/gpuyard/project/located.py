@@ -88,8 +88,9 @@ def submodules(directory: Path) -> frozenset[str]:
     with PlainFiles(found.top) as files, suppress(NotPlainError, TooLargeError, OSError):
         text = (files.read(".gitmodules", _ENOUGH) or b"").decode("utf-8", "replace")
         paths = (PurePosixPath(path) for path in _MODULE.findall(text))
-        inside = (path for path in paths if path.is_relative_to(found.folder))
-        return frozenset(path.relative_to(found.folder).as_posix() for path in inside)
+        # Others may have written it: none that is the folder itself, or leads out of the repository.
+        inside = (path for path in paths if path.is_relative_to(found.folder) and path != found.folder)
+        return frozenset(path.relative_to(found.folder).as_posix() for path in inside if ".." not in path.parts)
     return frozenset()
 
 

@@ -1,17 +1,14 @@
 """The parser of Prometheus' own grammar, and ways through what it gives."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
-from operator import add, mul, sub
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from promql_parser import Expr
 
-__all__ = ["bare", "grammar", "number", "walk"]
-
-_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul}
+__all__ = ["bare", "grammar", "walk"]
 
 
 @cache
@@ -48,21 +45,3 @@ def bare(expr: "Expr") -> "Expr":
     while isinstance(expr, parser.ParenExpr | parser.UnaryExpr):
         expr = expr.expr
     return expr
-
-
-def number(expr: "Expr") -> float | None:
-    """What it comes to without any series, as far as it is plain arithmetic."""
-    parser = grammar()
-    if isinstance(expr, parser.NumberLiteral):
-        return float(expr.val)
-    if isinstance(expr, parser.ParenExpr):
-        return number(expr.expr)
-    if isinstance(expr, parser.UnaryExpr):
-        inner = number(expr.expr)
-        return None if inner is None else -inner
-    if isinstance(expr, parser.Call) and expr.func.name in ("vector", "scalar"):
-        return number(expr.args[0])
-    if isinstance(expr, parser.BinaryExpr) and (made := _ARITHMETIC.get(str(expr.op))):
-        left, right = number(expr.lhs), number(expr.rhs)
-        return None if left is None or right is None else made(left, right)
-    return None
