@@ -99,6 +99,14 @@ def test_a_base_that_is_not_there(repository: Path, tmp_path: Path) -> None:
     assert (outside.exit_code, "is in no Git repository" in outside.stderr) == (66, True)
 
 
+def test_a_remote_that_is_gone_is_not_asked(repository: Path) -> None:
+    git(repository, "remote", "add", "origin", "https://127.0.0.1:1/acme/gitops.git")
+    result = run("diff", repository, "--exit-code")
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    away = run("diff", repository, "--base", "origin/main")
+    assert (away.exit_code, "has no commit origin/main" in away.stderr) == (66, True), away.output
+
+
 def test_a_shallow_clone_says_what_it_lacks(repository: Path, tmp_path: Path) -> None:
     git(repository, "switch", "-qc", "branch")
     edit(repository, CONTEXT)

@@ -138,7 +138,7 @@ def test_a_forge_that_will_not_is_told_and_tried_again(
     there: Yard, fault: tuple[int, dict[str, str], dict[str, str]], code: int, words: str
 ) -> None:
     there.edit(OLD, NEW)
-    # Gitea's own runner may not ask whose token it has, so there only the next call tells; and where that finds nothing,
+    # Gitea's own runner may not ask whose token it has, so only the next call tells there; where that finds nothing,
     # the question for the repository itself.
     there.forge.faults = [fault] * ({403: 2, 404: 3}.get(fault[0], 1) if there.forge.kind == "gitea" else 1)
     result = there.pr()

@@ -9,6 +9,7 @@ from gpuyard.doors.yamlio import spliced
 from gpuyard.errors import InputError, MissingError
 from gpuyard.project.load import parse
 from gpuyard.project.promotion import promotion
+from tests.forges import TOKENS
 from tests.gittools import git
 from tests.projects import sources
 from tests.requesting import Yard, run, yard
@@ -181,18 +182,40 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
         yield found
 
 
-def test_its_request_has_nothing_else_in_it(there: Yard) -> None:
-    """What else differs is named, and nothing is pushed; put aside, as the message says, it stays aside."""
-    arguments = ("promote", "chat", "--from", "staging", "--to", "fra-prod", "--pr", "--forge", "github")
+PROMOTE = ("promote", "chat", "--from", "staging", "--to", "fra-prod", "--pr", "--forge", "github")
+
+
+def refused(there: Yard, code: int, said: str) -> None:
+    """One message, and nothing at the forge."""
+    result = run(*PROMOTE, str(there.tree))
+    assert (result.exit_code, said in result.stderr) == (code, True), result.output
+    assert len([line for line in result.stderr.splitlines() if line.startswith("error:")]) == 1
+    assert (there.branches(), there.forge.requests) == (["main"], [])
+
+
+def test_its_request_has_nothing_else_in_it(there: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else differs is named, and nothing is pushed; put aside, as the message says, it stays aside.
+
+    Whatever else fails, too, the same command again makes the request that the first one would have made.
+    """
     there.edit("max: 2", "max: 4")
     for _ in range(2):
-        result = run(*arguments, str(there.tree))
-        said = "blueprints/chat.yaml would be part of the request, differing from main as well"
-        assert (result.exit_code, said in result.stderr) == (73, True), result.output
-        assert (there.branches(), there.forge.requests) == (["main"], [])
+        refused(there, 73, "blueprints/chat.yaml would be part of the request, differing from main as well")
     git(there.tree, "stash", "push", "-q", "blueprints/chat.yaml")
-    assert run(*arguments, str(there.tree)).exit_code == 0
+    monkeypatch.delenv("GH_TOKEN")
+    refused(there, 66, "no token for 127.0.0.1")
+    monkeypatch.setenv("GH_TOKEN", "wrong-token-5678")
+    refused(there, 69, "does not accept the token of $GH_TOKEN")
+    monkeypatch.setenv("GH_TOKEN", TOKENS["github"])
+    hook = there.bare / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'Protected branch: ask an owner' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    refused(there, 69, "Protected branch: ask an owner")
+    hook.unlink()
+    assert run(*PROMOTE, str(there.tree)).exit_code == 0
     (request,) = there.forge.requests
+    assert request["title"] == "Promote chat from staging to fra-prod"
     changed = git(there.bare, "diff", "--name-only", "main", request["branch"]).splitlines()
     assert "stack.yaml" in changed
     assert "blueprints/chat.yaml" not in changed

@@ -53,7 +53,7 @@ def command(
     from gpuyard.cli.proposing import propose
     from gpuyard.commit.message import Words
 
-    title = Words(f"Promote {blueprint} from {source} to {target}") if found.moves else Words()
+    title = Words(f"Promote {blueprint} from {source} to {target}")  # also of what an earlier run has written
     made = propose(directory, base=None, branch=None, words=title, kind=kind, api=api, artifact=None, only=STACK_FILE)
     say(*made.lines())
     emit_notes(made.notes)
