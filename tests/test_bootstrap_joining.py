@@ -61,7 +61,9 @@ def test_gpu_pools_join_it_in_the_network_of_its_own(site: Site, tmp_path: Path)
     made = {change.id for change in found.apply().changes}
     pools = {f"phx/pool-{SHAPE}-ad{number}" for number in (1, 2, 3)}
     assert made == {"compartment", *pools, f"phx/nodes-{SHAPE}"}
-    assert not found.plan().writes
+    again = found.plan()
+    assert not again.writes
+    assert [each for each in told(again) if "of the node pool theirs" in each]
     assert cluster_of(site) == before
     ours = [each.has for each in site.cloud.all("node_pool") if each.has["nodeShape"] == SHAPE]
     assert {each["clusterId"] for each in ours} == {site.cluster}
