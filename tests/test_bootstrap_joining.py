@@ -41,9 +41,9 @@ def _source(site: Site) -> dict[str, Any]:
     return {"sourceType": "IMAGE", "imageId": site.image("8.10-2026")}
 
 
-def runs(site: Site, folder: Path, cluster: dict[str, Any] | None = None) -> Runs:
+def runs(site: Site, folder: Path, cluster: dict[str, Any] | None = None, compartment: str = "gpu") -> Runs:
     given = merged({"oci": {"cluster": site.cluster}, "kubernetes": "1.35"}, cluster or {})
-    return Runs(site.cloud, folder, {**stack(None, given), "oci": {"compartment": "gpu"}})
+    return Runs(site.cloud, folder, {**stack(None, given), "oci": {"compartment": compartment}})
 
 
 def cluster_of(site: Site) -> dict[str, Any]:
@@ -76,6 +76,14 @@ def test_gpu_pools_join_it_in_the_network_of_its_own(site: Site, tmp_path: Path)
     writes = {each.operation for each in site.cloud.log if each.method in ("POST", "PUT", "DELETE")}
     assert not writes & {"update_cluster", "delete_cluster", "install_addon", "create_subnet", "create_policy"}
     found.destroy(data=True)
+
+
+def test_its_own_pools_show_the_network_when_ours_are_in_the_same_compartment(site: Site, tmp_path: Path) -> None:
+    found = runs(site, tmp_path, compartment=site.cloud.tenancy)
+    found.apply()
+    again = found.plan()
+    assert not again.writes
+    assert [each for each in told(again) if "of the node pool theirs" in each]
 
 
 def test_it_stays_when_the_rest_goes(site: Site, tmp_path: Path) -> None:
