@@ -9,7 +9,9 @@ from gpuyard.doors.git.repository import _BAD_BRANCH
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.resolve import resolve
+from tests.opened import opened, outside
 from tests.projects import Values, problems, sources
+from tests.spoils import submodules
 from tests.test_compile import repository, run, save
 
 __all__ = ["repository"]
@@ -45,6 +47,27 @@ def test_a_file_of_the_users_elsewhere_is_in_nobody_s_way(repository: Path) -> N
     (repository / "overlays" / "notes.txt").write_text("mine", encoding="utf-8")
     save(repository, "mine")
     assert (run("check", repository).exit_code, run("compile", repository).exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize("folder", ["base", "clusters/phx", "workloads"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_submodule_where_generated_files_go(folder: str, compiled: bool, repository: Path) -> None:
+    """A checkout without its submodules has an empty folder there."""
+    if compiled:
+        assert run("compile", repository).exit_code == 0
+    submodules(f"[submodule]\n\tpath = {folder}\n", folder)(repository, repository)
+    agree(repository, f"{folder}: is a submodule, and a directory goes there; move it", 76)
+
+
+def test_what_is_no_submodule_is_in_nobody_s_way(repository: Path) -> None:
+    """A list of them is a word of others; so are paths in it that lead out."""
+    assert run("compile", repository).exit_code == 0
+    text = "[submodule]\n\tpath = base\n\tpath = .\n\tpath = ../machine\n\tpath = /\n\tpath = clusters/../..\n"
+    (repository / ".gitmodules").write_text(text, encoding="utf-8")
+    save(repository, "a list")
+    with opened() as seen:
+        assert (run("check", repository).exit_code, run("compile", repository).exit_code) == (0, 0)
+    assert outside(seen, repository) == []
 
 
 def test_an_edited_file_where_models_run(repository: Path) -> None:

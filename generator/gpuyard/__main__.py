@@ -14,7 +14,7 @@ def main() -> None:
     try:
         from gpuyard.cli.main import main as run
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)  # nothing has begun that one would have to tell of
+        raise SystemExit(_INTERRUPTED) from None  # nothing has begun that one would have to tell of
     run()
 
 

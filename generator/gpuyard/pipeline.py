@@ -23,13 +23,13 @@ from gpuyard.commit.lock import Lock, is_lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
-from gpuyard.commit.plan import Place, Plan, changes
+from gpuyard.commit.plan import Place, Plan, changes, is_clear
 from gpuyard.commit.refused import refused
 from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import open_helm
-from gpuyard.errors import InputError, Location, OwnershipError, Problem
+from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
 from gpuyard.project.stack import Stack
@@ -203,11 +203,8 @@ def untouched(project: Project, place: Place) -> bool:
     """
     lock = lock_at(place)
     check_entries(project, lock.files, place)
-    if any(place.below(PurePosixPath(folder)) for folder in FOLDERS) or any(_unlisted(project, (), place)):
-        return False
-    try:
-        place.check_clear([PurePosixPath(folder) / PAGE for folder in FOLDERS], ())
-    except OwnershipError:
+    folders = [PurePosixPath(folder) for folder in FOLDERS]
+    if any(map(place.below, folders)) or not is_clear(place, folders) or any(_unlisted(project, (), place)):
         return False
     pages = {path: text.replace("\r\n", "\n") for path, text in place.read(PAGE).items()}
     if unmarked(place.ids([PAGE]), pages, place):

@@ -38,10 +38,11 @@ class Directory:
         return found
 
     def below(self, path: PurePosixPath) -> list[str]:
-        """The paths of all files and links below that one, whether or not a commit has them."""
+        """The paths of all files, links and submodules below that one, whether or not a commit has them."""
         try:
             with PlainFiles(self.root) as files:
-                return sorted(name for name, _ in files.walk(str(path)))
+                modules = [name for name in _submodules(self.root, files) if name.startswith(f"{path}/")]
+                return sorted([*modules, *(name for name, _ in files.walk(str(path)))])
         except (NotPlainError, FileNotFoundError):
             return []
         except OSError as error:

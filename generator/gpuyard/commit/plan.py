@@ -11,7 +11,7 @@ from gpuyard.errors import OwnershipError, Problem
 from gpuyard.review.placed import Consequence, Placements
 from gpuyard.tree import Tree, owner
 
-__all__ = ["Place", "Plan", "changes"]
+__all__ = ["Place", "Plan", "changes", "is_clear"]
 
 
 class Place(Protocol):
@@ -81,6 +81,15 @@ def changes(
     _check_owned(met, lock, texts, unmarked(met, texts, place), overwrite=overwrite)
     place.check_clear(written, deleted)
     return written, deleted
+
+
+def is_clear(place: Place, folders: Iterable[PurePosixPath]) -> bool:
+    """Whether nothing stands where those folders go."""
+    try:
+        place.check_clear([folder / "x" for folder in folders], ())
+    except OwnershipError:
+        return False
+    return True
 
 
 def _check_owned(
