@@ -102,7 +102,17 @@ def listed(root: Path, lock: str, names: list[str], digest: str) -> None:
         data["files"] |= {name: digest or _digest(root / name) for name in names}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return
-    file.write_text(json.dumps(data, indent=1))
+    file.write_text(_written(data))
+
+
+def _written(data: Any) -> str:
+    """Without keys that JSON does not have."""
+    text = json.dumps(data, skipkeys=True)
+    return json.dumps(data, indent=1, skipkeys=True) if len(text) < _INDENTED else text
+
+
+_INDENTED = 200_000
+"""Characters of a lock that is written as gpuyard does it; indents of what is large and deep take gigabytes."""
 
 
 def _digest(file: Path) -> str:
@@ -135,11 +145,7 @@ def test_locks(
 ) -> None:
     with checkout(template, tmp_path) as (root, _):
         whole = changed(json.loads((root / lock).read_bytes()), data)
-        try:
-            written = json.dumps(whole, indent=1)
-        except TypeError:  # keys that JSON doesn't have
-            written = json.dumps(whole, indent=1, skipkeys=True)
-        (root / lock).write_bytes(rewritten(written.encode("utf-8", "surrogatepass"), text))
+        (root / lock).write_bytes(rewritten(_written(whole).encode("utf-8", "surrogatepass"), text))
         listed(root, lock, names, digest)
         judged(root)
 
