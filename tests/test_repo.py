@@ -859,6 +859,7 @@ def test_a_password_in_a_url_is_kept_to_ourselves() -> None:
         ("http://token@host/x", "http://…@host/x"),
         ("https://user:p@ss@host/x", "https://…@host/x"),
         ("ssh://git:pass@host/x", "ssh://git:…@host/x"),
+        ("git:pa:ss@host:x/y.git", "git:…@host:x/y.git"),
         ("ssh://git@host/x", "ssh://git@host/x"),
         ("git@host:x/y.git https://host/a@b", "git@host:x/y.git https://host/a@b"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from gpuyard.catalogue import vllm
 from gpuyard.catalogue.models import catalogue
-from gpuyard.doors.redaction import looks_secret, names_secret, names_secret_variable, redacted
+from gpuyard.doors.redaction import hushed, looks_secret, names_secret, names_secret_variable
 from gpuyard.doors.yamlio import dump, read
 from gpuyard.errors import InputError
 from gpuyard.project.load import parse
@@ -177,7 +177,7 @@ def test_it_is_found_wherever_a_user_writes_it(kind: str) -> None:
     ["hf_", "ghp_", "github_pat_", "glpat-", "nvapi-", "npm_", "dckr_pat_", "sk_live_", "hvs.", "sk-", "sk-or-v1-"],
 )
 def test_a_message_does_not_repeat_one_that_stands_in_the_middle_of_a_word(kind: str) -> None:
-    assert KINDS[kind][:16] not in redacted(f"damaged ('R{KINDS[kind]}EADME.md' is not a file)")
+    assert KINDS[kind][:16] not in hushed(f"damaged ('R{KINDS[kind]}EADME.md' is not a file)")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_message_does_not_repeat_one_that_stands_in_the_middle_of_a_word(kind:
     ],
 )
 def test_a_message_says_what_only_names_something(text: str) -> None:
-    assert redacted(text) == text
+    assert hushed(text) == text
 
 
 PROMISING = [

@@ -4,13 +4,13 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
 import click
 
-from gpuyard.doors.redaction import redacted
+from gpuyard.doors.redaction import hushed, redacted
 from gpuyard.errors import visible
 
 __all__ = ["JSON", "RESULT", "emit_data", "emit_json", "emit_notes", "emit_text", "on_error", "progress", "say"]
@@ -21,6 +21,8 @@ _COMMAND = re.compile(r"^\s*::|##(?=\w*\[)")
 _MARK = re.compile(r"##(\w*\[)")
 _LINES = "error"
 """The key of a text that has lines."""
+_SAID = (_LINES, "notes", "problems")
+"""Keys of what people are told as well."""
 
 JSON = "gpuyard.json"
 """Key in click's context: errors are printed for a machine too."""
@@ -30,7 +32,8 @@ RESULT = "gpuyard.result"
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines: the one place that does, so that nobody's text can be more than text on a terminal or in a log."""
-    click.echo("\n".join(_COMMAND.sub(_broken, visible(redacted(line))) for line in lines), err=err)
+    safe = hushed if err else redacted
+    click.echo("\n".join(_COMMAND.sub(_broken, visible(safe(line))) for line in lines), err=err)
 
 
 def emit_json(data: Any) -> None:
@@ -49,16 +52,19 @@ def emit_text(text: str) -> None:
     click.echo(text, nl=False)
 
 
-def _told(data: Any) -> Any:
+def _told(data: Any, safe: Callable[[str], str] = redacted) -> Any:
     """With its texts as people see them; an error keeps its lines."""
     if isinstance(data, str):
-        return visible(redacted(data))
+        return visible(safe(data))
     if isinstance(data, Mapping):
-        return {
-            key: "\n".join(map(_told, value.split("\n"))) if key == _LINES and isinstance(value, str) else _told(value)
-            for key, value in data.items()
-        }
-    return [_told(each) for each in data] if isinstance(data, list | tuple) else data
+        return {key: _of_key(key, value, hushed if key in _SAID else safe) for key, value in data.items()}
+    return [_told(each, safe) for each in data] if isinstance(data, list | tuple) else data
+
+
+def _of_key(key: str, value: Any, safe: Callable[[str], str]) -> Any:
+    if key == _LINES and isinstance(value, str):
+        return "\n".join(_told(line, safe) for line in value.split("\n"))
+    return _told(value, safe)
 
 
 def _broken(found: re.Match[str]) -> str:

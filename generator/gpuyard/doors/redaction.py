@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from gpuyard.doors.secretnames import names_secret, names_secret_variable
 
-__all__ = ["looks_secret", "names_secret", "names_secret_variable", "redacted"]
+__all__ = ["hushed", "looks_secret", "names_secret", "names_secret_variable", "redacted"]
 
 # Each pattern begins with something rare and is bounded, so that hostile text can't make it slow.
 _KINDS = (
@@ -66,7 +66,7 @@ _IN_URLS = (
     ),
     (re.compile(rf"({_URL}[^/\s:@]{{0,400}}):(?!\d+(?:\D|$))[^\s@/]{{4,400}}(?=\s?…)", re.IGNORECASE), r"\1:…"),
     (re.compile(r"(…\s?)[^\s/@…]{4,400}@(?=[\w.-])"), r"\1…@"),
-    (re.compile(r"(?<![\w/.:-])([\w.-]+):[^\s:/@]+@(?!sha(?:256|512):)(?=[\w.-]+:)"), r"\1:…@"),
+    (re.compile(r"(?<![\w/.:-])([\w.-]+):[^\s/@]+@(?!sha(?:256|512):)(?=[\w.-]+:)"), r"\1:…@"),
     (re.compile(rf"([?&][\w.-]{{0,64}}(?:{_SECRETS})[\w.-]{{0,64}}=)[^&\s#]+", re.IGNORECASE), r"\1…"),
 )
 
@@ -121,7 +121,12 @@ def redacted(text: str) -> str:
         if mark in text:
             odd = len(mark) >= _ODD and not mark.isalpha()  # no word ends so
             text = _compiled(form.removeprefix(_ALONE) if odd else form).sub("…", text)
-    return _RUNS.sub(_hidden, text)
+    return text
+
+
+def hushed(text: str) -> str:
+    """The same for what is only said, and of which nobody makes anything: without what looks random, too."""
+    return _RUNS.sub(_hidden, redacted(text))
 
 
 def _hidden(run: re.Match[str]) -> str:

@@ -13,7 +13,8 @@ Schema = dict[str, Any]
 def answer(schema: Schema, file: str) -> None:
     """Give the mappings of a schema of `stack` or `blueprint` their answers to what is not supported yet."""
     for path, texts in answers(file).items():
-        answer_at(_mapping(schema, path), texts)
+        if (mapping := _mapping(schema, path)) is not None:
+            answer_at(mapping, texts)
 
 
 def answer_at(mapping: Schema, texts: Mapping[str, str]) -> None:
@@ -21,11 +22,13 @@ def answer_at(mapping: Schema, texts: Mapping[str, str]) -> None:
     mapping["x-elsewhere"] = {**mapping.get("x-elsewhere", {}), **texts}
 
 
-def _mapping(schema: Schema, path: str) -> Schema:
-    """The schema of the mapping at a path such as spec.clusters[].oci."""
+def _mapping(schema: Schema, path: str) -> Schema | None:
+    """The schema of the mapping at a path such as spec.clusters[].oci; None: a kind of blueprint that has none."""
     found = schema
     for step in path.split("."):
-        found = _followed(schema, found["properties"][step.removesuffix("[]")])
+        if (part := found["properties"].get(step.removesuffix("[]"))) is None:
+            return None
+        found = _followed(schema, part)
         if step.endswith("[]"):
             found = _followed(schema, found["items"])
     return found

@@ -12,7 +12,7 @@ import click
 from gpuyard.cli import options
 from gpuyard.cli.handingover import handed_over, kubeconfig
 from gpuyard.cli.login import signed_in
-from gpuyard.cli.output import emit_json, on_error, progress, say
+from gpuyard.cli.output import emit_data, emit_json, on_error, progress, say
 from gpuyard.cli.steplog import reporting
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def export(directory: Path, form: str, login: "Login") -> None:
     from gpuyard.bootstrap.terraform import terraform
 
     with _cloud(login) as cloud:
-        emit_json(terraform(_planned(cloud, *_project(directory), (), login, None)[0]))
+        emit_data(terraform(_planned(cloud, *_project(directory), (), login, None)[0]))
 
 
 @command.command("facts", epilog="Example: gpuyard bootstrap facts gitops --push")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gpuyard.cli.login import signed_in
-from gpuyard.cli.output import emit_json
+from gpuyard.cli.output import emit_data
 
 if TYPE_CHECKING:
     from gpuyard.doors.oci import Login
@@ -33,7 +33,7 @@ def command(cluster_id: str, login: "Login") -> None:
         raise click.BadParameter("must be the OCID of a cluster: ocid1.cluster.…", param_hint="--cluster-id")
     ends = datetime.now(UTC) + timedelta(seconds=LASTS)
     status = {"token": cluster_token(login, cluster_id), "expirationTimestamp": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
-    emit_json({"apiVersion": _version(), "kind": "ExecCredential", "status": status})
+    emit_data({"apiVersion": _version(), "kind": "ExecCredential", "status": status})
 
 
 def _version() -> str:
