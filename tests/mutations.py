@@ -202,7 +202,7 @@ BYTES: Mapping[str, Callable[[bytes, int, Any], bytes]] = {
     "end": lambda data, at, value: data[:at],
     "double": lambda data, at, value: _lines(data, at, lambda line: line * 2),
     "without": lambda data, at, value: _lines(data, at, lambda line: b""),
-    "many lines": lambda data, at, value: _lines(data, at, lambda line: line * 400),
+    "many lines": lambda data, at, value: _lines(data, at, lambda line: line * min(400, 1 + _MOST // len(line))),
     "indent": lambda data, at, value: _lines(data, at, lambda line: b"  " + line),
     "other": lambda data, at, value: data[:at] + bytes([at % 256]) + data[at + 1 :],
     "crlf": lambda data, at, value: data.replace(b"\n", b"\r\n"),
