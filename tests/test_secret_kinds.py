@@ -185,6 +185,7 @@ def test_a_message_does_not_repeat_one_that_stands_in_the_middle_of_a_word(kind:
     [
         f"sha256:{'0a' * 32}",
         f"no commit {'0a' * 20}",
+        f"no manifest acme/gitops:sha256-{'2d711642b726b044' * 4}.sbom",
         f"asked as {uuid.UUID(int=7)}",
         f"(opc-request-id: {'66A6A0C8A6E741E4' * 2}/{'F7A6B0C8A6E741E9' * 2})",
         "the key SHA256:+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU is not known",

@@ -58,7 +58,7 @@ _OPTIONS = (
         "calico",
         type=_FILE,
         metavar="FILE",
-        help="Calico's calico-policy-only.yaml: enforces NetworkPolicy beside OKE's CNI.",
+        help="calico-policy-only.yaml of Calico, which enforces NetworkPolicy.",
     ),
 )
 

@@ -76,7 +76,8 @@ _PUBLIC = re.compile(
     r"|-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----"
     r"|\b(?:ssh-(?:rsa|ed25519)|ecdsa-sha2-nistp\d{3}) AAAA[A-Za-z0-9+/=]+"
 )
-_TELLING = r"[0-9a-f]{40,128}|\b[0-9A-F]{32}(?:/[0-9A-F]{32}){0,2}\b|\bSHA256:[A-Za-z0-9+/]{43}"
+_DIGEST = re.compile("[0-9a-f]{40,128}")
+_TELLING = rf"{_DIGEST.pattern}|\b[0-9A-F]{{32}}(?:/[0-9A-F]{{32}}){{0,2}}\b|\bSHA256:[A-Za-z0-9+/]{{43}}"
 """The opc-request-id by which Oracle finds a request again, and the fingerprint of a host's key."""
 _CERTIFICATE = re.compile(r"\bLS0tLS1CRUdJTiBDRVJUSUZJQ0FUR[A-Za-z0-9+/]{4,}={0,2}")
 """A certificate in base64, as a caBundle has it."""
@@ -131,7 +132,7 @@ def hushed(text: str) -> str:
 
 def _hidden(run: re.Match[str]) -> str:
     """Nothing of what looks random, in whatever it stands, but for what only names something."""
-    return "…" if run["run"] and _is_random(run["run"]) else run[0]
+    return "…" if run["run"] and _is_random(_DIGEST.sub("-", run["run"])) else run[0]
 
 
 @cache
