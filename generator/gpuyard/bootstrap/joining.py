@@ -25,7 +25,7 @@ _NATIVE = "OCI_VCN_IP_NATIVE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """What a cluster of somebody else's offers, what stands against using it, and what is worth knowing."""
+    """What somebody else's cluster offers, what speaks against using it, and what is worth knowing."""
 
     lodging: Lodging | None = None
     problems: tuple[str, ...] = ()

@@ -16,11 +16,11 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
-__all__ = ["Kind", "NotPlainError", "PlainFiles", "TooLargeError"]
+__all__ = ["READ", "Kind", "NotPlainError", "PlainFiles", "TooLargeError"]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a pipe that nobody writes to would keep us waiting
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -74,7 +74,7 @@ class PlainFiles:
         """The bytes of a plain file, or None if nothing is there; TooLargeError, and nothing read, for `most`."""
         parent, name = _split(path)
         try:
-            file = os.open(name, _FILE, dir_fd=self._open(parent))
+            file = os.open(name, READ, dir_fd=self._open(parent))
         except OSError as error:
             if _is_absent(error):
                 return None

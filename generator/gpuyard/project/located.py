@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from gpuyard.doors.plainfiles import NotPlainError, PlainFiles, TooLargeError
+from gpuyard.doors.plainfiles import READ, NotPlainError, PlainFiles, TooLargeError
 
 __all__ = ["Located", "default_of", "head_of", "linked", "located", "submodules"]
 
@@ -18,7 +18,6 @@ _BRANCH = re.compile(r"ref: refs/heads/(\S{1,1000})\n?")
 _DEFAULT = re.compile(r"ref: refs/remotes/origin/(\S{1,1000})\n?")
 _LONGEST = 4096
 """Bytes of what Git writes in a file of one line."""
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Located(NamedTuple):
@@ -59,7 +58,7 @@ def default_of(top: Path) -> str | None:
 def _text(file: Path) -> str | None:
     """What Git wrote; None: nothing, or a pipe or a device, which may have no end."""
     try:
-        with os.fdopen(os.open(file, _READ), "rb") as stream:
+        with os.fdopen(os.open(file, READ), "rb") as stream:
             plain = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
             return stream.read(_LONGEST).decode() if plain else None
     except (OSError, ValueError):
