@@ -1,6 +1,7 @@
 """A compile that remembers: the same bytes in less time, and nothing is taken that another input gave."""
 
 import dataclasses
+import importlib
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import own_digest
 from gpuyard.doors.cache import NOTHING, Disk
 from gpuyard.doors.helm import Binary, Embedded, Helm
+from gpuyard.errors import InputError
 from gpuyard.pipeline import remembered
 from gpuyard.project.load import parse
 from gpuyard.render import render
@@ -131,6 +133,21 @@ def test_what_one_blueprint_has_is_not_another_s(demo: Resolved, helm: Counting,
         helm.rendered.clear()
         assert tree(other, helm, cache) == render(other, shipped_charts(), Embedded(shipped_charts()))
         assert len(helm.rendered) == 1
+
+
+@pytest.mark.parametrize("where", ["gpuyard.render.kustomize.blueprint", "gpuyard.render.layers.files"])
+def test_a_patch_that_matches_nothing_is_never_remembered(
+    where: str, demo: Resolved, helm: Counting, cache: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it comes from; what is known is not looked at again, so nothing is known that was refused."""
+    module, _, name = where.rpartition(".")
+    real = getattr(importlib.import_module(module), name)
+    lost = {PurePosixPath("overlays/a10/chat/kustomization.yaml"): "patches:\n- path: gone.yaml\n"}
+    lost[PurePosixPath("platform/lost/kustomization.yaml")] = "kind: Kustomization\npatches:\n- path: gone.yaml\n"
+    monkeypatch.setattr(where, lambda *args: {**real(*args), **lost})
+    for _ in range(2):
+        with pytest.raises(InputError, match="matches no object below it"):
+            tree(demo, helm, cache)
 
 
 def test_files_are_read_once(cache: Disk, monkeypatch: pytest.MonkeyPatch) -> None:

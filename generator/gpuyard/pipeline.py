@@ -44,7 +44,6 @@ from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
 from gpuyard.review.diff import Base, Diff, Side, diff
 from gpuyard.review.diff import differing as differing_blueprints
-from gpuyard.review.patched import unmatched
 from gpuyard.review.placed import Consequence, Placements, Running
 from gpuyard.tree import FOLDERS, PAGE, Tree, cluster, owner
 
@@ -114,8 +113,6 @@ def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NO
     """The generated repository and what it means; InputError with every problem of the user's files."""
     resolved = resolve(with_refusals(project, running), running, cache, ahead)
     tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
-    if lost := [Problem(Location(project.stack.file), each) for each in unmatched(tree)]:
-        raise InputError(lost)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree, cache))
 
 
@@ -182,7 +179,7 @@ def difference(compiled: Compiled, place: Place, before: Running, base: Base) ->
     """
     tree, known = compiled.tree, {path for path in lock_at(place).files if not is_lock(path)}
     ids = place.ids({*tree, *known})
-    differing = [path for path in tree if ids.get(path) != place.blob_id(tree[path].encode())]
+    differing = [path for path, text in tree.items() if ids.get(path) != place.blob_id(text.encode())]
     differing += [path for path in known if path in ids and path not in tree]
     there = {path: text.replace("\r\n", "\n") for path, text in place.read(*differing).items()}
     changed = frozenset(path for path in differing if path not in tree or there.get(path) != tree[path])

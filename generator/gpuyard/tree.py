@@ -139,6 +139,7 @@ def own_platform(cluster: str, layer: str) -> PurePosixPath:
     return PurePosixPath("clusters", cluster, PLATFORM, layer)
 
 
+@lru_cache(maxsize=1 << 18)
 def owner(path: PurePosixPath) -> str:
     """The blueprint that a generated file follows from, beside the stack; empty: from the stack alone.
 

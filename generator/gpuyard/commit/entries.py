@@ -1,14 +1,14 @@
 """Would what syncs a cluster let go of what it holds? An engine deletes what leaves, with all that it holds itself."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from gpuyard.commit.plan import Place
 from gpuyard.errors import InputError, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Engine, Names
-from gpuyard.tree import PLATFORM, cluster
+from gpuyard.tree import PLATFORM, cluster, owner
 
 __all__ = ["check_entries", "check_names"]
 
@@ -27,20 +27,20 @@ def check_entries(project: Project, paths: Iterable[PurePosixPath], place: Place
     entries = [path for path in paths if path.parts[0] == "clusters"]
     clusters = {path.parts[1] for path in entries}
     others = (cluster(name) / file for name in clusters for file in (_ENTRY, _OWN))
-    texts = place.read(*entries, *others, cluster(_HUB))
-    if problems := [*_renamed(project, texts), *_left(project, texts), *_another_hub(project, texts)]:
+    texts = place.read(*(path for path in entries if not owner(path)), *others, cluster(_HUB))
+    if problems := [*_renamed(project, entries, place), *_left(project, texts), *_another_hub(project, texts)]:
         raise InputError(problems)
 
 
 def check_names(project: Project, paths: Iterable[PurePosixPath], place: Place) -> None:
     """InputError where the clusters that follow a place would delete what they know by another name."""
-    texts = place.read(*(path for path in paths if path.parts[0] == "clusters"))
-    if problems := [*_renamed(project, texts)]:
+    if problems := [*_renamed(project, [path for path in paths if path.parts[0] == "clusters"], place)]:
         raise InputError(problems)
 
 
-def _renamed(project: Project, texts: Mapping[PurePosixPath, str]) -> Iterator[Problem]:
-    found = next((match for text in texts.values() for match in _LAYER.finditer(text)), None)
+def _renamed(project: Project, entries: Sequence[PurePosixPath], place: Place) -> Iterator[Problem]:
+    """The stack's files say it, and where they are lost, the many of blueprints, which wait for the layer."""
+    found = _layer([path for path in entries if not owner(path)], place) or _layer(entries, place)
     if found is None:
         return
     had = Names.STACK if found[2] else Names.PLAIN
@@ -51,6 +51,10 @@ def _renamed(project: Project, texts: Mapping[PurePosixPath, str]) -> Iterator[P
         f"included, if they were called otherwise; keep their names with `names: {had.value}` in spec"
     )
     yield Problem(project.at(project.stack.file, "spec", "names"), message)
+
+
+def _layer(entries: Sequence[PurePosixPath], place: Place) -> re.Match[str] | None:
+    return next((match for text in place.read(*entries).values() for match in _LAYER.finditer(text)), None)
 
 
 def _left(project: Project, texts: Mapping[PurePosixPath, str]) -> Iterator[Problem]:

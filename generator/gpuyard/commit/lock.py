@@ -54,7 +54,8 @@ def lock_path(blueprint: str) -> PurePosixPath:
 
 def is_lock(path: PurePosixPath) -> bool:
     """Whether it is the stack's or a blueprint's."""
-    return bool(_ANY.fullmatch(str(path)))
+    name = str(path)
+    return name.endswith("lock") and bool(_ANY.fullmatch(name))  # nearly no file does
 
 
 def listing_digest(ids: Iterable[tuple[PurePosixPath, str]]) -> str:

@@ -25,15 +25,20 @@ from gpuyard.tree import about, owner, path_of
 
 __all__ = ["lock_at", "synced_at", "synced_with", "synced_with_branch"]
 
+_OTHERS = (PurePosixPath(STACK_FILE), PurePosixPath(IMAGES_LOCK))
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    below = map(path_of, place.below(about("x", "lock").parent))
-    paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
+    paths = _locks(place)
     texts = place.read(*paths[: MOST_LOCKS + 1])
     return read_locks({path: texts.get(path) for path in place.ids(paths)})
+
+
+def _locks(place: Place) -> list[PurePosixPath]:
+    below = map(path_of, place.below(about("x", "lock").parent))
+    return [LOCK, *(path for path in below if is_lock(path) and owner(path))]
 
 
 def synced_with(project: Project, place: Place, directory: Path, base: str | None) -> Running:
@@ -88,6 +93,7 @@ def _left(project: Project, repository: Path, revision: str, branch: str = "") -
 
 def synced_at(project: Project, there: Place) -> Running:
     """What clusters have that follow a place."""
+    there.read(*_OTHERS, *_locks(there)[: MOST_LOCKS + 1])  # at once: each question to Git takes a process
     lock = lock_at(there)
     check_names(project, lock.files, there)
     return replace(lock.running, digests=_digests(there), follows=_follows(there))

@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -66,11 +66,10 @@ class Embedded:
 
     def __init__(self, charts: Mapping[str, Chart]) -> None:
         helm_python = _library()
-        self._error = helm_python.HelmError
+        self._error, load = helm_python.HelmError, helm_python.Chart.load_archive
         self._values = {name: Values(chart) for name, chart in charts.items()}
         bare = {name: {path: text for path, text in chart.items() if path != SCHEMA} for name, chart in charts.items()}
-        load = helm_python.Chart.load_archive
-        self._charts = {name: load(archive(chart)) for name, chart in bare.items()}
+        self._chart = cache(lambda name: load(archive(bare[name])))  # only asked for where a batch will not do
         self._batches = {name: Batch(name, chart) for name, chart in bare.items()}
         self._readers: dict[str, list[yamlio.Alike]] = {}  # of each template; what it gave last is like the next
         self._batched = {name: load(archive(batch.chart)) for name, batch in self._batches.items()}
@@ -87,7 +86,7 @@ class Embedded:
         if refused := list(self._values[chart].problems(values)):
             raise ToolError("the chart refuses these values:", *refused)
         try:
-            rendered = self._charts[chart].render(dict(values), name=release, namespace=namespace)
+            rendered = self._chart(chart).render(dict(values), name=release, namespace=namespace)
         except self._error as error:
             raise ToolError(*f"helm: {error}".split("\n")) from error
         return _sorted(

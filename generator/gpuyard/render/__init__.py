@@ -8,6 +8,7 @@ from gpuyard.doors.helm import Helm
 from gpuyard.render import clusters, kustomize, layers, readme
 from gpuyard.render.charts import servers, umbrella
 from gpuyard.resolve import Resolved
+from gpuyard.review.patched import refuse, unmatched
 from gpuyard.tree import Tree
 
 __all__ = ["render"]
@@ -18,11 +19,13 @@ Files = Mapping[PurePosixPath, str]
 def render(resolved: Resolved, charts: Mapping[str, Files], helm: Helm, cache: Cache = NOTHING) -> Tree:
     """The tree of a stack; `charts` are ours, by name, which `helm` renders, where `cache` doesn't know."""
     whole = resolved.stack.repository.charts
-    return {
+    above = {**layers.files(resolved, charts), **clusters.files(resolved, charts, helm, cache)}
+    tree = {
         **(servers.files(resolved, charts) if whole else {}),
         **(umbrella.files(resolved) if whole else {}),
         **kustomize.files(resolved, helm, cache),
-        **layers.files(resolved, charts),
-        **clusters.files(resolved, charts, helm, cache),
+        **above,
         **readme.files(resolved),
     }
+    refuse(unmatched(tree, above), resolved.stack.file)
+    return tree

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, groupby, islice
 from typing import Any
 
-from gpuyard.doors.cache import Cache, recall, remember
+from gpuyard.doors.cache import NOTHING, Cache, recall, remember, written
 from gpuyard.doors.helm import Helm
 from gpuyard.render.charts import servers
 from gpuyard.render.overlays import blueprint
 from gpuyard.resolve import Resolved, Workload
+from gpuyard.review.patched import refuse, unmatched
 from gpuyard.tree import SERVERS, Tree, path_of
 
 __all__ = ["files", "objects"]
@@ -22,8 +23,12 @@ _BATCH = 8
 
 
 def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
-    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload, and its values where there are charts."""
+    """base/<blueprint>/ and overlays/<shape>/<blueprint>/ of every workload, and its values where there are charts.
+
+    InputError with each patch that matches no object: of what is remembered, there is none.
+    """
     tree: Tree = {}
+    lost: list[str] = []
     blueprints = [list(group) for _, group in groupby(resolved.workloads, key=lambda workload: workload.name)]
     # Helm renders outside Python's lock, or in processes of its own: two cores, half the time.
     with ThreadPoolExecutor() as pool:
@@ -32,9 +37,11 @@ def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:
             known = recall(cache, some, _read)
             new = {question: each for question, each in some.items() if question not in known}
             made = dict(zip(new, _rendered(resolved, list(new.values()), helm, pool), strict=True))
-            remember(cache, made, _written)
+            lost += chain.from_iterable(map(unmatched, made.values()))
+            remember(NOTHING if lost else cache, made, _written)
             for question in some:
                 tree.update(made[question] if question in made else known[question])
+    refuse(lost, resolved.stack.file)
     return tree
 
 
@@ -44,7 +51,7 @@ def _question(resolved: Resolved, workloads: Sequence[Workload], helm: Helm) -> 
     values = [(each.shape.name, each.values, sorted(each.first.components) if each.first else ()) for each in workloads]
     stack = resolved.stack
     facts = (first.name, stack.namespace, first.chart, stack.repository.charts, helm.identity(first.chart), values)
-    return b"blueprint " + json.dumps(facts, separators=(",", ":")).encode()
+    return b"blueprint " + written(facts)
 
 
 def _written(tree: Tree) -> bytes:

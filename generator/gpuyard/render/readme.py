@@ -143,7 +143,12 @@ def _call(reach: Reach) -> dict[str, str]:
 
 
 def _rendered(template: str, **values: object) -> str:
-    return _environment().get_template(template).render(values)
+    return _template(template).render(values)
+
+
+@cache
+def _template(name: str) -> "jinja2.Template":
+    return _environment().get_template(name)
 
 
 @cache

@@ -5,11 +5,13 @@ Files are read by their lines, as our own writer makes them, for there are thous
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
-from gpuyard.tree import Tree
+from gpuyard.errors import InputError, Location, Problem
+from gpuyard.tree import Tree, path_of
 
-__all__ = ["unmatched"]
+__all__ = ["refuse", "unmatched"]
 
 _KUSTOMIZATION = "kustomization.yaml"
 _LIST = r"^{}:\n((?:[- ].*\n)+)"
@@ -23,47 +25,51 @@ _TARGET = re.compile(r"^(?:- |  )target:\n((?:    .*\n)+)", re.MULTILINE)
 _FIELD = re.compile(r'^    (kind|name): "?([^"\n]+)', re.MULTILINE)
 _RENAMED = re.compile(r'^      path: /metadata/name\n      value: "?([^"\n]+)', re.MULTILINE)
 Named = tuple[str, str]
-Texts = Mapping[str, str]
-"""A tree's, by their paths as texts: to join paths takes longer than all else here."""
 
 
-def unmatched(tree: Tree) -> Iterator[str]:
-    """Each patch of a tree without an object, and where it is."""
+def refuse(lost: Iterable[str], file: str) -> None:
+    """InputError with each of them, if there is one: the stack of this file cannot be what it was meant to be."""
+    if problems := [Problem(Location(file), each) for each in lost]:
+        raise InputError(problems)
+
+
+def unmatched(tree: Tree, among: Iterable[PurePosixPath] | None = None) -> Iterator[str]:
+    """Each patch of a tree without an object, and where it is; of some of its files, or of all."""
     folders: dict[str, list[Named]] = {}
-    texts = {str(path): text for path, text in tree.items()}
-    for path, text in texts.items():
-        folder, _, file = path.rpartition("/")
-        if file == _KUSTOMIZATION and "\npatches:\n" in text:
-            below = _below(texts, folder, text, folders)
+    for path in tree if among is None else among:
+        text = tree[path]
+        if path.name == _KUSTOMIZATION and "\npatches:\n" in text:
+            folder = str(path.parent)
+            below = _below(tree, folder, text, folders)
             for patch in _entries(_PATCHES, text):
-                kind, name = _target(texts, folder, patch)
+                kind, name = _target(tree, folder, patch)
                 if not any(_matches(each, kind, name) for each in below):
                     yield f"{path}: its patch of {kind}/{name or '*'} matches no object below it"
 
 
-def _objects(texts: Texts, folder: str, folders: dict[str, list[Named]]) -> list[Named]:
+def _objects(tree: Tree, folder: str, folders: dict[str, list[Named]]) -> list[Named]:
     """What a folder builds, by kind and name."""
     if folder not in folders:
-        text = texts.get(f"{folder}/{_KUSTOMIZATION}", "")
-        found = _below(texts, folder, text, folders)
+        text = tree.get(path_of(f"{folder}/{_KUSTOMIZATION}"), "")
+        found = _below(tree, folder, text, folders)
         for patch in _entries(_PATCHES, text):
-            kind, name = _target(texts, folder, patch)
-            if new := _new_name(texts, folder, patch):
+            kind, name = _target(tree, folder, patch)
+            if new := _new_name(tree, folder, patch):
                 found = [(each[0], new) if _matches(each, kind, name) else each for each in found]
         folders[folder] = found
     return folders[folder]
 
 
-def _below(texts: Texts, folder: str, text: str, folders: dict[str, list[Named]]) -> list[Named]:
+def _below(tree: Tree, folder: str, text: str, folders: dict[str, list[Named]]) -> list[Named]:
     """What its patches meet."""
     found: list[Named] = []
     for entry in _entries(_RESOURCES, text):
         name = entry.removeprefix("- ").strip().strip('"')
-        path = posixpath.normpath(f"{folder}/{name}")
-        if path in texts:
-            found += map(_named, texts[path].split("\n---\n"))
+        path = path_of(posixpath.normpath(f"{folder}/{name}"))
+        if path in tree:
+            found += map(_named, tree[path].split("\n---\n"))
         else:
-            found += _objects(texts, path, folders)
+            found += _objects(tree, str(path), folders)
     return found
 
 
@@ -72,24 +78,24 @@ def _entries(part: re.Pattern[str], text: str) -> list[str]:
     return _ENTRY.findall(match[1]) if match else []
 
 
-def _target(texts: Texts, folder: str, patch: str) -> Named:
+def _target(tree: Tree, folder: str, patch: str) -> Named:
     """Of a patch: what it says itself, or else the object in its file."""
     if match := _TARGET.search(patch):
         fields = dict(_FIELD.findall(match[1]))
         return fields.get("kind", ".*"), fields.get("name", "")
-    return _named(_file(texts, folder, patch))
+    return _named(_file(tree, folder, patch))
 
 
-def _new_name(texts: Texts, folder: str, patch: str) -> str:
+def _new_name(tree: Tree, folder: str, patch: str) -> str:
     """That a patch gives to its object; empty: none."""
     if match := _RENAMED.search(patch):
         return match[1]
-    return _named(_file(texts, folder, patch))[1]
+    return _named(_file(tree, folder, patch))[1]
 
 
-def _file(texts: Texts, folder: str, patch: str) -> str:
+def _file(tree: Tree, folder: str, patch: str) -> str:
     match = _FILE.search(patch)
-    return texts.get(f"{folder}/{match[1]}", "") if match else ""
+    return tree.get(path_of(f"{folder}/{match[1]}"), "") if match else ""
 
 
 def _named(text: str) -> Named:

@@ -72,9 +72,11 @@ class Snapshot:
 
     def ids(self, paths: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
         """Git's id of each of those paths that the commit has; that of a link or submodule is no file's."""
-        named = {path: self._name(path) for path in paths}
-        found = {path: self.files[name] for path, name in named.items() if name in self.files}
-        return {path: blob if mode in REGULAR else f"link {blob}" for path, (mode, blob) in found.items()}
+        found = {}
+        for path in paths:
+            if entry := self.files.get(self._name(path)):
+                found[path] = entry.blob if entry.mode in REGULAR else f"link {entry.blob}"
+        return found
 
     def check_clear(self, written: Iterable[PurePosixPath], deleted: Iterable[PurePosixPath]) -> None:
         """OwnershipError for what is no file of ours and stands where one goes."""

@@ -15,12 +15,11 @@ def base_of(git_dir: Path, common_dir: Path, revision: str, label: str, tip: str
         name = printable(revision)
         way = _deeper(common_dir) or "`git branch --all` lists the branches that are known here"
         raise MissingError(f"{label} has no commit {name}; {way}")
-    head = _commit(git_dir, tip)
-    if head is None:
-        return commit
-    result = _git(git_dir, "merge-base", commit, head)
+    result = _git(git_dir, "merge-base", commit, tip)
     if result.status == 0:
         return result.out.decode().split()[0]
+    if _commit(git_dir, tip) is None:
+        return commit
     if result.status != 1:
         raise explain(result, f"comparing {label} with {printable(revision)}")
     if way := _deeper(common_dir):
@@ -30,11 +29,14 @@ def base_of(git_dir: Path, common_dir: Path, revision: str, label: str, tip: str
 
 def followed(git_dir: Path, branch: str) -> str | None:
     """What is known here of a branch: where its remote had it, or else the branch itself."""
-    form = "--format=%(upstream)"
-    result = _git(git_dir, "for-each-ref", form, f"refs/heads/{branch}")
-    upstream = checked(result, "reading a branch").decode().strip()
-    names = [upstream, f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"]
-    return next((name for name in names if name and _commit(git_dir, name)), None)
+    remote, local = f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"
+    result = _git(git_dir, "for-each-ref", "--format=%(refname) %(objecttype) %(upstream)", remote, local)
+    lines = (line.split(" ") for line in checked(result, "reading a branch").decode().splitlines())
+    found = {name: upstream for name, kind, upstream in lines if kind == "commit"}
+    upstream = found.get(local, "")
+    if upstream not in found and upstream and _commit(git_dir, upstream):
+        return upstream
+    return next((name for name in (upstream, remote, local) if name in found), None)
 
 
 def _commit(git_dir: Path, revision: str) -> str | None:
