@@ -256,6 +256,7 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
         (GOOD, "clusters", [SHELL], f"a name cannot be '{SHELL}'"),
         (GOOD, "files", ["README.md"], "'files' is not a mapping"),
         (GOOD, "files>README.md", DIGEST + "\n", f"README.md cannot be '{DIGEST}\\n'"),
+        (GOOD, "files>README.md", f"{DIGEST} {DIGEST}", f"README.md cannot be '{DIGEST} "),
         (
             GOOD,
             "files>base/chat/service.yaml",
@@ -317,6 +318,7 @@ PATHS = [
         "stack.yaml",
         "images.lock",
         ".gpuyard.lock",
+        "README.md\nclusters/phx/x.yaml",
         "CODEOWNERS",
         "README",
         "readme.md",

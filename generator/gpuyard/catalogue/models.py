@@ -260,10 +260,32 @@ def impossible(data: Mapping[str, Any]) -> Iterator[Breach]:
 @cache
 def catalogue() -> Mapping[str, Model]:
     """The shipped models, by name."""
-    folder = resources.files("gpuyard") / "catalogue" / "models"
-    files = (file for file in folder.iterdir() if file.name.endswith(".yaml"))
-    models = (model_from(read(file, "model", partial(_rules, file.name))) for file in files)
-    return {model.name: model for model in sorted(models, key=lambda model: model.name)}
+    return _Shipped()
+
+
+class _Shipped(Mapping[str, Model]):
+    """Each is read when it is asked for: a stack names a few of a hundred."""
+
+    def __init__(self) -> None:
+        folder = resources.files("gpuyard") / "catalogue" / "models"
+        named = sorted((file.name, file) for file in folder.iterdir() if file.name.endswith(".yaml"))
+        self._files = {name.removesuffix(".yaml"): file for name, file in named}
+        self._models: dict[str, Model] = {}
+
+    def __getitem__(self, name: str) -> Model:
+        if name not in self._models:
+            file = self._files[name]
+            self._models[name] = model_from(read(file, "model", partial(_rules, file.name)))
+        return self._models[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _rules(file: str, data: Mapping[str, Any]) -> Iterator[Breach]:

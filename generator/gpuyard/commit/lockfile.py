@@ -22,7 +22,7 @@ from gpuyard.commit.suspicion import (
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.stack import Engine
 from gpuyard.review.placed import Claim, Placed, Placements
-from gpuyard.tree import Tree, is_generated, owner, path_of
+from gpuyard.tree import Tree, are_generated, is_generated, owner, path_of
 
 __all__ = ["MOST_LOCKS", "read_locks", "write_locks"]
 
@@ -36,6 +36,7 @@ MOST_LOCKS = 5000
 """Of a place."""
 _FIRST_ENGINE = Engine.FLUX.value
 """What a lock means that was written when there was no other."""
+_DIGESTS = re.compile(rf"(?:{SHA256.pattern} )*")
 _ENGINES = re.compile("|".join(engine.value for engine in Engine))
 
 
@@ -168,19 +169,37 @@ def _blueprint(path: PurePosixPath, data: object, number: int) -> Lock:
 
 def _files(found: Mapping[str, object], blueprint: str | None) -> Mapping[PurePosixPath, str]:
     """Only paths of generated files: they decide what gpuyard deletes and overwrites. None: of all blueprints."""
-    files: dict[PurePosixPath, str] = {}
-    alike: dict[str, str] = {}
-    for name in found:
-        path = path_of(name)
-        if not is_generated(name) or is_lock(path):
-            raise DamagedError(f"{shown(name)} is not a file that gpuyard generates")
+    if not _is_plain(found):
+        _refuse(found)
+    files = {path_of(name): str(digest) for name, digest in found.items()}
+    for path in files:
         if blueprint is not None and owner(path) != blueprint:
             whose = f"of {blueprint}" if blueprint else "that only depends on the stack"
-            raise DamagedError(f"{shown(name)} is not a file {whose}")
+            raise DamagedError(f"{shown(str(path))} is not a file {whose}")
+    return files
+
+
+def _is_plain(found: Mapping[str, object]) -> bool:
+    """Whether nothing is wrong with any of them: asked for all at once, for there are thousands."""
+    digests = " ".join([*(digest if isinstance(digest, str) else "" for digest in found.values()), ""])
+    return (
+        are_generated(found)
+        and not any(is_lock(path_of(name)) for name in found if name.endswith("lock"))
+        and len({name.lower() for name in found}) == len(found)
+        and digests.count(" ") == len(found)  # none has a space in it, which would make two of one
+        and bool(_DIGESTS.fullmatch(digests))
+    )
+
+
+def _refuse(found: Mapping[str, object]) -> None:
+    """Says what is wrong with the first of them."""
+    alike: dict[str, str] = {}
+    for name in found:
+        if not is_generated(name) or is_lock(path_of(name)):
+            raise DamagedError(f"{shown(name)} is not a file that gpuyard generates")
         if (other := alike.setdefault(name.lower(), name)) != name:
             raise DamagedError(f"{shown(name)} and {shown(other)} are one file where case makes no difference")
-        files[path] = text(found, name, SHA256)
-    return files
+        text(found, name, SHA256)
 
 
 def _of_all(found: Mapping[str, object]) -> Placements:

@@ -5,7 +5,7 @@ where no other branch is known does what a place says of itself count.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,14 +31,15 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 def lock_at(place: Place) -> Lock:
     """What all locks of a place say; one that no blueprint can be called is none of ours."""
-    paths = _locks(place)
-    texts = place.read(*paths[: MOST_LOCKS + 1])
-    return read_locks({path: texts.get(path) for path in place.ids(paths)})
+    return _lock_at(place, ())
 
 
-def _locks(place: Place) -> list[PurePosixPath]:
+def _lock_at(place: Place, others: Iterable[PurePosixPath]) -> Lock:
+    """With other files, which are read at the same time: each question to Git takes a process."""
     below = map(path_of, place.below(about("x", "lock").parent))
-    return [LOCK, *(path for path in below if is_lock(path) and owner(path))]
+    paths = [LOCK, *(path for path in below if is_lock(path) and owner(path))]
+    texts = place.read(*others, *paths[: MOST_LOCKS + 1])
+    return read_locks({path: texts.get(path) for path in place.ids(paths)})
 
 
 def synced_with(project: Project, place: Place, directory: Path, base: str | None) -> Running:
@@ -93,8 +94,7 @@ def _left(project: Project, repository: Path, revision: str, branch: str = "") -
 
 def synced_at(project: Project, there: Place) -> Running:
     """What clusters have that follow a place."""
-    there.read(*_OTHERS, *_locks(there)[: MOST_LOCKS + 1])  # at once: each question to Git takes a process
-    lock = lock_at(there)
+    lock = _lock_at(there, _OTHERS)
     check_names(project, lock.files, there)
     return replace(lock.running, digests=_digests(there), follows=_follows(there))
 

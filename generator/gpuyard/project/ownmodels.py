@@ -1,9 +1,10 @@
 """Models of the user's own: the files of models/, which blueprints name like the entries of the catalogue."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from gpuyard.catalogue import datafiles
 from gpuyard.catalogue.models import Model, catalogue, impossible, model_from
@@ -61,4 +62,4 @@ def files(documents: Mapping[str, Document]) -> Mapping[str, str]:
 
 def known(own: Mapping[str, Any]) -> Mapping[str, Model]:
     """All models that blueprints can name; `own` are the values of the user's files."""
-    return {**catalogue(), **{value["name"]: model_from(value) for value in own.values()}}
+    return ChainMap({value["name"]: model_from(value) for value in own.values()}, cast(dict[str, Model], catalogue()))
