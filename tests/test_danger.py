@@ -149,6 +149,8 @@ CASES: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]], list[dict[str
     ("flag-removed", [deployment()], [deployment(container={"args": [*ARGS, "--no-old-flag"]})],
      [deployment(container={"args": [*ARGS, "--no-older-flag"]})]),
     ("chart-removed", [CHART], [], [CHART]),
+    ("data-deleted", [claim()], [], [claim("200Gi")]),
+    ("data-deleted", [SPACE], [], [SPACE]),
     ("chart-removed", [merged(OF_CHART, {"spec": {"source": {"helm": {"releaseName": "keda"}}}})], [],
      [merged(OF_CHART, {"spec": {"source": {"helm": {"releaseName": "keda"}, "targetRevision": "2.0.0"}}})]),
 ]  # fmt: skip
@@ -159,6 +161,7 @@ EFFECTS: dict[str, tuple[Effect, Effect]] = {
     "secret-needed": (Effect.MISSING, Effect.BILLED),
     "refused": (Effect.REFUSED, Effect.MOVED),
     "engine-changed": (Effect.HANDED_OVER, Effect.BILLED),
+    "unsafe-flag": (Effect.ALLOWED, Effect.COPIED),
 }
 
 
@@ -341,6 +344,7 @@ CALM: list[tuple[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]] = [
                         [with_args("/m", f'--speculative-config={{"model": "org/d", "revision": "{COMMIT}"}}')])),
     ("a chart's rule more", ([scaler()], [scaler(a={"runAsNonRoot": True, "privileged": False})])),
     ("a policy that comes with its pods", ([], [policy(), deployment()])),
+    ("a claim that is kept", ([noted(claim(), "kustomize.toolkit.fluxcd.io/prune", "disabled")], [])),
     ("a claim that grows in another unit", ([claim("100G")], [claim("100Gi")])),
     ("another class of quality of a volume",
      ([claim()], [merged(claim(), {"spec": {"volumeAttributesClassName": "fast"}})])),

@@ -13,11 +13,11 @@ Told = tuple[str, str]
 Object = Mapping[str, Any]
 Paths = Sequence[tuple[str, ...]]
 
-_SUSPENDING: Mapping[tuple[str, ...], frozenset[Any]] = {
-    ("spec", "paused"): frozenset({True}),
-    ("spec", "stopPolicy"): frozenset({"Hold", "HoldAndDrain"}),
-    ("spec", "suspend"): frozenset({True}),
-    ("spec", "syncPolicy", "automated", "enabled"): frozenset({False}),
+_SUSPENDING: Mapping[tuple[str, ...], tuple[Any, ...]] = {
+    ("spec", "paused"): (True,),
+    ("spec", "stopPolicy"): ("Hold", "HoldAndDrain"),
+    ("spec", "suspend"): (True,),
+    ("spec", "syncPolicy", "automated", "enabled"): (False,),
 }
 _PAUSED: Mapping[str, frozenset[str]] = {
     "argocd.argoproj.io/skip-reconcile": frozenset({"false"}),
@@ -32,6 +32,15 @@ _PAUSED: Mapping[str, frozenset[str]] = {
 }
 """Annotations, and with what value they pause nothing."""
 _PRUNING = ("kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy", "argocd.argoproj.io/sync-options")
+_HOLDERS = frozenset(
+    {"CustomResourceDefinition", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "VolumeSnapshot"}
+)
+"""Kinds with which more goes than an object that could be made again."""
+_KEPT = {
+    "argocd.argoproj.io/sync-options": "Prune=false",
+    "helm.sh/resource-policy": "keep",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
 _PRUNED: Paths = (
     ("metadata", "finalizers"),
     ("reclaimPolicy",),
@@ -65,7 +74,13 @@ _VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:[-+].*)?")
 
 
 def engine(each: ObjectChange, *, of_stack: bool) -> Iterator[Told]:
-    """Of an object, new or changed; from where Flux reads the models is said once, with the stack."""
+    """Of an object; from where Flux reads the models is said once, with the stack."""
+    if each.what is What.REMOVED:
+        annotations = _annotations(each.old)
+        kept = any(value in str(annotations.get(name)) for name, value in _KEPT.items())
+        if each.identity.kind in _HOLDERS and not kept:
+            yield "data-deleted", "is deleted"
+        return
     yield from _suspended(each)
     if each.what is What.CHANGED:
         yield from _pruned(each)

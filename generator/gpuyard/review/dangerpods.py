@@ -14,7 +14,8 @@ __all__ = ["found"]
 
 Object = Mapping[str, Any]
 
-_KEY = "VLLM_API_KEY"
+_KEYS = frozenset({"--api-key", "VLLM_API_KEY"})
+_KEY_FILE = "/etc/vllm/api-key.yaml"
 _TAG = re.compile(r":v?(\d+\.\d+)[-+.\w]*(?:@|$)")
 _DIGEST = "@sha256:"
 _USUAL = frozenset({"readOnlyRootFilesystem is not true"})
@@ -54,9 +55,14 @@ def _security(each: ObjectChange) -> Iterator[Told]:
 
 
 def _keys(each: ObjectChange) -> Iterator[Told]:
-    old, new = ({name for name in _named(obj) if name in (_KEY, "--api-key")} for obj in (each.old, each.new))
-    if old and not new:
-        yield "api-key-removed", f"no {sorted(old)[0]}"
+    if _asks(each.old) and not _asks(each.new):
+        yield "api-key-removed", "nothing asks clients for a key"
+
+
+def _asks(obj: Object) -> bool:
+    """By a flag, a variable, or the file that charts/vllm has it in."""
+    given = (str(word) for container in _containers(obj) for word in container.get("args") or ())
+    return not _KEYS.isdisjoint(_named(obj)) or _KEY_FILE in given
 
 
 def _named(obj: Object) -> Iterator[str]:
