@@ -1,4 +1,4 @@
-"""Rules of what a reviewer must not miss, met by what authors write: blueprints and stacks, not objects made for a test."""
+"""Rules of what a reviewer must not miss, met by what authors write: blueprints and stacks, not made-up objects."""
 
 from typing import Any
 
@@ -53,8 +53,9 @@ CASES: dict[str, tuple[str, Values, Values, Values, Values]] = {
         {"platform": {"prometheus": {"values": {"grafana": {"enabled": True, "service": {"type": "LoadBalancer"}}}}}}),
     "a claim in another unit": ("pvc-shrink", objects(claim("100Gi")), objects(claim("100G")), {}, {}),
     "a claim that goes": ("data-deleted", objects(claim("100Gi")), objects(), {}, {}),
-    "a model that another cluster keeps": ("model-deleted", {}, {}, {"clusters": [{**PHX, **PLACED}, {**FRA, **PLACED}]},
-                                           {"clusters": [{**PHX, "blueprints": {}}, {**FRA, **PLACED}]}),
+    "a model that another cluster keeps": (
+        "model-deleted", {}, {}, {"clusters": [{**PHX, **PLACED}, {**FRA, **PLACED}]},
+        {"clusters": [{**PHX, "blueprints": {}}, {**FRA, **PLACED}]}),
     "a limit of one cluster": ("gpu-policy-raised", {}, {}, {"policy": {"maxGpus": 32}, "clusters": [PHX, FRA]},
                                {"clusters": [PHX, {**FRA, "policy": {"maxGpus": 64}}]}),
     "signatures": ("source-moved", {}, {}, {"flux": {"verifySecret": "signers"}}, {"flux": None}),

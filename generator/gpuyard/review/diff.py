@@ -183,6 +183,10 @@ class _Reader:
     def __init__(self, before: Side, after: Side) -> None:
         self._sides = (before, after)
         self._built: dict[tuple[int, PurePosixPath], list[Object]] = {}
+        self._folders: tuple[dict[PurePosixPath, list[PurePosixPath]], ...] = ({}, {})
+        for side, folders in zip(self._sides, self._folders, strict=True):
+            for path in sorted(side.texts, key=str):
+                folders.setdefault(path.parent, []).append(path)
 
     def groups(self, blueprint: str) -> list[Group]:
         """Of a blueprint, or of the stack, whose name is empty."""
@@ -232,17 +236,17 @@ class _Reader:
 
     def _entry(self, side: int, name: str, blueprint: str) -> Iterator[Object]:
         """What the engine reads in the cluster's folder, or in that of what the cluster has of its own."""
-        texts, folder = self._sides[side].texts, cluster(name)
-        for path in sorted(texts):
-            inside = path.parent in (folder, folder / (blueprint or PLATFORM))
-            if inside and owner(path) == blueprint and path.name != "kustomization.yaml":
-                yield from documents(texts[path], path)
+        for folder in (cluster(name), cluster(name) / (blueprint or PLATFORM)):
+            yield from self._files(side, folder, blueprint)
 
     def _fleet(self, side: int) -> dict[Identity, Object]:
         """Of the files that stand beside the clusters' folders: of an Argo CD that syncs them all."""
-        texts = self._sides[side].texts
-        beside = sorted(path for path in texts if path.parent == cluster("") and path.suffix == ".yaml")
-        return by_identity((obj for path in beside for obj in documents(texts[path], path)), "")
+        return by_identity(self._files(side, cluster(""), ""), "")
+
+    def _files(self, side: int, folder: PurePosixPath, blueprint: str) -> Iterator[Object]:
+        for path in self._folders[side].get(folder, ()):
+            if owner(path) == blueprint and path.name != "kustomization.yaml":
+                yield from documents(self._sides[side].texts[path], path)
 
     def _build(self, side: int, folder: PurePosixPath) -> list[Object]:
         if (side, folder) not in self._built:
