@@ -51,6 +51,8 @@ class FakeForge:
     """Answers to the next calls, instead of the right ones; None: the right one."""
     left: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the pipeline of a request has left (GitLab): see `leave`."""
+    most: int = 50
+    """Entries that Gitea gives at once, whatever it is asked for (MAX_RESPONSE_ITEMS)."""
     empty: int = 0
     """Questions until Gitea has taken in what was pushed first; before, it says that it has no requests."""
     lost: int = 0
@@ -164,7 +166,8 @@ class FakeForge:
             return self._label(method, int(match[1]), match[2], data)
         if path == f"/repos/{PROJECT}/labels" and self.kind == "gitea":
             if method == "GET":
-                return 200, [{"id": 10 + number, "name": name} for number, name in enumerate(self.labels)], {}
+                labels = [{"id": 10 + number, "name": name} for number, name in enumerate(self.labels)]
+                return 200, self._page(labels, query), {}
             self.labels.append(data["name"])
             assert re.fullmatch("#[0-9a-f]{6}", data["color"])
             return 201, {"id": 9 + len(self.labels), "name": data["name"]}, {}
@@ -193,7 +196,12 @@ class FakeForge:
             head = head.removeprefix("acme:")
             found = [each for each in found if (each["branch"], each["base"]) == (head, base)]
         assert query["state"] == ("opened" if self.kind == "gitlab" else "open")
-        return 200, [self._shown(each) for each in found], {}
+        return 200, [self._shown(each) for each in self._page(found, query)], {}
+
+    def _page(self, found: list[Any], query: dict[str, str]) -> list[Any]:
+        size = min(int(query["limit"]), self.most) if self.kind == "gitea" else int(query["per_page"])
+        start = (int(query["page"]) - 1) * size
+        return found[start : start + size]
 
     def _create(self, data: dict[str, Any]) -> Answer:
         gitlab = self.kind == "gitlab"

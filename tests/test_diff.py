@@ -217,6 +217,33 @@ def test_clusters_in_which_the_same_changes_are_told_once() -> None:
     }
 
 
+@pytest.mark.parametrize("engine", ["flux", "argocd"])
+def test_what_syncs_a_cluster_is_compared_in_whichever_file_it_stands(engine: str) -> None:
+    """With a setting of its own, a cluster has its entries in folders of their own."""
+    before = {"engine": engine, "clusters": [PHX, {**FRA, "blueprints": {"chat": "a10"}}]}
+    own = {**FRA, "blueprints": {"chat": {"shape": "a10", "min": 2}}, "network": {"dns": ["10.96.5.5/32"]}}
+    found = two({}, {}, before, {"clusters": [PHX, own]})
+    changes = [change for group in found.groups for change in group.changes]
+    assert {(change.identity.kind, change.what.value) for change in changes} >= {("ScaledObject", "changed")}
+    assert [str(change.identity) for change in changes if change.what.value != "changed"] == []
+    moved = {**own, "blueprints": {"chat": {"shape": "a10", "min": 3}}}
+    kinds = two({}, {}, {"engine": engine, "clusters": [PHX, own]}, {"clusters": [PHX, moved]}).groups
+    assert {change.identity.kind for group in kinds for change in group.changes} == {"ScaledObject"}
+    if engine == "flux":
+        account = {"clusters": [PHX, own], "flux": {"serviceAccount": "models"}}
+        loosened = two({}, {}, account, {"flux": None})
+        assert {name for each in loosened.dangers for name in each.clusters} == {"fra", "phx"}
+
+
+def test_what_one_cluster_has_for_all_is_compared() -> None:
+    """The ApplicationSet and projects of an Argo CD that syncs every cluster."""
+    hub = {"engine": "argocd", "argocd": {"hub": "ops"}, "clusters": [PHX, FRA]}
+    found = two({}, {}, hub, {"repository": {"branch": "prod"}})
+    kinds = {change.identity.kind for group in found.groups for change in group.changes}
+    assert "ApplicationSet" in kinds
+    assert any("ApplicationSet" in each.detail for each in found.dangers if each.rule.id == "source-moved")
+
+
 def test_a_cluster_that_leaves_keeps_what_it_has() -> None:
     found = two({}, {}, {"clusters": [PHX, FRA]}, {"clusters": [PHX]})
     assert [each.rule.id for each in found.dangers] == ["cluster-leaves"]

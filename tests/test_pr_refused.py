@@ -162,6 +162,7 @@ _FAULTS: list[tuple[Answer, int, str]] = [
     ((403, {"message": "no"}, {}), 69, "does not let the token of $"),
     ((403, {"message": "slow down"}, {"Retry-After": "3600"}), 75, "limits requests, for 3600 s more"),
     ((404, {"message": "Not Found"}, {}), 66, "has no such repository or request"),
+    ((403, {"message": "You have exceeded a secondary rate limit."}, {}), 75, "limits requests, for 60 s more"),
     ((429, {}, {"Retry-After": "600"}), 75, "limits requests, for 600 s more"),
     ((503, {}, {}), 69, "HTTP 503; run this again later"),
 ]
@@ -170,7 +171,7 @@ _FAULTS: list[tuple[Answer, int, str]] = [
 def test_whichever_call_fails_it_is_told_once_and_safe_to_repeat(there: Yard, waits: list[float]) -> None:
     """The first call, then the second, and so on; nothing is made twice, and in the end there is one of each."""
     there.edit("spec:\n", "spec:\n  serving:\n    unsafe: [trust-remote-code]\n    args: {trust-remote-code: true}\n")
-    for position in range(20):
+    for position in range(30):
         fault, code, words = _FAULTS[position % len(_FAULTS)]
         there.forge.faults = [*[None] * position, *[fault] * 5]
         result = there.pr()
@@ -197,6 +198,33 @@ def test_a_token_of_gitea_that_may_not_say_whose_it_is(there: Yard) -> None:
     for _ in range(2):
         there.forge.faults = [(403, {"message": "no"}, {})]
         repeated(there)
+
+
+@pytest.mark.parametrize("there", ["gitea"], indirect=True)
+def test_a_gitea_that_gives_less_than_it_is_asked_for(there: Yard) -> None:
+    """Its administrator says how much an answer holds."""
+    there.forge.most = 2
+    others = {"branch": "main", "base": "theirs", "title": "another", "open": True, "labels": []}
+    there.forge.requests = [{**others, "number": number} for number in (1, 2, 3)]
+    there.forge.labels = ["a", "b", "gpuyard-danger"]
+    there.edit("spec:\n", "spec:\n  serving:\n    unsafe: [trust-remote-code]\n    args: {trust-remote-code: true}\n")
+    for _ in range(2):
+        assert there.data()["number"] == 4
+    assert (len(there.forge.requests), there.forge.labels) == (4, ["a", "b", "gpuyard-danger"])
+
+
+@pytest.mark.parametrize("there", ["gitlab"], indirect=True)
+def test_a_request_whose_fork_is_deleted_is_somebody_else_s(there: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = there.data()["branch"]
+    gone = {**there.forge.requests[0], "number": 2}
+    shown = type(there.forge)._shown
+    without = {"source_project_id": None}
+    monkeypatch.setattr(
+        there.forge, "_shown", lambda each: shown(there.forge, each) | (without if each["number"] == 2 else {})
+    )
+    there.forge.requests.insert(0, gone)
+    found = there.data()
+    assert (found["branch"], found["number"]) == (name, 1)
 
 
 @pytest.mark.parametrize("there", ["gitea"], indirect=True)

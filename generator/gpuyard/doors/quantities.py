@@ -7,7 +7,9 @@ __all__ = ["GIB", "gib", "quantity"]
 GIB = 2**30
 """Bytes."""
 _UNITS = {"Gi": 1, "Ti": 1024}
-_POWERS = {"k": 10**3, "Ki": 2**10, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30, "T": 10**12, "Ti": 2**40}
+_POWERS = {"": 1, "k": 10**3, "Ki": 2**10, "M": 10**6, "Mi": 2**20, "G": 10**9, "Gi": 2**30, "T": 10**12, "Ti": 2**40}
+_POWERS |= {"P": 10**15, "Pi": 2**50, "E": 10**18, "Ei": 2**60}
+_PARTS = {"n": 10**9, "u": 10**6, "m": 10**3}
 
 
 def gib(size: str) -> int:
@@ -18,6 +20,6 @@ def gib(size: str) -> int:
 def quantity(value: str | int) -> Decimal:
     """A quantity of Kubernetes as a number, whose form was checked."""
     text = str(value)
-    number = text.rstrip("kKMGTim")
+    number = text.rstrip("kKMGTPEimun")
     unit = text[len(number) :]
-    return Decimal(number) / 1000 if unit == "m" else Decimal(number) * _POWERS.get(unit, 1)
+    return Decimal(number) / _PARTS[unit] if unit in _PARTS else Decimal(number) * _POWERS.get(unit, 1)

@@ -21,7 +21,11 @@ def world_of(project: Project, resolved: Resolved, found: Sequence[Consequence],
         engine=resolved.stack.engine.value,
         served={(each.cluster, each.workload.name): _served(each.workload) for each in resolved.placements},
         prices=dict(_prices()),
-        known=Knowledge(dict(_unsafe(project)), removals()),
+        known=Knowledge(
+            dict(_unsafe(project)),
+            removals(),
+            dict(_versions(project, resolved)),
+        ),
         consequences=found,
         notes=notes,
     )
@@ -31,6 +35,16 @@ def _unsafe(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
     for each in project.blueprints:
         if isinstance(each.spec, Inference):
             yield each.name, each.spec.serving.unsafe
+
+
+def _versions(project: Project, resolved: Resolved) -> Iterator[tuple[tuple[str, str], str]]:
+    """Of vLLM: a placement's, or else the blueprint's, or else the stack's in that cluster."""
+    own = {each.name: each.spec.vllm.version for each in project.blueprints if isinstance(each.spec, Inference)}
+    clusters = {each.name: each for each in resolved.stack.clusters}
+    for each in resolved.placements:
+        name, placed = each.workload.name, clusters[each.cluster].placed.get(each.workload.name)
+        version = placed.vllm.version if placed else None
+        yield (each.cluster, name), version or own.get(name) or resolved.at(each.cluster).stack.vllm.version
 
 
 def _served(workload: Workload) -> Served:

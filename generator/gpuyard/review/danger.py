@@ -51,6 +51,8 @@ class Knowledge:
     """Flags and variables that a blueprint allows by name."""
     removals: Mapping[str, str] = field(default_factory=dict)
     """The minor version of vLLM that no longer has a flag."""
+    versions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of vLLM, by cluster and blueprint."""
 
 
 _OF_EFFECT = {
@@ -59,6 +61,8 @@ _OF_EFFECT = {
     Effect.AWAY: "downtime",
     Effect.MISSING: "secret-needed",
     Effect.REFUSED: "refused",
+    Effect.HANDED_OVER: "engine-changed",
+    Effect.ALLOWED: "unsafe-flag",
 }
 
 
@@ -83,6 +87,15 @@ def of_objects(
     found: Sequence[ObjectChange], clusters: tuple[str, ...], blueprint: str, known: Knowledge
 ) -> Iterator[Danger]:
     """Of the objects of a blueprint, or of the stack, in clusters where they are the same."""
-    told = [*dangerobjects.found(found), *dangerpods.found(found, known.unsafe.get(blueprint, ()), known.removals)]
+    unsafe = known.unsafe.get(blueprint, ())
+    version = min((known.versions.get((each, blueprint), "") for each in clusters), key=_numbers, default="")
+    told = [
+        *dangerobjects.found(found, of_stack=not blueprint),
+        *dangerpods.found(found, unsafe, known.removals, version),
+    ]
     for name, detail in dict.fromkeys(told):
         yield Danger(rules()[name], clusters, blueprint, detail)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdecimal()]

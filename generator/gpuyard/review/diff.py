@@ -183,6 +183,10 @@ class _Reader:
     def __init__(self, before: Side, after: Side) -> None:
         self._sides = (before, after)
         self._built: dict[tuple[int, PurePosixPath], list[Object]] = {}
+        self._folders: tuple[dict[PurePosixPath, list[PurePosixPath]], ...] = ({}, {})
+        for side, folders in zip(self._sides, self._folders, strict=True):
+            for path in sorted(side.texts, key=str):
+                folders.setdefault(path.parent, []).append(path)
 
     def groups(self, blueprint: str) -> list[Group]:
         """Of a blueprint, or of the stack, whose name is empty."""
@@ -197,6 +201,8 @@ class _Reader:
                 found.append(Group(blueprint, shape, (name,), changes))
             else:
                 found[same] = replace(found[same], clusters=(*found[same].clusters, name))
+        if not blueprint:
+            found.insert(0, Group("", "", tuple(sorted(after.placements)), between(self._fleet(0), self._fleet(1))))
         return [each for each in found if each.changes]
 
     def served(self, side: int, cluster_name: str, blueprint: str) -> Served | None:
@@ -216,17 +222,31 @@ class _Reader:
         both = ((own(name, blueprint, part), overlay(placed.shape, blueprint, part)) for part in ("", WEIGHTS))
         folders = [mine if mine / "kustomization.yaml" in texts else common for mine, common in both]
         built = by_identity((obj for folder in folders for obj in self._build(side, folder)), placed.namespace)
-        entry = (path for path in texts if path.parent == cluster(name) and owner(path) == blueprint)
-        return {**built, **by_identity((obj for path in sorted(entry) for obj in documents(texts[path], path)), "")}
+        return {**built, **by_identity(self._entry(side, name, blueprint), "")}
 
     def _stack(self, side: int, name: str) -> Iterator[Object]:
         texts = self._sides[side].texts
-        for layer in sorted({path.parts[1] for path in texts if path.parts[0] == PLATFORM and len(path.parts) > 2}):
+        here = own_platform(name, "").parts
+        common = {path.parts[1] for path in texts if path.parts[0] == PLATFORM and len(path.parts) > 2}
+        alone = {path.parts[3] for path in texts if path.parts[:3] == here and len(path.parts) > 4}
+        for layer in sorted(common | alone):
             mine = own_platform(name, layer)
             yield from self._build(side, mine if mine / "kustomization.yaml" in texts else platform(layer))
-        for path in sorted(texts):
-            if path.parent == cluster(name) and not owner(path) and path.name != "kustomization.yaml":
-                yield from documents(texts[path], path)
+        yield from self._entry(side, name, "")
+
+    def _entry(self, side: int, name: str, blueprint: str) -> Iterator[Object]:
+        """What the engine reads in the cluster's folder, or in that of what the cluster has of its own."""
+        for folder in (cluster(name), cluster(name) / (blueprint or PLATFORM)):
+            yield from self._files(side, folder, blueprint)
+
+    def _fleet(self, side: int) -> dict[Identity, Object]:
+        """Of the files that stand beside the clusters' folders: of an Argo CD that syncs them all."""
+        return by_identity(self._files(side, cluster(""), ""), "")
+
+    def _files(self, side: int, folder: PurePosixPath, blueprint: str) -> Iterator[Object]:
+        for path in self._folders[side].get(folder, ()):
+            if owner(path) == blueprint and path.name != "kustomization.yaml":
+                yield from documents(self._sides[side].texts[path], path)
 
     def _build(self, side: int, folder: PurePosixPath) -> list[Object]:
         if (side, folder) not in self._built:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpuyard.doors import promql
+from gpuyard.review.podspecs import pod_specs
 
 __all__ = ["ANNOTATIONS", "OURS", "RULES", "STORED", "Finding", "Item", "Origin", "Rule", "World", "findings"]
 
@@ -189,7 +190,7 @@ def _linked(world: World) -> Iterator[Said]:
     variables = {name: f"{name.upper().replace('-', '_')}_" for name in sorted(named)}
     clashing = [name for name, variable in variables.items() if variable.startswith(_LINKS)]
     for item in _written(world) if clashing else ():
-        for pod in _pods(item.obj):
+        for pod in pod_specs(item.obj):
             serves = any("vllm" in str(each.get("image", "")) for each in _containers(pod))
             if serves and pod.get("enableServiceLinks", True):
                 yield _said(
@@ -201,7 +202,7 @@ def _linked(world: World) -> Iterator[Said]:
 
 def _unmirrored(world: World) -> Iterator[Said]:
     for item in _written(world) if world.mirrored else ():
-        for image in dict.fromkeys(str(each["image"]) for pod in _pods(item.obj) for each in _containers(pod)):
+        for image in dict.fromkeys(str(each["image"]) for pod in pod_specs(item.obj) for each in _containers(pod)):
             if world.mirrored and not world.mirrored(image):
                 yield _said(item, f"pulls {image} from its own registry, which no mirror covers")
 
@@ -244,18 +245,6 @@ def _claims(value: Any, name: str) -> bool:
     if isinstance(value, Mapping):
         return value.get("claimName") == name or any(_claims(each, name) for each in value.values())
     return isinstance(value, list) and any(_claims(each, name) for each in value)
-
-
-def _pods(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The specs of pods in an object, wherever its kind has them."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("containers"), list):
-            yield value
-        for each in value.values():
-            yield from _pods(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _pods(each)
 
 
 def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

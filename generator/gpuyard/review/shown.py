@@ -6,10 +6,11 @@ from typing import Any
 from gpuyard.doors.redaction import looks_secret, names_secret
 from gpuyard.review.fields import ABSENT, Field
 
-__all__ = ["LONGEST", "one_line", "shown", "whole"]
+__all__ = ["LONGEST", "one_line", "short", "shown", "whole"]
 
 LONGEST = 120
 """Characters of a value."""
+_SHORT = 80
 _BEFORE = 24
 """Characters that are shown before the first one that differs."""
 _READ = 20_000
@@ -35,6 +36,12 @@ def whole(value: Any) -> str:
     if value is ABSENT:
         return "(none)"
     return one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def short(value: Any) -> str:
+    """Within a sentence."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return "(hidden)" if looks_secret(text[:_READ]) else one_line(text[:_SHORT])
 
 
 def one_line(text: str) -> str:

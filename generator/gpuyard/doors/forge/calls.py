@@ -17,6 +17,8 @@ PATIENCE = 60.0
 """Seconds, all in all, that a call waits for a forge that limits requests or fails."""
 _TRIES = 5
 _PAGES = 40
+_SECONDARY = "secondary rate limit"
+"""Of GitHub, which need not say for how long: a minute at least."""
 _REPEATABLE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 _WORDS = {
     401: "does not accept the token of ${variable}; is it still valid?",
@@ -88,15 +90,15 @@ class Api:
         raise AssertionError("the last try raises")
 
     def pages(self, path: str, size: int, **query: Any) -> Iterator[Any]:
-        """The entries of a list, page by page."""
-        name = "limit" if self.name == "Gitea" else "per_page"
+        """The entries of a list, page by page; a server of Gitea may be set to give fewer than it is asked for."""
+        name, full = ("limit", 1) if self.name == "Gitea" else ("per_page", size)
         for page in range(1, _PAGES + 1):
             paging: dict[str, Any] = {name: size, "page": page}
             found = self.call("GET", path, **query, **paging)
             if not isinstance(found, list):
                 raise ToolError(f"{self.name} answered with something else than a list: {path}")
             yield from (each for each in found if isinstance(each, dict))
-            if len(found) < size:
+            if len(found) < full:
                 return
         raise ToolError(f"{self.name} has more than {_PAGES * size} entries at {path}")
 
@@ -127,14 +129,17 @@ def _limited(answer: http.Response) -> float | None:
     """Seconds until the forge listens again; None: it isn't that."""
     headers = answer.headers
     left = headers.get("x-ratelimit-remaining", headers.get("ratelimit-remaining"))
-    if answer.status not in (403, 429) or (answer.status == 403 and "retry-after" not in headers and left != "0"):
+    secondary = answer.status == 403 and _SECONDARY in _said(answer).lower()
+    if answer.status not in (403, 429) or (
+        answer.status == 403 and "retry-after" not in headers and left != "0" and not secondary
+    ):
         return None
     after, at = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", ""))
     if after.isdigit():
         return float(min(int(after), 10**6))
     if at.isdigit():
         return min(max(0.0, int(at) - time.time()) + 1, 1e6)
-    return 1.0
+    return PATIENCE if secondary else 1.0
 
 
 def _data(answer: http.Response, name: str) -> Any:

@@ -28,7 +28,8 @@ class GitLab:
         """The open request of a branch of this very repository."""
         query = {"state": "opened", "source_branch": branch, "target_branch": base}
         for each in self.api.pages(self.path, _PAGE, **query):
-            here = number_at(each, "source_project_id") == number_at(each, "target_project_id")
+            # None, of a fork that is deleted.
+            here = at(each, "source_project_id") == number_at(each, "target_project_id")
             if here and text_at(each, "source_branch") == branch and text_at(each, "target_branch") == base:
                 return _request(each)
         return None
