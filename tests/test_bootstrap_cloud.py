@@ -363,3 +363,23 @@ def test_a_capacity_reservation_that_cannot_be_used_is_said_before_the_first_wri
         runs.apply()
     assert expected in str(caught.value)
     assert oci_cloud.count("create_compartment") == 0
+
+
+@pytest.mark.parametrize(("version", "count"), [("v1.34.2", 1), ("v1.33.0", 2), ("v1.36.2", 0)])
+def test_an_autoscaler_with_a_known_defect_is_said_before_it_is_installed_and_after(
+    oci_cloud: Running, tmp_path: Path, version: str, count: int
+) -> None:
+    oci_cloud.addons = {"ClusterAutoscaler": version}
+    oci_cloud.pace = 0
+    runs = Runs(oci_cloud, tmp_path)
+
+    def told() -> list[str]:
+        return [check.message for check in runs.plan().checks if check.name == "autoscaler"]
+
+    before = told()
+    assert len(before) == count
+    assert all(f"phx: autoscaler {version.removeprefix('v')} " in each for each in before)
+    runs.apply()
+    asked = oci_cloud.count("list_addon_options")
+    assert told() == before
+    assert oci_cloud.count("list_addon_options") == asked, "what is installed says its version itself"

@@ -118,6 +118,15 @@ def test_what_it_lacks_is_said_and_no_obstacle(site: Site, tmp_path: Path) -> No
         assert len([each for each in texts if part in each]) == 1, part
 
 
+@pytest.mark.parametrize(("version", "issues"), [("v1.34.2", ["9703"]), ("v1.33.0", ["8315", "9703"]), ("v1.37.0", [])])
+def test_what_its_autoscaler_lacks_is_said(site: Site, tmp_path: Path, version: str, issues: list[str]) -> None:
+    site.cloud.addons = {"ClusterAutoscaler": version}
+    engine = site.cloud.client("container_engine", REGION)
+    finished(engine, engine.install_addon(site.cluster, {"addonName": "ClusterAutoscaler"}))
+    texts = [each for each in told(runs(site, tmp_path).plan()) if "kubernetes/autoscaler/issues/" in each]
+    assert [each.partition("issues/")[2].partition(")")[0] for each in texts] == issues
+
+
 def test_its_facts_are_known_to_the_hand_over(site: Site, tmp_path: Path) -> None:
     found = runs(site, tmp_path)
     found.apply()

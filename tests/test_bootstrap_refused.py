@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,15 @@ def session(cloud: Running, folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (folder / "oci" / "token").write_text(f"e30.{payload}.c2ln", encoding="utf-8")
 
 
+def none_at_all(cloud: Running, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "oci" / "config").write_text("hello\n", encoding="utf-8")
+
+
+def without_key(cloud: Running, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "oci" / "config"
+    file.write_text(re.sub("key_file.*", "key_file = /nowhere/key.pem", file.read_text()), encoding="utf-8")
+
+
 def revoked(cloud: Running, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key was taken away in the Console."""
     cloud.keys.known.clear()
@@ -77,6 +87,14 @@ CASES = {
         options=("--config-file", "/nowhere/config"),
         says=("there is no OCI configuration /nowhere/config", "make one with `oci setup config`, or set --auth"),
     ),
+    "a configuration that is none": Case(
+        prepare=none_at_all,
+        says=("is no OCI configuration: File contains no section headers", "make one with `oci setup config`"),
+    ),
+    "a key that is not there": Case(
+        prepare=without_key,
+        says=("profile DEFAULT: key_file /nowhere/key.pem is not there", "make a key with `oci setup keys`"),
+    ),
     "a profile that is not there": Case(
         options=("--profile", "DEFALUT"),
         says=("has no profile DEFALUT", "did you mean DEFAULT?"),
@@ -96,7 +114,10 @@ CASES = {
     ),
     "a region of the stack that nobody knows": Case(
         cluster={"region": "us-fenix-1"},
-        says=("the tenancy is not subscribed to us-fenix-1", "subscribe in the Console, or change region"),
+        says=(
+            "the tenancy is not subscribed to us-fenix-1",
+            "subscribe in the Console, or change region (did you mean us-phoenix-1?)",
+        ),
     ),
     "a region that the tenancy does not have": Case(
         cluster={"region": "eu-frankfurt-1"},
@@ -139,7 +160,10 @@ CASES = {
     ),
     "no network": Case(
         prepare=unreachable,
-        says=("OCI cannot be reached", "check the network, the proxy and the region, then run it again"),
+        says=(
+            "OCI cannot be reached: 127.0.0.1: Connection refused;",
+            "check the network, the proxy and the region, then run it again",
+        ),
     ),
 }
 

@@ -182,12 +182,22 @@ def token(ends: float) -> str:
     ("login", "values", "expected"),
     [
         (Login(profile="PROD"), {}, "has no profile PROD; known are DEFAULT"),
-        (Login(), {"user": ""}, "user is missing"),
+        (Login(), {"user": ""}, "user is missing; correct it there"),
+        (Login(), {"tenancy": "acme"}, "tenancy is malformed; correct it there"),
         (Login(region="us-fenix-1"), {}, "no region is called us-fenix-1; did you mean us-"),
         (Login(), {"region": "", "user": "ocid1.user.oc1..bbbb"}, "region"),
         (Login(auth="security_token"), {}, "there is no security_token_file; renew it with `oci session authenticate"),
         (Login(auth="security_token"), {"security_token_file": "/nowhere/token"}, "the session cannot be read"),
-        (Login(), {"key_file": "/nowhere/key.pem"}, "key"),
+        (
+            Login(auth="security_token"),
+            {"security_token_file": "/nowhere/token"},
+            "read: /nowhere/token: No such file or directory; renew it with `oci session authenticate",
+        ),
+        (
+            Login(),
+            {"key_file": "/nowhere/key.pem"},
+            "profile DEFAULT: key_file /nowhere/key.pem is not there; correct the path, or make a key with",
+        ),
     ],
 )
 def test_who_cannot_sign_in_is_told_why(tmp_path: Path, login: Login, values: dict[str, str], expected: str) -> None:
@@ -199,6 +209,22 @@ def test_who_cannot_sign_in_is_told_why(tmp_path: Path, login: Login, values: di
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"there is no OCI configuration .*; make one with `oci setup config`"):
+        Cloud(Login(file=str(tmp_path / "config")))
+
+
+@pytest.mark.parametrize("text", [b"hello", b"[DEFAULT]\nuser: \xff\xfe\n", b"[DEFAULT]\nuser: a\nuser: b\n"])
+def test_a_configuration_that_is_none_is_said(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "config").write_bytes(text)
+    with pytest.raises(ToolError, match=r"config: is no OCI configuration: .*; make one with `oci setup config`"):
+        Cloud(Login(file=str(tmp_path / "config")))
+
+
+def test_a_configuration_that_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "config")
+
+    monkeypatch.setattr(oci.config, "from_file", refuses)
+    with pytest.raises(ToolError, match=r"is no OCI configuration: config: Permission denied; make one"):
         Cloud(Login(file=str(tmp_path / "config")))
 
 
@@ -296,8 +322,26 @@ def test_elsewhere_it_is_said_that_it_does_not_work(monkeypatch: pytest.MonkeyPa
         raise OSError("no such machine")
 
     monkeypatch.setattr(oci.auth.signers, PLACES[auth][0], fails)
-    with pytest.raises(ToolError, match=f"--auth {auth} does not work here: no such machine"):
+    with pytest.raises(ToolError, match=f"--auth {auth} works only [a-z A-Z]+, and this is none: no such machine"):
         sign_in(Login(auth=auth))
+
+
+def test_elsewhere_the_sdk_s_page_of_advice_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it raises it where a proxy answers for the address of an instance's metadata."""
+
+    def fails() -> Signer:
+        refused = {"status": 403, "message": "403 Client Error", "troubleshooting_tips": "See https://docs.oracle.com"}
+        raise RuntimeError(
+            refused, "Instance principals can only be used on OCI compute instances. Please confirm this."
+        )
+
+    monkeypatch.setattr(oci.auth.signers, PLACES["instance_principal"][0], fails)
+    with pytest.raises(ToolError) as caught:
+        sign_in(Login(auth="instance_principal"))
+    assert str(caught.value) == (
+        "--auth instance_principal works only on an instance of OCI, and this is none:"
+        " Instance principals can only be used on OCI compute instances"
+    )
 
 
 def test_the_cloud_shell_asks_in_the_name_of_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

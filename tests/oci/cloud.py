@@ -46,6 +46,8 @@ class Cloud:
     """Service limits by name, or name/AD; what isn't here is in world.yaml."""
     withheld: list[str] = field(default_factory=list)
     """Shapes that are not offered, in no region."""
+    addons: dict[str, str] = field(default_factory=dict)
+    """Versions of add-ons by name; what isn't here is in world.yaml."""
     together: threading.Barrier | None = None
     """Each request of the virtual network waits until so many have come, or nobody comes."""
     kubernetes: dict[str, str] = field(default_factory=dict)

@@ -23,6 +23,7 @@ _SET = (
     "capacity",
     "limits",
     "withheld",
+    "addons",
     "kubernetes",
 )
 _HELD = ("tokens", "made", "seconds")

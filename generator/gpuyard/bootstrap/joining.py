@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpuyard.bootstrap.addressplan import addresses, usable
+from gpuyard.bootstrap.defects import of_release
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Lodging
 from gpuyard.bootstrap.observe import Observed
+from gpuyard.bootstrap.parts.addons import AUTOSCALER
 from gpuyard.bootstrap.parts.pools import GPU_PODS
 from gpuyard.bootstrap.resource import MANAGED, STACK, Found
 from gpuyard.bootstrap.states import is_gone
@@ -149,7 +151,7 @@ def _lacking(
 ) -> Iterator[str]:
     """What bootstrap makes in a cluster of its own, and leaves to others in this one."""
     rows = cloud.listed("container_engine", "list_addons", region=found.region, cluster_id=found.id)
-    there = {row["name"] for row in rows if not is_gone(row.get("lifecycleState"))}
+    there = {row["name"]: row for row in rows if not is_gone(row.get("lifecycleState"))}
     if any(each.resource.startswith("nvidia.com/") for each in fleets) and "NvidiaGpuPlugin" not in there:
         yield (
             f"{cluster.name}: the cluster does not have the add-on NvidiaGpuPlugin, without which no node offers GPUs;"
@@ -160,6 +162,8 @@ def _lacking(
             f"{cluster.name}: the cluster's autoscaler does not know the GPU pools: they keep the nodes of the fewest"
             " replicas until you add the pools to its setting `nodes`"
         )
+    if fleets and (scaler := there.get(AUTOSCALER)):
+        yield from of_release(cluster.name, str(scaler.get("currentInstalledVersion") or ""))
     if files:
         name = stack.storage["fss"]
         yield (

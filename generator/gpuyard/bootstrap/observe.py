@@ -1,6 +1,6 @@
 """What is there: everything of the stack, found by its tags, in as few requests as there are kinds."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +12,7 @@ from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
 from gpuyard.bootstrap.waiting import all_done
 from gpuyard.doors.oci import Cloud, Refused
-from gpuyard.errors import InputError, Problem, ToolError
+from gpuyard.errors import InputError, Problem, ToolError, nearest
 from gpuyard.project.load import Project
 from gpuyard.project.oraclecloud import Infrastructure
 from gpuyard.project.stack import Cluster, Stack
@@ -82,9 +82,7 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
     home = next(each["regionName"] for each in subscribed if each["isHomeRegion"])
     known = {each["regionName"] for each in subscribed}
     if missing := [region for region in regions(stack) if region not in known]:
-        raise ToolError(
-            f"the tenancy is not subscribed to {', '.join(missing)}; subscribe in the Console, or change region"
-        )
+        raise ToolError(*(_unsubscribed(each, known) for each in missing))
     parent = oci.parent or cloud.tenancy
     compartments = _compartments(cloud, oci, home, parent)
     ours = [each for each in compartments if each.tags.get(STACK) == stack.name]
@@ -105,6 +103,11 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
         others=tuple(each for each in found if not _is_ours(each, stack)),
         joined={name: each for name, each in together(_joined(cloud, stack)) if each},
     )
+
+
+def _unsubscribed(region: str, known: Collection[str]) -> str:
+    hint = nearest(region, known)
+    return f"the tenancy is not subscribed to {region}; subscribe in the Console, or change region ({hint})"
 
 
 def _joined(cloud: Cloud, stack: Stack) -> list[Callable[[], tuple[str, Found | None]]]:

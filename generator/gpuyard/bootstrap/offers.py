@@ -1,19 +1,22 @@
 """What OCI offers in the regions of the clusters: asked for only where something has to be made from it."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Region
 from gpuyard.bootstrap.nodeimages import chosen, latest
 from gpuyard.bootstrap.observe import Observed, together
+from gpuyard.bootstrap.parts.addons import AUTOSCALER
 from gpuyard.bootstrap.resource import Found
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import ToolError
 from gpuyard.project.stack import Cluster, Stack
 
-__all__ = ["offered", "versions"]
+__all__ = ["autoscalers", "offered", "versions"]
 
 _GATEWAY = "service-gateway"
 
@@ -34,6 +37,36 @@ def versions(cloud: Cloud, stack: Stack, observed: Observed) -> dict[str, str]:
             options[region] = data["kubernetesVersions"]
         found[cluster.name] = _wanted(cluster, options[region], have)
     return found
+
+
+def autoscalers(cloud: Cloud, changes: Collection[Change]) -> dict[str, str]:
+    """The version that OKE installs where a cluster gets its autoscaler now, by cluster."""
+    resources = {change.id: change.resource for change in changes if change.resource}
+    found = {}
+    for change in changes:
+        cluster = change.id.removesuffix(f"/addon-{AUTOSCALER}")
+        if change.action is Action.CREATE and cluster != change.id:
+            of_cluster = resources[f"{cluster}/cluster"]
+            found[cluster] = _newest(cloud, of_cluster.region, of_cluster.body["kubernetesVersion"])
+    return found
+
+
+def _newest(cloud: Cloud, region: str, kubernetes: str) -> str:
+    """Of the add-on, for a version of Kubernetes; empty: OKE does not say."""
+    options = cloud.listed(
+        "container_engine", "list_addon_options", region=region, kubernetes_version=kubernetes, addon_name=AUTOSCALER
+    )
+    versions = [
+        str(each["versionNumber"])
+        for row in options
+        for each in row.get("versions") or ()
+        if kubernetes in ((each.get("kubernetesVersionFilters") or {}).get("exactKubernetesVersions") or [kubernetes])
+    ]
+    return max(versions, key=_numbers, default="")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(each) for each in re.findall(r"\d+", version)]
 
 
 def _wanted(cluster: Cluster, offered: list[str], have: str) -> str:

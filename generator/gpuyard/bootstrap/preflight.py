@@ -11,6 +11,7 @@ from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Reserved
 from gpuyard.bootstrap.observe import Observed
+from gpuyard.bootstrap.offers import autoscalers
 from gpuyard.bootstrap.parts.cluster import SERVICES
 from gpuyard.bootstrap.parts.pools import GPU_PODS, max_pods
 from gpuyard.bootstrap.states import Standing, detail, standing
@@ -44,7 +45,8 @@ def preflight(
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
     found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
-    found += [Check("autoscaler", text) for text in defects(changes, observed.ours)]
+    gets = autoscalers(cloud, changes)
+    found += [Check("autoscaler", text) for text in defects(changes, observed.ours, gets)]
     for cluster in stack.clusters:
         if not cluster.oci.cluster:
             found += _addresses(cluster, fleets[cluster.name])

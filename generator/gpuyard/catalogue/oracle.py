@@ -1,4 +1,4 @@
-"""What a cluster on Oracle Cloud needs, read from oci.yaml: rules of its network, add-ons, prices."""
+"""What a cluster on Oracle Cloud needs, read from oci.yaml: rules of its network, add-ons, fixes of one, prices."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from gpuyard.catalogue.datafiles import Breach, read
 
-__all__ = ["Addon", "Oracle", "Passage", "Prices", "oracle", "rules"]
+__all__ = ["Addon", "Fix", "Oracle", "Passage", "Prices", "Release", "oracle", "rules"]
 
 _FILE = "oci.yaml"
 _OTHERS = ("services", "vcn", "internet", "clients")
@@ -41,6 +41,26 @@ class Addon:
     needs: tuple[str, ...]
 
 
+Release = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Of the cluster autoscaler, by its number there, and the first release of each minor version that has it."""
+
+    issue: int
+    since: tuple[Release, ...]
+
+    def in_release(self, release: Release) -> bool:
+        """Minor versions that are newer than all of them have it from the start."""
+        same = [each for each in self.since if each[:2] == release[:2]]
+        return release >= same[0] if same else release > self.since[-1]
+
+    def first_after(self, release: Release) -> Release:
+        """Where a release without it finds it: in its own minor version, or else in the next one that has it."""
+        return next(each for each in self.since if each > release)
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """List prices in USD by the hour."""
@@ -60,6 +80,8 @@ class Oracle:
     groups: tuple[str, ...]
     passages: tuple[Passage, ...]
     addons: tuple[Addon, ...]
+    fixes: Mapping[int, Fix]
+    """Of the cluster autoscaler, by their numbers."""
     prices: Prices
 
 
@@ -72,6 +94,7 @@ def oracle() -> Oracle:
         tuple(data["groups"]),
         tuple(each for row in data["rules"]["list"] for each in _passages(row)),
         tuple(Addon(row["name"], tuple(row["needs"])) for row in data["addons"]["list"]),
+        {row["issue"]: Fix(row["issue"], tuple(map(_release, row["since"]))) for row in data["autoscaler"]["fixes"]},
         Prices(
             date=prices["date"],
             cluster=prices["cluster"],
@@ -80,6 +103,11 @@ def oracle() -> Oracle:
             file_gb_month=prices["fileGbMonth"],
         ),
     )
+
+
+def _release(text: str) -> Release:
+    major, minor, patch = map(int, text.split("."))
+    return major, minor, patch
 
 
 def _passages(row: Mapping[str, Any]) -> Iterator[Passage]:

@@ -15,18 +15,19 @@ def _options(cloud: Cloud, request: Request) -> Answer:
     wanted = request.asked("kubernetesVersion")
     if wanted not in world()["kubernetes"]:
         raise invalid(f"kubernetesVersion: {wanted}")
-    version = {
-        "versionNumber": "v1.0.0",
-        "status": "ACTIVE",
-        "kubernetesVersionFilters": {"exactKubernetesVersions": [wanted]},
-    }
     return Answer(
         [
             {
                 "name": name,
                 "lifecycleState": "ACTIVE",
                 "isEssential": bool(entry.get("essential")),
-                "versions": [version],
+                "versions": [
+                    {
+                        "versionNumber": _newest(cloud, name),
+                        "status": "ACTIVE",
+                        "kubernetesVersionFilters": {"exactKubernetesVersions": [wanted]},
+                    }
+                ],
                 "addonGroup": "core",
                 "addonSchemaVersion": "1",
                 "timeCreated": cloud.now(),
@@ -35,6 +36,11 @@ def _options(cloud: Cloud, request: Request) -> Answer:
             if request.asked("addonName") in {None, name}
         ]
     )
+
+
+def _newest(cloud: Cloud, name: str) -> str:
+    """The version that is installed unless another one is asked for."""
+    return cloud.addons.get(name) or str(world()["addons"][name].get("version") or "v1.0.0")
 
 
 def _cluster(cloud: Cloud, request: Request) -> Thing:
@@ -89,7 +95,7 @@ def _install(cloud: Cloud, request: Request) -> Answer:
         cloud.end(there)
     about: dict[str, Any] = {
         "name": body["addonName"],
-        "version": body.get("version") or "v1.0.0",
+        "version": body.get("version") or _newest(cloud, body["addonName"]),
         "configurations": body.get("configurations") or [],
         "clusterId": cluster.id,
         "compartmentId": cluster.has["compartmentId"],

@@ -13,11 +13,11 @@ from gpuyard.bootstrap.states import is_gone
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.doors.oci import Cloud, Refused, wait_for_work
 
-__all__ = ["KINDS", "addons"]
+__all__ = ["AUTOSCALER", "KINDS", "addons"]
 
-_AUTOSCALER, _NVIDIA = "ClusterAutoscaler", "NvidiaGpuPlugin"
+AUTOSCALER, _NVIDIA = "ClusterAutoscaler", "NvidiaGpuPlugin"
 _LIMIT = 1800
-_CONFIGURED = (_AUTOSCALER,)
+_CONFIGURED = (AUTOSCALER,)
 """Add-ons whose settings are ours; the listing does not have them."""
 
 
@@ -28,7 +28,7 @@ def addons(ground: Ground, fleets: Sequence[Fleet]) -> Iterator[Resource]:
             continue
         after = [ground.named("pool-system"), *(ground.named(f"addon-{name}") for name in addon.needs)]
         body: dict[str, Any] = {"addonName": addon.name}
-        if addon.name == _AUTOSCALER:
+        if addon.name == AUTOSCALER:
             if not fleets:
                 continue
             body["configurations"] = _scaled(ground, fleets)

@@ -1,10 +1,12 @@
 """Requests to OCI: signed, repeated where that helps, and refused with a message that says what to do."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from gpuyard.doors.oci.endpoints import relayed
 from gpuyard.doors.oci.faults import UNREACHED, Fault, explained
@@ -21,16 +23,20 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "container_engine": ("container_engine", "ContainerEngineClient"),
     "file_storage": ("file_storage", "FileStorageClient"),
     "identity": ("identity", "IdentityClient"),
+    "kms_vault": ("key_management", "KmsVaultClient"),
     "limits": ("limits", "LimitsClient"),
     "load_balancer": ("load_balancer", "LoadBalancerClient"),
     "network_load_balancer": ("network_load_balancer", "NetworkLoadBalancerClient"),
     "object_storage": ("object_storage", "ObjectStorageClient"),
     "secrets": ("secrets", "SecretsClient"),
+    "vaults": ("vault", "VaultsClient"),
     "virtual_network": ("core", "VirtualNetworkClient"),
 }
 """By our name: module and class of the SDK."""
 _TIMEOUT = (10, 60)
 """Seconds to connect, and without a byte."""
+_LONGEST = 200
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 _IAM, _WRITES = "identity", ("create_", "update_")
 _BUSY = 600
 """Seconds to wait for others to let go of something."""
@@ -179,6 +185,16 @@ class Cloud:
         )
 
 
-def _short(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) < 200 else f"{text[:200]} …"
+def _short(error: BaseException) -> str:
+    """The host, and the innermost of the reasons that the SDK and its libraries wrap in one another."""
+    chain = [error]
+    while (inner := _inner(chain[-1])) and inner not in chain:
+        chain.append(inner)
+    asked = next((each.request.url for each in chain if getattr(each, "request", None)), "")  # type: ignore[attr-defined]  # those of requests have it
+    text = " ".join(_NUMBER.sub("", str(chain[-1]) or type(chain[-1]).__name__).split())
+    return f"{urlsplit(asked).hostname}: {text[:_LONGEST]}" if asked else text[:_LONGEST]
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    found = (getattr(error, "reason", None), next(iter(error.args), None), error.__context__)
+    return next((each for each in found if isinstance(each, BaseException)), None)

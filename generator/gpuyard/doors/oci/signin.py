@@ -1,6 +1,7 @@
 """Who asks OCI: the ways and files of the OCI CLI."""
 
 import base64
+import configparser
 import json
 import os
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gpuyard.doors.oci.endpoints import relayed
-from gpuyard.errors import ToolError, nearest
+from gpuyard.errors import ToolError, nearest, one_line
 
 __all__ = ["AUTHS", "Login", "Session", "sign_in"]
 
@@ -22,6 +23,12 @@ AUTHS = (
 )  # fmt: skip
 """As `oci --auth` has them."""
 _OF_A_FILE = ("api_key", "security_token", "instance_obo_user")
+_PLACES = {
+    "instance_principal": "on an instance of OCI",
+    "resource_principal": "in a function or job of OCI",
+    "oke_workload_identity": "in a pod of an OKE cluster",
+}
+_NO_KEY = "is not there; correct the path, or make a key with `oci setup keys`"
 _REFRESH = 600
 """Seconds before its end at which a session is refreshed."""
 
@@ -72,8 +79,11 @@ def _from_file(login: Login) -> Session:
         ) from error
     except oci.exceptions.ProfileNotFound as error:
         raise ToolError(f"{file} has no profile {login.profile}; {nearest(login.profile, _profiles(file))}") from error
-    except oci.exceptions.ClientError as error:
-        raise ToolError(f"{file}, profile {login.profile}: {_wrong(error)}") from error
+    except oci.exceptions.InvalidKeyFilePath as error:
+        path = _key_file(file, login.profile)
+        raise ToolError(f"{file}, profile {login.profile}: key_file {path} {_NO_KEY}") from error
+    except (oci.exceptions.ClientError, configparser.Error, UnicodeDecodeError, OSError) as error:
+        raise ToolError(f"{file}: is no OCI configuration: {_said(error)}; make one with `oci setup config`") from error
     config["region"] = login.region or os.environ.get("OCI_REGION") or config.get("region") or ""
     if login.auth == "security_token":
         return _of_token(config, file, login.profile)
@@ -84,9 +94,9 @@ def _from_file(login: Login) -> Session:
         signer = oci.signer.Signer.from_config(config)
     except oci.exceptions.InvalidConfig as error:
         hint = "; for a session token add --auth security_token" if config.get("security_token_file") else ""
-        raise ToolError(f"{file}, profile {login.profile}: {_wrong(error)}{hint}") from error
+        raise ToolError(f"{file}, profile {login.profile}: {_wrong(error)}; correct it there{hint}") from error
     except (oci.exceptions.ClientError, OSError, ValueError) as error:
-        raise ToolError(f"{file}, profile {login.profile}: the key cannot be read: {error}") from error
+        raise ToolError(f"{file}, profile {login.profile}: the key cannot be read: {_said(error)}") from error
     return Session(config, signer, config["tenancy"], config["region"], _nothing)
 
 
@@ -98,7 +108,9 @@ def _of_shell(config: Mapping[str, Any], file: Path, profile: str) -> Session:
         token = Path(config["delegation_token_file"]).expanduser().read_text(encoding="utf-8").strip()
     except (KeyError, OSError, UnicodeDecodeError) as error:
         why = (
-            "there is no delegation_token_file" if isinstance(error, KeyError) else f"its token cannot be read: {error}"
+            "there is no delegation_token_file"
+            if isinstance(error, KeyError)
+            else f"its token cannot be read: {_said(error)}"
         )
         raise ToolError(
             f"{file}, profile {profile}: {why}; --auth instance_obo_user is for Oracle's Cloud Shell"
@@ -106,7 +118,7 @@ def _of_shell(config: Mapping[str, Any], file: Path, profile: str) -> Session:
     try:
         signer = oci.auth.signers.InstancePrincipalsDelegationTokenSigner(delegation_token=token)
     except Exception as error:  # whatever the place makes it raise
-        raise ToolError(f"--auth instance_obo_user does not work here: {error}") from error
+        raise ToolError(f"--auth instance_obo_user does not work here: {_said(error)}") from error
     tenancy, region = str(config.get("tenancy") or signer.tenancy_id), str(config["region"])
     return Session({"region": region, "tenancy": tenancy}, signer, tenancy, region, _nothing)
 
@@ -116,12 +128,26 @@ def _profiles(file: Path) -> list[str]:
     return [line.strip()[1:-1] for line in lines if line.strip().startswith("[") and line.strip().endswith("]")]
 
 
+def _key_file(file: Path, profile: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(file)
+    return parser[profile]["key_file"]
+
+
 def _wrong(error: Exception) -> str:
     """The SDK's mapping of keys to what is wrong with them, as a sentence."""
     found = error.args[0] if error.args else ""
     if isinstance(found, Mapping):
         return ", ".join(f"{key} is {value}" for key, value in sorted(found.items()))
     return str(error)
+
+
+def _said(error: Exception) -> str:
+    """What an error of the SDK or the system says, without the page of advice that some of them bring along."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    texts = [each for each in (*error.args, getattr(error, "message", None)) if isinstance(each, str)]
+    return one_line(" ".join((texts[-1] if texts else str(error)).split())).partition(". ")[0].rstrip(".")
 
 
 def _of_token(config: Mapping[str, Any], file: Path, profile: str) -> Session:
@@ -135,7 +161,7 @@ def _of_token(config: Mapping[str, Any], file: Path, profile: str) -> Session:
         token = path.read_text(encoding="utf-8").strip()
         key = oci.signer.load_private_key_from_file(config["key_file"], config.get("pass_phrase"))
     except (OSError, ValueError, KeyError, oci.exceptions.ClientError) as error:
-        raise ToolError(f"{file}, profile {profile}: the session cannot be read: {error}; {renewed}") from error
+        raise ToolError(f"{file}, profile {profile}: the session cannot be read: {_said(error)}; {renewed}") from error
     if _left(token) <= 0:
         raise ToolError(f"the session of profile {profile} has expired; {renewed}")
     signer, lock = oci.auth.signers.SecurityTokenSigner(token, key), threading.Lock()
@@ -197,7 +223,8 @@ def _from_place(login: Login) -> Session:
     try:
         signer = makers[login.auth]()
     except Exception as error:  # each signer raises what the place makes it raise: OSError, KeyError, the SDK's own
-        raise ToolError(f"--auth {login.auth} does not work here: {error}") from error
+        place = _PLACES[login.auth]
+        raise ToolError(f"--auth {login.auth} works only {place}, and this is none: {_said(error)}") from error
     claim = signer.get_claim("res_tenant") if hasattr(signer, "get_claim") else None
     tenancy = getattr(signer, "tenancy_id", None) or claim or ""
     region = login.region or str(getattr(signer, "region", "") or "")
