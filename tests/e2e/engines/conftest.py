@@ -7,13 +7,14 @@ import pytest
 from tests.cluster import argocd, facts
 from tests.cluster.cluster import Cluster
 from tests.cluster.state import State
+from tests.e2e.engines.ends import goes_on
 from tests.e2e.engines.held import Held
 
 PROGRAMS = ("deployment/argocd-redis", "deployment/argocd-repo-server", "deployment/argocd-applicationset-controller")
 
 
 @pytest.fixture(scope="module")
-def installed_argocd(cluster: Cluster, world: State) -> Iterator[None]:
+def installed_argocd(cluster: Cluster, world: State, request: pytest.FixtureRequest) -> Iterator[None]:
     """Argo CD, up and at work."""
     manifests = facts.read(world).argocd
     assert manifests, "this world has no Argo CD: GPUYARD_E2E_ENGINES=1 asks for one"
@@ -21,7 +22,8 @@ def installed_argocd(cluster: Cluster, world: State) -> Iterator[None]:
     for named in PROGRAMS:
         cluster.wait(f"{named} -n {argocd.NAMESPACE}", "Available", within=180)
     yield
-    cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--timeout=120s")
+    if goes_on(request, world):
+        cluster.kubectl("delete", "namespace", argocd.NAMESPACE, "--timeout=120s")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
-from tests.e2e.engines.argo import arrive, commands, refresh, remove
+from tests.e2e.engines.argo import applications, arrive, commands, refresh, remove
 from tests.e2e.engines.held import Held, held
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
@@ -28,7 +28,7 @@ def gitops(cluster: Cluster, repo: Repository, installed_argocd: None) -> Iterat
     began = time.monotonic()
     shell(cluster, gitops, commands(gitops))
     try:
-        arrive(cluster, gitops, within=400)
+        arrive(cluster, gitops, within=600)
         gitops.ready_after = time.monotonic() - began
         yield gitops
     finally:
@@ -77,6 +77,6 @@ def test_a_removed_blueprint_goes_and_its_cache_stays(cluster: Cluster, gitops: 
     stack = gitops.read("stack.yaml")
     gitops.repo.commit({"stack.yaml": stack.replace("      docs: a100\n", ""), "blueprints/docs.yaml": None}, "No docs")
     gitops.compile()
-    refresh(cluster)
+    refresh(cluster, applications(cluster))
     eventually("docs is deleted", lambda: not cluster.exists(f"deployment/docs {HERE}"), within=120)
     assert cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")["metadata"]["uid"] == claim

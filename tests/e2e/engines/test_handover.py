@@ -16,6 +16,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
 from tests.cluster.state import State
 from tests.e2e.engines import argo
+from tests.e2e.engines.ends import goes_on
 from tests.e2e.engines.held import Held, differing, held, uids
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import BLUEPRINTS, arrive, everything, pods, remove
@@ -25,16 +26,17 @@ Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="module")
-def gitops(cluster: Cluster, world: State, installed_argocd: None) -> Iterator[Gitops]:
+def gitops(cluster: Cluster, world: State, installed_argocd: None, request: pytest.FixtureRequest) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster for Flux."""
     gitops = Gitops(Repository(world, f"handed-{uuid4().hex[:6]}"))
     cluster.kubectl("apply", "-f", str(gitops.entry))
     try:
-        arrive(cluster, gitops.repo.revision, *everything(gitops), within=300)
+        arrive(cluster, gitops.repo.revision, *everything(gitops), within=600)
         yield gitops
     finally:
-        remove(cluster)
-        argo.remove(cluster)
+        if goes_on(request, world):
+            remove(cluster)
+            argo.remove(cluster)
 
 
 def servers(cluster: Cluster) -> dict[str, set[str]]:
