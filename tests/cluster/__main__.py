@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -109,6 +110,8 @@ def _status() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if not any(argument.startswith(_TESTS) for argument in arguments):
+        arguments = [_TESTS, *arguments]
     if _is_kept():
         if state.kept().code.read_text() != _code():
             _say("note: the kept world runs older code of tests/cluster; make e2e-down ends it")
@@ -118,14 +121,15 @@ def _run(arguments: Sequence[str]) -> int:
     with _lifeline() as (lifeline, cut):
         if len(parts) == 1:
             return _alone(f"run-{os.getpid()}", next(iter(parts.values())), facts, lifeline)
-        runs = {
-            name: partial(_alone, f"run-{os.getpid()}-{name}", given, facts, lifeline) for name, given in parts.items()
-        }
-        try:
-            return beside.together(runs, _say, cut)
-        except KeyboardInterrupt:
-            state.sweep()
-            raise
+        with tempfile.TemporaryDirectory() as shared:
+            os.environ["GPUYARD_E2E_BESIDE"] = shared
+            prefix = f"run-{os.getpid()}-"
+            runs = {name: partial(_alone, prefix + name, given, facts, lifeline) for name, given in parts.items()}
+            try:
+                return beside.together(runs, _say, cut)
+            except KeyboardInterrupt:
+                state.sweep()
+                raise
 
 
 @contextmanager
@@ -175,10 +179,7 @@ def _alone(
 
 def _tests(world: State, arguments: Sequence[str], *, patience: float = 0, say: Say | None = None) -> int:
     """The tests run inside: every address and name of the world is theirs, and nothing else is."""
-    named = any(argument.startswith(_TESTS) for argument in arguments)
-    # A whole run has two workers, one for each group of conftest.py; who names tests sees one after the other.
-    workers = [] if arguments else ["-n", "2", "--dist", "loadscope"]
-    command = [sys.executable, "-m", "pytest", *workers, *([] if named else [_TESTS]), *arguments]
+    command = [sys.executable, "-m", "pytest", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
     return inside.run(world, command, env, cwd=_ROOT, patience=patience, say=say)

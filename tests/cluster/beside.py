@@ -22,7 +22,7 @@ _MIB = 2560  # of memory that a world with Argo CD or Prometheus has at most
 _PATIENCE = 45.0
 _SAMPLE = 2.0
 _IDLE = 0.25
-_NO_TESTS = 5  # pytest's exit code: -k has left none in this part
+_NO_TESTS = 5  # pytest's exit code: an option such as -m has left none in this part
 
 Say: TypeAlias = Callable[[str], None]
 Run: TypeAlias = Callable[[Say, Callable[[], None]], int]
@@ -30,9 +30,12 @@ Run: TypeAlias = Callable[[Say, Callable[[], None]], int]
 
 
 def parts(root: Path, arguments: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The arguments of each run of pytest, by the name of its world; one without a name where nothing is listed."""
+    """The arguments of each run of pytest, by the name of its world.
+
+    One without a name where nothing is listed, or where -k chooses: a few tests are not worth several worlds.
+    """
     listed = [each for each in arguments if (root / each / LIST).is_file()]
-    if not listed:
+    if not listed or any(each.startswith("-k") for each in arguments):
         return {"": arguments}
     others = [each for each in arguments if each not in listed]
     files = {

@@ -48,22 +48,28 @@ def never() -> None:
 def test_each_world_has_its_files_and_every_option(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / beside.LIST).write_text("one: [test_a.py, in/test_b.py]\ntwo: [test_c.py]\n")
-    assert beside.parts(tmp_path, ["-v", "folder", "-k", "load"]) == {
-        "one": ["folder/test_a.py", "folder/in/test_b.py", "-v", "-k", "load"],
-        "two": ["folder/test_c.py", "-v", "-k", "load"],
+    assert beside.parts(tmp_path, ["-v", "folder", "-m", "e2e"]) == {
+        "one": ["folder/test_a.py", "folder/in/test_b.py", "-v", "-m", "e2e"],
+        "two": ["folder/test_c.py", "-v", "-m", "e2e"],
     }
 
 
-@pytest.mark.parametrize("arguments", [[], ["-v"], ["folder/test_a.py", "-x"], ["folder"]])
-def test_what_has_no_list_has_one_world(tmp_path: Path, arguments: Sequence[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["-v"], ["folder/test_a.py", "-x"], ["other"], ["folder", "-k", "load"], ["folder", "-kload"]],
+)
+def test_what_is_not_listed_or_chosen_by_name_has_one_world(tmp_path: Path, arguments: Sequence[str]) -> None:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / beside.LIST).write_text("one: [test_a.py]\ntwo: [test_b.py]\n")
+    (tmp_path / "other").mkdir()
     assert beside.parts(tmp_path, arguments) == {"": arguments}
 
 
-def test_no_test_of_the_second_stage_is_left_out() -> None:
-    folder = ROOT / "tests/e2e/engines"
+@pytest.mark.parametrize(("stage", "pattern"), [("tests/e2e", "test_*.py"), ("tests/e2e/engines", "**/test_*.py")])
+def test_no_test_is_left_out(stage: str, pattern: str) -> None:
+    folder = ROOT / stage
     listed = [file for names in yaml.safe_load((folder / beside.LIST).read_text()).values() for file in names]
-    assert sorted(listed) == sorted(str(file.relative_to(folder)) for file in folder.rglob("test_*.py"))
+    assert sorted(listed) == sorted(str(file.relative_to(folder)) for file in folder.glob(pattern))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What the tests of the second stage have in common."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from tests.cluster import argocd, facts
 from tests.cluster.cluster import Cluster
 from tests.cluster.state import State
 from tests.e2e.engines.ends import goes_on
-from tests.e2e.engines.held import Held
+from tests.e2e.engines.held import Shelf
 
 PROGRAMS = ("deployment/argocd-redis", "deployment/argocd-repo-server", "deployment/argocd-applicationset-controller")
 
@@ -27,6 +29,7 @@ def installed_argocd(cluster: Cluster, world: State, request: pytest.FixtureRequ
 
 
 @pytest.fixture(scope="session")
-def from_empty() -> dict[str, Held]:
-    """What each engine has made of the same commit on an empty cluster, by its name."""
-    return {}
+def from_empty(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """What each engine has made of the same commit on an empty cluster, by its name: this world's or one beside it."""
+    beside = os.environ.get("GPUYARD_E2E_BESIDE")
+    return Shelf(Path(beside)) if beside else Shelf(tmp_path_factory.mktemp("held"), patience=0)

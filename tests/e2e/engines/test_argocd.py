@@ -11,8 +11,10 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
+from tests.cluster.state import State
 from tests.e2e.engines.argo import applications, arrive, commands, refresh, remove
-from tests.e2e.engines.held import Held, held
+from tests.e2e.engines.ends import goes_on
+from tests.e2e.engines.held import Shelf, held
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_rename import shell
@@ -22,7 +24,9 @@ HERE = "-n inference"
 
 
 @pytest.fixture(scope="module")
-def gitops(cluster: Cluster, repo: Repository, installed_argocd: None) -> Iterator[Gitops]:
+def gitops(
+    cluster: Cluster, repo: Repository, world: State, installed_argocd: None, request: pytest.FixtureRequest
+) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster by its entry file."""
     gitops = Gitops(repo, "argocd")
     began = time.monotonic()
@@ -32,11 +36,12 @@ def gitops(cluster: Cluster, repo: Repository, installed_argocd: None) -> Iterat
         gitops.ready_after = time.monotonic() - began
         yield gitops
     finally:
-        remove(cluster)
+        if goes_on(request, world):
+            remove(cluster)
 
 
 def test_one_apply_on_an_empty_cluster(
-    cluster: Cluster, gitops: Gitops, from_empty: dict[str, Held], record_property: Record
+    cluster: Cluster, gitops: Gitops, from_empty: Shelf, record_property: Record
 ) -> None:
     record_property("from one apply to all Applications Synced and Healthy", f"{gitops.ready_after:.1f} s")
     assert {"chat", "docs", "assistant"} <= {
@@ -45,7 +50,7 @@ def test_one_apply_on_an_empty_cluster(
     # More than an annotation may hold: applied by the server, or not at all.
     largest = max(len(json.dumps(each["spec"])) for each in cluster.objects("crd"))
     assert largest > 262_144
-    from_empty["argocd"] = held(cluster)
+    from_empty.put("argocd", held(cluster))
 
 
 def test_a_commit_arrives_and_a_revert_restores(cluster: Cluster, gitops: Gitops) -> None:
