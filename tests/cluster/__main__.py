@@ -120,11 +120,11 @@ def _run(arguments: Sequence[str]) -> int:
     parts, facts = beside.parts(_ROOT, arguments), _prepare()
     with _lifeline() as (lifeline, cut):
         if len(parts) == 1:
-            return _alone(f"run-{os.getpid()}", next(iter(parts.values())), facts, lifeline)
+            return _in_a_world(f"run-{os.getpid()}", next(iter(parts.values())), facts, lifeline)
         with tempfile.TemporaryDirectory() as shared:
             os.environ["GPUYARD_E2E_BESIDE"] = shared
             prefix = f"run-{os.getpid()}-"
-            runs = {name: partial(_alone, prefix + name, given, facts, lifeline) for name, given in parts.items()}
+            runs = {name: partial(_in_a_world, prefix + name, given, facts, lifeline) for name, given in parts.items()}
             try:
                 return beside.together(runs, _say, cut)
             except KeyboardInterrupt:
@@ -149,7 +149,7 @@ def _lifeline() -> Iterator[tuple[int, Callable[[], None]]]:
         os.close(reading)
 
 
-def _alone(
+def _in_a_world(
     name: str,
     arguments: Sequence[str],
     facts: Facts,

@@ -21,6 +21,7 @@ from tests.e2e.test_rename import shell
 
 Record = Callable[[str, object], None]
 HERE = "-n inference"
+PAUSED = "autoscaling.keda.sh/paused"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,20 @@ def test_a_commit_arrives_and_a_revert_restores(cluster: Cluster, gitops: Gitops
     assert cluster.get(f"deployment/chat {HERE}")["spec"]["template"] == before
 
 
-def test_drift_is_repaired_and_replicas_are_the_scalers(cluster: Cluster, gitops: Gitops) -> None:
+@pytest.fixture
+def nobody_scales_docs(cluster: Cluster, gitops: Gitops) -> Iterator[None]:
+    """KEDA pauses: without load its autoscaler would take a second replica away within seconds."""
+    scaled, autoscaler = f"scaledobject/docs {HERE}", f"horizontalpodautoscaler/keda-hpa-docs {HERE}"
+    cluster.patch(scaled, {"metadata": {"annotations": {PAUSED: "true"}}})
+    eventually("the autoscaler is away", lambda: not cluster.exists(autoscaler), within=60)
+    yield
+    cluster.patch(scaled, {"metadata": {"annotations": {PAUSED: None}}})
+    eventually("the autoscaler is back", lambda: cluster.exists(autoscaler), within=60)
+
+
+def test_drift_is_repaired_and_replicas_are_the_scalers(
+    cluster: Cluster, gitops: Gitops, nobody_scales_docs: None
+) -> None:
     cluster.patch(f"service/docs {HERE}", {"spec": {"selector": {"app.kubernetes.io/name": "other"}}})
     cluster.kubectl("scale", "deployment", "docs", "-n", "inference", "--replicas=2")
 
