@@ -5,13 +5,15 @@ import errno
 import hashlib
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from tests.cluster import argocd, charts, flux, inside, namespaces, state
+from tests.cluster import argocd, beside, charts, flux, inside, namespaces, state
+from tests.cluster.beside import Say
 from tests.cluster.errors import SetupError, WorldError
 from tests.cluster.facts import Facts, write
 from tests.cluster.processes import ended, running
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up() -> None:
     if state.is_alive(state.kept()):
-        if not state.kept().ready.exists():
+        if not _is_kept():
             raise SetupError(f"a world is coming up, or was left half up: {state.kept().root}; make e2e-down ends it")
         _say(f"a world is up already: {state.kept().root}")
         return
@@ -108,48 +110,79 @@ def _status() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    with _world() as world:
-        # The tests run inside: every address and name of the world is theirs, and nothing else is.
-        named = any(argument.startswith(_TESTS) for argument in arguments)
-        # A whole run has two workers, one for each group of conftest.py; who names tests sees one after the other.
-        workers = [] if arguments else ["-n", "2", "--dist", "loadscope"]
-        command = [sys.executable, "-m", "pytest", *workers, *([] if named else [_TESTS]), *arguments]
-        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
-        code = inside.run(world, command, env, cwd=_ROOT, patience=60 if world == state.kept() else 0)
-    if code and not state.is_alive(world):
+    if not any(argument.startswith(_TESTS) for argument in arguments):
+        arguments = [_TESTS, *arguments]
+    if _is_kept():
+        if state.kept().code.read_text() != _code():
+            _say("note: the kept world runs older code of tests/cluster; make e2e-down ends it")
+        with inside.alone(state.kept()):
+            return _tests(state.kept(), arguments, patience=60)
+    parts, facts = beside.parts(_ROOT, arguments), _prepare()
+    with _lifeline() as (lifeline, cut):
+        if len(parts) == 1:
+            return _in_a_world(f"run-{os.getpid()}", next(iter(parts.values())), facts, lifeline)
+        with tempfile.TemporaryDirectory() as shared:
+            os.environ["GPUYARD_E2E_BESIDE"] = shared
+            prefix = f"run-{os.getpid()}-"
+            runs = {name: partial(_in_a_world, prefix + name, given, facts, lifeline) for name, given in parts.items()}
+            try:
+                return beside.together(runs, _say, cut)
+            except KeyboardInterrupt:
+                state.sweep()
+                raise
+
+
+@contextmanager
+def _lifeline() -> Iterator[tuple[int, Callable[[], None]]]:
+    """A pipe's reading end, for worlds that end when we do, and what ends them before."""
+    reading, writing = os.pipe()
+    held = [writing]
+
+    def cut() -> None:
+        while held:
+            os.close(held.pop())
+
+    try:
+        yield reading, cut
+    finally:
+        cut()
+        os.close(reading)
+
+
+def _in_a_world(
+    name: str,
+    arguments: Sequence[str],
+    facts: Facts,
+    lifeline: int,
+    say: Say | None = None,
+    up: Callable[[], None] = lambda: None,
+) -> int:
+    """A run in a world that lives as long as it: however the run ends, the pipe breaks and the world with it."""
+    with state.create(name) as (world, lock):
+        try:
+            _start(world, lock, facts, lifeline=lifeline, say=say)
+            up()
+            code = _tests(world, arguments, say=say)
+        except KeyboardInterrupt:
+            namespaces.end(world)
+            state.remove(world)
+            raise
+        finally:
+            namespaces.end(world)
+    if code:
         state.reduce(world)
-        _say(f"the logs are in {world.logs}; the next run removes them")
-    elif not state.is_alive(world):
+        (say or _say)(f"the logs are in {world.logs}; the next run removes them")
+    else:
         state.remove(world)
     return code
 
 
-@contextmanager
-def _world() -> Iterator[State]:
-    """The kept world, or one that lives for this run: however the run ends, the pipe breaks and the world with it."""
-    if state.is_alive(state.kept()) and state.kept().ready.exists():
-        if state.kept().code.read_text() != _code():
-            _say("note: the kept world runs older code of tests/cluster; make e2e-down ends it")
-        with inside.alone(state.kept()):
-            yield state.kept()
-        return
-    facts = _prepare()
-    reading, writing = os.pipe()
-    try:
-        with state.create(f"run-{os.getpid()}") as (world, lock):
-            try:
-                _start(world, lock, facts, lifeline=reading)
-                yield world
-            except KeyboardInterrupt:
-                namespaces.end(world)
-                state.remove(world)
-                raise
-            finally:
-                namespaces.end(world)
-    finally:
-        os.close(reading)
-        os.close(writing)
+def _tests(world: State, arguments: Sequence[str], *, patience: float = 0, say: Say | None = None) -> int:
+    """The tests run inside: every address and name of the world is theirs, and nothing else is."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    env |= {"GPUYARD_E2E": "1", "GPUYARD_E2E_WORLD": str(world.root), "KUBECONFIG": str(world.kubeconfig)}
+    return inside.run(world, command, env, cwd=_ROOT, patience=patience, say=say)
 
 
 def _prepare() -> Facts:
@@ -173,15 +206,19 @@ def _built(name: str) -> Path | None:
     return found if found.is_file() else None
 
 
-def _start(world: State, lock: int, facts: Facts, *, lifeline: int = -1) -> None:
+def _start(world: State, lock: int, facts: Facts, *, lifeline: int = -1, say: Say | None = None) -> None:
     namespaces.start(world, lock, lifeline=lifeline)
     write(world, facts)
     world.code.write_text(_code())
-    command = namespaces.command(world, sys.executable, "-m", "tests.cluster.world", str(world.root))
-    if subprocess.run(command, env=namespaces.environment(world), cwd=_ROOT).returncode:
+    command = [sys.executable, "-m", "tests.cluster.world", str(world.root)]
+    if inside.run(world, command, namespaces.environment(world), cwd=_ROOT, say=say):
         namespaces.end(world)
         state.reduce(world)
         raise WorldError(f"the world didn't come up; its logs are in {world.logs}")
+
+
+def _is_kept() -> bool:
+    return state.is_alive(state.kept()) and state.kept().ready.exists()
 
 
 def _code() -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.cluster import namespaces
+from tests.cluster.beside import Say
 from tests.cluster.errors import SetupError
 from tests.cluster.state import State
 
@@ -26,10 +27,27 @@ def alone(world: State) -> Iterator[None]:
         yield
 
 
-def run(world: State, command: Sequence[str], env: Mapping[str, str], *, cwd: Path, patience: float) -> int:
-    """Run a command to its end, return its exit code; KeyboardInterrupt(signal) gives it seconds to end by itself."""
-    with subprocess.Popen(namespaces.command(world, *command), env=env, cwd=cwd) as entered:
+def run(
+    world: State,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    cwd: Path,
+    patience: float = 0,
+    say: Say | None = None,
+) -> int:
+    """Run a command to its end, return its exit code; KeyboardInterrupt(signal) gives it seconds to end by itself.
+
+    Its output is ours, or is said line by line.
+    """
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if say else {}
+    with subprocess.Popen(
+        namespaces.command(world, *command), env=env, cwd=cwd, text=True, errors="replace", **output
+    ) as entered:
         try:
+            for line in entered.stdout or ():
+                if say:
+                    say(line)
             return entered.wait()
         except KeyboardInterrupt as interrupt:
             children = _children(entered.pid)

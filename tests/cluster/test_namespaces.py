@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster import __main__ as command
-from tests.cluster import namespaces, state
+from tests.cluster import beside, namespaces, state
 from tests.cluster.errors import SetupError
 
 ROOT = Path(__file__).parents[2]
@@ -20,11 +21,25 @@ ROOT = Path(__file__).parents[2]
 # A run without its programs: the namespaces are real, and so is the pytest inside.
 _RUN = """\
 import sys
-from tests.cluster import __main__ as command, namespaces
+from tests.cluster import __main__ as command, beside, namespaces
 command._prepare = lambda: None
+beside._PATIENCE = 0
 command._TESTS = sys.argv[1]
-command._start = lambda world, lock, facts, lifeline=-1: namespaces.start(world, lock, lifeline=lifeline)
+command._start = lambda world, lock, facts, lifeline=-1, say=None: namespaces.start(world, lock, lifeline=lifeline)
 sys.exit(command.main(sys.argv[2:]))
+"""
+
+_STAYS = """\
+import os, pathlib, time
+
+def test_stays() -> None:
+    world = pathlib.Path(os.environ["GPUYARD_E2E_WORLD"])
+    pathlib.Path({there!r}).mkdir(exist_ok=True)
+    (pathlib.Path({there!r}) / world.name).write_text(str(world))
+    try:
+        time.sleep(120)
+    finally:
+        pathlib.Path({over!r}).touch()
 """
 
 
@@ -42,23 +57,22 @@ def run(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         namespaces.check_machine()
     except SetupError as error:
         pytest.skip(str(error))
-    test = tmp_path / "test_stays.py"
-    test.write_text(
-        "import os, pathlib, time\n\n"
-        "def test_stays() -> None:\n"
-        f"    pathlib.Path({str(tmp_path / 'there')!r}).write_text(os.environ['GPUYARD_E2E_WORLD'])\n"
-        "    try:\n        time.sleep(120)\n"
-        f"    finally:\n        pathlib.Path({str(tmp_path / 'over')!r}).touch()\n"
-    )
+    written = _STAYS.format(there=str(tmp_path / "there"), over=str(tmp_path / "over"))
+    for name in ("alone", "one", "two"):
+        test = tmp_path / name / f"test_{name}.py"
+        test.parent.mkdir()
+        test.write_text(written)
+    (tmp_path / beside.LIST).write_text("one: [one/test_one.py]\ntwo: [two/test_two.py]\n")
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(redirection: str = "</dev/null") -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-c", _RUN, str(test), "run", "-q"]  # with an option there are no workers
+    def start(redirection: str = "</dev/null", folder: str = "alone", worlds: int = 1) -> subprocess.Popen[bytes]:
+        tests = str(tmp_path / folder)
+        argv = [sys.executable, "-c", _RUN, tests, "run", tests, "-q"]  # with an option there are no workers
         shell = ["sh", "-c", f'exec "$@" {redirection}', "sh", *argv]
         with (tmp_path / "said").open("wb") as said:
             process = subprocess.Popen(shell, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
         started.append(process)
-        wait_for((tmp_path / "there").exists)
+        wait_for(lambda: len(there(tmp_path)) == worlds)
         return process
 
     yield start
@@ -74,6 +88,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def there(place: Path) -> list[state.State]:
+    """The worlds in which tests are at work."""
+    return [state.State(Path(file.read_text())) for file in place.glob("there/*")]
+
+
 def worlds(place: Path) -> list[Path]:
     return [path for path in state.base().iterdir() if path.is_dir()]
 
@@ -86,20 +105,31 @@ def test_what_has_ended_is_not_alive(place: Path) -> None:
     assert not state.is_alive(world)
 
 
-@pytest.mark.parametrize("redirection", ["</dev/null", "<&-"], ids=["", "without standard input"])
-def test_a_killed_run_takes_its_world_along(
-    run: Callable[..., subprocess.Popen[bytes]], place: Path, redirection: str
+ONE = {"folder": "alone"}
+SIDE_BY_SIDE = {"folder": "", "worlds": 2}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [ONE, {**ONE, "redirection": "<&-"}, SIDE_BY_SIDE],
+    ids=["one world", "without standard input", "two worlds"],
+)
+def test_a_killed_run_takes_its_worlds_along(
+    run: Callable[..., subprocess.Popen[bytes]], place: Path, given: dict[str, Any]
 ) -> None:
-    process = run(redirection=redirection)
-    world = state.State(Path((place / "there").read_text()))
-    assert state.is_alive(world)
+    process = run(**given)
+    found = there(place)
+    assert all(map(state.is_alive, found))
     process.kill()
-    wait_for(lambda: not state.is_alive(world))
-    assert state.sweep() == [world.root]
+    wait_for(lambda: not any(map(state.is_alive, found)))
+    assert set(state.sweep()) == {world.root for world in found}
 
 
-def test_an_interrupted_run_leaves_nothing(run: Callable[..., subprocess.Popen[bytes]], place: Path) -> None:
-    process = run()
+@pytest.mark.parametrize("given", [ONE, SIDE_BY_SIDE], ids=["one world", "two worlds"])
+def test_an_interrupted_run_leaves_nothing(
+    run: Callable[..., subprocess.Popen[bytes]], place: Path, given: dict[str, Any]
+) -> None:
+    process = run(**given)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 130
     assert worlds(place) == []

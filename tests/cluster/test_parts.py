@@ -2,15 +2,17 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
 
 from tests.cluster import charts, conditions, fleet, state
-from tests.cluster.api import Object, Resource
-from tests.cluster.errors import SetupError
+from tests.cluster.api import Api, Object, Resource
+from tests.cluster.errors import NotFoundError, SetupError
 from tests.cluster.facts import Chart, Facts, read, write
 from tests.cluster.kubelet import values, volumes
+from tests.cluster.kubelet.changes import Changes
 from tests.cluster.kubelet.images import image
 from tests.cluster.kubelet.simulated import decide
 from tests.cluster.objects import read as read_objects
@@ -258,3 +260,44 @@ def test_a_link_in_place_of_the_directory_is_refused(monkeypatch: pytest.MonkeyP
     place.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SetupError, match="belongs to somebody else"):
         state.base()
+
+
+class _Answers:
+    """An API server with one ConfigMap, which counts how often it is read."""
+
+    def __init__(self) -> None:
+        self.text: str | None = "1"
+        self.reads = 0
+
+    def get(self, path: str) -> Object:
+        self.reads += 1
+        if self.text is None:
+            raise NotFoundError(404, path)
+        return {"data": {"key": self.text}}
+
+
+def test_a_volume_is_read_again_when_its_source_has_changed(tmp_path: Path) -> None:
+    api, changes = _Answers(), Changes(cast(Api, None))
+    name = "configmaps", "here", "settings"
+    pod = {"metadata": {"namespace": "here"}, "spec": {"volumes": [{"name": "v", "configMap": {"name": "settings"}}]}}
+    found = volumes.Volumes(cast(Api, api), changes, pod, tmp_path, tmp_path)
+    assert found.is_behind()
+    found.refresh()
+    assert not found.is_behind()
+    changes.note("ADDED", "configmaps", {"metadata": {"namespace": "here", "name": "settings", "resourceVersion": "7"}})
+    assert changes.version(name) == "7"
+    assert found.is_behind(), "it was read before anybody told of it"
+    api.text = "2"
+    found.refresh()
+    assert (tmp_path / "v/key").read_text() == "2"
+    assert not found.is_behind()
+    changes.note("MODIFIED", "secrets", {"metadata": {"namespace": "here", "name": "settings", "resourceVersion": "8"}})
+    changes.note("ADDED", "configmaps", {"metadata": {"namespace": "here", "name": "others", "resourceVersion": "9"}})
+    assert not found.is_behind()
+    changes.note("DELETED", "configmaps", {"metadata": {"namespace": "here", "name": "settings"}})
+    assert found.is_behind()
+    api.text = None
+    with pytest.raises(values.MissingError):
+        found.refresh()
+    assert found.is_behind(), "what can't be read is tried again"
+    assert api.reads == 3

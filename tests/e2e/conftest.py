@@ -3,11 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
@@ -26,18 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("e2e")
-
-
-class _SideBySide(LoadScopeScheduling):
-    """Two workers in a whole run: model servers compute while the cluster mostly waits."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "servers" if "test_real_vllm" in nodeid else "cluster"
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Groups of xdist's own (--dist loadgroup) aren't heard by version 3.8 with pytest 9.2."""
-    return _SideBySide(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

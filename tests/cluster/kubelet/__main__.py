@@ -9,6 +9,7 @@ from tests.cluster.api import Api, Object
 from tests.cluster.errors import ApiError
 from tests.cluster.facts import Facts, read
 from tests.cluster.kubelet import simulated
+from tests.cluster.kubelet.changes import Changes
 from tests.cluster.kubelet.images import runs
 from tests.cluster.kubelet.running import RunningPod
 from tests.cluster.state import State
@@ -20,6 +21,7 @@ def main(root: str) -> None:
     """Run until killed."""
     state = State(Path(root))
     agent = _Agent(state, read(state))
+    agent.changes.follow()
     for kind, pod in agent.api.follow("/api/v1/pods"):
         if pod["spec"].get("nodeName"):
             with suppress(ApiError, OSError, HTTPException):  # one pod's trouble must not end all others
@@ -29,6 +31,7 @@ def main(root: str) -> None:
 class _Agent:
     def __init__(self, state: State, facts: Facts) -> None:
         self.api = Api(state.certificates, "node-agent")
+        self.changes = Changes(self.api)
         self._state, self._facts = state, facts
         self._running: dict[str, RunningPod] = {}
         self._number = 0
@@ -43,7 +46,9 @@ class _Agent:
             if uid in self._running:
                 self._running.pop(uid).vanish()
         elif uid not in self._running:
-            self._running[uid] = RunningPod(self.api, self._state, pod, self._number, self._facts.programs)
+            self._running[uid] = RunningPod(
+                self.api, self.changes, self._state, pod, self._number, self._facts.programs
+            )
             self._number += 1
         if uid in self._running and "deletionTimestamp" in metadata:
             self._running[uid].delete(float(metadata.get("deletionGracePeriodSeconds", 0)))

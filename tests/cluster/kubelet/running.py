@@ -14,6 +14,7 @@ from tests.cluster.addresses import running_pod
 from tests.cluster.api import Api, Object
 from tests.cluster.errors import ApiError, NotFoundError
 from tests.cluster.kubelet import network
+from tests.cluster.kubelet.changes import Changes
 from tests.cluster.kubelet.container import Container, Place, RestartPolicy
 from tests.cluster.kubelet.values import MissingError
 from tests.cluster.kubelet.volumes import Volumes
@@ -29,13 +30,15 @@ _STRATEGIC = "application/strategic-merge-patch+json"
 class RunningPod:
     """Works in its own thread; the agent tells it of deletions."""
 
-    def __init__(self, api: Api, state: State, pod: Object, number: int, programs: Mapping[str, Path]) -> None:
+    def __init__(
+        self, api: Api, changes: Changes, state: State, pod: Object, number: int, programs: Mapping[str, Path]
+    ) -> None:
         self._api, self._state, self._pod, self._programs = api, state, pod, programs
         metadata = pod["metadata"]
         self._path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         self._directory = state.root / "running" / metadata["uid"]
         self._address, self._device = running_pod(number), f"pod{number}"
-        self._volumes = Volumes(api, pod, self._directory / "volumes", state.data / "claims")
+        self._volumes = Volumes(api, changes, pod, self._directory / "volumes", state.data / "claims")
         self._deadline = float("inf")
         self._gone = threading.Event()
         self._stop = threading.Event()
@@ -90,7 +93,8 @@ class RunningPod:
             if time.monotonic() - refreshed > _REFRESH_SECONDS:
                 refreshed = time.monotonic()
                 with suppress(MissingError, OSError, ApiError):
-                    self._volumes.refresh()
+                    if self._volumes.is_behind():
+                        self._volumes.refresh()
             self._tell(first, rest)
             self._stop.wait(_TICK)
         self._end(first, rest)

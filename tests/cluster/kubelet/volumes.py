@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster.api import Api, Object
+from tests.cluster.kubelet.changes import Changes, Name
 from tests.cluster.kubelet.values import MissingError, data_of, field_of, resource_of
 
 __all__ = ["Volumes", "swap"]
@@ -16,13 +17,25 @@ Files = dict[str, bytes]
 class Volumes:
     """All volumes of one pod; `refresh` makes them and brings them up to date."""
 
-    def __init__(self, api: Api, pod: Object, directory: Path, shared: Path) -> None:
-        self._api, self._pod, self._directory, self._shared = api, pod, directory, shared
+    def __init__(self, api: Api, changes: Changes, pod: Object, directory: Path, shared: Path) -> None:
+        self._api, self._changes, self._pod, self._directory, self._shared = api, changes, pod, directory, shared
         self._namespace: str = pod["metadata"]["namespace"]
         self._tokens: dict[tuple[str, int], tuple[str, float]] = {}
+        self._read: dict[Name, str] = {}
+        self._failed = True
+
+    def is_behind(self) -> bool:
+        """Whether a source has changed since, or couldn't be read, or a token is old."""
+        changed = any(self._changes.version(name) != version for name, version in self._read.items())
+        return self._failed or changed or any(time.monotonic() >= until for _, until in self._tokens.values())
 
     def refresh(self) -> None:
         """Bring every volume to what its sources say now; raises MissingError for one that has to be there."""
+        self._failed = True
+        self._refresh()
+        self._failed = False
+
+    def _refresh(self) -> None:
         for volume in self._pod["spec"].get("volumes", []):
             path = self.path(volume["name"])
             path.mkdir(parents=True, exist_ok=True)
@@ -68,6 +81,8 @@ class Volumes:
 
     def _data(self, kind: str, source: Object, key: str) -> Files:
         optional = source.get("optional", False)
+        name = kind, self._namespace, source[key]
+        self._read[name] = self._changes.version(name)  # before it is read: what is newer then is read once more
         data = data_of(self._api, kind, self._namespace, source[key], optional=optional)
         if "items" not in source:
             return data
@@ -109,7 +124,7 @@ class Volumes:
 def swap(path: Path, files: Files) -> None:
     """A directory of files per version, `..data` pointing to the present one, and links through it."""
     data = path / "..data"
-    if data.exists() and _read(data) == files:
+    if data.exists() and _content(data) == files:
         return
     version = path / f"..{time.time_ns()}"
     version.mkdir()
@@ -132,6 +147,6 @@ def swap(path: Path, files: Files) -> None:
         shutil.rmtree(former, ignore_errors=True)
 
 
-def _read(link: Path) -> Files:
+def _content(link: Path) -> Files:
     directory = link.resolve()
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}

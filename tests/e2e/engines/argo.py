@@ -1,7 +1,7 @@
 """Argo CD as an administrator sees it: what it is given, how far it is, and how to be rid of it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import yaml
 
@@ -10,9 +10,10 @@ from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.e2e.gitops import Gitops
 
-__all__ = ["applications", "arrive", "commands", "refresh", "remove"]
+__all__ = ["applications", "arrive", "commands", "is_in_step", "refresh", "remove"]
 
 ENTRY = "clusters/phx/entry.yaml"
+_AGAIN = 10.0
 
 
 def commands(gitops: Gitops) -> list[str]:
@@ -40,11 +41,28 @@ def applications(cluster: Cluster) -> Mapping[str, Object]:
     return {each["metadata"]["name"]: each for each in found}
 
 
-def refresh(cluster: Cluster) -> None:
-    """Ask Argo CD to look now rather than within its period."""
-    for name in applications(cluster):
-        change = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
-        cluster.patch(f"application/{name} -n {argocd.NAMESPACE}", change)
+def refresh(cluster: Cluster, names: Iterable[str], asked: dict[str, float] | None = None) -> None:
+    """Ask Argo CD to look at these now rather than within its period; again when they were asked ten seconds ago.
+
+    What it is at work on is left alone: a look is a dry run of every object, and enough of them keep it from working.
+    """
+    found, now = applications(cluster), time.monotonic()
+    asked = {} if asked is None else asked
+    for name in found.keys() & set(names):
+        at_work = found[name].get("status", {}).get("operationState", {}).get("phase") == "Running"
+        if not at_work and now - asked.get(name, -_AGAIN) >= _AGAIN:
+            change = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
+            cluster.patch(f"application/{name} -n {argocd.NAMESPACE}", change)
+            asked[name] = now
+
+
+def is_in_step(application: Object) -> bool:
+    """With a commit, and healthy if it has anything that has a health."""
+    status = application.get("status", {})
+    return status.get("sync", {}).get("status") == "Synced" and status.get("health", {}).get("status") in {
+        "Healthy",
+        None,
+    }
 
 
 def late(cluster: Cluster, gitops: Gitops) -> dict[str, str]:
@@ -66,13 +84,13 @@ def late(cluster: Cluster, gitops: Gitops) -> dict[str, str]:
 def arrive(cluster: Cluster, gitops: Gitops, *, within: float) -> None:
     """Wait until every Application has all of the newest commit and is healthy; says which ones do not."""
     names = {each["metadata"]["name"] for each in entries(gitops)}
-    end = time.monotonic() + within
+    end, asked = time.monotonic() + within, dict[str, float]()
     while time.monotonic() < end:
-        missing = names - applications(cluster).keys()
-        if not missing and not late(cluster, gitops):
+        missing, waiting = names - applications(cluster).keys(), late(cluster, gitops)
+        if not missing and not waiting:
             return
-        refresh(cluster)
-        time.sleep(3)
+        refresh(cluster, waiting, asked)
+        time.sleep(2)
     raise AssertionError(f"missing: {names - applications(cluster).keys()}; late: {late(cluster, gitops)}")
 
 

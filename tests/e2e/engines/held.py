@@ -1,13 +1,15 @@
 """What an engine holds in a cluster: every object of which it manages fields, without what the cluster adds to it."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 
-__all__ = ["Held", "differing", "held", "uids"]
+__all__ = ["Held", "Shelf", "differing", "held", "uids"]
 
 Held = Mapping[str, Object]
 """Objects by kind, namespace and name."""
@@ -27,6 +29,30 @@ _SET_LATER: Mapping[str, tuple[str, ...]] = {
 _CHOSEN = ("controller-uid", "batch.kubernetes.io/controller-uid")
 _BOUND = "pv.kubernetes.io/"
 _REVISION = "deployment.kubernetes.io/revision"
+
+
+class Shelf:
+    """Where worlds leave for each other what they hold."""
+
+    def __init__(self, directory: Path, patience: float = 600) -> None:
+        self.patience = patience
+        self._directory = directory
+
+    def put(self, engine: str, objects: Held) -> None:
+        """Leave it, whole."""
+        written = self._directory / f"{engine}.new"
+        written.write_text(json.dumps(objects), encoding="utf-8")
+        written.replace(self._directory / f"{engine}.json")
+
+    def get(self, engine: str) -> Held | None:
+        """What was left; a world beside may still be at it."""
+        file, end = self._directory / f"{engine}.json", time.monotonic() + self.patience
+        while not file.exists():
+            if time.monotonic() > end:
+                return None
+            time.sleep(1)
+        objects: Held = json.loads(file.read_text(encoding="utf-8"))
+        return objects
 
 
 def held(cluster: Cluster) -> Held:

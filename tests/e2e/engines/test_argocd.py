@@ -11,32 +11,38 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.repository import Repository
-from tests.e2e.engines.argo import arrive, commands, refresh, remove
-from tests.e2e.engines.held import Held, held
+from tests.cluster.state import State
+from tests.e2e.engines.argo import applications, arrive, commands, refresh, remove
+from tests.e2e.engines.ends import goes_on
+from tests.e2e.engines.held import Shelf, held
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_rename import shell
 
 Record = Callable[[str, object], None]
 HERE = "-n inference"
+PAUSED = "autoscaling.keda.sh/paused"
 
 
 @pytest.fixture(scope="module")
-def gitops(cluster: Cluster, repo: Repository, installed_argocd: None) -> Iterator[Gitops]:
+def gitops(
+    cluster: Cluster, repo: Repository, world: State, installed_argocd: None, request: pytest.FixtureRequest
+) -> Iterator[Gitops]:
     """The repository, applied to an empty cluster by its entry file."""
     gitops = Gitops(repo, "argocd")
     began = time.monotonic()
     shell(cluster, gitops, commands(gitops))
     try:
-        arrive(cluster, gitops, within=400)
+        arrive(cluster, gitops, within=600)
         gitops.ready_after = time.monotonic() - began
         yield gitops
     finally:
-        remove(cluster)
+        if goes_on(request, world):
+            remove(cluster)
 
 
 def test_one_apply_on_an_empty_cluster(
-    cluster: Cluster, gitops: Gitops, from_empty: dict[str, Held], record_property: Record
+    cluster: Cluster, gitops: Gitops, from_empty: Shelf, record_property: Record
 ) -> None:
     record_property("from one apply to all Applications Synced and Healthy", f"{gitops.ready_after:.1f} s")
     assert {"chat", "docs", "assistant"} <= {
@@ -45,7 +51,7 @@ def test_one_apply_on_an_empty_cluster(
     # More than an annotation may hold: applied by the server, or not at all.
     largest = max(len(json.dumps(each["spec"])) for each in cluster.objects("crd"))
     assert largest > 262_144
-    from_empty["argocd"] = held(cluster)
+    from_empty.put("argocd", held(cluster))
 
 
 def test_a_commit_arrives_and_a_revert_restores(cluster: Cluster, gitops: Gitops) -> None:
@@ -60,7 +66,20 @@ def test_a_commit_arrives_and_a_revert_restores(cluster: Cluster, gitops: Gitops
     assert cluster.get(f"deployment/chat {HERE}")["spec"]["template"] == before
 
 
-def test_drift_is_repaired_and_replicas_are_the_scalers(cluster: Cluster, gitops: Gitops) -> None:
+@pytest.fixture
+def nobody_scales_docs(cluster: Cluster, gitops: Gitops) -> Iterator[None]:
+    """KEDA pauses: without load its autoscaler would take a second replica away within seconds."""
+    scaled, autoscaler = f"scaledobject/docs {HERE}", f"horizontalpodautoscaler/keda-hpa-docs {HERE}"
+    cluster.patch(scaled, {"metadata": {"annotations": {PAUSED: "true"}}})
+    eventually("the autoscaler is away", lambda: not cluster.exists(autoscaler), within=60)
+    yield
+    cluster.patch(scaled, {"metadata": {"annotations": {PAUSED: None}}})
+    eventually("the autoscaler is back", lambda: cluster.exists(autoscaler), within=60)
+
+
+def test_drift_is_repaired_and_replicas_are_the_scalers(
+    cluster: Cluster, gitops: Gitops, nobody_scales_docs: None
+) -> None:
     cluster.patch(f"service/docs {HERE}", {"spec": {"selector": {"app.kubernetes.io/name": "other"}}})
     cluster.kubectl("scale", "deployment", "docs", "-n", "inference", "--replicas=2")
 
@@ -77,6 +96,6 @@ def test_a_removed_blueprint_goes_and_its_cache_stays(cluster: Cluster, gitops: 
     stack = gitops.read("stack.yaml")
     gitops.repo.commit({"stack.yaml": stack.replace("      docs: a100\n", ""), "blueprints/docs.yaml": None}, "No docs")
     gitops.compile()
-    refresh(cluster)
+    refresh(cluster, applications(cluster))
     eventually("docs is deleted", lambda: not cluster.exists(f"deployment/docs {HERE}"), within=120)
     assert cluster.get(f"persistentvolumeclaim/docs-cache {HERE}")["metadata"]["uid"] == claim

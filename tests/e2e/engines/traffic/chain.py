@@ -7,13 +7,17 @@ from contextlib import contextmanager
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.conditions import condition
+from tests.e2e.engines import prometheus
 from tests.e2e.engines.load import Load
 from tests.e2e.engines.waiting import eventually
 
-__all__ = ["HERE", "Record", "fallback", "most_in", "patched", "replicas", "rest", "stays"]
+__all__ = ["HERE", "TARGET", "Record", "fallback", "measured", "most_in", "patched", "replicas", "rest", "stays"]
 
 Record = Callable[[str, object], None]
 HERE = "-n inference"
+TARGET = 32
+"""`serving.concurrency` of blueprints/chat.yaml."""
+SIGNAL = 'sum(vllm:num_requests_running{model_name="chat"}) + sum(vllm:num_requests_waiting{model_name="chat"})'
 
 
 def replicas(cluster: Cluster, name: str = "chat") -> int:
@@ -22,6 +26,11 @@ def replicas(cluster: Cluster, name: str = "chat") -> int:
 
 def fallback(cluster: Cluster) -> str:
     return str(condition(cluster.get(f"scaledobject/chat {HERE}"), "Fallback").get("status"))
+
+
+def measured() -> float:
+    """Requests to chat that Prometheus knows of."""
+    return sum(value for _, value in prometheus.ask(SIGNAL))
 
 
 def most_in(cluster: Cluster, seconds: float) -> int:

@@ -1,8 +1,7 @@
-"""Load makes replicas and its end takes them away; whatever goes blind, what runs stays."""
+"""Load makes replicas and its end takes them away; without Prometheus or KEDA what runs stays."""
 
 import os
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,9 +15,6 @@ from tests.e2e.engines.traffic.chain import HERE, Record, fallback, most_in, pat
 from tests.e2e.engines.waiting import eventually
 from tests.e2e.gitops import Gitops
 
-TARGET = 32
-"""`serving.concurrency` of blueprints/chat.yaml."""
-SIGNAL = 'sum(vllm:num_requests_running{model_name="chat"}) + sum(vllm:num_requests_waiting{model_name="chat"})'
 PEACE = int(os.environ.get("GPUYARD_E2E_PEACE", "60"))
 """Seconds in which nothing happens."""
 
@@ -58,34 +54,6 @@ def test_load_adds_what_the_formula_says_and_no_more(
     assert set(load.answers) == {"200"}, load.answers
 
 
-@pytest.fixture(scope="module")
-def three(cluster: Cluster, gitops: Gitops) -> Iterator[Load]:
-    """Three replicas for 80 requests at once; the tests from here on leave them."""
-    load = Load("chat.inference.svc.cluster.local", "chat")
-    load.set(80)
-    eventually("three replicas", lambda: replicas(cluster) == 3, within=180)
-    yield load
-    rest(cluster, load)
-
-
-@pytest.fixture
-def busy(cluster: Cluster, three: Load) -> Iterator[None]:
-    """Three replicas, and afterwards KEDA sees again all that they have to do.
-
-    A Prometheus that was away knows only some of the pods for as long as the interval of a scrape; the five minutes
-    for which it must see less before a pod goes are half a minute here.
-    """
-    yield
-    eventually("the whole load is measured", lambda: measured() > 2 * TARGET, within=180)
-    eventually("no fallback", lambda: fallback(cluster) == "False", within=180)
-    eventually("three replicas", lambda: replicas(cluster) >= 3, within=120)
-
-
-def measured() -> float:
-    """Requests that Prometheus knows of."""
-    return sum(value for _, value in prometheus.ask(SIGNAL))
-
-
 def test_without_prometheus_what_runs_stays(
     cluster: Cluster, gitops: Gitops, busy: None, record_property: Record
 ) -> None:
@@ -94,39 +62,6 @@ def test_without_prometheus_what_runs_stays(
         seconds = eventually("fallback", lambda: fallback(cluster) == "True", within=120)
         record_property("from Prometheus away to Fallback", f"{seconds:.1f} s")
         stays(cluster, 40)
-
-
-def test_when_no_pod_can_be_scraped_what_runs_stays_and_somebody_is_told(
-    cluster: Cluster, gitops: Gitops, busy: None, record_property: Record
-) -> None:
-    endpoints = cluster.get(f"podmonitor/chat {HERE}")["spec"]["podMetricsEndpoints"]
-    nowhere = {"spec": {"podMetricsEndpoints": [{**endpoints[0], "path": "/nowhere"}]}}
-    with patched(cluster, f"podmonitor/chat {HERE}", nowhere, {"spec": {"podMetricsEndpoints": endpoints}}):
-        eventually("fallback", lambda: fallback(cluster) == "True", within=120)
-        seconds = eventually("the alert", lambda: "VllmScalerInFallback" in prometheus.firing(), within=300)
-        record_property("from Fallback to VllmScalerInFallback", f"{seconds:.1f} s")
-        stays(cluster, 10)
-
-
-@pytest.mark.parametrize(
-    "query",
-    {
-        "NaN": "vector(NaN)",
-        "infinite": "vector(1) / 0",
-        "nothing": "none_of_this_name",
-        "two elements": 'vllm:num_requests_running{namespace="inference"}',
-    }.values(),
-    ids=lambda text: str(text)[:24],
-)
-def test_an_answer_that_is_no_number_scales_nothing(cluster: Cluster, gitops: Gitops, busy: None, query: str) -> None:
-    triggers = cluster.get(f"scaledobject/chat {HERE}")["spec"]["triggers"]
-    (trigger,) = triggers
-    changed = [{**trigger, "metadata": {**trigger["metadata"], "query": query}}]
-    with patched(
-        cluster, f"scaledobject/chat {HERE}", {"spec": {"triggers": changed}}, {"spec": {"triggers": triggers}}
-    ):
-        eventually("fallback", lambda: fallback(cluster) == "True", within=120)
-        stays(cluster, 15)
 
 
 def test_without_keda_what_runs_stays_and_follows_again(cluster: Cluster, gitops: Gitops, three: Load) -> None:

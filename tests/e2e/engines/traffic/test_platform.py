@@ -109,14 +109,17 @@ def test_a_platform_chart_gets_a_new_version(
     revision = gitops.write("stack.yaml", changed)
     fetch(cluster)
     arrive(cluster, revision, *everything(gitops), within=300)
-    assert installed(cluster) == newer
+    # A Kustomization waits for its HelmRelease, which may still be Ready of the chart that it had.
+    eventually("the new chart", lambda: installed(cluster) == newer, within=120)
+    cluster.wait("helmrelease/keda -n keda", within=120)
     record_property("from a commit to a new chart of KEDA", f"{time.monotonic() - began:.1f} s")
     assert {name: ready(cluster, name) for name in before} == before
     gitops.repo.revert()
     gitops.repo.revert("HEAD~2")
     fetch(cluster)
     arrive(cluster, gitops.repo.revision, *everything(gitops), within=300)
-    assert installed(cluster) == OLD
+    eventually("the old chart", lambda: installed(cluster) == OLD, within=120)
+    cluster.wait("helmrelease/keda -n keda", within=120)
     assert {name: ready(cluster, name) for name in before} == before
 
 

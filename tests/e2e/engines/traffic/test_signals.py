@@ -1,7 +1,7 @@
 """Each of our alerts is seen to fire: what it tells of is made to happen in the chain that scales, all of it real.
 
-Only the times are shorter: each `for` is a thirtieth, and the budget of one download is seconds. Nothing is put
-back, but that Flux works again.
+Only the times are shorter: everything is scraped and evaluated every five seconds, each `for` is a thirtieth, and the
+budget of one download is seconds. Nothing is put back, but that Flux works again.
 """
 
 import http.client
@@ -23,7 +23,8 @@ from tests.e2e.engines.traffic.chain import HERE, Record
 from tests.e2e.gitops import Gitops
 from tests.e2e.test_gitops import everything
 
-SHORTER = 30
+OFTEN = {"interval": "5s"}
+SHORTER, LEAST = 30, 15  # a new pod is found and scraped within the least of seconds
 ALERTS = {
     each["alert"] for each in yaml.safe_load((ROOT / "generator/gpuyard/catalogue/alerts.yaml").read_text())["alerts"]
 }
@@ -54,6 +55,10 @@ def shorter(cluster: Cluster, gitops: Gitops) -> Iterator[None]:
     for name in names:  # the root first, which would put the others back
         cluster.patch(f"kustomization/{name} -n flux-system", {"spec": {"suspend": True}})
     rewrite(cluster, "demo-alerts", sooner)
+    for kind, endpoints in {"servicemonitor": "endpoints", "podmonitor": "podMetricsEndpoints"}.items():
+        for each in cluster.objects(kind):
+            named = f"{kind}/{each['metadata']['name']} -n {each['metadata']['namespace']}"
+            cluster.patch(named, {"spec": {endpoints: [{**found, **OFTEN} for found in each["spec"][endpoints]]}})
     yield
     for name in reversed(names):
         cluster.patch(f"kustomization/{name} -n flux-system", {"spec": {"suspend": False}})
@@ -68,13 +73,15 @@ def seen() -> set[tuple[str, str]]:
 def rewrite(cluster: Cluster, rules: str, change: Callable[[Object], Object | None]) -> None:
     """Every rule of a PrometheusRule as it is after a change, or left out."""
     spec = cluster.get(f"prometheusrule/{rules} {HERE}")["spec"]
-    groups = [{**each, "rules": [new for rule in each["rules"] if (new := change(rule))]} for each in spec["groups"]]
+    groups = [
+        {**each, **OFTEN, "rules": [new for rule in each["rules"] if (new := change(rule))]} for each in spec["groups"]
+    ]
     cluster.patch(f"prometheusrule/{rules} {HERE}", {"spec": {"groups": groups}})
 
 
 def sooner(rule: Object) -> Object:
     found = re.fullmatch(r"(\d+)m", rule.get("for", ""))
-    return {**rule, "for": f"{int(found[1]) * 60 // SHORTER}s"} if found else rule
+    return {**rule, "for": f"{max(LEAST, int(found[1]) * 60 // SHORTER)}s"} if found and found[1] != "0" else rule
 
 
 def show(model: str, series: Shown) -> None:
