@@ -160,14 +160,22 @@ def test_two_faults_leave_no_second_one_either(
     assert rules(runs.cloud) == {1}
 
 
+def emptied(runs: Runs) -> int:
+    """Destroy until nothing is left; how often it took."""
+    count = 0
+    while runs.cloud.live():
+        count += 1
+        assert count <= RE_RUNS, runs.cloud.live()
+        tried(runs, lambda: runs.destroy(data=True))
+    return count
+
+
 @pytest.mark.parametrize("number", range(1, REMOVALS) if EVERY else [61])
 def test_a_destroy_that_was_killed_goes_on(runs: Runs, complete: Running, number: int, record_property: Record) -> None:
     furnished(runs.cloud, complete)
     runs.cloud.script.fail(at=len(runs.cloud.log) + number, how=How.KILL_AFTER)
     tried(runs, lambda: runs.destroy(data=True))
-    runs.destroy(data=True)
-    record_property(CRASH, "destroy|killed after request k|1")
-    assert runs.cloud.live() == []
+    record_property(CRASH, f"destroy|killed after request k|{emptied(runs)}")
 
 
 @pytest.mark.parametrize(("operation", "name"), all_of(REMOVAL_STEPS, REMOVAL_SAMPLE))
@@ -179,12 +187,7 @@ def test_a_fault_of_a_destroy_leaves_nothing(
     runs.cloud.script.fail(operation, **FAULTS[name])
     tried(runs, lambda: runs.destroy(data=True))
     assert runs.cloud.count(operation) > before
-    count = 0
-    while runs.cloud.live():
-        count += 1
-        assert count <= RE_RUNS
-        tried(runs, lambda: runs.destroy(data=True))
-    record_property(CRASH, f"destroy|{name}|{count}")
+    record_property(CRASH, f"destroy|{name}|{emptied(runs)}")
     assert not runs.removal().changes
 
 
@@ -192,6 +195,5 @@ def test_a_fault_of_a_destroy_leaves_nothing(
 def test_what_was_killed_half_way_can_be_taken_away(runs: Runs, number: int, record_property: Record) -> None:
     runs.cloud.script.fail(at=number, how=How.KILL_AFTER)
     tried(runs, runs.apply)
-    runs.destroy(data=True)
-    record_property(CRASH, "destroy|apply was killed after request k|0")
-    assert runs.cloud.live() == []
+    # What was asked for as it died is not in any list yet, and keeps the compartment: the first run may say so.
+    record_property(CRASH, f"destroy|apply was killed after request k|{emptied(runs)}")
