@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-__all__ = ["NodePrice", "Served", "Sum", "containers", "served", "total"]
+__all__ = ["NodePrice", "Served", "Sum", "served", "total"]
 
 Object = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def served(objects: Sequence[Object]) -> Served | None:
     scaled = next((obj["spec"] for obj in objects if obj["kind"] == "ScaledObject" and _aims(obj, name)), None)
     fixed = found["spec"].get("replicas", 1)
     few, many = (scaled.get("minReplicaCount", 0), scaled.get("maxReplicaCount", 100)) if scaled else (fixed, fixed)
-    arguments = [each for container in containers(found) for each in container.get("args", ())]
+    arguments = [each for container in _containers(found) for each in container.get("args", ())]
     context = next((str(each).removeprefix(_CONTEXT) for each in arguments if str(each).startswith(_CONTEXT)), "0")
     return Served(
         gpus=_gpus(found),
@@ -67,11 +67,11 @@ def served(objects: Sequence[Object]) -> Served | None:
         many=int(many),
         context=int(context) if context.isdecimal() else 0,
         nodes=tuple(sorted(_nodes(pods))),
-        images=tuple(sorted({each["image"] for each in containers(found) if "image" in each})),
+        images=tuple(sorted({each["image"] for each in _containers(found) if "image" in each})),
     )
 
 
-def containers(obj: Object) -> list[Mapping[str, Any]]:
+def _containers(obj: Object) -> list[Mapping[str, Any]]:
     """Of its pods, those that start them included; a pod's own, or those of its template."""
     spec = obj.get("spec") or {}
     for key in ("jobTemplate", "template"):
@@ -114,7 +114,7 @@ def _hourly(node: NodePrice) -> float:
 
 
 def _gpus(obj: Object) -> int:
-    limits = [(each.get("resources") or {}).get("limits") or {} for each in containers(obj)]
+    limits = [(each.get("resources") or {}).get("limits") or {} for each in _containers(obj)]
     return sum(int(number) for limit in limits for name, number in limit.items() if name.endswith(_GPU))
 
 
