@@ -52,7 +52,8 @@ mutants: test-tools ## put each fault of tests/mutants alone into a copy; behavi
 # where a pull request means harm; the workflow of pull requests on each checkout that means harm; a `gpuyard pr` killed
 # anywhere, eight of them at once, and one that changes 400 blueprints. More than an hour; prints what came of it.
 CRASHES := tests/test_repo_crash.py tests/test_crash_hostile.py tests/test_bootstrap_crash.py tests/test_bootstrap_handover.py \
-	tests/test_hostile_checkouts.py tests/test_hostile_repositories.py tests/test_pr_crash.py tests/test_pr_large.py tests/test_pr_writers.py
+	tests/test_bootstrap_adopted.py tests/test_hostile_checkouts.py tests/test_hostile_repositories.py tests/test_pr_crash.py \
+	tests/test_pr_large.py tests/test_pr_writers.py
 
 crash: test-tools
 	PATH="$(CURDIR)/.tools:$(CURDIR)/$(BIN):$$PATH" GPUYARD_CRASH=all $(BIN)/pytest -q -n auto $(CRASHES)

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from gpuyard.bootstrap.handover import policyengine
+from gpuyard.bootstrap.handover.vaulted import details
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
+from gpuyard.doors.deploykey import DeployKey
 from gpuyard.doors.helm import Embedded
 from gpuyard.errors import InputError
 from gpuyard.project.formats import schema
@@ -496,6 +498,8 @@ STACK_KEYS: dict[str, Case] = {
 }
 
 OCI = {"oci": {"compartment": "gpu"}}
+VAULT = {"id": "ocid1.vault.oc1.phx.aaaavault", "key": "ocid1.key.oc1.phx.aaaakey"}
+KEEPING = {"oci": {"compartment": "gpu", "vault": VAULT}}
 STACK_KEYS |= {
     "spec.oci.compartment": Case({"oci": {"compartment": "gpu-clusters"}}, OCI, built=True),
     "spec.oci.parent": Case(
@@ -504,6 +508,12 @@ STACK_KEYS |= {
     "spec.oci.bucket": Case({"oci": {"compartment": "gpu", "bucket": "weights"}}, OCI, built=True),
     "spec.oci.repositories": Case(
         {"oci": {"compartment": "gpu", "repositories": ["vllm/vllm-openai"]}}, OCI, built=True
+    ),
+    "spec.oci.vault.id": Case(
+        {"oci": {"vault": {**VAULT, "id": "ocid1.vault.oc1.phx.aaaaother"}}}, KEEPING, built=True
+    ),
+    "spec.oci.vault.key": Case(
+        {"oci": {"vault": {**VAULT, "key": "ocid1.key.oc1.phx.aaaaother"}}}, KEEPING, built=True
     ),
     **{
         f"spec.clusters[].oci.{key}": Case({"clusters": [{**CLUSTER, "oci": own}]}, OCI, built=True)
@@ -605,7 +615,9 @@ def test_blueprint(key: str) -> None:
 
 def made(project: Project) -> object:
     """What bootstrap makes of it, on Oracle Cloud and in the clusters."""
-    return wanted(project), [policyengine.wanted(project.stack, each) for each in project.stack.clusters]
+    policies = [policyengine.wanted(project.stack, each) for each in project.stack.clusters]
+    vault, key = project.stack.oci.vault if project.stack.oci else None, DeployKey("private", "public")
+    return wanted(project), policies, vault and details(vault, "", project.stack.name, "phx", key)
 
 
 @pytest.mark.parametrize("key", STACK_KEYS)

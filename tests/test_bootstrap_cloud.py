@@ -285,6 +285,25 @@ def test_destroy_leaves_only_data_and_then_nothing(runs: Runs) -> None:
     assert not runs.removal().changes
 
 
+def test_what_makes_things_anew_goes_before_them_and_what_is_used_after_its_users(runs: Runs) -> None:
+    """The clusters' controllers, and Oracle's own: no request of this cloud shows that they are at work."""
+    runs.apply()
+    leave(runs.cloud)
+    order = [change.kind for change in runs.removal(data=True).changes]
+    first = {kind: order.index(kind) for kind in order}
+    last = {kind: len(order) - 1 - order[::-1].index(kind) for kind in order}
+    made_by_controllers = ("machine", "load-balancer", "network-load-balancer", "volume", "mount-target")
+    assert {*made_by_controllers, "policy", "compartment"} <= set(order)
+    for pool in ("gpu-pool", "system-pool"):
+        assert last[pool] < first["cluster"]
+    for kind in made_by_controllers:
+        assert last["cluster"] < first[kind], kind
+    assert last["export"] < first["mount-target"]
+    for kind in set(order) - {"policy", "compartment"}:
+        assert last[kind] < first["policy"], kind
+    assert order[-1] == "compartment"
+
+
 def test_what_somebody_else_made_keeps_its_compartment(runs: Runs) -> None:
     runs.apply()
     (compartment,) = (each for each in runs.cloud.all("compartment") if each.has["name"] == "gpu")

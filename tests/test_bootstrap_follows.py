@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gpuyard.cli.main import cli
+from gpuyard.doors.oci import cloud as door
 from tests.fakecluster import FakeCluster
 from tests.fakekubernetes import serving
 from tests.gittools import git
+from tests.oci.faults import How
 from tests.oci.fixture import Running
 from tests.ociruns import SPEC, stack
 from tests.projects import sources
@@ -176,3 +178,101 @@ def test_a_value_comes_from_the_vault(place: Place) -> None:
     assert done.exit_code == 0, done.output
     held = place.fake.objects["/api/v1/namespaces/inference/secrets/hf-token"]["data"]["token"]
     assert base64.b64decode(held) == b"hf_x"
+
+
+def vault(place: Place) -> str:
+    """One of somebody's, with a token in it, which the stack names; its OCID."""
+    there, key, _ = token(place.cloud)
+    text = (place.project / "stack.yaml").read_text()
+    own = f"  oci:\n    vault: {{id: {there.id}, key: {key.id}}}\n"
+    (place.project / "stack.yaml").write_text(text.replace("  oci:\n", own, 1))
+    git(place.project, "commit", "--quiet", "--all", "--message", "a vault")
+    return str(there.id)
+
+
+def held(place: Place) -> tuple[str, bytes]:
+    """The public half of the deploy key, and the private one that the cluster has."""
+    name, key = (
+        ("flux-system", "identity") if "flux-system" in place.fake.named("Namespace") else ("argocd", "sshPrivateKey")
+    )
+    secret = place.fake.objects[f"/api/v1/namespaces/{name}/secrets/git"]
+    return secret["metadata"]["annotations"]["gpuyard.dev/public-key"], base64.b64decode(secret["data"][key])
+
+
+def kept(place: Place, ocid: str) -> bytes:
+    """The private half that the vault has."""
+    bundle = place.cloud.client("secrets").get_secret_bundle_by_name("demo-phx-deploy-key", ocid).data
+    return base64.b64decode(bundle.secret_bundle_content.content)
+
+
+def test_a_vault_keeps_the_deploy_key_for_the_next_cluster(place: Place) -> None:
+    ocid = vault(place)
+    given = ("--secret", f"{HF}=vault:hf-token")
+    done = place.run("apply", "--yes", "--wait", "0", *given, secret=False)
+    assert done.exit_code == 0, done.output
+    assert "PRIVATE" not in done.output
+    public, private = held(place)
+    assert kept(place, ocid) == private
+    assert (
+        base64.b64decode(place.fake.objects["/api/v1/namespaces/inference/secrets/hf-token"]["data"]["token"])
+        == b"hf_x"
+    )
+
+    made = place.cloud.count("create_secret")
+    assert place.run("apply", "--wait", "0", *given, secret=False).stdout.endswith("up to date\n")
+    place.fake.objects = {path: each for path, each in place.fake.objects.items() if not path.endswith("/secrets/git")}
+    assert place.run("apply", "--yes", "--wait", "0", *given, secret=False).exit_code == 0
+    assert held(place) == (public, private)
+    assert place.cloud.count("create_secret") == made
+
+    gone = place.run("destroy", "--yes", "--delete-data", secret=False)
+    assert gone.exit_code == 0, gone.output
+    assert "stays: phx/deploy-key" in gone.stdout
+    assert "the vault keeps it for the next cluster, at no cost" in gone.stdout
+    assert {each["kind"] for each in place.cloud.live()} == {"vault", "key", "secret"}
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
+@pytest.mark.parametrize("how", [How.DROP_AFTER, How.KILL_AFTER, How.KILL_BEFORE])
+def test_a_key_whose_answer_was_lost_is_the_one_that_is_used(
+    place: Place, monkeypatch: pytest.MonkeyPatch, how: How
+) -> None:
+    monkeypatch.setattr(door, "delay", lambda _: 0.0)
+    monkeypatch.setattr(door.Cloud, "pause", lambda *_: None)
+    ocid = vault(place)
+    place.cloud.script.fail("create_secret", how=how)
+    died = place.run("apply", "--yes", "--wait", "0")
+    assert died.exit_code == (0 if how is How.DROP_AFTER else 75), died.output
+    place.cloud.script.revive()
+    assert place.run("apply", "--yes", "--wait", "0").exit_code == 0
+    assert held(place)[1] == kept(place, ocid)
+    assert sum(each.has["secretName"] == "demo-phx-deploy-key" for each in place.cloud.all("secret")) == 1
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
+def test_what_is_wrong_with_a_vault_is_said_before_anything_is_made(place: Place) -> None:
+    done = place.run("apply", "--yes", "--secret", f"{HF}=vault:hf-token", secret=False)
+    assert (done.exit_code, "the stack names no vault; set spec.oci.vault" in done.stderr) == (66, True), done.output
+    ocid = vault(place)
+    done = place.run("apply", "--yes", "--secret", f"{HF}=vault:hf-tokn", secret=False)
+    assert (done.exit_code, f"the vault {ocid} has no secret hf-tokn" in done.stderr) == (66, True), done.output
+    place.cloud.find(ocid, place.cloud.home).state = "PENDING_DELETION"
+    done = place.run("apply", "--yes")
+    assert (done.exit_code, "the vault v is PENDING_DELETION; name one that is ACTIVE" in done.stderr) == (69, True)
+    text = (place.project / "stack.yaml").read_text().replace(ocid, "ocid1.vault.oc1.iad.aaaanowhere")
+    (place.project / "stack.yaml").write_text(text)
+    git(place.project, "commit", "--quiet", "--all", "--message", "another vault")
+    done = place.run("apply", "--yes")
+    assert (done.exit_code, "read the vault of spec.oci.vault: not found" in done.stderr) == (69, True), done.output
+    assert {each["kind"] for each in place.cloud.live()} <= {"vault", "key", "secret"}
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
+def test_a_secret_of_the_name_that_is_no_key_is_said(place: Place) -> None:
+    ocid = vault(place)
+    (given,) = place.cloud.all("secret")
+    given.has["secretName"] = "demo-phx-deploy-key"
+    done = place.run("apply", "--yes", "--wait", "0")
+    assert done.exit_code == 75, done.output
+    assert "the secret demo-phx-deploy-key of the vault is not an SSH key; delete or rename it" in done.stderr
+    assert kept(place, ocid) == b"hf_x"

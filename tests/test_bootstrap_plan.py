@@ -154,17 +154,17 @@ def test_only_what_holds_data_is_left() -> None:
     assert {kind.name for kind in KINDS.values() if kind.keeps} == {"file-system", "repository", "bucket"}
 
 
-def told(*, offered: Mapping[str, str] | None = None, **changed: Any) -> list[str]:
+POOL, POLICY, SCALER = "phx/pool-VM.GPU.A10.2-ad1", "phx/policy-autoscaler", "phx/addon-ClusterAutoscaler"
+Alter = Callable[[Found], dict[str, Any]]
+
+
+def told(changed: Mapping[str, Alter], offered: Mapping[str, str] | None = None) -> list[str]:
     """What is said of defects where these resources are otherwise."""
     resources = desired()
     there = made(resources)
     for name, change in changed.items():
         there[name] = replace(there[name], **change(there[name]))
     return list(defects(difference(resources, there), there, offered or {}))
-
-
-POOL, POLICY, SCALER = "phx/pool-VM.GPU.A10.2-ad1", "phx/policy-autoscaler", "phx/addon-ClusterAutoscaler"
-Alter = Callable[[Found], dict[str, Any]]
 
 
 def installed(version: str) -> Alter:
@@ -206,7 +206,7 @@ DEFECTS: dict[str, tuple[dict[str, Alter], dict[int, str]]] = {
 @pytest.mark.parametrize("name", DEFECTS)
 def test_known_defects_of_the_autoscaler_are_said(name: str) -> None:
     there, expected = DEFECTS[name]
-    found = told(**there)
+    found = told(there)
     assert len(found) == len(expected)
     for text, (issue, advice) in zip(found, expected.items(), strict=True):
         assert f"{ISSUES}/{issue})" in text
@@ -214,7 +214,7 @@ def test_known_defects_of_the_autoscaler_are_said(name: str) -> None:
 
 
 def test_without_them_nothing_is_said() -> None:
-    assert told() == []
+    assert told({}) == []
 
 
 @pytest.mark.parametrize(
@@ -242,15 +242,15 @@ def test_without_them_nothing_is_said() -> None:
     ],
 )
 def test_a_release_of_the_autoscaler_has_the_fixes_of_its_minor_version(version: str, issues: list[int]) -> None:
-    found = told(**{SCALER: installed(version), POOL: with_nodes})
+    found = told({SCALER: installed(version), POOL: with_nodes})
     assert [int(text.partition(f"{ISSUES}/")[2].partition(")")[0]) for text in found] == issues
 
 
 def test_what_okes_add_on_lacks_is_said_before_it_is_installed() -> None:
-    (found,) = told(offered={"fra": "v1.35.0"})
+    (found,) = told({}, {"fra": "v1.35.0"})
     assert found.startswith("fra: autoscaler 1.35.0 goes on waiting")
-    assert told(offered={"fra": "v1.36.2"}) == []
+    assert told({}, {"fra": "v1.36.2"}) == []
 
 
 def test_what_is_installed_counts_and_not_what_is_offered() -> None:
-    assert told(offered={"phx": "v1.33.0"}, **{SCALER: installed("v1.37.0")}) == []
+    assert told({SCALER: installed("v1.37.0")}, {"phx": "v1.33.0"}) == []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gpuyard.bootstrap.parts.identity import of_autoscaler, of_clusters
+from gpuyard.bootstrap.parts.identity import of_autoscaler, of_clusters, of_pools
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import catalogue
 
@@ -29,6 +29,11 @@ POLICIES: dict[str, tuple[list[str], dict[str, str], set[tuple[str, str]]]] = {
             ("read", "virtual-network-family"), ("use", "vnics"), ("inspect", "compartments"),
             ("read", "cluster-work-requests"),
         },
+    ),
+    "pools with a capacity reservation": (
+        list(of_pools(COMPARTMENT)),
+        {"request.principal.type": "nodepool"},
+        {("use", "compute-capacity-reservations")},
     ),
 }  # fmt: skip
 

@@ -83,9 +83,9 @@ def test_a_cluster_s_own_platform_answers_as_well() -> None:
 
 
 def test_all_of_them_are_told_at_once() -> None:
-    own = merged(OCI, {"karpenter": {}, "oci": {"vault": {}, "rdma": True}})
+    own = merged(OCI, {"karpenter": {}, "oci": {"keyVault": {}, "rdma": True}})
     told = [each.message.partition(";")[0] for each in problems(sources({}, own))]
-    assert sorted(told) == [f"spec.{key} is not supported yet" for key in ("karpenter", "oci.rdma", "oci.vault")]
+    assert sorted(told) == [f"spec.{key} is not supported yet" for key in ("karpenter", "oci.keyVault", "oci.rdma")]
 
 
 @pytest.mark.parametrize("file", FILES)

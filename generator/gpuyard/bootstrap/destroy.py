@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from gpuyard.bootstrap.apply import Event, Report, Step
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.families import KINDS
+from gpuyard.bootstrap.handover.vaulted import of_stack
 from gpuyard.bootstrap.observe import infrastructure, observe
 from gpuyard.bootstrap.parts import leftovers
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
@@ -20,6 +21,7 @@ from gpuyard.catalogue.oracle import oracle
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import GpuyardError
 from gpuyard.project.load import Project
+from gpuyard.project.oraclecloud import Infrastructure
 
 __all__ = ["ALL_KINDS", "Removal", "destroy", "removal"]
 
@@ -30,6 +32,7 @@ _ORDER = (
     "service-gateway", "nat-gateway", "internet-gateway", "vcn", "policy", COMPARTMENT,
 )  # fmt: skip
 _JOINED = "gpuyard did not make it; its engine, and what that applied, stay in it"
+_KEPT = "the vault keeps it for the next cluster, at no cost; its deletion is scheduled in the Console"
 _WITH_OTHERS = ("addon", "nodes")
 """They go with their cluster and their pools."""
 
@@ -55,16 +58,24 @@ def removal(cloud: Cloud, project: Project, *, data: bool) -> Removal:
     listed = {each.id for each in known}
     foreign = [each for each in observed.others if KINDS[each.kind].keeps and each.id not in listed]
     stays += [(_change(each, Action.LEAVE), f"gpuyard did not make it{_cost(each)}") for each in foreign]
-    inside = any(each.data["compartmentId"] == observed.compartment for each in observed.joined.values())
+    secrets = _secrets(cloud, stack.name, oci)
+    inside = any(each.data["compartmentId"] == observed.compartment for each in (*observed.joined.values(), *secrets))
     if (stays or inside) and COMPARTMENT in observed.ours:
         kept.append(observed.ours[COMPARTMENT])
         stays.append((_change(observed.ours[COMPARTMENT], Action.LEAVE), "it holds what stays"))
     stays += [(Change(id=f"{name}/cluster", kind="cluster", action=Action.LEAVE, found=each), _JOINED)
               for name, each in observed.joined.items()]  # fmt: skip
+    stays += [(_change(each, Action.LEAVE), _KEPT) for each in secrets]
     names = {each.id for each in kept}
     gone = [each for each in known if each.id not in names]
     gone.sort(key=lambda each: (_ORDER.index(each.kind), each.region, each.id))
     return Removal(stack.name, tuple(_change(each, Action.DELETE) for each in gone), tuple(stays))
+
+
+def _secrets(cloud: Cloud, stack: str, oci: Infrastructure) -> list[Found]:
+    """In the vault, which is somebody else's: what is taken out of one is there for days, and its name with it."""
+    rows = of_stack(cloud, oci.vault, stack) if oci.vault else []
+    return [Found(kind="secret", region="", data=each, tags=each["freeformTags"]) for each in rows]
 
 
 def _change(found: Found, action: Action) -> Change:

@@ -43,7 +43,7 @@ _OPTIONS = (
         "secrets",
         multiple=True,
         metavar="NAMESPACE/NAME/KEY=SOURCE",
-        help="Value of a Secret: a file, or the OCID of a secret in OCI Vault; repeatable.",
+        help="Value of a Secret: a file, vault:NAME, or the OCID of a secret in OCI Vault; repeatable.",
     ),
     click.option("--known-hosts", type=_FILE, metavar="FILE", help="SSH host keys of your Git host."),
     click.option(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["DeployKey", "new_key"]
+__all__ = ["DeployKey", "kept_key", "new_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,16 @@ def new_key(comment: str) -> DeployKey:
     )
     public = made.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return DeployKey(private.decode(), f"{public.decode()} {comment}")
+
+
+def kept_key(private: bytes, comment: str) -> DeployKey:
+    """One that was made before; ValueError where it is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        public = serialization.load_ssh_private_key(private, None).public_key()
+        text = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+        return DeployKey(private.decode(), f"{text} {comment}")
+    except (TypeError, UnsupportedAlgorithm) as error:  # with a passphrase, or of a kind that nobody has any more
+        raise ValueError(str(error)) from error

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Infrastructure", "Landing", "SystemNodes"]
+__all__ = ["Infrastructure", "Landing", "SystemNodes", "Vault"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """One that is there, for secrets; bootstrap makes none, since none can be deleted within a week."""
+
+    id: str
+    """OCID."""
+    key: str
+    """OCID of the key in it by which secrets are encrypted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +26,8 @@ class Infrastructure:
     """OCID; None: the tenancy."""
     bucket: str | None = None
     repositories: tuple[str, ...] = ()
+    vault: Vault | None = None
+    """Where deploy keys are kept, and secrets are read by their names."""
 
     @property
     def adopted(self) -> bool:

@@ -14,6 +14,7 @@ from gpuyard.bootstrap.handover.givensecrets import Named, given_values
 from gpuyard.bootstrap.handover.policyengine import is_policy_only
 from gpuyard.bootstrap.handover.sight import look
 from gpuyard.bootstrap.handover.steps import Handover, Move, compared, unasked
+from gpuyard.bootstrap.handover.vaulted import check, deploy_key
 from gpuyard.bootstrap.handover.wishes import Given, Site, Wishes, wishes
 from gpuyard.bootstrap.observe import Observed
 from gpuyard.catalogue.calico import calico
@@ -23,6 +24,7 @@ from gpuyard.doors.kubernetes import Kubernetes
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import MissingError, StoppedError, ToolError
 from gpuyard.project.load import Project
+from gpuyard.project.oraclecloud import Vault
 from gpuyard.render.required import required
 from gpuyard.resolve import Resolved
 from gpuyard.tree import FACTS
@@ -55,6 +57,7 @@ class Handing:
     given: Given = field(repr=False)
     known_hosts: str
     calico: Sequence[Mapping[str, Any]] = ()
+    vault: Vault | None = None
 
     def plan(self, observed: Observed) -> tuple[Handover, ...]:
         """Of every cluster; one that cannot be asked is planned as if it had nothing."""
@@ -77,7 +80,9 @@ class Handing:
         """Do what is missing in a cluster; `key` hears of the public half of its deploy key as soon as it is there."""
         cluster = plan.cluster
         api = self._api(cluster, observed)
-        carry_out(api, plan, self.resolved.stack.name, tell, self.cloud.pause)
+        stack = self.resolved.stack.name
+        kept = partial(deploy_key, self.cloud, self.vault, stack, cluster) if self.vault else None
+        carry_out(api, plan, stack, tell, self.cloud.pause, kept)
         with_key = [move.wish for move in plan.moves if move.wish.private_key]
         if public := plan.public_key or compared(cluster, Wishes(tuple(with_key)), look(api, with_key)).public_key:
             key(public)
@@ -111,15 +116,19 @@ def handing(cloud: Cloud, project: Project, resolved: Resolved, gifts: Gifts) ->
     """With all that is given read, so that what is wrong with it is said before anything is made."""
     needed = [each for cluster in resolved.stack.clusters for each in required(resolved, cluster.name)]
     ours = partial(manifests, resolved.stack.engine.value)
+    vault = resolved.stack.oci.vault if resolved.stack.oci else None
+    if vault:
+        check(cloud, vault)
     return Handing(
         cloud=cloud,
         project=project,
         resolved=resolved,
         gifts=gifts,
         manifests=_manifests(gifts.manifests) if gifts.manifests else ours(),
-        given=given_values(gifts.secrets, needed, cloud),
+        given=given_values(gifts.secrets, needed, cloud, vault),
         known_hosts=_text(gifts.known_hosts) if gifts.known_hosts else "",
         calico=_calico(gifts.calico) if gifts.calico else (),
+        vault=vault,
     )
 
 

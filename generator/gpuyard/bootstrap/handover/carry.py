@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gpuyard.bootstrap.difference import Action
@@ -10,7 +11,7 @@ from gpuyard.bootstrap.handover.engineobjects import WORKLOADS
 from gpuyard.bootstrap.handover.sight import MANAGER
 from gpuyard.bootstrap.handover.steps import Handover, Move
 from gpuyard.bootstrap.handover.wishes import PUBLIC_KEY, Part, Wish
-from gpuyard.doors.deploykey import new_key
+from gpuyard.doors.deploykey import DeployKey, new_key
 from gpuyard.doors.kubernetes import Kubernetes, UnansweredError
 from gpuyard.errors import ToolError
 
@@ -24,9 +25,14 @@ Pause = Callable[[float], object]
 Tell = Callable[[Move], object]
 
 
-def carry_out(api: Kubernetes, plan: Handover, stack: str, tell: Tell, pause: Pause) -> None:
-    """Everything in the plan, in its order; then the engine is there and has its entry."""
-    run = _Run(api, stack, pause)
+def carry_out(
+    api: Kubernetes, plan: Handover, stack: str, tell: Tell, pause: Pause, key: Callable[[], DeployKey] | None = None
+) -> None:
+    """Everything in the plan, in its order; then the engine is there and has its entry.
+
+    `key` gives the deploy key where one goes in; without it, it is new.
+    """
+    run = _Run(api, stack, pause, key or partial(new_key, f"gpuyard {stack}"))
     entered = False
     for move in plan.moves:
         if move.wish.part is Part.ENTRY and not entered:
@@ -40,8 +46,8 @@ def carry_out(api: Kubernetes, plan: Handover, stack: str, tell: Tell, pause: Pa
 class _Run:
     """One execution."""
 
-    def __init__(self, api: Kubernetes, stack: str, pause: Pause) -> None:
-        self._api, self._stack, self._pause = api, stack, pause
+    def __init__(self, api: Kubernetes, stack: str, pause: Pause, key: Callable[[], DeployKey]) -> None:
+        self._api, self._stack, self._pause, self._key = api, stack, pause, key
         self._paths = Paths(api)
 
     def write(self, wish: Wish) -> None:
@@ -60,11 +66,11 @@ class _Run:
                 raise ToolError(f"{wish.id} has fields of another manager: {error}") from error
 
     def _filled(self, wish: Wish) -> Mapping[str, Any]:
-        """With a new deploy key, where one goes in; nothing keeps its private half but the request."""
+        """With a deploy key, where one goes in; only the request, and a vault if chosen, has its private half."""
         if not wish.private_key:
             return wish.body
         metadata = wish.body["metadata"]
-        key = new_key(f"gpuyard {self._stack}")
+        key = self._key()
         made = {wish.private_key: b64encode(key.private.encode()).decode()}
         if wish.private_key == "identity":  # as Flux has its pairs
             made["identity.pub"] = b64encode(f"{key.public}\n".encode()).decode()

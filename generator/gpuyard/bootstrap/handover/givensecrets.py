@@ -1,16 +1,17 @@
 """Values that the user gives for Secrets and ConfigMaps: each from a file or OCI Vault, never on a command line."""
 
-from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from gpuyard.bootstrap.handover.vaulted import by_name, by_ocid
 from gpuyard.doors.oci import Cloud
 from gpuyard.errors import MissingError, ToolError, nearest
+from gpuyard.project.oraclecloud import Vault
 from gpuyard.render.required import Required
 
 __all__ = ["Named", "given_values", "named"]
 
-_VAULT = "ocid1."
+_OCID, _NAMED = "ocid1.", "vault:"
 _LARGEST = 1 << 20
 """Bytes; Kubernetes takes no more in one object."""
 Named = tuple[str, str, str]
@@ -27,15 +28,24 @@ def named(text: str) -> tuple[Named, str]:
 
 
 def given_values(
-    sources: Mapping[Named, str], needed: Iterable[Required], cloud: Cloud
+    sources: Mapping[Named, str], needed: Iterable[Required], cloud: Cloud, vault: Vault | None
 ) -> dict[tuple[str, str], dict[str, bytes]]:
     """What each source holds; MissingError for what no cluster needs."""
     _check(sources, list(needed))
     found: dict[tuple[str, str], dict[str, bytes]] = {}
     for (namespace, name, key), source in sources.items():
-        value = _vault(cloud, source) if source.startswith(_VAULT) else _file(source)
-        found.setdefault((namespace, name), {})[key] = value
+        found.setdefault((namespace, name), {})[key] = _value(source, cloud, vault)
     return found
+
+
+def _value(source: str, cloud: Cloud, vault: Vault | None) -> bytes:
+    if source.startswith(_OCID):
+        return by_ocid(cloud, source)
+    if not source.startswith(_NAMED):
+        return _file(source)
+    if vault is None:
+        raise MissingError(f"{source}: the stack names no vault; set spec.oci.vault, or give the OCID of the secret")
+    return by_name(cloud, vault, source.removeprefix(_NAMED))
 
 
 def _check(sources: Mapping[Named, str], needed: Sequence[Required]) -> None:
@@ -57,9 +67,3 @@ def _file(source: str) -> bytes:
     if len(data) > _LARGEST:
         raise ToolError(f"{source}: has {len(data)} bytes, and Kubernetes takes {_LARGEST} at most")
     return data
-
-
-def _vault(cloud: Cloud, source: str) -> bytes:
-    what = f"read the secret {source} of OCI Vault in {cloud.region}"
-    bundle = cloud.call("secrets", "get_secret_bundle", source, what=what).data
-    return b64decode((bundle.get("secretBundleContent") or {}).get("content") or "")

@@ -121,6 +121,7 @@ KINDS = (
         "network-load-balancer", "network load balancer", "network_load_balancer", "network_load_balancer", seconds=30
     ),
     _kind("volume", "block volume", "blockstorage", "volume", keeps=True),
+    _kind("secret", "secret", "vaults", "secret", find=_find_none, delete=_never, keeps=True),
 )
 _KINDS: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
 _LISTED = tuple(kind for kind in KINDS if kind.find is standard.find)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from gpuyard.doors.oci.endpoints import relayed
 from gpuyard.doors.oci.faults import UNREACHED, Fault, explained
 from gpuyard.doors.oci.patience import ATTEMPTS, WINDOW, Passing, delay, passing
 from gpuyard.doors.oci.signin import Login, Session, sign_in
+from gpuyard.doors.urls import parse_url
 from gpuyard.errors import StoppedError
 
 __all__ = ["SERVICES", "Cloud", "Reply"]
@@ -192,7 +192,8 @@ def _short(error: BaseException) -> str:
         chain.append(inner)
     asked = next((each.request.url for each in chain if getattr(each, "request", None)), "")  # type: ignore[attr-defined]  # those of requests have it
     text = " ".join(_NUMBER.sub("", str(chain[-1]) or type(chain[-1]).__name__).split())
-    return f"{urlsplit(asked).hostname}: {text[:_LONGEST]}" if asked else text[:_LONGEST]
+    url = parse_url(asked)
+    return f"{url.host}: {text[:_LONGEST]}" if url else text[:_LONGEST]
 
 
 def _inner(error: BaseException) -> BaseException | None:
