@@ -18,8 +18,7 @@ __all__ = ["NAMESPACE", "manifests", "programs"]
 NAMESPACE = "argocd"
 _PROGRAM = ("argocd", "github.com/argoproj/argo-cd/v3")
 _WRAPPERS = ("git-verify-wrapper.sh", "gpg-wrapper.sh")
-# It looks at all anew every two minutes and a random minute more, and a test has not that long; each look costs seconds
-# of work, so tests ask for those that they need. Nothing else is changed.
+# It asks Git every two minutes and a random minute more, and a test has not that long; nothing else is changed.
 _KUSTOMIZATION = f"""\
 namespace: {NAMESPACE}
 resources: [namespace.yaml, core-install.yaml]
@@ -28,7 +27,7 @@ patches:
       apiVersion: v1
       kind: ConfigMap
       metadata: {{name: argocd-cm}}
-      data: {{timeout.reconciliation: 60s, timeout.reconciliation.jitter: 0s}}
+      data: {{timeout.reconciliation: 15s, timeout.reconciliation.jitter: 0s}}
 """
 _NAMESPACE = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"
 

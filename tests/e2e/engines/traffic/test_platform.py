@@ -69,7 +69,15 @@ def test_a_lost_node_under_load(cluster: Cluster, gitops: Gitops, load: Load, re
     cluster.create([{key: node[key] for key in ("apiVersion", "kind", "spec", "status")} | renamed(node)])
     rest(cluster, load)
     eventually("one server", lambda: len(pods(cluster, "chat")) == 1, within=60)
-    cluster.discard(f"node/{spare['metadata']['name']}")
+    cluster.delete(f"node/{spare['metadata']['name']}")
+
+    def at_home() -> bool:
+        """The server that is left may have been on that node."""
+        found = pods(cluster, "chat")
+        there = [pod["spec"].get("nodeName") for pod in found]
+        return len(ready(cluster, "chat")) == len(found) == 1 and there != [spare["metadata"]["name"]]
+
+    eventually("one server on a node of the fleet", at_home, within=240)
 
 
 def renamed(item: Object) -> Object:
