@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from gpuyard.cli.commands import pr as commands
+from gpuyard.doors import registry
 from gpuyard.doors.forge import KINDS
+from gpuyard.errors import MissingError
 from tests.forges import PROJECT, TOKENS
 from tests.gittools import git, status
 from tests.requesting import Yard, run, yard
@@ -76,6 +78,19 @@ def test_labels_follow_the_dangers(there: Yard) -> None:
     there.edit(OLD, NEW)
     assert there.data("--branch", "b")["labels"] == []
     assert there.forge.requests[0]["labels"] == ["mine"]
+
+
+def test_an_image_that_no_registry_has_is_in_the_comment(there: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where registries are asked: the first request does not know."""
+
+    def look_for(image: str, **_: object) -> None:
+        raise MissingError(f"{image}: not found in the registry")
+
+    monkeypatch.setattr(registry, "look_for", look_for)
+    there.edit("spec:\n", "spec:\n  vllm: {image: docker.io/acme/vllm}\n")
+    assert "gpuyard-danger" not in there.data("--branch", "b")["labels"]
+    assert "gpuyard-danger" in there.data("--branch", "b", "--registries")["labels"]
+    assert "`image-absent`" in there.forge.comments[0]["body"]
 
 
 def test_a_comment_of_somebody_else_with_the_same_mark_stays(there: Yard) -> None:

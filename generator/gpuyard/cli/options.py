@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gpuyard.project.load import Project
     from gpuyard.resolve import Resolved, Workload
 
-__all__ = ["base", "directory", "given", "output", "placed", "workload"]
+__all__ = ["base", "directory", "given", "output", "placed", "registries", "workload"]
 
 _CLUSTERS, _BLUEPRINTS = "stack.yaml lists them", "the folder blueprints has them"
 _PLACED = "`gpuyard check --output json` lists its placements"
@@ -45,6 +45,10 @@ output = click.option(
     default="text",
     callback=_remember,
     help="Format of the results.",
+)
+
+registries = click.option(
+    "--registries", "ask", is_flag=True, help="Ask registries whether they have the new images (trusted runs only)."
 )
 
 

@@ -10,6 +10,7 @@ from gpuyard import pipeline
 from gpuyard.cli.commenting import LIMIT, SHORT, name_of, post, sought
 from gpuyard.cli.meeting import Meeting, meet
 from gpuyard.cli.output import on_error, progress
+from gpuyard.cli.registries import asked
 from gpuyard.commit.message import Words
 from gpuyard.commit.place import check_alone, check_place
 from gpuyard.commit.plan import Plan
@@ -80,8 +81,12 @@ def propose(
     api: str | None,
     artifact: Path | None,
     only: str = "",
+    ask: bool = False,
 ) -> Made:
-    """All of it; each step finds what an earlier run has done. `only`: the file that alone may differ."""
+    """All of it; each step finds what an earlier run has done. `only`: the file that alone may differ.
+
+    `ask`: registries, for the images that are new.
+    """
     cache = pipeline.remembered()
     project = pipeline.sound(directory, cache)
     check_place(project, directory)
@@ -104,6 +109,7 @@ def propose(
         if not edits and plan.empty:
             return made
         found = pipeline.difference(compiled, tip, before, Base(made.base, tip.commit))
+        found = asked(found) if ask else found
         if artifact:
             _write(artifact, markdown(found, _WHOLE))
         me = name_of(meeting.forge)  # a token that the API does not take is told before anything is pushed

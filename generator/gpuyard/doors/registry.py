@@ -13,7 +13,7 @@ from gpuyard.doors.logins import CONFIG, VARIABLE, Login, Logins
 from gpuyard.doors.urls import parse_url
 from gpuyard.errors import MissingError, ToolError, one_line
 
-__all__ = ["Repository", "digest", "named", "refused", "shown_to"]
+__all__ = ["Repository", "digest", "look_for", "named", "refused", "shown_to"]
 
 _MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
@@ -46,6 +46,13 @@ class Repository:
         return "http" if self.host in self.plain or httpdoor.is_loopback(self.host) else "https"
 
 
+def look_for(image: str, *, plain: Collection[str] = (), logins: Logins | None = None) -> None:
+    """MissingError where its registry does not have what a pod names so, ToolError where it does not tell."""
+    name, _, pinned = image.partition("@")
+    repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "latest")
+    digest(repository, pinned or tag, plain=plain, logins=logins)
+
+
 def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Logins | None = None) -> str:
     """sha256:… of the manifest or index behind a tag; `plain` are registries that speak http.
 
@@ -53,7 +60,8 @@ def digest(repository: str, tag: str, *, plain: Collection[str] = (), logins: Lo
     was looked up before. MissingError where there is no such image, ToolError where the registry doesn't tell.
     """
     host = repository.partition("/")[0]
-    image, asked = f"{repository}:{tag}", named(repository, plain)
+    image = f"{repository}{'@' if ':' in tag else ':'}{tag}"
+    asked = named(repository, plain)
     url = f"{asked.scheme}://{asked.host}/v2/{asked.name}/manifests/{tag}"
     answer = _get(url, None, plain)
     # Whoever a redirect led to may ask for a login of its own, and gets none.

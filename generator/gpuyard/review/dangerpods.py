@@ -7,7 +7,7 @@ from typing import Any
 from gpuyard.review.dangerobjects import Told
 from gpuyard.review.fields import ObjectChange, What
 from gpuyard.review.podrights import weak
-from gpuyard.review.podspecs import containers_of, pod_specs
+from gpuyard.review.podspecs import containers_of, images_of, pod_specs
 from gpuyard.review.unpinned import unpinned
 
 __all__ = ["found"]
@@ -26,25 +26,18 @@ def found(
     changes: Sequence[ObjectChange], unsafe: Sequence[str], removals: Mapping[str, str], version: str = ""
 ) -> Iterator[Told]:
     """In the order of the objects; one that is gone is no danger here."""
-    images = {image for each in changes for image in _images(each.old)}
+    images = {image for each in changes for image in images_of(each.old)}
     for each in changes:
         if each.what is What.REMOVED or not any(pod_specs(each.new)):
             continue
         told = [*_security(each), *_keys(each), *_pins(each), *_flags(each, unsafe, removals, version)]
         yield from ((rule, f"{each.identity}: {text}") for rule, text in told)
-        new = (image for image in _images(each.new) if _DIGEST not in image and image not in images)
+        new = (image for image in images_of(each.new) if _DIGEST not in image and image not in images)
         yield from (("image-unpinned", image) for image in new)
 
 
 def _containers(obj: Object) -> list[Mapping[str, Any]]:
     return [each for pod in pod_specs(obj) for each in containers_of(pod)]
-
-
-def _images(obj: Object) -> list[str]:
-    """Those that hold files included."""
-    named = [str(each["image"]) for each in _containers(obj) if "image" in each]
-    volumes = [each.get("image") for pod in pod_specs(obj) for each in pod.get("volumes") or ()]
-    return [*named, *(str(each["reference"]) for each in volumes if each and "reference" in each)]
 
 
 def _security(each: ObjectChange) -> Iterator[Told]:
@@ -97,7 +90,7 @@ def _flags(each: ObjectChange, unsafe: Sequence[str], removals: Mapping[str, str
 
 def _before(obj: Object, removal: str, version: str) -> bool:
     """Whether it runs an older minor version: the one that the stack says, or else by the tags of its images."""
-    tags = [version] if version else [tag[1] for image in _images(obj) if (tag := _TAG.search(image))]
+    tags = [version] if version else [tag[1] for image in images_of(obj) if (tag := _TAG.search(image))]
     return any(_minor(tag) < _minor(removal) for tag in tags)
 
 

@@ -14,7 +14,7 @@ from gpuyard.review.placed import Consequence, Placed, Placements
 from gpuyard.review.served import NodePrice, Served, Sum, served, total
 from gpuyard.tree import PLATFORM, WEIGHTS, cluster, overlay, own, own_platform, owner, platform
 
-__all__ = ["Base", "ClusterDiff", "Diff", "Fate", "Group", "Model", "Side", "World", "diff", "differing"]
+__all__ = ["Base", "ClusterDiff", "Diff", "Fate", "Group", "Model", "Side", "World", "by_weight", "diff", "differing"]
 
 Texts = Mapping[PurePosixPath, str]
 
@@ -160,11 +160,16 @@ def diff(before: Side, after: Side, changed: Collection[PurePosixPath], world: W
         clusters=tuple(_clusters(reader, before.placements, after.placements, touched, world)),
         groups=tuple(groups),
         consequences=tuple(world.consequences),
-        dangers=tuple(sorted(dangers, key=_order)),
+        dangers=by_weight(dangers),
         notes=tuple(world.notes),
         unread=tuple(sorted(set(unread))),
         files=tuple(sorted(map(str, changed))),
     )
+
+
+def by_weight(found: Iterable[Danger]) -> tuple[Danger, ...]:
+    """Dangers before cautions, in the order of the rules."""
+    return tuple(sorted(found, key=_order))
 
 
 def _order(each: Danger) -> tuple[bool, int, str, tuple[str, ...], str]:

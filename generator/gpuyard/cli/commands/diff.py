@@ -47,12 +47,14 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option(
     "--limit", type=click.IntRange(min=_FEWEST), default=_LIMIT, show_default=True, help="Most bytes of Markdown."
 )
-def command(directory: Path, base: str | None, by_code: bool, form: str, limit: int) -> None:
+@options.registries
+def command(directory: Path, base: str | None, by_code: bool, form: str, limit: int, ask: bool) -> None:
     """Show what the files in DIR (default: the current directory) change in the clusters once they are merged.
 
     First clusters and models with GPUs, replicas, context and price before and after, and what is dangerous; then the
     objects that differ, field by field, by what they are called. What is compared with are the generated files of the
-    base; what is generated in DIR plays no part. Nothing is written, and nothing is asked of a cluster or the network.
+    base; what is generated in DIR plays no part. Nothing is written, and nothing is asked of a cluster, nor of the
+    network without --registries.
     """
     from gpuyard.review.diff import Base, Diff
     from gpuyard.review.diffdata import as_data
@@ -60,6 +62,10 @@ def command(directory: Path, base: str | None, by_code: bool, form: str, limit: 
 
     on_error({**_HEAD, **as_data(Diff(Base(base or ""), ""))})
     found = _compared(directory, base)
+    if ask:
+        from gpuyard.cli.registries import asked
+
+        found = asked(found)
     if form == "json":
         emit_json({**_HEAD, **as_data(found)})
     elif form == "markdown":

@@ -49,6 +49,7 @@ def command() -> None:
 )
 @click.option("--message", "-m", callback=options.given, help="Title, and message of the commit.")
 @click.option("--artifact", type=click.Path(path_type=Path), metavar="FILE", help="Write the whole diff there, too.")
+@options.registries
 @forge_option
 @api_option
 @options.output
@@ -58,6 +59,7 @@ def _open(
     branch: str | None,
     message: str | None,
     artifact: Path | None,
+    ask: bool,
     kind: str | None,
     api: str | None,
     as_json: bool,
@@ -75,7 +77,7 @@ def _open(
 
     on_error(Made(base or "").data())
     words = Words(message or "")
-    made = propose(directory, base=base, branch=branch, words=words, kind=kind, api=api, artifact=artifact)
+    made = propose(directory, base=base, branch=branch, words=words, kind=kind, api=api, artifact=artifact, ask=ask)
     if as_json:
         emit_json(made.data())
         return
