@@ -43,6 +43,10 @@ TABLE: dict[str, tuple[str, dict[str, Standing]]] = {
         {"CREATING": P, "ACTIVE": U, "FAILED": B, "DELETING": G, "DELETED": G},
     ),
     "network-load-balancer": ("network_load_balancer.NetworkLoadBalancer", {**_USUAL, "FAILED": B}),
+    "secret": (
+        "vault.SecretSummary",
+        {**_USUAL, "FAILED": X, "CANCELLING_DELETION": P, "SCHEDULING_DELETION": G, "PENDING_DELETION": G},
+    ),
     "volume": ("core.Volume", {**_NETWORK, "RESTORING": P, "FAULTY": X}),
     "machine": (
         "core.Instance",

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from typing import Any
 
 from gpuyard.bootstrap.resource import MANAGED, RESOURCE, STACK
+from gpuyard.bootstrap.states import is_gone
 from gpuyard.doors.deploykey import DeployKey, kept_key, new_key
 from gpuyard.doors.oci import Cloud, Refused, region_of
 from gpuyard.errors import MissingError, ToolError
@@ -110,4 +111,5 @@ def of_stack(cloud: Cloud, vault: Vault, stack: str) -> list[dict[str, Any]]:
         if error.fault.status != 404:
             raise
         return []
-    return [dict(row) for row in rows if (row.get("freeformTags") or {}).get(STACK) == stack]
+    there = [row for row in rows if not is_gone(row.get("lifecycleState"))]
+    return [dict(row) for row in there if (row.get("freeformTags") or {}).get(STACK) == stack]
