@@ -88,7 +88,8 @@ def test_an_image_that_no_registry_has_is_in_the_comment(there: Yard, monkeypatc
 
     monkeypatch.setattr(registry, "look_for", look_for)
     there.edit("spec:\n", "spec:\n  vllm: {image: docker.io/acme/vllm}\n")
-    assert "gpuyard-danger" not in there.data("--branch", "b")["labels"]
+    there.data("--branch", "b")
+    assert "image-absent" not in there.forge.comments[0]["body"]
     assert "gpuyard-danger" in there.data("--branch", "b", "--registries")["labels"]
     assert "`image-absent`" in there.forge.comments[0]["body"]
 
