@@ -205,6 +205,13 @@ def test_a_first_compile_has_nothing_to_delete() -> None:
     assert found.unread == ()
 
 
+def test_an_entry_that_is_new_and_its_flag_are_one_danger() -> None:
+    """The entry says what it allows; that its flag is set, too, is no second one."""
+    found = two({}, {"serving": {"unsafe": ["trust-remote-code"], "args": {"trust-remote-code": True}}})
+    (told,) = (each for each in found.dangers if each.rule.id == "unsafe-flag")
+    assert "newly allowed trust-remote-code" in told.detail
+
+
 def test_clusters_in_which_the_same_changes_are_told_once() -> None:
     both = {"clusters": [PHX, FRA]}
     (group,) = two(CONTEXT["spec"], {"serving": {"contextLength": 4096}}, both).groups

@@ -14,6 +14,7 @@ from gpuyard.resolve import Resolved
 from gpuyard.resolve.reviewed import world_of
 from gpuyard.review.built import documents, objects
 from gpuyard.review.fields import ABSENT, Field, What, between, by_identity
+from gpuyard.review.placed import Running
 from gpuyard.review.served import NodePrice, Served, Sum, served, total
 from gpuyard.review.shown import shown
 from gpuyard.tree import WEIGHTS, Tree, overlay, own
@@ -57,7 +58,7 @@ def test_a_cluster_that_differs_has_its_own(here: dict[str, Any]) -> None:
 
 def test_numbers_from_objects_are_those_that_were_resolved() -> None:
     compiled = built(demo_sources())
-    world = world_of(compiled.project, compiled.resolved, (), ())
+    world = world_of(compiled.project, compiled.resolved, Running(), (), ())
     placed = placements_of(compiled.resolved, compiled.tree)
     for (cluster, name), known in world.served.items():
         found = served(list(final(compiled.tree, placed[cluster][name].shape, name).values()))

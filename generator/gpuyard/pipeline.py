@@ -188,7 +188,7 @@ def difference(compiled: Compiled, place: Place, before: Running, base: Base) ->
     texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*wanted).items()}
     after = {path: text for path, text in tree.items() if owner(path) in names and path.parts[0] in _OBJECTS}
     found, _ = compare(compiled, before)
-    world = world_of(compiled.project, compiled.resolved, found, tuple(repinned(compiled.project, before)))
+    world = world_of(compiled.project, compiled.resolved, before, found, tuple(repinned(compiled.project, before)))
     return diff(Side(before.placements, texts), Side(compiled.placements, after), changed, world, base)
 
 

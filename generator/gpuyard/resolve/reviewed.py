@@ -1,6 +1,6 @@
 """What a review knows of a stack without reading its objects: servers in numbers, prices, and what rules go by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gpuyard.catalogue.shapes import HOURS_A_MONTH, Node, catalogue
 from gpuyard.catalogue.vllm import removals
@@ -9,20 +9,22 @@ from gpuyard.project.load import Project
 from gpuyard.resolve.workload import Resolved, Workload
 from gpuyard.review.danger import Knowledge
 from gpuyard.review.diff import World
-from gpuyard.review.placed import Consequence
+from gpuyard.review.placed import Consequence, Running
 from gpuyard.review.served import NodePrice, Served
 
 __all__ = ["world_of"]
 
 
-def world_of(project: Project, resolved: Resolved, found: Sequence[Consequence], notes: Sequence[str]) -> World:
+def world_of(
+    project: Project, resolved: Resolved, before: Running, found: Sequence[Consequence], notes: Sequence[str]
+) -> World:
     """For a comparison of what a stack has with what it had."""
     return World(
         engine=resolved.stack.engine.value,
         served={(each.cluster, each.workload.name): _served(each.workload) for each in resolved.placements},
         prices=dict(_prices()),
         known=Knowledge(
-            dict(_unsafe(project)),
+            dict(_unsafe(project, resolved, before)),
             removals(),
             dict(_versions(project, resolved)),
         ),
@@ -31,10 +33,17 @@ def world_of(project: Project, resolved: Resolved, found: Sequence[Consequence],
     )
 
 
-def _unsafe(project: Project) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for each in project.blueprints:
-        if isinstance(each.spec, Inference):
-            yield each.name, each.spec.serving.unsafe
+def _unsafe(project: Project, resolved: Resolved, before: Running) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Those that were allowed before: a new entry is a consequence, and its flag needs no second word."""
+    known: dict[str, list[Collection[str]]] = {}
+    for each in resolved.placements:
+        old = before.placements.get(each.cluster, {}).get(each.workload.name)
+        known.setdefault(each.workload.name, []).append(old.unsafe if old else ())
+    for blueprint in project.blueprints:
+        if isinstance(blueprint.spec, Inference):
+            here = known.get(blueprint.name, ())
+            entries = blueprint.spec.serving.unsafe
+            yield blueprint.name, tuple(entry for entry in entries if all(entry in had for had in here))
 
 
 def _versions(project: Project, resolved: Resolved) -> Iterator[tuple[tuple[str, str], str]]:
