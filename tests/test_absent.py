@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gpuyard.doors import registry
 from gpuyard.errors import MissingError
+from gpuyard.review.podspecs import images_of
 from tests.fakeregistry import FakeRegistry, fake_registry
 from tests.gittools import isolate
 from tests.test_compile import run, save
@@ -98,3 +100,17 @@ def test_an_image_is_looked_for_as_a_node_would(image: str, there: bool, fake: F
     else:
         with pytest.raises(MissingError, match=r"/a/b[:@][^/]* not found in the registry"):
             registry.look_for(named)
+
+
+@pytest.mark.parametrize(
+    ("pod", "images"),
+    [
+        ({"containers": [{"image": "a"}], "initContainers": [{"image": "b"}]}, {"a", "b"}),
+        ({"containers": [], "volumes": [{"image": {"reference": "c"}}, {"image": {}}, {"name": "d"}]}, {"c"}),
+        ({"containers": ["a", {"image": "b"}, None], "volumes": ["c", {"image": "d"}]}, {"b"}),
+        ({"containers": [], "volumes": 7}, set()),
+    ],
+)
+def test_images_of_what_authors_write(pod: dict[str, Any], images: set[str]) -> None:
+    """An object of an odd form is told elsewhere, and ends in no traceback here."""
+    assert {*images_of({"kind": "Deployment", "spec": {"template": {"spec": pod}}})} == images

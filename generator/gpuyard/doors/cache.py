@@ -136,7 +136,7 @@ class Disk:
     def write(self, answers: Mapping[bytes, bytes]) -> None:
         """Remember answers, and forget those that nobody asked for the longest."""
         names = [self._name(question) for question in answers]
-        rows = [(name, _today(), _packed(name, text)) for name, text in zip(names, answers.values(), strict=True)]
+        rows = [(name, _today(), _sealed(name, text)) for name, text in zip(names, answers.values(), strict=True)]
         self._do(lambda database: _insert(database, rows, self._limit))
 
     def _name(self, question: bytes) -> bytes:
@@ -176,7 +176,7 @@ def _look_up(database: sqlite3.Connection, names: Sequence[bytes], found: dict[b
     rows = database.execute(f"SELECT name, content, day FROM answers WHERE name IN ({marks})", names)  # noqa: S608
     old = []
     for name, content, day in rows:
-        if (answer := _unpacked(name, content)) is not None:
+        if (answer := _opened(name, content)) is not None:
             found[name] = answer
             old += [(_today(), name)] if day != _today() else []
     if old:
@@ -199,12 +199,12 @@ def _today() -> int:
     return int(time.time()) // _DAY
 
 
-def _packed(name: bytes, answer: bytes) -> bytes:
+def _sealed(name: bytes, answer: bytes) -> bytes:
     return sha256(name + answer).digest() + answer
 
 
-def _unpacked(name: bytes, content: object) -> bytes | None:
-    """What was packed under this name, if it is all there."""
+def _opened(name: bytes, content: object) -> bytes | None:
+    """What was sealed under this name, if it is all there."""
     if not isinstance(content, bytes) or content[:_DIGEST] != sha256(name + content[_DIGEST:]).digest():
         return None
     return content[_DIGEST:]

@@ -48,7 +48,7 @@ class Knowledge:
     """What rules know beside the objects."""
 
     unsafe: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Flags and variables that a blueprint allows by name."""
+    """Flags and variables that a blueprint was allowed by name before; what is newly allowed is a consequence."""
     removals: Mapping[str, str] = field(default_factory=dict)
     """The minor version of vLLM that no longer has a flag."""
     versions: Mapping[tuple[str, str], str] = field(default_factory=dict)

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gpuyard.review.fields import ABSENT, Field, ObjectChange, What
+from gpuyard.review.fields import ABSENT, Field, ObjectChange, Told, What
 from gpuyard.review.shown import short
 
 __all__ = ["at", "engine"]
 
-Told = tuple[str, str]
 Object = Mapping[str, Any]
 Paths = Sequence[tuple[str, ...]]
 

@@ -4,11 +4,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gpuyard.review.fields import ObjectChange, What
+from gpuyard.review.fields import ObjectChange, Told, What
 
 __all__ = ["network", "outside"]
 
-Told = tuple[str, str]
 Object = Mapping[str, Any]
 
 _ROUTES = frozenset(

@@ -8,12 +8,10 @@ from gpuyard.review.dangernetwork import network, outside
 from gpuyard.review.dangerrefused import refused
 from gpuyard.review.dangerrights import limits, rights
 from gpuyard.review.dangervalues import values
-from gpuyard.review.fields import ABSENT, ObjectChange, What
+from gpuyard.review.fields import ABSENT, ObjectChange, Told, What
 
-__all__ = ["Told", "found"]
+__all__ = ["found"]
 
-Told = tuple[str, str]
-"""A rule's id, and the object and field that meets it."""
 Object = Mapping[str, Any]
 
 _CHART = (

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gpuyard.review.dangerobjects import Told
-from gpuyard.review.fields import ObjectChange, What
+from gpuyard.review.fields import ObjectChange, Told, What
 from gpuyard.review.podrights import weak
 from gpuyard.review.podspecs import containers_of, images_of, pod_specs
 from gpuyard.review.unpinned import unpinned

@@ -5,12 +5,11 @@ from decimal import InvalidOperation
 from typing import Any
 
 from gpuyard.doors.quantities import quantity
-from gpuyard.review.fields import ABSENT, Field, ObjectChange
+from gpuyard.review.fields import ABSENT, Field, ObjectChange, Told
 from gpuyard.review.shown import short
 
 __all__ = ["refused"]
 
-Told = tuple[str, str]
 Paths = Sequence[tuple[str, ...]]
 
 _ALL_OF_SPEC: Paths = (("spec",),)

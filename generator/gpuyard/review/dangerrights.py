@@ -6,12 +6,11 @@ from decimal import InvalidOperation
 from typing import Any
 
 from gpuyard.doors.quantities import quantity
-from gpuyard.review.fields import ABSENT, ObjectChange, What
+from gpuyard.review.fields import ABSENT, ObjectChange, Told, What
 from gpuyard.review.shown import short
 
 __all__ = ["limits", "rights"]
 
-Told = tuple[str, str]
 Object = Mapping[str, Any]
 
 _LEVELS = ("privileged", "baseline", "restricted")

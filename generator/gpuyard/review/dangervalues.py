@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gpuyard.review.dangerengine import at
-from gpuyard.review.fields import ABSENT, ObjectChange, What
+from gpuyard.review.fields import ABSENT, ObjectChange, Told, What
 
 __all__ = ["values"]
 
-Told = tuple[str, str]
 
 _PATHS = (("spec", "values"), ("spec", "source", "helm", "valuesObject"))
 _WEAK: Mapping[str, tuple[Any, ...]] = {

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-__all__ = ["ABSENT", "Field", "Identity", "ObjectChange", "What", "between", "by_identity", "identity"]
+__all__ = ["ABSENT", "Field", "Identity", "ObjectChange", "Told", "What", "between", "by_identity", "identity"]
 
 Object = Mapping[str, Any]
+Told = tuple[str, str]
+"""A rule's id, and the object and field that meets it."""
 
 
 class Identity(NamedTuple):

@@ -23,13 +23,17 @@ def pod_specs(value: Any) -> Iterator[Mapping[str, Any]]:
 def containers_of(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Those that start first included."""
     for key in _CONTAINERS:
-        found = pod.get(key)
-        yield from (each for each in (found if isinstance(found, list) else ()) if isinstance(each, Mapping))
+        yield from _mappings(pod.get(key))
 
 
 def images_of(obj: Mapping[str, Any]) -> list[str]:
     """The images that pods of an object pull, those that only hold files included."""
     pods = list(pod_specs(obj))
     named = [str(each["image"]) for pod in pods for each in containers_of(pod) if "image" in each]
-    volumes = [each.get("image") for pod in pods for each in pod.get("volumes") or ()]
-    return [*named, *(str(each["reference"]) for each in volumes if each and "reference" in each)]
+    volumes = _mappings([each.get("image") for pod in pods for each in _mappings(pod.get("volumes"))])
+    return [*named, *(str(each["reference"]) for each in volumes if "reference" in each)]
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Those of a list: an author may have written anything in its place."""
+    return (each for each in (value if isinstance(value, list) else ()) if isinstance(each, Mapping))
