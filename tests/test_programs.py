@@ -171,6 +171,15 @@ def test_what_is_missing_is_told_and_not_built(tool: Program, tmp_path: Path) ->
     assert not programs.missing(tool.name)
 
 
+def test_the_command_tells_it_too(machine: Path, tmp_path: Path) -> None:
+    process = start("helm", "etcd", "--missing")
+    assert process.communicate(timeout=60) == ("etcd\nhelm\n", "")
+    says(machine / "helm", PROGRAMS["helm"].version)
+    process = start("helm", "etcd", "--missing")
+    assert (process.communicate(timeout=60), process.returncode) == (("etcd\n", ""), 0)
+    assert not (tmp_path / "builds").exists()
+
+
 @pytest.mark.parametrize("answer", ["v1.37.2+gabc1234", "tool, version 1.37.2 (branch: main)"])
 def test_program_on_path_of_our_version_is_taken(tool: Program, machine: Path, answer: str) -> None:
     on_path = says(machine / "tool", f"'{answer}'")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.cluster.errors import SetupError
-from tests.cluster.programs import build, path, store, toolchain
+from tests.cluster.programs import build, missing, path, store, toolchain
 from tests.cluster.programs.catalogue import PROGRAMS, Program, groups, select
 
 _WHAT = "Build the programs that the tests run, unless this machine has them."
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help="a program; all when nothing is named")
     parser.add_argument("--group", action="append", default=[], choices=groups(), help="all of a group")
     parser.add_argument("--to", metavar="DIR", type=Path, help="link the executables into this folder")
+    parser.add_argument("--missing", action="store_true", help="build nothing; print what would have to be built")
     parser.add_argument(
         "--clean", action="store_true", help="then drop Go's build cache and other versions; alone: only this"
     )
@@ -27,6 +28,9 @@ def main() -> int:
     only_clean = options.clean and not (options.names or options.group)
     try:
         wanted = [] if only_clean else select(options.names, options.group)
+        if options.missing:
+            sys.stdout.writelines(f"{each.name}\n" for each in wanted if missing(each.name))
+            return 0
         for program in wanted:
             found = path(program.name)
             if options.to:
