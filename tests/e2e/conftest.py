@@ -15,9 +15,10 @@ from tests.e2e.samples import release
 # A platform chart, and a kind that it brings.
 CRDS = {"keda": "scaledobjects.keda.sh", "prometheus-operator-crds": "podmonitors.monitoring.coreos.com"}
 
-collect_ignore_glob = [] if os.environ.get("GPUYARD_E2E") else ["test_*.py"]
-if not os.environ.get("GPUYARD_E2E_ENGINES"):  # their own stage: in their world KEDA and Prometheus really run
-    collect_ignore_glob += ["engines/*test_*.py"]
+_INSIDE = "GPUYARD_E2E" in os.environ
+_ENGINES = _INSIDE and bool(os.environ.get("GPUYARD_E2E_ENGINES"))
+"""Their own stage: in their worlds KEDA and Prometheus really run."""
+collect_ignore_glob = [*([] if _INSIDE else ["test_*.py"]), *([] if _ENGINES else ["engines/*test_*.py"])]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
