@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # Helm and promtool are Go, and collect often what little they throw away; a process learns it when it starts, such as
 # each worker of pytest-xdist.
 os.environ.setdefault("GOGC", "400")
+
+# Ctrl-C is ignored below a shell's background job, and by every child of such a process; tests interrupt theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What one test has compiled isn't what another one finds.
 os.environ["GPUYARD_COMPILE_CACHE"] = "off"

@@ -195,7 +195,6 @@ def test_ctrl_c_ends_the_waiting_and_the_next_run_goes_on(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # workers of pytest-xdist ignore it
     )
     assert process.stderr
     for line in process.stderr:

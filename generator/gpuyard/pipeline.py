@@ -11,6 +11,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +20,7 @@ from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
 from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
-from gpuyard.commit.lock import Lock, is_lock, listing_digest, lock_of, sha256
+from gpuyard.commit.lock import Lock, listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
@@ -111,8 +112,10 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    resolved = resolve(with_refusals(project, running), running, cache, ahead)
-    tree = render(resolved, shipped_charts(), open_helm(shipped_charts()), cache)
+    with ThreadPoolExecutor() as pool:  # Helm's library takes a while to start, and needs no Python for it
+        helm = pool.submit(open_helm, shipped_charts())
+        resolved = resolve(with_refusals(project, running), running, cache, ahead)
+        tree = render(resolved, shipped_charts(), helm.result(), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree, cache))
 
 
@@ -177,7 +180,7 @@ def difference(compiled: Compiled, place: Place, before: Running, base: Base) ->
 
     Of those only the files that differ are read, and what belongs to the same blueprint.
     """
-    tree, known = compiled.tree, {path for path in lock_at(place).files if not is_lock(path)}
+    tree, known = compiled.tree, lock_at(place).files.keys()
     ids = place.ids({*tree, *known})
     differing = [path for path, text in tree.items() if ids.get(path) != place.blob_id(text.encode())]
     differing += [path for path in known if path in ids and path not in tree]
@@ -235,7 +238,7 @@ def beside(
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
         ours = {path.parts[2] for path in paths if path.parts[:2] == folder.parts}
-        if name not in resolved.own:
+        if not tree and name not in resolved.own:  # a lock is no proof
             ours = set(engine.cluster(resolved, name, {}))
         others = [PurePosixPath(path) for path in place.below(folder) if path not in known]
         texts = place.read(*others)

@@ -102,11 +102,10 @@ def shown(value: object) -> str:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        if key in found:
-            raise DamagedError(f"{shown(key)} is a duplicate key")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if any(key == other for other, _ in pairs[:index]))
+        raise DamagedError(f"{shown(twice)} is a duplicate key")
     return found
 
 

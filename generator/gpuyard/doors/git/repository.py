@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class Snapshot:
     folder: PurePosixPath = _TOP
     _blobs: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     """That were read, by id: the locks alone are asked for three times."""
+    _names: list[str] = field(default_factory=list, repr=False, compare=False)
+    """All paths in order, once somebody asked for a folder."""
 
     def read(self, *paths: PurePosixPath) -> dict[PurePosixPath, str]:
         """The texts of those paths that are files, `LARGEST` at most; bytes that aren't UTF-8 become U+FFFD."""
@@ -96,7 +99,10 @@ class Snapshot:
         """The files below a path, by their path in the folder."""
         first = len(f"{self.folder}/") if self.folder.parts else 0
         start = f"{self._name(path)}/" if path.parts or first else ""
-        return {name[first:]: entry for name, entry in self.files.items() if name.startswith(start)}
+        if not self._names:
+            self._names.extend(sorted(self.files))
+        after = bisect_left(self._names, f"{start[:-1]}0") if start else None  # what comes after "/"
+        return {name[first:]: self.files[name] for name in self._names[bisect_left(self._names, start) : after]}
 
     def contents(self, *folders: str) -> dict[PurePosixPath, bytes]:
         """The plain files of some folders as bytes, by their path in the folder of all."""
@@ -253,13 +259,9 @@ def _look(target: Target, store: Store, branch: str, folder: PurePosixPath) -> S
 
 
 def _files(target: Target, store: Store, commit: str) -> dict[str, Entry]:
-    files = {}
     out = os.fsdecode(checked(store.run("ls-tree", "-r", "-z", commit), f"reading {target.label}"))
-    for line in out.split("\0")[:-1]:
-        meta, _, path = line.partition("\t")
-        mode, _, blob = meta.split(" ")
-        files[path] = Entry(mode, blob)
-    return files
+    rows = (line.partition("\t") for line in out.split("\0")[:-1])
+    return {path: Entry(meta[:6], meta.rpartition(" ")[2]) for meta, _, path in rows}
 
 
 def _land(

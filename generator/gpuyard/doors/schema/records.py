@@ -31,6 +31,8 @@ class Records(Generic[T]):
     @cached_property
     def _converter(self) -> Converter:
         converter = make_converter(detailed_validation=False)
+        # Most of what there is, and nothing to look into.
+        converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], lambda value, _: tuple(value))
         for kind, known in self._known.items():
             converter.register_unstructure_hook(kind, lambda value: value.name)
             converter.register_structure_hook(kind, partial(_looked_up, known))
