@@ -11,7 +11,6 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +28,7 @@ from gpuyard.commit.refused import refused
 from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_branch
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
-from gpuyard.doors.helm import open_helm
+from gpuyard.doors.helm import start_helm
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
@@ -87,9 +86,9 @@ def is_current(project: Project, place: Place, cache: Cache, before: Running | N
     """
     question, lock = _question(project), lock_at(place)
     check_entries(project, lock.files, place)
-    ids = place.ids({*lock.files, *lock.paths})
-    known = cache.read([question]).get(question) == listing_digest(ids.items()).encode()
-    return known and before in (None, lock.running) and not any(_unlisted(project, lock.files.keys(), place))
+    known = cache.read([question]).get(question, b"")
+    same = bool(known) and known == listing_digest(place.ids({*lock.files, *lock.paths}).items()).encode()
+    return same and before in (None, lock.running) and not any(_unlisted(project, lock.files.keys(), place))
 
 
 def remembered() -> Cache:
@@ -112,10 +111,9 @@ def running(place: Place) -> Running:
 
 def compile(project: Project, running: Running = NOTHING_RUNS, cache: Cache = NOTHING) -> Compiled:
     """The generated repository and what it means; InputError with every problem of the user's files."""
-    with ThreadPoolExecutor() as pool:  # Helm's library takes a while to start, and needs no Python for it
-        helm = pool.submit(open_helm, shipped_charts())
-        resolved = resolve(with_refusals(project, running), running, cache, ahead)
-        tree = render(resolved, shipped_charts(), helm.result(), cache)
+    helm = start_helm(shipped_charts())
+    resolved = resolve(with_refusals(project, running), running, cache, ahead)
+    tree = render(resolved, shipped_charts(), helm(), cache)
     return Compiled(project, resolved, tree, input_digest(project.sources), placements_of(resolved, tree, cache))
 
 

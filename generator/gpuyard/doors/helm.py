@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
@@ -20,7 +21,7 @@ from gpuyard.doors.chartvalues import SCHEMA, Values
 from gpuyard.doors.scratch import scratch
 from gpuyard.errors import ToolError
 
-__all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm"]
+__all__ = ["Binary", "Embedded", "Helm", "archive", "open_helm", "start_helm"]
 
 Objects = list[dict[str, Any]]
 Chart = Mapping[PurePosixPath, str]
@@ -59,6 +60,20 @@ def open_helm(charts: Mapping[str, Chart]) -> Helm:
     if found is None:
         raise ToolError(why)
     return Binary(charts, Path(found))
+
+
+def start_helm(charts: Mapping[str, Chart]) -> Callable[[], Helm]:
+    """`open_helm` in a thread, for Go starts without Python; what it gives, or raises, comes with the call."""
+    _collect_less()  # here: another thread may not add to the environment while this one reads it
+    pool = ThreadPoolExecutor(1)
+    opened = pool.submit(open_helm, charts)
+    pool.shutdown(wait=False)
+    return opened.result
+
+
+def _collect_less() -> None:
+    """Go reads it once, as it is loaded: with a collection for every 4 MB of garbage, a third of the time goes."""
+    os.environ.setdefault("GOGC", "400")
 
 
 class Embedded:
@@ -116,8 +131,7 @@ class Embedded:
 
 def _library() -> Any:
     """80 MB of shared library: only where it renders."""
-    # Go reads it once, as it is loaded: with a collection for every 4 MB of garbage, a third of the time goes there.
-    os.environ.setdefault("GOGC", "400")
+    _collect_less()
     try:
         import helm_python
     except Exception as error:
