@@ -100,8 +100,15 @@ def _strategy(values: Values) -> Iterator[Breach]:
     rolling = given.get("rollingUpdate")
     if given.get("type") == "Recreate" and rolling is not None:
         yield Breach(("strategy", "type"), "Recreate does not go with rollingUpdate; set rollingUpdate: null")
+    amounts = [str(at(rolling, (name,))) for name in ("maxSurge", "maxUnavailable")]
+    for name, amount in zip(("maxSurge", "maxUnavailable"), amounts, strict=True):
+        if amount.startswith("-"):
+            yield Breach(("strategy", "rollingUpdate", name), f"is {amount}; must be at least 0")
+    if set(amounts) <= {"0", "0%"}:
+        message = "replaces no pod with maxSurge and maxUnavailable both 0, which Kubernetes refuses; raise one"
+        yield Breach(("strategy", "rollingUpdate"), message)
     block = at(values, ("cache", "kind")) == "block"
-    if block and given and given.get("type") != "Recreate" and str(at(rolling, ("maxSurge",))) not in ("0", "0%"):
+    if block and given and given.get("type") != "Recreate" and amounts[0] not in ("0", "0%"):
         message = (
             "a new pod would wait for the block volume, which the old one holds; use type: Recreate, or maxSurge: 0"
         )
