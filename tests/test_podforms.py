@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from gpuyard.catalogue.chartwords import WORDS
-from gpuyard.resolve.inference.podnames import POD
+from gpuyard.resolve.inference import podnames
 from tests.chart import rendering
-from tests.projects import problems
+from tests.projects import chart_values, problems, resolved
 from tools import kubernetes_forms
 
 WRONG: dict[str, str] = {
@@ -120,6 +120,13 @@ WRONG: dict[str, str] = {
     "initContainers: [{name: a, image: b, restartPolicy: Always, ports: [{containerPort: 1, name: http}]}]": (
         "initContainers[0].ports[0].name: http is the name of the server's port, by which it is found; choose another"
     ),
+    "extraVolumeMounts: [{name: weights, mountPath: /x}]": (
+        "extraVolumeMounts[0].name: weights is not a volume of the pod; add one of another name to extraVolumes"
+    ),
+    "extraPodSpec: {terminationGracePeriod: 5}": (
+        "extraPodSpec.terminationGracePeriod: is not a field of a pod; set spec.budget.shutdownSeconds instead"
+    ),
+    "extraPodSpec: {priorityClassName: a}": "extraPodSpec.priorityClassName: set spec.priorityClass instead",
     # networks
     "networkPolicy: {clientCidrs: [10.0.0.300/24]}": (
         "networkPolicy.clientCidrs[0]: 10.0.0.300/24 has a number that is too large, or leading zeros; write it like "
@@ -202,6 +209,33 @@ def test_a_shape_that_adds_another_handler_is_told_at_its_own_key() -> None:
     assert problems({"values": hook, "shapes": {"a10": {}, "h100": {"values": more}}}) == []
 
 
+PVC = {"source": "pvc://weights/qwen"}
+BUCKET = {"source": "oci://models@acme/qwen", "region": "us-phoenix-1", "credentials": {"secret": "s", "key": "k"}}
+FILES = {"/etc/x/y": {"configMap": "c", "key": "k"}}
+PODS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+    ({}, {}),
+    ({"storage": {"download": False}}, {}),
+    ({"model": PVC}, {}),
+    ({"model": BUCKET}, {}),
+    ({"expose": {"apiKey": {"secret": "s", "key": "k"}}}, {}),
+    ({"model": PVC, "serving": {"files": FILES}}, {"network": {"ca": {"secret": "s"}}}),
+)
+
+
+@pytest.mark.parametrize("number", range(len(PODS)))
+def test_volumes_of_a_pod_are_those_that_it_gets(number: int) -> None:
+    values = chart_values(*PODS[number])
+    pod = rendering.pod(values)
+    assert sorted(each["name"] for each in pod["volumes"]) == sorted(podnames.volumes(values))
+
+
+@pytest.mark.parametrize("policy", ["clientCidrs: [10.0.0.0/24]", "extraIngress: [{}]", "enabled: false"])
+def test_who_is_let_in_by_values_is_let_in(policy: str) -> None:
+    values = {"networkPolicy": yaml.safe_load(policy)}
+    assert any("no requests yet" in note for note in resolved({}).notes)
+    assert not any("no requests yet" in note for note in resolved({"values": values}).notes)
+
+
 def test_the_file_of_forms_is_current() -> None:
     assert kubernetes_forms.FILE.read_text(encoding="utf-8") == kubernetes_forms.text()
 
@@ -212,4 +246,4 @@ def test_words_are_of_definitions_that_the_chart_has() -> None:
 
 def test_fields_of_a_pod_are_those_of_kubernetes() -> None:
     forms = yaml.safe_load(kubernetes_forms.text())["properties"]["extraPodSpec"]["properties"]
-    assert forms.keys() >= POD
+    assert forms.keys() >= podnames.POD

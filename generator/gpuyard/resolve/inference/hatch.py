@@ -73,8 +73,8 @@ def opened(server: Server, computed: Values, site: Site, problems: Problems) -> 
         return Opened(computed, ())
     result = _without_empties(merged(computed, own, extended=EXTENDED))
     found = list(_elsewhere(own, shape, result))
-    broken = [each for each in _broken(own, computed, result) if not any(_below(each, other) for other in found)]
-    problems.breaches(blueprint.file, broken)
+    broken = list(_broken(own, computed, result))
+    problems.breaches(blueprint.file, [each for each in broken if not any(_below(each, other) for other in found)])
     if not broken:
         others = (*clashes.find(result, server, site), *podrules.find(result), *sizes.find(result, computed))
         found += [_placed(own, computed, each) for each in others]
