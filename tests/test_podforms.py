@@ -7,9 +7,16 @@ import pytest
 import yaml
 
 from gpuyard.catalogue.chartwords import WORDS
+from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.doors import yamlio
+from gpuyard.doors.helm import Embedded
+from gpuyard.project.load import parse
+from gpuyard.render.kustomize import objects
+from gpuyard.resolve import resolve
 from gpuyard.resolve.inference import podnames
 from tests.chart import rendering
-from tests.projects import chart_values, problems, resolved
+from tests.projects import STACK, chart_values, merged, problems, resolved
+from tests.test_hatch import CASES, case_blueprint
 from tools import kubernetes_forms
 
 WRONG: dict[str, str] = {
@@ -127,6 +134,12 @@ WRONG: dict[str, str] = {
         "extraPodSpec.terminationGracePeriod: is not a field of a pod; set spec.budget.shutdownSeconds instead"
     ),
     "extraPodSpec: {priorityClassName: a}": "extraPodSpec.priorityClassName: set spec.priorityClass instead",
+    "extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {b: 1}}, data: {c: ''}}]": (
+        "extraObjects[0].metadata.labels.b is the number 1; must be text, so put it in quotes"
+    ),
+    "extraObjects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {b: true}}]": (
+        "extraObjects[0].data.b is true; must be text, so put it in quotes"
+    ),
     # networks
     "networkPolicy: {clientCidrs: [10.0.0.300/24]}": (
         "networkPolicy.clientCidrs[0]: 10.0.0.300/24 has a number that is too large, or leading zeros; write it like "
@@ -209,6 +222,7 @@ def test_a_shape_that_adds_another_handler_is_told_at_its_own_key() -> None:
     assert problems({"values": hook, "shapes": {"a10": {}, "h100": {"values": more}}}) == []
 
 
+GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}, "policy": {"maxGpus": 100000}}
 PVC = {"source": "pvc://weights/qwen"}
 BUCKET = {"source": "oci://models@acme/qwen", "region": "us-phoenix-1", "credentials": {"secret": "s", "key": "k"}}
 FILES = {"/etc/x/y": {"configMap": "c", "key": "k"}}
@@ -241,9 +255,56 @@ def test_the_file_of_forms_is_current() -> None:
 
 
 def test_words_are_of_definitions_that_the_chart_has() -> None:
-    assert WORDS.keys() <= rendering.schema()["definitions"].keys()
+    patterns = {name for name, each in rendering.schema()["definitions"].items() if "pattern" in each}
+    others = {"argument", "destination", "nameOrEmpty", "repository"}  # of values that a blueprint has keys for
+    assert patterns - others == WORDS.keys() - {"variable"}
 
 
 def test_fields_of_a_pod_are_those_of_kubernetes() -> None:
     forms = yaml.safe_load(kubernetes_forms.text())["properties"]["extraPodSpec"]["properties"]
     assert forms.keys() >= podnames.POD
+
+
+UNREAD: dict[str, tuple[dict[str, Any], str]] = {
+    "autoscaling: {pollingInterval: 7}": ({}, "autoscaling.pollingInterval"),
+    "autoscaling: {cooldownPeriod: 700}": ({}, "autoscaling.cooldownPeriod"),
+    "autoscaling: {upstream: {activation: 7}}": ({}, "autoscaling.upstream"),
+    "autoscaling: {ttft: {percentile: 90}}": ({}, "autoscaling.ttft"),
+    "autoscaling: {behavior: {scaleDown: {selectPolicy: Min}}, pollingInterval: 7}": (
+        {"scaling": {"min": 2, "max": 2}},
+        "autoscaling",
+    ),
+    "download: {nodeSelector: {a: b}}": ({"storage": {"download": False}}, "download"),
+    "init: {resources: {limits: {memory: 1Gi}}}": ({"storage": {"download": False}}, "init"),
+    "httpRoute: {annotations: {a: b}}": ({}, "httpRoute"),
+    "ingress: {bodySize: 512m}": ({}, "ingress"),
+    "networkPolicy: {enabled: false, extraEgress: [{}]}": ({}, "networkPolicy.extraEgress"),
+    "podDisruptionBudget: {enabled: false, maxUnavailable: 3}": ({}, "podDisruptionBudget.maxUnavailable"),
+    "serviceAccount: {create: false, annotations: {a: b}}": ({}, "serviceAccount.annotations"),
+}
+
+
+@pytest.mark.parametrize("written", UNREAD)
+def test_a_value_that_nothing_reads_is_told_and_changes_nothing(written: str) -> None:
+    spec, path = UNREAD[written]
+    given = yaml.safe_load(written)
+    whole = resolved({**spec, "values": given, "shapes": {"h100": {}}})
+    (note,) = (each for each in whole.notes if " has no effect" in each)
+    assert note.startswith(f"chat on h100: spec.values.{path} has no effect: it is read only where ")
+    left = copy.deepcopy(given)
+    holder = left
+    *above, last = path.split(".")
+    for name in above:
+        holder = holder[name]
+    del holder[last]
+    without = resolved({**spec, "values": left, "shapes": {"h100": {}}})
+    helm = Embedded(shipped_charts())
+    made, expected = (objects(each, each.workloads[0], helm) for each in (whole, without))
+    assert made == expected
+
+
+def test_what_is_read_is_not_told() -> None:
+    files = {"stack.yaml": yamlio.dump(merged(STACK, {"spec": GATEWAY})).encode()}
+    for name, case in CASES.items():
+        files[f"blueprints/{name}.yaml"] = yamlio.dump(case_blueprint(name, case)).encode()
+    assert [note for note in resolve(parse(files)).notes if " has no effect" in note] == []
