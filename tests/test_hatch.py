@@ -331,6 +331,18 @@ CASES: dict[str, Case] = {
         "name",
         to="prom",
     ),
+    "objective": of(
+        "PrometheusRule",
+        {"prometheusRule": {"slo": {"objective": 99}}},
+        "spec",
+        "groups",
+        0,
+        "rules",
+        -1,
+        "expr",
+        to="vector(0.01)",
+        spec=TTFT,
+    ),
     "scrape-interval": of(
         "PodMonitor", {"podMonitor": {"intervalSeconds": 30}}, "spec", "podMetricsEndpoints", 0, "interval", to="30s"
     ),

@@ -274,6 +274,7 @@ UNREAD: dict[str, tuple[dict[str, Any], str]] = {
         {"scaling": {"min": 2, "max": 2}},
         "autoscaling",
     ),
+    "prometheusRule: {slo: {objective: 99}}": ({}, "prometheusRule.slo"),
     "download: {nodeSelector: {a: b}}": ({"storage": {"download": False}}, "download"),
     "init: {resources: {limits: {memory: 1Gi}}}": ({"storage": {"download": False}}, "init"),
     "httpRoute: {annotations: {a: b}}": ({}, "httpRoute"),
@@ -308,3 +309,25 @@ def test_what_is_read_is_not_told() -> None:
     for name, case in CASES.items():
         files[f"blueprints/{name}.yaml"] = yamlio.dump(case_blueprint(name, case)).encode()
     assert [note for note in resolve(parse(files)).notes if " has no effect" in note] == []
+
+
+def test_parts_of_a_gpu_are_not_what_the_fit_counted() -> None:
+    part = {"values": {"gpu": {"resource": "nvidia.com/mig-3g.40gb"}}, "shapes": {"a10": {}, "h100": {}}}
+    assert [note for note in resolved(part).notes if "whole GPUs" in note] == [
+        "chat on a10: it gets 2 nvidia.com/mig-3g.40gb, and what fits was computed for so many whole GPUs",
+        "chat on h100: it gets 1 nvidia.com/mig-3g.40gb, and what fits was computed for so many whole GPUs",
+    ]
+    assert not [note for note in resolved({}).notes if "whole GPUs" in note]
+
+
+def test_an_address_that_variables_hold() -> None:
+    variables = [
+        {"name": "NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}},
+        {"name": "BASE", "value": "otel.obs.svc"},
+        {"name": "FIRST", "value": "http://$(NODE_IP):4317"},
+        {"name": "SECOND", "value": "http://$(BASE):4318"},
+    ]
+    first, second = (note for note in resolved({"values": {"extraEnv": variables}}).notes if " blocks" in note)
+    assert first.startswith("blueprints/chat.yaml: FIRST is $(NODE_IP), port 4317, which")
+    assert "stack.yaml spec.network: {egress: [{cidr: ADDRESS/32, port: 4317}]}" in first
+    assert second.startswith("blueprints/chat.yaml: SECOND is otel.obs.svc, port 4318, which")

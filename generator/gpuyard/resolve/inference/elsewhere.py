@@ -52,7 +52,7 @@ _BLUEPRINT: Mapping[str, str] = {
     "model": "model",
     "networkPolicy.clientNamespaces": "clientNamespaces",
     "priorityClassName": "priorityClass",
-    "prometheusRule.slo": "slo.ttft",
+    "prometheusRule.slo.ttftSeconds": "slo.ttft",
     "replicas": "scaling.min and spec.scaling.max",
 }
 """Keys below `spec` of a blueprint."""

@@ -1,4 +1,4 @@
-"""Values that an author gives and that nothing reads on a shape: the chart takes them, and no object has them."""
+"""Values that an author gives and that nothing reads on a shape: no object has them, or the fit doesn't count them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -44,6 +44,9 @@ _RULES = (
     _Rule("autoscaling.cooldownPeriod", _is("autoscaling.minReplicas", 0), _EMPTY),
     _Rule("autoscaling.upstream", _is("autoscaling.minReplicas", 0), _EMPTY),
     _Rule("autoscaling.ttft", _is("autoscaling.signal", "ttft", "composite"), "scaling.signal is ttft or composite"),
+    _Rule(
+        "prometheusRule.slo", lambda values: bool(_of(values, "prometheusRule.slo.ttftSeconds")), "there is slo.ttft"
+    ),
     _Rule("download", _is("download.enabled", True), "a Job copies the weights (storage.download)"),
     _Rule("init", _starts_others, "a Job copies the weights, clients need a key or the stack has network.ca"),
     _Rule("httpRoute", _is("httpRoute.enabled", True), "there is expose.host, and the stack has a Gateway"),
@@ -61,8 +64,11 @@ _RULES = (
 )
 
 
-def notes(layers: tuple[Layer, ...], values: Values) -> Iterator[str]:
-    """One line for each; `values` are what the chart gets."""
+def notes(layers: tuple[Layer, ...], values: Values, gpu: str) -> Iterator[str]:
+    """One line for each; `values` are what the chart gets, `gpu` the resource of a whole GPU."""
+    part = _of(values, "gpu.resource")
+    if part != gpu:
+        yield f"it gets {_of(values, 'gpu.count')} {part}, and what fits was computed for so many whole GPUs"
     for layer in layers:
         told: list[Path] = []
         for rule in _RULES:
