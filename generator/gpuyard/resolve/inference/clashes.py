@@ -76,7 +76,7 @@ def _pod(values: Values, files: Iterable[str]) -> Iterator[Breach]:
                 message = f"holds {file} of serving.files, which would be mounted into it; choose another path for one"
                 yield Breach(("extraVolumeMounts", index, "mountPath"), message)
     for field in values.get("extraPodSpec", {}).keys() - POD:
-        own = {path[1]: words for path, words in KEYS.items() if path[:1] == ("extraPodSpec",)}
+        own = {str(path[1]): words for path, words in KEYS.items() if path[:1] == ("extraPodSpec",)}
         if field not in own and (near := meant(field, {*POD, *own})):
             hint = own.get(near, f"did you mean {near}?")
             yield Breach(("extraPodSpec", field), f"is not a field of a pod; {hint}", key=True)
