@@ -253,6 +253,15 @@ def test_all_of_it_is_said_at_once() -> None:
     ]
 
 
+def test_what_the_chart_and_kubernetes_refuse_is_said_at_once() -> None:
+    volumes = "[{name: a, configmap: {}}, {name: b, secret: {secretName: A_b}}]"
+    found = said(f"  values: {{service: {{port: 0}}, extraVolumes: {volumes}}}\n")
+    assert [line.split(" ")[1].rstrip(":") for line in found] == [
+        f"spec.values.{name}"
+        for name in ("service.port", "extraVolumes[0].configmap", "extraVolumes[1].secret.secretName")
+    ]
+
+
 def test_an_entry_of_unsafe_allows_a_variable_of_the_hatch() -> None:
     opened = {"values": {"extraEnv": [{"name": "LD_PRELOAD", "value": "a.so"}]}, "serving": {"unsafe": ["LD_PRELOAD"]}}
     assert problems(opened) == []

@@ -176,6 +176,7 @@ WRONG: dict[str, str] = {
     "env: []": "env is not known; set extraEnv of these values instead",
     "imagePullPolicy: Always": "imagePullPolicy is not known; set image.pullPolicy of these values instead",
     "extraArgs: []": "extraArgs is not known; set spec.serving.args instead",
+    "serviceMonitor: {}": "serviceMonitor is not known; set podMonitor of these values instead",
     "replicaCount: 2": "replicaCount is not known; set spec.scaling.min and spec.scaling.max instead",
     "ingress: {ingressClassName: nginx}": (
         "ingress.ingressClassName is not known; set spec.ingress.className in stack.yaml instead"

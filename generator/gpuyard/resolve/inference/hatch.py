@@ -128,7 +128,7 @@ def _broken(own: Sequence[Layer], computed: Values, result: Values) -> Iterator[
     idle = list(_idle(own, computed))
     yield from idle
     empty = {(*layer.path, *path) for layer in own for path in empties(layer.values)}
-    for each in chart_values(CHART).breaches(result) or _unlike_kubernetes(result):
+    for each in _refused(result):
         placed = _placed(own, computed, each)
         if not any(placed.path == other.path for other in idle):
             yield placed._replace(message=_better(each, placed, empty=placed.path in empty))
@@ -146,9 +146,14 @@ def _better(each: Breach, placed: Breach, *, empty: bool) -> str:
     return each.message
 
 
-def _unlike_kubernetes(result: Values) -> list[Breach]:
+def _refused(result: Values) -> list[Breach]:
+    """What the chart doesn't take, and then Kubernetes: in its own words what the ones before have not told."""
+    found = chart_values(CHART).breaches(result)
     present = _present(result)
-    return next(filter(None, (breaches_of(present, rules) for rules in _rules())), [])
+    for rules in _rules():
+        more = breaches_of(present, rules)
+        found += [each for each in more if not any(_below(each, other) or _below(other, each) for other in found)]
+    return found
 
 
 def _present(value: Any) -> Any:
