@@ -24,6 +24,7 @@ ANY_TEXT = [place for place in LEAVES if "pattern" in json.dumps(place.node) or 
 TEXTS = [place for place in ANY_TEXT if place.given]
 GROUPS = list(places.groups())
 OPEN_ITEMS = {"initContainers", "extraContainers", "extraVolumes", "extraObjects"}
+OPTIONAL = {"global", "livenessProbe"}
 """Lists of objects that Kubernetes knows better."""
 WRONG: dict[str, list[Any]] = {
     "string": [1, True, None, ["x"], {"x": "y"}],
@@ -72,7 +73,7 @@ def test_every_group_is_closed_and_explained(path: places.Path, group: dict[str,
     assert (group.get("additionalProperties") is False) is not (path[:1] and path[0] in OPEN_ITEMS)
     if not ours or 0 in path:
         return  # Kubernetes' own, or an entry of a list: its keys may be left out, and the list's text explains it
-    assert set(group["required"]) == set(group["properties"]) - {"global"}
+    assert set(group["required"]) == set(group["properties"]) - OPTIONAL
     for key, node in group["properties"].items():
         assert node["description"].endswith("."), key
         assert "default" in node or "properties" in node or key == "global", key

@@ -171,6 +171,7 @@ CASES: dict[str, Case] = {
         to="/ping",
     ),
     "liveness-probe": server({"livenessProbe": {"failureThreshold": 9}}, "livenessProbe", "failureThreshold", to=9),
+    "no-liveness-probe": server({"livenessProbe": None}, "livenessProbe", to=GONE),
     "lifecycle": server(
         {"lifecycle": {"postStart": {"exec": {"command": ["true"]}}}},
         "lifecycle",
@@ -185,6 +186,15 @@ CASES: dict[str, Case] = {
     "no-memory-limit": server({"resources": {"limits": {"memory": None}}}, "resources", "limits", "memory", to=GONE),
     "rdma": server(
         {"resources": {"limits": {"nvidia.com/rdma-vf": 1}}}, "resources", "limits", "nvidia.com/rdma-vf", to=1
+    ),
+    "resource-claim": server(
+        {
+            "resources": {"claims": [{"name": "nic"}]},
+            "extraPodSpec": {"resourceClaims": [{"name": "nic", "resourceClaimTemplateName": "nic"}]},
+        },
+        "resources",
+        "claims",
+        to=[{"name": "nic"}],
     ),
     "gpu-name": server(
         {"gpu": {"resource": "nvidia.com/gpu.shared"}}, "resources", "limits", "nvidia.com/gpu", to=GONE
@@ -242,6 +252,28 @@ CASES: dict[str, Case] = {
     "families": of(
         "Service", {"service": {"ipFamilyPolicy": "PreferDualStack"}}, "spec", "ipFamilyPolicy", to="PreferDualStack"
     ),
+    "session": of("Service", {"service": {"sessionAffinity": "ClientIP"}}, "spec", "sessionAffinity", to="ClientIP"),
+    "traffic": of(
+        "Service",
+        {"service": {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}},
+        "spec",
+        "externalTrafficPolicy",
+        to="Local",
+    ),
+    "balancer": of(
+        "Service",
+        {"service": {"type": "LoadBalancer", "loadBalancerClass": "example.com/internal"}},
+        "spec",
+        "loadBalancerClass",
+        to="example.com/internal",
+    ),
+    "clients-of-balancer": of(
+        "Service",
+        {"service": {"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]}},
+        "spec",
+        "loadBalancerSourceRanges",
+        to=["10.0.0.0/8"],
+    ),
     "client-addresses": of(
         "NetworkPolicy",
         {"networkPolicy": {"clientCidrs": ["10.0.0.0/24"]}},
@@ -298,6 +330,18 @@ CASES: dict[str, Case] = {
         0,
         "name",
         to="prom",
+    ),
+    "objective": of(
+        "PrometheusRule",
+        {"prometheusRule": {"slo": {"objective": 99}}},
+        "spec",
+        "groups",
+        0,
+        "rules",
+        -1,
+        "expr",
+        to="vector(0.01)",
+        spec=TTFT,
     ),
     "scrape-interval": of(
         "PodMonitor", {"podMonitor": {"intervalSeconds": 30}}, "spec", "podMetricsEndpoints", 0, "interval", to="30s"
@@ -487,6 +531,40 @@ CASES: dict[str, Case] = {
         "value",
         to=400,
         elsewhere=100,
+    ),
+    "shape-no-node": pod(
+        {"nodeSelector": {"node.kubernetes.io/instance-type": None}},
+        "nodeSelector",
+        to=GONE,
+        elsewhere={"pool": "a"},
+        spec={"shapes": {"a10": {"values": {"nodeSelector": {"pool": "a"}}}}},
+    ),
+    "shape-no-label": pod(
+        {"nodeSelector": {"pool": None}},
+        "nodeSelector",
+        to={"node.kubernetes.io/instance-type": "BM.GPU.H100.8"},
+        elsewhere={"pool": "a"},
+        spec={"values": {"nodeSelector": {"pool": "a"}}},
+    ),
+    "shape-no-liveness-probe": server(
+        {"livenessProbe": None},
+        "livenessProbe",
+        to=GONE,
+        elsewhere={
+            "failureThreshold": 9,
+            "httpGet": {"path": "/health", "port": "http"},
+            "periodSeconds": 10,
+            "timeoutSeconds": 10,
+        },
+        spec={"values": {"livenessProbe": {"failureThreshold": 9}}},
+    ),
+    "shape-other-hook": server(
+        {"lifecycle": {"preStop": {"exec": None, "sleep": {"seconds": 30}}}},
+        "lifecycle",
+        "preStop",
+        to={"sleep": {"seconds": 30}},
+        elsewhere={"exec": {"command": ["a"]}},
+        spec={"values": {"lifecycle": {"preStop": {"exec": {"command": ["a"]}}}}},
     ),
     "shape-over-blueprint": pod(
         {"nodeSelector": {"pool": "h"}},

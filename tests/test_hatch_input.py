@@ -112,7 +112,8 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "a volume that is not there": (
         "  values: {extraVolumeMounts: [{name: cach, mountPath: /a}]}\n",
-        "6:39: spec.values.extraVolumeMounts[0].name: cach is not a volume of the pod; did you mean cache?",
+        "6:39: spec.values.extraVolumeMounts[0].name: cach is not a volume of the pod; did you mean cache? "
+        "If not, add it to extraVolumes",
     ),
     "a container of the chart": (
         "  values: {extraContainers: [{name: vllm, image: a}]}\n",
@@ -196,6 +197,19 @@ WRONG: dict[str, tuple[str, str]] = {
         "{no-enable-prefix-caching: true}}}\n",
         "7:26: spec.shapes.h100.args.no-enable-prefix-caching: conflicts with enable-prefix-caching; keep one",
     ),
+    "a variable of two places": (
+        "  serving: {env: {TZ: {secret: s, configMap: c, key: k}}}\n",
+        "6:23: spec.serving.env.TZ is a mapping; must be {secret: NAME, key: KEY} or {configMap: NAME, key: KEY}",
+    ),
+    "a variable of a place without a key": (
+        "  shapes: {h100: {env: {TZ: {configMap: c}}}}\n",
+        "6:29: spec.shapes.h100.env.TZ is a mapping; must be {secret: NAME, key: KEY} or {configMap: NAME, key: KEY}",
+    ),
+    "a flag that a version to come may not have": (
+        "  vllm: {version: 0.99.0}\n  serving: {args: {max-num-seq: 300}}\n",
+        "7:20: spec.serving.args.max-num-seq: is not known to gpuyard in this version or build of vLLM, so that nobody "
+        "can say what it does; did you mean max-num-seqs? To pass it on as written, add max-num-seq to serving.unsafe",
+    ),
     "an entry of unsafe for nothing": (
         "  serving: {unsafe: [LD_PRELOAD]}\n  shapes: {h100: {}}\n",
         "6:22: spec.serving.unsafe[0]: LD_PRELOAD is neither in args nor in env; remove it here too",
@@ -236,6 +250,15 @@ def test_all_of_it_is_said_at_once() -> None:
     found = said("  values: {args: [], nodeSelctor: {}, service: {type: Nope}, extraPodSpec: {volumes: []}}\n")
     assert [line.split(" ")[1].rstrip(":") for line in found] == [
         f"spec.values.{name}" for name in ("args", "nodeSelctor", "service.type", "extraPodSpec.volumes")
+    ]
+
+
+def test_what_the_chart_and_kubernetes_refuse_is_said_at_once() -> None:
+    volumes = "[{name: a, configmap: {}}, {name: b, secret: {secretName: A_b}}]"
+    found = said(f"  values: {{service: {{port: 0}}, extraVolumes: {volumes}}}\n")
+    assert [line.split(" ")[1].rstrip(":") for line in found] == [
+        f"spec.values.{name}"
+        for name in ("service.port", "extraVolumes[0].configmap", "extraVolumes[1].secret.secretName")
     ]
 
 

@@ -30,7 +30,9 @@ def described(node: Any) -> Iterator[str]:
     """What a schema tells users."""
     if isinstance(node, dict):
         yield from (
-            value for key, value in node.items() if key in ("description", "x-error") and isinstance(value, str)
+            value
+            for key, value in node.items()
+            if key in ("description", "x-error", "x-forms") and isinstance(value, str)
         )
     for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         yield from described(value)

@@ -84,7 +84,7 @@ is empty; one YAML document is needed""",
     "not-utf8": """
 2:9: the byte 0xf6 is not UTF-8; save the file as UTF-8""",
     "octal": """
-1:7: mode is 0755, which some readers read as octal; write 755, or "0755" if it is text
+1:7: mode is 0755, which some readers read as octal; write 493 for octal, 755 for decimal, or "0755" if it is text
 2:6: zip is 08, which some readers read as octal; write 8, or "08" if it is text""",
     "open-bracket": """
 1:8: a [ or { opens here and breaks off on line 2; add a comma or close it""",

@@ -19,7 +19,7 @@ __all__ = ["Power", "entry", "find", "table", "unclassified"]
 
 Path = tuple[str | int, ...]
 _ODD = re.compile(r"[^A-Za-z0-9_.]")
-_UNKNOWN = "is not known to gpuyard in this version or build of vLLM, so that nobody can say what it does"
+UNKNOWN = "is not known to gpuyard in this version or build of vLLM, so that nobody can say what it does"
 _EMPTY: tuple[object, ...] = (None, "", False, [], {})
 
 
@@ -56,7 +56,7 @@ def find(args: Mapping[str, Any], known: Version, files: Collection[str], *, who
             value = {key: value}
         if flag is None:
             if not whole and own not in _refused():
-                yield Power((name,), own, _UNKNOWN)
+                yield Power((name,), own, UNKNOWN)
             continue
         place = _Place((name,), own, flag.kind, closed=whole)
         yield from _at(place, value, table()["flags"].get(own), known, files)
@@ -136,7 +136,7 @@ def _inside(place: _Place, value: Any, known: Version, files: Collection[str]) -
         if name in keys:
             yield from _at(below, each, table()["keys"].get(f"{cls}.{name}"), known, files)
         elif not place.closed:
-            yield Power(below.path, below.entry, _UNKNOWN)
+            yield Power(below.path, below.entry, UNKNOWN)
 
 
 def _free(place: _Place, value: Any) -> Iterator[Power]:

@@ -60,7 +60,7 @@ def check_args(
     readable, entries = usable(args, version), {*map(flagpowers.entry, unsafe)}
     for each in flagpowers.find(readable, known, files, whole=whole):
         if each.entry not in entries and each.path[0] not in misnamed:
-            found.append((("args", *each.path), allowed(each.entry, each.allows)))
+            found.append((("args", *each.path), _to_allow(each, known)))
     found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
         gone = _gone(name, version) if name not in known.environment else []
@@ -228,6 +228,14 @@ def _rule(kind: str, name: str) -> str | None:
 def allowed(entry: str, does: str) -> str:
     """What is said of something that needs an entry and has none."""
     return f"{does}; to allow it, add {entry} to serving.unsafe"
+
+
+def _to_allow(power: flagpowers.Power, known: Version) -> str:
+    """The same of a flag; one that nobody knows may be a known one misspelled."""
+    unknown = power.allows == flagpowers.UNKNOWN and len(power.path) == 1
+    if unknown and (near := meant(power.entry, known.flags)):
+        return f"{power.allows}; did you mean {near}? To pass it on as written, add {power.entry} to serving.unsafe"
+    return allowed(power.entry, power.allows)
 
 
 def deprecations(args: Collection[str], version: str) -> list[Finding]:

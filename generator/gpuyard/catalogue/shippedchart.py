@@ -6,6 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from typing import Any
 
+from gpuyard.catalogue.chartwords import WORDS
 from gpuyard.catalogue.shipped import shipped
 from gpuyard.doors import yamlio
 from gpuyard.doors.chartvalues import Values
@@ -39,7 +40,7 @@ def chart_defaults(name: str) -> Mapping[str, Any]:
 @cache
 def chart_values(name: str) -> Values:
     """A chart's rules for its values."""
-    return Values(shipped_charts()[name])
+    return Values(shipped_charts()[name], WORDS)
 
 
 def _files(folder: Traversable) -> Mapping[PurePosixPath, str]:

@@ -11,14 +11,17 @@ from gpuyard.doors.schema import Breach, breaches_of, faults
 __all__ = ["SCHEMA", "Values"]
 
 SCHEMA = PurePosixPath("values.schema.json")
+_NONE: Mapping[str, str] = {}
 
 
 class Values:
-    """The defaults of a chart and the rules for its values."""
+    """The defaults of a chart and the rules for its values; `words` say what would be right, by a rule's definition."""
 
-    def __init__(self, chart: Mapping[PurePosixPath, str]) -> None:
+    def __init__(self, chart: Mapping[PurePosixPath, str], words: Mapping[str, str] = _NONE) -> None:
         self._defaults: Mapping[str, Any] = yamlio.load_data(chart[PurePosixPath("values.yaml")]) or {}
         self._schema: Mapping[str, Any] = json.loads(chart[SCHEMA]) if SCHEMA in chart else {}
+        for name, text in words.items():
+            self._schema["definitions"][name]["x-error"] = text
 
     def problems(self, values: Mapping[str, Any]) -> Iterator[str]:
         """What the chart doesn't take, with its place; defaults filled in as Helm does it."""

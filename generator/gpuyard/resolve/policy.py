@@ -25,6 +25,8 @@ Address = IPv4Address | IPv6Address
 
 def namespace_of(host: str, own: str) -> str | None:
     """The namespace of a Service, by the name that a pod of `own` calls it; None: it is a host elsewhere."""
+    if "$(" in host:  # what a variable holds in the cluster, such as the address of the node
+        return None
     if not _OF_CLUSTER.fullmatch(host) or _DOMAIN.fullmatch(host) or _address(host):
         return None
     found = _OF_SERVICE.fullmatch(host)

@@ -66,11 +66,13 @@ class Reach:
     """Whose pods may call it."""
     key: KeyUse | None
     """That clients must send."""
+    by_values: bool = False
+    """Its author's own values let somebody in."""
 
     @property
     def closed(self) -> bool:
         """Nobody may call it yet."""
-        return self.outside is None and not self.namespaces
+        return self.outside is None and not self.namespaces and not self.by_values
 
 
 @dataclass(frozen=True, slots=True)

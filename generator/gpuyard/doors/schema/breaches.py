@@ -1,7 +1,8 @@
 """JSON Schema (2020-12) as users meet it: every error in plain words, at its place in the file.
 
-A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not; `x-elsewhere` says it of
-keys that belong somewhere else, or that nobody has yet; capitals, dashes, underscores and a last s make no difference.
+A schema may say in words what would be right: `x-error` beside pattern, oneOf, anyOf or not, `x-forms` beside an anyOf
+of which a mapping has the keys of no form. `x-elsewhere` says it of keys that belong somewhere else, or that nobody has
+yet; capitals, dashes, underscores and a last s make no difference.
 """
 
 import re

@@ -59,6 +59,8 @@ def nearest_branch(violation: Violation) -> Sequence[Violation]:
         if len(found) == len(left) and len({each.path for each in found}) == 1:
             return [_merged(found)]
         left = [branch for branch, each in zip(left, refusals, strict=True) if not each] or left
+    if "x-forms" in violation.rule and all(any(_of_keys(each, violation.path) for each in branch) for branch in left):
+        return ()
     if all(_misses_all(each, violation.path) for branch in left for each in branch):
         return ()
     return min(left, key=len)
@@ -77,6 +79,11 @@ def _merged(violations: Sequence[Violation]) -> Violation:
     return replace(
         violations[0], keyword="type" if violations[0].keyword == "type" else "enum", wanted=choices, rule={}
     )
+
+
+def _of_keys(violation: Violation, path: Path) -> bool:
+    """Whether it is about which keys the value has, and not about what they hold."""
+    return violation.path == path and violation.keyword in {"additionalProperties", "required"}
 
 
 def _misses_all(violation: Violation, path: Path) -> bool:

@@ -30,7 +30,7 @@ _LISTED = 20
 
 def describe(violation: Violation) -> str:
     """An error's text behind its path: `is 0; must be at least 1`. Secrets are not repeated."""
-    own_words = violation.rule.get("x-error")
+    own_words = violation.rule.get("x-error", violation.rule.get("x-forms"))
     if own_words and violation.keyword in {"pattern", "minLength", "oneOf", "anyOf", "not"}:
         return f"is {_shown(violation)}; {own_words}"
     describer = _DESCRIBERS.get(violation.keyword)

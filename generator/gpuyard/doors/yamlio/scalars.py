@@ -46,8 +46,11 @@ def core(text: str) -> Scalar:
 def _integer(text: str) -> int:
     if len(text) <= _MAX_DIGITS:
         if _LEADING_ZERO.fullmatch(text):
+            right = str(int(text))
+            if not {*text} & {"8", "9"}:  # the mode of a file, most likely
+                right = f"{int(text, 8)} for octal, {right} for decimal"
             raise AmbiguousError(
-                f'is {text}, which some readers read as octal; write {int(text)}, or "{text}" if it is text'
+                f'is {text}, which some readers read as octal; write {right}, or "{text}" if it is text'
             )
         value = int(text, 0)
         if abs(value) <= _EXACT:

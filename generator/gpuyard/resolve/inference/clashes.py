@@ -9,10 +9,11 @@ from gpuyard.catalogue.shippedchart import chart_defaults
 from gpuyard.catalogue.variables import content
 from gpuyard.doors.schema import Breach
 from gpuyard.doors.yamlio import Path
-from gpuyard.errors import meant, nearest
+from gpuyard.errors import meant
 from gpuyard.project.objects import made_for
-from gpuyard.resolve.inference import query
+from gpuyard.resolve.inference import podnames, query
 from gpuyard.resolve.inference.build import build
+from gpuyard.resolve.inference.elsewhere import KEYS
 from gpuyard.resolve.inference.podnames import CONTAINERS, PATHS, POD, VOLUMES
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.values import CHART, environment
@@ -52,11 +53,12 @@ def _variables(values: Values, server: Server, site: Site) -> Iterator[Breach]:
 
 
 def _pod(values: Values, files: Iterable[str]) -> Iterator[Breach]:
-    volumes = dict.fromkeys(VOLUMES, "the chart")
+    taken = dict.fromkeys(VOLUMES, "the chart")
     for index, each in enumerate(values.get("extraVolumes", ())):
         message = "is the name of a volume of {} already; choose another"
-        yield from _twice(("extraVolumes", index, "name"), each["name"], volumes, message)
-        volumes.setdefault(each["name"], "extraVolumes")
+        yield from _twice(("extraVolumes", index, "name"), each["name"], taken, message)
+        taken.setdefault(each["name"], "extraVolumes")
+    volumes = [*podnames.volumes(values), *(name for name, by in taken.items() if by == "extraVolumes")]
     containers = dict.fromkeys(CONTAINERS, "the chart")
     for key in ("initContainers", "extraContainers"):
         for index, each in enumerate(values.get(key, ())):
@@ -74,8 +76,10 @@ def _pod(values: Values, files: Iterable[str]) -> Iterator[Breach]:
                 message = f"holds {file} of serving.files, which would be mounted into it; choose another path for one"
                 yield Breach(("extraVolumeMounts", index, "mountPath"), message)
     for field in values.get("extraPodSpec", {}).keys() - POD:
-        if near := meant(field, POD):
-            yield Breach(("extraPodSpec", field), f"is not a field of a pod; did you mean {near}?", key=True)
+        own = {str(path[1]): words for path, words in KEYS.items() if path[:1] == ("extraPodSpec",)}
+        if field not in own and (near := meant(field, {*POD, *own})):
+            hint = own.get(near, f"did you mean {near}?")
+            yield Breach(("extraPodSpec", field), f"is not a field of a pod; {hint}", key=True)
 
 
 def _scaling(values: Values) -> Iterator[Breach]:
@@ -100,8 +104,15 @@ def _strategy(values: Values) -> Iterator[Breach]:
     rolling = given.get("rollingUpdate")
     if given.get("type") == "Recreate" and rolling is not None:
         yield Breach(("strategy", "type"), "Recreate does not go with rollingUpdate; set rollingUpdate: null")
+    amounts = [str(at(rolling, (name,))) for name in ("maxSurge", "maxUnavailable")]
+    for name, amount in zip(("maxSurge", "maxUnavailable"), amounts, strict=True):
+        if amount.startswith("-"):
+            yield Breach(("strategy", "rollingUpdate", name), f"is {amount}; must be at least 0")
+    if set(amounts) <= {"0", "0%"}:
+        message = "replaces no pod with maxSurge and maxUnavailable both 0, which Kubernetes refuses; raise one"
+        yield Breach(("strategy", "rollingUpdate"), message)
     block = at(values, ("cache", "kind")) == "block"
-    if block and given and given.get("type") != "Recreate" and str(at(rolling, ("maxSurge",))) not in ("0", "0%"):
+    if block and given and given.get("type") != "Recreate" and amounts[0] not in ("0", "0%"):
         message = (
             "a new pod would wait for the block volume, which the old one holds; use type: Recreate, or maxSurge: 0"
         )
@@ -115,7 +126,10 @@ def _mounts(path: Path, mounts: Iterable[Values], taken: dict[str, str], volumes
         yield from _twice((*path, index, "mountPath"), where, taken, message)
         taken.setdefault(where, str(path[0]))
         if each["name"] not in set(volumes):
-            message = f"{each['name']} is not a volume of the pod; {nearest(each['name'], volumes)}"
+            near = meant(each["name"], volumes)
+            hint = f"did you mean {near}? If not, " if near else ""
+            more = "add one of another name" if each["name"] in VOLUMES else "add it"
+            message = f"{each['name']} is not a volume of the pod; {hint}{more} to extraVolumes"
             yield Breach((*path, index, "name"), message)
 
 

@@ -87,4 +87,5 @@ def _usual(text: Text) -> int | None:
 
 
 def _connection(text: Text, found: re.Match[str], port: int, scheme: str = "") -> Connection:
-    return Connection(text.shown, scheme, found["host"].strip("[]").lower().rstrip("."), port)
+    host = found["host"].strip("[]").rstrip(".")
+    return Connection(text.shown, scheme, host if "$(" in host else host.lower(), port)

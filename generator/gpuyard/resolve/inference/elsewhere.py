@@ -1,10 +1,12 @@
 """Values of the chart that follow from keys of the blueprint or of the stack, which are what authors set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from gpuyard.doors.yamlio import Path
+from gpuyard.errors import meant
+from gpuyard.resolve.inference.podnames import POD
 
-__all__ = ["KEYS", "instead", "key_of"]
+__all__ = ["KEYS", "instead", "instead_of_unknown", "key_of"]
 
 _STACK = "in stack.yaml"
 _SELECTS = "selects the pods of this model; choose another label"
@@ -50,7 +52,7 @@ _BLUEPRINT: Mapping[str, str] = {
     "model": "model",
     "networkPolicy.clientNamespaces": "clientNamespaces",
     "priorityClassName": "priorityClass",
-    "prometheusRule.slo": "slo.ttft",
+    "prometheusRule.slo.ttftSeconds": "slo.ttft",
     "replicas": "scaling.min and spec.scaling.max",
 }
 """Keys below `spec` of a blueprint."""
@@ -90,11 +92,34 @@ _POD: Mapping[str, str] = {
     "nodeSelector": "nodeSelector",
     "securityContext": "podSecurityContext",
     "serviceAccountName": "serviceAccount.name",
+    "serviceMonitor": "podMonitor",
     "tolerations": "tolerations",
     "topologySpreadConstraints": "topologySpreadConstraints",
     "volumes": "extraVolumes",
 }
 """Fields of a pod that are values of the chart; what is left of it goes into extraPodSpec."""
+_OTHERS: Mapping[str, str] = {
+    "annotations": "podAnnotations",
+    "containerSecurityContext": "securityContext",
+    "env": "extraEnv",
+    "envVars": "extraEnv",
+    "extraArgs": "args",
+    "extraEnvFrom": "envFrom",
+    "extraInitContainers": "initContainers",
+    "image.name": "image.repository",
+    "imagePullPolicy": "image.pullPolicy",
+    "labels": "commonLabels",
+    "networkPolicy.ingress": "networkPolicy.extraIngress",
+    "pdb": "podDisruptionBudget",
+    "replicaCount": "replicas",
+    "serviceAccountName": "serviceAccount.name",
+    "shm": "sharedMemory",
+    "sidecar": "extraContainers",
+    "sidecars": "extraContainers",
+    "volumeMounts": "extraVolumeMounts",
+    "volumes": "extraVolumes",
+}
+"""What other charts call values of this one."""
 _WORDS: Mapping[str, str] = {
     "enabled": "the shapes of a blueprint and the clusters of the stack decide where it runs; remove it",
     "extraPodSpec.automountServiceAccountToken": _FIXED,
@@ -140,6 +165,18 @@ def instead(path: Path, shape: str) -> str | None:
     if own is None:
         return KEYS.get(path)
     return "set " + " and ".join(f"spec.shapes.{shape}.{key}" for key in own.split(" and ")) + " instead"
+
+
+def instead_of_unknown(path: Path, known: Iterable[str], shape: str) -> str | None:
+    """The same for a name that the chart doesn't have: a pod's field, another chart's word, or a misspelled one."""
+    if own := _OTHERS.get(".".join(map(str, path))):
+        return instead(tuple(own.split(".")), shape) or f"set {own} of these values instead"
+    if len(path) == 1 and path[0] in POD:
+        return f"set extraPodSpec.{path[0]} of these values instead"
+    if found := KEYS.get(("extraPodSpec", *path)):
+        return found
+    near = meant(str(path[-1]), known)
+    return instead((*path[:-1], near), shape) if near else None
 
 
 def key_of(path: Path) -> Path:

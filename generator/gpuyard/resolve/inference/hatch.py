@@ -11,8 +11,8 @@ from gpuyard.doors.schema import Breach, breaches_of, read_schema
 from gpuyard.doors.yamlio import Path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve.inference import clashes, refused, sizes
-from gpuyard.resolve.inference.elsewhere import instead
+from gpuyard.resolve.inference import clashes, podrules, refused, sizes
+from gpuyard.resolve.inference.elsewhere import instead, instead_of_unknown
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.inference.values import CHART
 from gpuyard.resolve.overrides import Layer, Values, at, empties, given, merged, nearest, replaced
@@ -24,7 +24,11 @@ __all__ = ["EXTENDED", "Opened", "layers", "opened", "variables", "variables_on"
 EXTENDED = ("extraEnv", "tolerations")
 """Lists in which what is computed stays: without the toleration of its GPUs, a pod runs nowhere."""
 _EMPTY = "is empty; give it a value, or remove it"
-_SCHEMA = resources.files("gpuyard") / "resolve" / "inference" / "kubernetes.schema.json"
+_UNKNOWN = "is not known"
+_NO_LIST = "is empty; write [] for none, or remove it"
+_HERE = resources.files("gpuyard") / "resolve" / "inference"
+_SCHEMAS = ("kubernetes.schema.json", "kubernetes.forms.json")
+"""What gpuyard reads of Kubernetes' forms, in its own words; then all that the API server knows of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,12 @@ def opened(server: Server, computed: Values, site: Site, problems: Problems) -> 
         for path, message in () if problems.found else refused.find(computed):
             problems.add(blueprint.file, path, message)
         return Opened(computed, ())
-    whole = merged(computed, own, extended=EXTENDED)
-    result = _without_empties(whole)
+    result = _without_empties(merged(computed, own, extended=EXTENDED))
     found = list(_elsewhere(own, shape, result))
-    broken = [each for each in _broken(own, computed, whole) if not any(_below(each, other) for other in found)]
-    problems.breaches(blueprint.file, broken)
+    broken = list(_broken(own, computed, result))
+    problems.breaches(blueprint.file, [each for each in broken if not any(_below(each, other) for other in found)])
     if not broken:
-        others = (*clashes.find(result, server, site), *sizes.find(result, computed))
+        others = (*clashes.find(result, server, site), *podrules.find(result), *sizes.find(result, computed))
         found += [_placed(own, computed, each) for each in others]
     for path, message, key in found:
         problems.add(blueprint.file, path, message, key=key)
@@ -98,41 +101,71 @@ def _elsewhere(own: Sequence[Layer], shape: str, result: Values) -> Iterator[Bre
 
 def _idle(own: Sequence[Layer], computed: Values) -> Iterator[Breach]:
     """Empty values that take nothing away; in a list they are never right."""
+    below: list[Values] = [chart_defaults(CHART), computed]
     for layer in own:
         for path in empties(layer.values):
             listed = any(isinstance(name, int) for name in path)
-            if listed or (at(computed, path) is None and at(chart_defaults(CHART), path) is None):
+            if listed or all(at(each, path) is None for each in below):
                 yield Breach((*layer.path, *path), _EMPTY, key=True)
+        below.append(layer.values)
 
 
 def _without_empties(values: Values) -> dict[str, Any]:
-    """Only where the chart has a value of its own does Helm have to take one away."""
+    """Only where the chart has something of its own does Helm have to take it away."""
 
     def kept(part: Values, defaults: Any) -> dict[str, Any]:
         return {
             key: kept(value, at(defaults, (key,))) if isinstance(value, dict) else value
             for key, value in part.items()
-            if value is not None or at(defaults, (key,)) is not None
+            if value is not None or at(defaults, (key,)) not in (None, {}, [], "")
         }
 
     return kept(values, chart_defaults(CHART))
 
 
-def _broken(own: Sequence[Layer], computed: Values, whole: Values) -> Iterator[Breach]:
-    """What the chart doesn't take, at the author's own key; then what gpuyard reads of it."""
+def _broken(own: Sequence[Layer], computed: Values, result: Values) -> Iterator[Breach]:
+    """What the chart doesn't take, at the author's own key; then what Kubernetes doesn't."""
     idle = list(_idle(own, computed))
     yield from idle
-    found = chart_values(CHART).breaches(whole) or breaches_of(whole, _rules())
-    for each in found:
+    empty = {(*layer.path, *path) for layer in own for path in empties(layer.values)}
+    for each in _refused(result):
         placed = _placed(own, computed, each)
-        gone = at(whole, each.path) is None and at(chart_defaults(CHART), each.path) is not None
         if not any(placed.path == other.path for other in idle):
-            yield placed._replace(message=_EMPTY) if gone else placed
+            yield placed._replace(message=_better(each, placed, empty=placed.path in empty))
+
+
+def _better(each: Breach, placed: Breach, *, empty: bool) -> str:
+    """What would be right, where the schema cannot know it."""
+    if empty:
+        return _NO_LIST if isinstance(at(chart_defaults(CHART), each.path), list) else _EMPTY
+    siblings = at(chart_defaults(CHART), each.path[:-1])
+    if each.message.startswith(_UNKNOWN) and isinstance(siblings, dict):
+        shape = str(placed.path[2]) if placed.path[1] == "shapes" else ""
+        if message := instead_of_unknown(each.path, siblings, shape):
+            return f"{_UNKNOWN}; {message}"
+    return each.message
+
+
+def _refused(result: Values) -> list[Breach]:
+    """What the chart doesn't take, and then Kubernetes: in its own words what the ones before have not told."""
+    found = chart_values(CHART).breaches(result)
+    present = _present(result)
+    for rules in _rules():
+        more = breaches_of(present, rules)
+        found += [each for each in more if not any(_below(each, other) or _below(other, each) for other in found)]
+    return found
+
+
+def _present(value: Any) -> Any:
+    """Without what is taken away."""
+    if isinstance(value, dict):
+        return {key: _present(each) for key, each in value.items() if each is not None}
+    return value
 
 
 @cache
-def _rules() -> Values:
-    return read_schema(_SCHEMA)
+def _rules() -> tuple[Values, ...]:
+    return tuple(read_schema(_HERE / name) for name in _SCHEMAS)
 
 
 def _placed(own: Sequence[Layer], computed: Values, breach: Breach) -> Breach:

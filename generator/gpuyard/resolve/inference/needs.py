@@ -62,7 +62,13 @@ def reach(server: Server, stack: Stack, values: Values) -> Reach:
         outside=f"{scheme}://{expose.host}/v1" if expose.host else None,
         namespaces=server.spec.client_namespaces,
         key=KeyUse(key.secret, key.key, "API key") if key else None,
+        by_values=_opened(at(values, ("networkPolicy",)) or {}),
     )
+
+
+def _opened(policy: Values) -> bool:
+    """Whether an author lets somebody in beside the namespaces of clients."""
+    return policy.get("enabled") is False or bool(policy.get("clientCidrs") or policy.get("extraIngress"))
 
 
 def _value(values: Values, *path: str) -> Any:

@@ -12,6 +12,7 @@ from gpuyard.resolve.inference import (
     alternatives,
     build,
     drafts,
+    hatch,
     hostmemory,
     longcontext,
     query,
@@ -19,6 +20,7 @@ from gpuyard.resolve.inference import (
     references,
     sources,
     storage,
+    unread,
     weights,
 )
 from gpuyard.resolve.inference.options import Options, every
@@ -57,6 +59,8 @@ def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
             f"{server.shape.name} ({server.gpus} GPUs), so an old one stops before a new one starts"
         )
     here = f"{server.blueprint.name} on {server.shape.name}"
+    own = hatch.layers(server.blueprint, server.shape.name)
+    yield from (f"{here}: {each}" for each in unread.notes(own, values, server.shape.resource))
     yield from (f"{here}: {each}" for each in alternatives.notes(server.fit, server.steps))
     yield from (f"{file}: {each}" for each in drafts.notes(server.fit.settings.draft))
     yield from (f"{here}: {each}" for each in weights.notes(server.model, server.args, server.fit.settings.tensor))

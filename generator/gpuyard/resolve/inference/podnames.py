@@ -1,6 +1,9 @@
 """What charts/vllm names in its pods, with every part of it switched on, and what it leaves to others."""
 
-__all__ = ["CONTAINERS", "PATHS", "POD", "VOLUMES"]
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["CONTAINERS", "PATHS", "POD", "VOLUMES", "volumes"]
 
 VOLUMES = (
     "api-key",
@@ -60,3 +63,24 @@ POD = frozenset(
     }
 )
 """Fields of a pod's spec (Kubernetes 1.35) that extraPodSpec may have."""
+
+
+def volumes(values: Mapping[str, Any]) -> Iterator[str]:
+    """Those that the chart gives a pod by these values, defaults left out."""
+    model = values.get("model") or {}
+    source = model.get("source", "hf")
+    downloads, trusts = (values.get("download") or {}).get("enabled"), values.get("ca")
+    key, token = values.get("apiKey"), model.get("token")
+    yield from ("shm", "cache", "tmp", "home")
+    if values.get("scripts") and (trusts or downloads or key):
+        yield "scripts"
+    if trusts:
+        yield from ("ca", "trust")
+    if key:
+        yield from ("config", "api-key")
+    if token and source == "hf" and not downloads:
+        yield "hf-token"
+    if source != "hf":
+        yield "bucket" if source == "bucket" else "weights"
+    if values.get("files"):
+        yield "files"

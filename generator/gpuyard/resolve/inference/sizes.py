@@ -41,6 +41,9 @@ def _requests(values: Values, computed: Values, group: Path) -> Iterator[Breach]
         if asked is not None and most is not None and quantity(asked) > quantity(most):
             message = f"the request, {asked}, is more than the limit, {most}, which Kubernetes refuses"
             yield Breach(_changed(values, computed, request, limit), message)
+        elif asked is not None and asked != most and ("/" in name or name.startswith("hugepages-")):
+            message = f"Kubernetes refuses a request for {name} without an equal limit; set the limit to {asked}, too"
+            yield Breach(request, message)
 
 
 def _disk(values: Values, computed: Values) -> Iterator[Breach]:

@@ -1,6 +1,7 @@
 """Every text that a server is started with: of flags, of the JSON in them, and of variables."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from gpuyard.resolve.overrides import Values
 __all__ = ["Text", "of_args", "of_variables"]
 
 _JSON = ("{", "[")
+_VARIABLE = re.compile(r"\$\(([-._A-Za-z0-9]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,12 @@ def of_args(args: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def of_variables(values: Values) -> Iterator[Text]:
-    """Of variables whose text is known here, as the chart gets them."""
+    """Of variables whose text is known here, as the chart gets them; $(NAME) in it is an earlier one."""
+    known: dict[str, str] = {}
     for each in values.get("extraEnv", ()):
         if isinstance(each.get("value"), str):
-            yield from _of((each["name"],), each["value"])
+            text = known[each["name"]] = _VARIABLE.sub(lambda found: known.get(found[1], found[0]), each["value"])
+            yield from _of((each["name"],), text)
 
 
 def _of(names: tuple[str, ...], value: Any) -> Iterator[Text]:
