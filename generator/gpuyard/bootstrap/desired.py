@@ -32,17 +32,18 @@ def desired(
     given: Mapping[str, Mapping[str, str]],
     reserved: Mapping[str, Mapping[str, Reserved]],
     lodgings: Mapping[str, Lodging],
+    stored: Mapping[str, str] | None = None,
 ) -> dict[str, Resource]:
     """By id, in the order in which people read them.
 
-    `versions` has Kubernetes' of each cluster, `given`
-    the OCIDs of what it does not make, `reserved` its capacity reservations, `lodgings` the networks of clusters that
-    somebody else made.
+    `versions` has Kubernetes' of each cluster, `given` the OCIDs of what it does not make, `reserved` its capacity
+    reservations, `lodgings` the networks of clusters that somebody else made, `stored` the regions of the repositories
+    and the bucket that are there.
     """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
     first = regions[stack.clusters[0].region or ""]
-    found += artifacts(oci, where(oci), first.name, first.namespace)
+    found += artifacts(oci, where(oci), first.name, first.namespace, stored or {})
     for each in stack.clusters:
         ground = Ground(
             stack=stack.name,

@@ -1,12 +1,13 @@
 """What is there: everything of the stack, found by its tags, in as few requests as there are kinds."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from gpuyard.bootstrap import standard
+from gpuyard.bootstrap.elsewhere import STORES, lost_clusters, missing_stores
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
@@ -17,7 +18,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.oraclecloud import Infrastructure
 from gpuyard.project.stack import Cluster, Stack
 
-__all__ = ["Observed", "infrastructure", "observe", "regions", "together"]
+__all__ = ["Observed", "infrastructure", "observe", "regions", "together", "whose"]
 
 _THREADS = 8
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def together(calls: Iterable[Callable[[], T]]) -> list[T]:
 
 
 def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
-    """Everything in the stack's compartment, in the regions of its clusters."""
+    """Everything in the stack's compartment, in the regions of its clusters and in those of clusters that it had."""
     subscribed = list(cloud.listed("identity", "list_region_subscriptions", tenancy_id=cloud.tenancy))
     home = next(each["regionName"] for each in subscribed if each["isHomeRegion"])
     known = {each["regionName"] for each in subscribed}
@@ -93,6 +94,10 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
     if compartment:
         places = {region: Place(region, compartment, domains[region], namespace) for region in regions(stack)}
         found += _all(cloud, home, places)
+        if lost := sorted(lost_clusters(stack.name, found, known) - places.keys()):
+            domains |= dict(together(partial(_domains, cloud, region) for region in lost))
+            found += _all(cloud, "", {each: Place(each, compartment, domains[each]) for each in lost})
+        found += _stores(cloud, missing_stores(stack.name, found, oci), places, sorted(known))
     return Observed(
         home=home,
         parent=parent,
@@ -126,6 +131,12 @@ def _read_cluster(cloud: Cloud, cluster: Cluster, ocid: str) -> tuple[str, Found
     return cluster.name, standard.found(KINDS["cluster"], region, data)
 
 
+def whose(found: Found) -> str:
+    """What a message says of one that is not this stack's: a VCN that gpuyard did not make."""
+    stack = found.tags.get(STACK)
+    return f"is of the gpuyard stack {stack}" if stack else "gpuyard did not make"
+
+
 def _is_ours(found: Found, stack: Stack) -> bool:
     return found.tags.get(STACK) == stack.name and RESOURCE in found.tags
 
@@ -155,14 +166,26 @@ def _all(cloud: Cloud, home: str, places: Mapping[str, Place]) -> list[Found]:
 
 
 def _places(kind: Kind, home: str, places: Mapping[str, Place]) -> Sequence[Place]:
+    """Without `home` only what is of clusters."""
     first = next(iter(places.values()))
     if kind.name == COMPARTMENT:
         return []
     if kind.home:
-        return [Place(home, first.compartment)]
-    if kind.name in ("repository", "bucket"):
-        return [first] if kind.name == "repository" or first.namespace else []
+        return [Place(home, first.compartment)] if home else []
+    if kind.name in STORES:
+        return [first] if home and (kind.name == "repository" or first.namespace) else []
     return list(places.values())
+
+
+def _stores(
+    cloud: Cloud, kinds: Collection[str], places: Mapping[str, Place], subscribed: Sequence[str]
+) -> Iterator[Found]:
+    """Where another cluster was the first of the stack when they were made."""
+    first = next(iter(places.values()))
+    others = [replace(first, region=region) for region in subscribed if region != first.region]
+    calls = [partial(_list, cloud, KINDS[kind], place, ()) for kind in sorted(kinds) for place in others]
+    for rows in together(calls):
+        yield from rows
 
 
 def _list(cloud: Cloud, kind: Kind, place: Place, before: tuple[Found, ...]) -> list[Found]:

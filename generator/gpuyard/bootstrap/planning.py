@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpuyard.bootstrap.adoption import adopted
+from gpuyard.bootstrap.checks import Check
 from gpuyard.bootstrap.desired import desired, shares_files
 from gpuyard.bootstrap.difference import Action, Change, difference
+from gpuyard.bootstrap.elsewhere import STORES
 from gpuyard.bootstrap.fleet import fleets
 from gpuyard.bootstrap.handover.steps import Handover
 from gpuyard.bootstrap.joining import joined
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.offers import offered, versions
-from gpuyard.bootstrap.preflight import Check, preflight
+from gpuyard.bootstrap.preflight import preflight
 from gpuyard.bootstrap.reservation import reservations
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
@@ -104,6 +106,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
         given=given,
         reserved=reserved,
         lodgings={name: each.lodging for name, each in guests.items() if each.lodging},
+        stored={name: each.region for name, each in observed.ours.items() if each.kind in STORES},
     )
     changes = difference(wanted, observed.ours)
     checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]
