@@ -7,8 +7,10 @@ import pytest
 
 from gpuyard.bootstrap.difference import Action
 from gpuyard.errors import GpuyardError, ToolError
+from tests import ociruns
 from tests.oci.fixture import Running
-from tests.ociruns import Runs, kinds, stack
+from tests.oci.world import domains
+from tests.ociruns import SPEC, Runs, kinds, stack
 
 PHX, IAD, FRA = "us-phoenix-1", "us-ashburn-1", "eu-frankfurt-1"
 
@@ -203,3 +205,33 @@ def test_made_and_taken_away_many_times_a_day(cloud: Running, tmp_path: Path) ->
         runs.apply()
         runs.destroy(data=True)
     assert kinds(cloud) == {("compartment", ""): 1}
+
+
+@pytest.mark.parametrize("spec", [SPEC, {"shapes": {"a10": {}}}], ids=["file storage", "none"])
+def test_three_clusters_in_two_regions_are_read_in_fewer_than_sixty_requests(
+    cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(ociruns, "SPEC", spec)
+    three = [
+        cluster(name, region, number) for number, (name, region) in enumerate(zip("abc", (PHX, IAD, PHX), strict=True))
+    ]
+    runs = Runs(cloud, tmp_path, stack(None, *three))
+    runs.apply()
+    assert not runs.plan().writes
+    assert runs.last
+    assert runs.last.requests < 60
+
+
+def test_file_storage_in_another_availability_domain_is_found(cloud: Running, tmp_path: Path) -> None:
+    """The stack named it first when it was made."""
+    Runs(cloud, tmp_path / "1", stack(None, cluster("a", PHX, availabilityDomains=[2, 1]))).apply()
+    before = kinds(cloud)
+    turned = Runs(cloud, tmp_path / "2", stack(None, cluster("a", PHX, availabilityDomains=[1, 2])))
+    turned.apply()
+    assert not turned.plan().writes
+    assert kinds(cloud) == before
+    assert {each.has["availabilityDomain"] for each in cloud.all("mount_target")} == {domains(PHX)[1]}
+    other = Runs(cloud, tmp_path / "3", stack(None, cluster("b", PHX, 1)))
+    other.apply()
+    assert of(cloud, "a") == {"a/file-system"}
+    assert before["export", ""] == kinds(cloud)["export", ""] == 1

@@ -37,8 +37,8 @@ def desired(
     """By id, in the order in which people read them.
 
     `versions` has Kubernetes' of each cluster, `given` the OCIDs of what it does not make, `reserved` its capacity
-    reservations, `lodgings` the networks of clusters that somebody else made, `stored` the regions of the repositories
-    and the bucket that are there.
+    reservations, `lodgings` the networks of clusters that somebody else made, `stored` where what is
+    kept is: regions of repositories and the bucket, availability domains of file storage.
     """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
@@ -54,12 +54,18 @@ def desired(
             given=given.get(each.name, {}),
             reserved=reserved.get(each.name, {}),
             joined=lodgings.get(each.name),
+            files=_files(each.name, stored or {}),
         )
         if each.oci.cluster is None:
             found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
         elif ground.joined:
             found += [*pool_policies(ground, home), *_pools(ground, fleets(resolved, each))]
     return {each.id: each for each in found}
+
+
+def _files(cluster: str, stored: Mapping[str, str]) -> str:
+    """The availability domain in which file storage of a cluster is; empty: there is none yet."""
+    return stored.get(f"{cluster}/file-system") or stored.get(f"{cluster}/mount-target", "")
 
 
 def where(oci: Infrastructure) -> str:

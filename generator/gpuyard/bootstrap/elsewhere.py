@@ -5,13 +5,15 @@ are in the home region and go last, and by a repository or bucket that is not wh
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from gpuyard.bootstrap.resource import RESOURCE, STACK, Found
+from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Place
 from gpuyard.doors.oci import region_of
 from gpuyard.project.oraclecloud import Infrastructure
+from gpuyard.project.stack import Stack
 
-__all__ = ["STORES", "lost_clusters", "missing_stores"]
+__all__ = ["STORES", "first_domains", "lost_clusters", "missing_stores", "remaining", "stored"]
 
 STORES = ("repository", "bucket")
 """Kinds of what the stack keeps beside its clusters."""
@@ -35,6 +37,53 @@ def missing_stores(stack: str, found: Iterable[Found], oci: Infrastructure) -> f
         "bucket": ["bucket"] if oci.bucket else [],
     }
     return frozenset(kind for kind, names in wanted.items() if not there.issuperset(names))
+
+
+def first_domains(stack: Stack, places: Mapping[str, Place]) -> dict[str, Place]:
+    """The places with only those availability domains in which file storage of the stack's clusters is made now."""
+    numbers: dict[str, set[int]] = {}
+    for each in stack.clusters:
+        numbers.setdefault(each.region or "", set()).add(next(iter(each.oci.availability_domains), 1))
+    return {
+        region: replace(
+            place, domains=tuple(name for number, name in enumerate(place.domains, 1) if number in numbers[region])
+        )
+        for region, place in places.items()
+    }
+
+
+def remaining(
+    stack: Stack,
+    places: Mapping[str, Place],
+    near: Mapping[str, Place],
+    files: Collection[str],
+    found: Collection[Found],
+) -> dict[str, Place]:
+    """The other availability domains, of regions in which file storage may be in one of them.
+
+    It is in none where each cluster that needs it has its own already, and nothing is there of clusters that are gone.
+    """
+    ours = [each for each in found if each.tags.get(STACK) == stack.name and "/" in each.tags.get(RESOURCE, "")]
+    names = {each.tags[RESOURCE] for each in ours}
+    known = {each.name for each in stack.clusters}
+    strays = any(_cluster(each) not in known for each in ours if each.kind not in STORES)
+    lacking = {
+        each.region
+        for each in stack.clusters
+        if each.name in files and not names >= {f"{each.name}/file-system", f"{each.name}/mount-target"}
+    }
+    rest = {
+        region: replace(place, domains=tuple(each for each in place.domains if each not in near[region].domains))
+        for region, place in places.items()
+        if strays or region in lacking
+    }
+    return {region: place for region, place in rest.items() if place.domains}
+
+
+def stored(ours: Mapping[str, Found]) -> dict[str, str]:
+    """Where what is kept is, by resource: its availability domain where it is in one, or its region."""
+    kept = {name: each for name, each in ours.items() if each.kind in (*STORES, "file-system", "mount-target")}
+    return {name: str(each.data.get("availabilityDomain") or each.region) for name, each in kept.items()}
 
 
 def _cluster(found: Found) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from gpuyard.bootstrap import standard
-from gpuyard.bootstrap.elsewhere import STORES, lost_clusters, missing_stores
+from gpuyard.bootstrap.elsewhere import STORES, first_domains, lost_clusters, missing_stores, remaining
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
@@ -77,8 +77,11 @@ def together(calls: Iterable[Callable[[], T]]) -> list[T]:
         return all_done([pool.submit(call) for call in calls])
 
 
-def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
-    """Everything in the stack's compartment, in the regions of its clusters and in those of clusters that it had."""
+def observe(cloud: Cloud, stack: Stack, oci: Infrastructure, files: Collection[str] | None = None) -> Observed:
+    """Everything in the stack's compartment, in the regions of its clusters and in those of clusters that it had.
+
+    File storage is listed by availability domain: with `files`, the clusters that need some, only as far as it takes.
+    """
     subscribed = list(cloud.listed("identity", "list_region_subscriptions", tenancy_id=cloud.tenancy))
     home = next(each["regionName"] for each in subscribed if each["isHomeRegion"])
     known = {each["regionName"] for each in subscribed}
@@ -93,10 +96,12 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
     found = list(compartments)
     if compartment:
         places = {region: Place(region, compartment, domains[region], namespace) for region in regions(stack)}
-        found += _all(cloud, home, places)
+        near = places if files is None else first_domains(stack, places)
+        found += _all(cloud, home, places, near, partial(remaining, stack, places, near, files or ()))
         if lost := sorted(lost_clusters(stack.name, found, known) - places.keys()):
             domains |= dict(together(partial(_domains, cloud, region) for region in lost))
-            found += _all(cloud, "", {each: Place(each, compartment, domains[each]) for each in lost})
+            there = {each: Place(each, compartment, domains[each]) for each in lost}
+            found += _all(cloud, "", there, there)
         found += _stores(cloud, missing_stores(stack.name, found, oci), places, sorted(known))
     return Observed(
         home=home,
@@ -153,16 +158,29 @@ def _domains(cloud: Cloud, region: str) -> tuple[str, tuple[str, ...]]:
     return region, tuple(sorted(row["name"] for row in rows))
 
 
-def _all(cloud: Cloud, home: str, places: Mapping[str, Place]) -> list[Found]:
-    """First what has tags of its own, then what is a part of something that has."""
-    found: list[Found] = []
-    for tagged in (True, False):
-        wanted = [
-            (kind, place) for kind in KINDS.values() if kind.tagged == tagged for place in _places(kind, home, places)
-        ]
-        calls = [partial(_list, cloud, kind, place, tuple(found)) for kind, place in wanted]
-        found += [each for rows in together(calls) for each in rows]
-    return found
+def _all(
+    cloud: Cloud,
+    home: str,
+    places: Mapping[str, Place],
+    near: Mapping[str, Place],
+    rest: Callable[[Collection[Found]], Mapping[str, Place]] = lambda found: {},
+) -> list[Found]:
+    """First what has tags of its own, then what is a part of something that has.
+
+    `near`: where file storage may be; `rest`: where else, after what was found there.
+    """
+    tagged = [kind for kind in KINDS.values() if kind.tagged]
+    wanted = [(kind, place) for kind in tagged for place in _places(kind, home, near if kind.domains else places)]
+    found = _lists(cloud, wanted, ())
+    far = rest(found).values()
+    found += _lists(cloud, [(kind, place) for kind in tagged if kind.domains for place in far], ())
+    others = [(kind, place) for kind in KINDS.values() if not kind.tagged for place in _places(kind, home, places)]
+    return found + _lists(cloud, others, tuple(found))
+
+
+def _lists(cloud: Cloud, wanted: Iterable[tuple[Kind, Place]], before: tuple[Found, ...]) -> list[Found]:
+    rows = together(partial(_list, cloud, kind, place, before) for kind, place in wanted)
+    return [each for some in rows for each in some]
 
 
 def _places(kind: Kind, home: str, places: Mapping[str, Place]) -> Sequence[Place]:

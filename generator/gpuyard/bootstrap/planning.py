@@ -7,7 +7,7 @@ from gpuyard.bootstrap.adoption import adopted
 from gpuyard.bootstrap.checks import Check
 from gpuyard.bootstrap.desired import desired, shares_files
 from gpuyard.bootstrap.difference import Action, Change, difference
-from gpuyard.bootstrap.elsewhere import STORES
+from gpuyard.bootstrap.elsewhere import stored
 from gpuyard.bootstrap.fleet import fleets
 from gpuyard.bootstrap.handover.steps import Handover
 from gpuyard.bootstrap.joining import joined
@@ -87,13 +87,13 @@ def _cost(changes: Sequence[Change]) -> Cost:
 def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     """Of a stack; asks OCI, and writes nothing."""
     stack, oci = resolved.stack, infrastructure(project)
-    observed = observe(cloud, stack, oci)
+    files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
+    observed = observe(cloud, stack, oci, [name for name, needed in files.items() if needed])
     fleet = {cluster.name: fleets(resolved, cluster) for cluster in stack.clusters}
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
     found = adopted(cloud, stack)
     reserved = reservations(cloud, stack, observed)
-    files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
     guests = joined(cloud, stack, observed, fleet, files)
     given = {name: each.parts for name, each in found.items()}
     wanted = desired(
@@ -106,7 +106,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
         given=given,
         reserved=reserved,
         lodgings={name: each.lodging for name, each in guests.items() if each.lodging},
-        stored={name: each.region for name, each in observed.ours.items() if each.kind in STORES},
+        stored=stored(observed.ours),
     )
     changes = difference(wanted, observed.ours)
     checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]

@@ -66,7 +66,7 @@ def _images(changes: Sequence[Change]) -> Iterator[Check]:
 
 def _moved(changes: Sequence[Change]) -> Iterator[Check]:
     """Clusters that the stack has in another region than before: one message each."""
-    moved = {change.id.partition("/")[0]: _places(change) for change in changes if _places(change)}
+    moved = {change.id.partition("/")[0]: places for change in changes if (places := _places(change))}
     for cluster, (before, after) in moved.items():
         text = f"{cluster}: it is in {before}, and moving it to {after} is not supported yet"
         yield Check("region", f"{text}; keep its region, or give the cluster in {after} another name", fatal=True)

@@ -1,7 +1,7 @@
 """Whether there is room for what is new: service limits of all of it together, and hosts for nodes with GPUs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gpuyard.bootstrap.checks import Check
 from gpuyard.bootstrap.difference import Action, Change
@@ -179,7 +179,7 @@ class _Space:
     def _available(self, limit: _Limit) -> int | None:
         """What is left of it in the compartment, whose quota may be smaller; None: OCI does not say."""
         if limit not in self._left:
-            where = {"availability_domain": limit.domain} if limit.domain else {}
+            where: dict[str, Any] = {"availability_domain": limit.domain} if limit.domain else {}
             compartment = self._observed.compartment or self._observed.parent
             try:
                 self._left[limit] = self._cloud.call(

@@ -242,8 +242,8 @@ def _check_region(region: str) -> None:
         raise ToolError("there is no region: set --region, or region in the profile")
     if not oci.regions.is_region(region) or region not in oci.regions.REGIONS:  # the first is of any spelling
         known = sorted(oci.regions.REGIONS)
-        region = oci.regions.REGIONS_SHORT_NAMES.get(region.lower(), region)
+        meant = oci.regions.REGIONS_SHORT_NAMES.get(region.lower(), region)
         raise ToolError(
-            f"no region is called {region}; {nearest(region, known, listed='see `oci iam region list`')}"
+            f"no region is called {region}; {nearest(meant, known, listed='see `oci iam region list`')}"
             " (a region that is newer than Oracle's SDK is described by OCI_REGION_METADATA)"
         )
