@@ -98,3 +98,25 @@ def test_limits_are_those_of_the_compartment(oci_cloud: Running, tmp_path: Path)
     asked = [each.query["compartmentId"] for each in oci_cloud.log if each.operation == "get_resource_availability"]
     assert asked
     assert all(each == [place] for each in asked)
+
+
+@pytest.mark.parametrize("state", ["DELETING", "DELETED", "INACTIVE"])
+def test_a_compartment_that_is_going_holds_nothing_new(oci_cloud: Running, tmp_path: Path, state: str) -> None:
+    made = {"name": "all", "description": "x", "compartmentId": oci_cloud.tenancy}
+    place = oci_cloud.add("compartment", "us-ashburn-1", made)
+    oci_cloud.pace = 1000
+    place.state = state
+    runs = Runs(oci_cloud, tmp_path, stack({"compartment": place.id}))
+    with pytest.raises(ToolError, match=r"all|not found"):
+        runs.apply()
+    assert not [each for each in oci_cloud.live() if each["kind"] != "compartment"]
+
+
+def test_a_region_has_only_its_own_availability_domains(oci_cloud: Running, tmp_path: Path) -> None:
+    oci_cloud.subscribed = ["us-ashburn-1", "ap-tokyo-1"]
+    here = {"name": "nrt", "region": "ap-tokyo-1"}
+    with pytest.raises(ToolError) as caught:
+        Runs(oci_cloud, tmp_path, stack(None, {**here, "oci": {"availabilityDomains": [3, 2]}})).plan()
+    text = "nrt: ap-tokyo-1 has only one availability domain; correct availabilityDomains of the cluster"
+    assert str(caught.value) == text
+    Runs(oci_cloud, tmp_path, stack(None, {**here, "oci": {"availabilityDomains": [2, 1]}})).apply()

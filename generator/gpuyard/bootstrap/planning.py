@@ -9,6 +9,7 @@ from gpuyard.bootstrap.desired import desired, shares_files
 from gpuyard.bootstrap.difference import Action, Change, difference
 from gpuyard.bootstrap.elsewhere import stored
 from gpuyard.bootstrap.fleet import fleets
+from gpuyard.bootstrap.footing import check_footing
 from gpuyard.bootstrap.handover.steps import Handover
 from gpuyard.bootstrap.joining import joined
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
@@ -89,6 +90,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     stack, oci = resolved.stack, infrastructure(project)
     files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
     observed = observe(cloud, stack, oci, [name for name, needed in files.items() if needed])
+    check_footing(cloud, stack, oci, observed)
     fleet = {cluster.name: fleets(resolved, cluster) for cluster in stack.clusters}
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
