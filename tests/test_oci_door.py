@@ -93,6 +93,8 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
         (Fault(429, "TooManyRequests", ""), "OCI throttles these requests"),
         (Fault(503, "ServiceUnavailable", "x"), "OCI failed (503 ServiceUnavailable): x; run the same command again"),
         (Fault(409, "Conflict", "in use"), "OCI refused it in this state (Conflict): in use"),
+        (Fault(400, "FAILED", "no subnet."), "OCI gave it up: no subnet; run the same command again"),
+        (Fault(403, "NotAllowed", "x"), "this user may not do that (NotAllowed): x; a policy has to allow it"),
         (Fault(502, "", "<html>"), "OCI failed (502): <html>; run the same command again"),
         *(
             (Fault(409, code, "x exists"), f"the name is taken ({code}): x exists; choose another name")

@@ -108,17 +108,25 @@ def _reason(fault: Fault, now: datetime) -> str:
         return f"OCI cannot be reached: {said}; check the network, the proxy and the region, then run it again"
     if fault.status == 401:
         return _unauthenticated(said, _skew(fault.headers, now))
+    if fault.status == 429:
+        return "OCI throttles these requests; wait a minute and run it again"
+    if fault.status >= 500:
+        return f"OCI failed ({f'{fault.status} {fault.code}'.strip()}): {said}; run the same command again"
+    return _refused(fault, said)
+
+
+def _refused(fault: Fault, said: str) -> str:
     if fault.code in LIMITS:
         return f"a service limit or quota is exceeded: {said}; ask for more: Console > Limits, Quotas and Usage"
+    if fault.code in ("FAILED", "CANCELED"):
+        return f"OCI gave it up: {said.rstrip('.')}; run the same command again: what failed is made anew"
+    if fault.status == 403:
+        return f"this user may not do that ({fault.code}): {said}; a policy has to allow it"
     if fault.status == 404:
         return (
             f"not found, or this user may not see it: {said}; check the OCID, the region, and that a policy allows it"
             " (IAM changes take up to some minutes)"
         )
-    if fault.status == 429:
-        return "OCI throttles these requests; wait a minute and run it again"
-    if fault.status >= 500:
-        return f"OCI failed ({f'{fault.status} {fault.code}'.strip()}): {said}; run the same command again"
     if fault.status == 409 and fault.code.endswith(_TAKEN):
         return (
             f"the name is taken ({fault.code}): {said}; choose another name, or delete what has it. One that is being"
