@@ -155,7 +155,7 @@ class Cloud:
         except OSError as error:  # all of the SDK's own for a connection are of this class
             return Fault(UNREACHED, "", _short(error))
         headers = {key.lower(): value for key, value in response.headers.items()}
-        if REQUEST not in headers:  # OCI never forgets it
+        if response.status == 200 and REQUEST not in headers and "json" not in headers.get("content-type", ""):
             return stranger(response.status, "")
         data = response.data
         if hasattr(data, "text"):  # a file, such as a kubeconfig

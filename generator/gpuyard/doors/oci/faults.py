@@ -119,7 +119,7 @@ def _refused(fault: Fault, said: str) -> str:
     if fault.code in LIMITS:
         return f"a service limit or quota is exceeded: {said}; ask for more: Console > Limits, Quotas and Usage"
     if fault.code in ("FAILED", "CANCELED"):
-        return f"OCI gave it up: {said.rstrip('.')}; run the same command again: what failed is made anew"
+        return f"OCI gave it up: {said.rstrip('.')}; run the same command again: what failed is created again"
     if fault.status == 403:
         return f"this user may not do that ({fault.code}): {said}; a policy has to allow it"
     if fault.status == 404:
