@@ -45,7 +45,7 @@ def _default() -> tuple[Project, Resolved]:
 class Runs:
     """What is done in a cloud, each time as by a new process."""
 
-    def __init__(self, cloud: Running, folder: Path, spec: dict[str, Any] | None = None) -> None:
+    def __init__(self, cloud: Running, folder: Path, spec: dict[str, Any] | None = None, name: str = "demo") -> None:
         self.cloud = cloud
         self.environment = cloud.environment(folder)
         self.events: list[Event] = []
@@ -53,7 +53,9 @@ class Runs:
         if spec is None:
             self.project, self.resolved = _default()
         else:
-            self.project = parse(sources(SPEC, spec))
+            found = sources(SPEC, spec)
+            text = found["stack.yaml"].replace(b"name: demo\n", f"name: {name}\n".encode())
+            self.project = parse({**found, "stack.yaml": text})
             self.resolved = resolve(self.project)
 
     def door(self) -> Cloud:

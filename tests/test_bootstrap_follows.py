@@ -233,6 +233,23 @@ def test_a_vault_keeps_the_deploy_key_for_the_next_cluster(place: Place) -> None
 
 
 @pytest.mark.parametrize("place", ["flux"], indirect=True)
+def test_a_key_whose_deletion_is_scheduled_is_kept_and_used(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is taken until then."""
+    monkeypatch.setattr(door.Cloud, "pause", lambda *_: None)
+    ocid = vault(place)
+    assert place.run("apply", "--yes", "--wait", "0").exit_code == 0
+    before = held(place)
+    (secret,) = (each for each in place.cloud.all("secret") if each.has["secretName"] == "demo-phx-deploy-key")
+    place.cloud.client("vaults").schedule_secret_deletion(secret.id, {})
+    place.cloud.pace = 1
+    place.fake.objects = {path: each for path, each in place.fake.objects.items() if not path.endswith("/secrets/git")}
+    done = place.run("apply", "--yes", "--wait", "0")
+    assert done.exit_code == 0, done.output
+    assert held(place) == before
+    assert kept(place, ocid) == before[1]
+
+
+@pytest.mark.parametrize("place", ["flux"], indirect=True)
 @pytest.mark.parametrize("how", [How.DROP_AFTER, How.KILL_AFTER, How.KILL_BEFORE])
 def test_a_key_whose_answer_was_lost_is_the_one_that_is_used(
     place: Place, monkeypatch: pytest.MonkeyPatch, how: How

@@ -150,6 +150,21 @@ CASES = {
         cluster={"oci": {"cidr": "10.0.0.0/22", "system": {"nodes": 9}}},
         says=("need", "addresses for pods, 10.0.2.0/23 has 509", "choose a larger spec.clusters[].oci.cidr"),
     ),
+    "a range that is none": Case(
+        cluster={"oci": {"cidr": "10.0.1.0/16"}},
+        code=65,
+        says=("spec.clusters[0].oci.cidr", "10.0.1.0/16 has host bits set; write 10.0.0.0/16"),
+    ),
+    "clients that are none": Case(
+        cluster={"oci": {"api": ["203.0.113.0/24", "203.0.113.7/24"]}},
+        code=65,
+        says=("spec.clusters[0].oci.api[1]", "203.0.113.7/24 has host bits set; write 203.0.113.0/24"),
+    ),
+    "clients by IPv6": Case(
+        cluster={"oci": {"api": ["2001:db8::/64"]}},
+        code=65,
+        says=("2001:db8::/64 is IPv6, which bootstrap's networks do not have; list IPv4 addresses",),
+    ),
     "a name that somebody has": Case(
         prepare=taken,
         says=("a compartment gpu is there that gpuyard did not make (ocid1.", "choose another name"),

@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gpuyard.cli.login import AUTHS as OFFERED
 from gpuyard.doors.oci import AUTHS, Cloud, Fault, Login, NoCapacity, cluster_token, retry_token, signin
+from gpuyard.doors.oci.endpoints import ENDPOINT
 from gpuyard.doors.oci.faults import UNREACHED, explained
 from gpuyard.doors.oci.patience import Passing, delay, passing
 from gpuyard.doors.oci.signin import sign_in
@@ -46,6 +47,8 @@ UNSEEN = Fault(404, "NotAuthorizedOrNotFound", "Authorization failed or requeste
         (UNSEEN, True, False, Passing.NO),
         (UNSEEN, True, True, Passing.UNTIL_SETTLED),
         (Fault(409, "NotAuthorizedOrResourceAlreadyExists", ""), True, True, Passing.UNTIL_SETTLED),
+        (Fault(409, "ResourceAlreadyExists", ""), True, True, Passing.UNTIL_SETTLED),
+        (Fault(409, "ResourceAlreadyExists", ""), True, False, Passing.NO),
         (Fault(400, "RelatedResourceNotAuthorizedOrNotFound", ""), True, True, Passing.UNTIL_SETTLED),
         (
             Fault(400, "InvalidParameter", "Compartment {x} does not exist under current compartment hierarchy"),
@@ -90,6 +93,13 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
         (Fault(429, "TooManyRequests", ""), "OCI throttles these requests"),
         (Fault(503, "ServiceUnavailable", "x"), "OCI failed (503 ServiceUnavailable): x; run the same command again"),
         (Fault(409, "Conflict", "in use"), "OCI refused it in this state (Conflict): in use"),
+        (Fault(400, "FAILED", "no subnet."), "OCI gave it up: no subnet; run the same command again"),
+        (Fault(403, "NotAllowed", "x"), "this user may not do that (NotAllowed): x; a policy has to allow it"),
+        (Fault(502, "", "<html>"), "OCI failed (502): <html>; run the same command again"),
+        *(
+            (Fault(409, code, "x exists"), f"the name is taken ({code}): x exists; choose another name")
+            for code in ("BucketAlreadyExists", "CompartmentAlreadyExists", "NAMESPACE_CONFLICT")
+        ),
         (Fault(UNREACHED, "", "no route"), "OCI cannot be reached: no route; check the network"),
         (
             Fault(401, "NotAuthenticated", "x"),
@@ -115,6 +125,54 @@ def test_no_capacity_is_an_answer_of_its_own() -> None:
     found = explained(FULL, "start nodes")
     assert isinstance(found, NoCapacity)
     assert found.exit_code == 75
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "more"),
+    [
+        (200, b"<html>sign in</html>", ""),
+        (200, b"", ""),
+        (200, b"[]", ""),
+        (200, b'{"a": 1}', ""),
+        (403, b"<html>blocked</html>", ": <html>blocked</html>"),
+        (407, b"who are you", ": who are you"),
+    ],
+)
+def test_an_answer_that_is_not_oci_s_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, more: str
+) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{server.server_port}/{{service}}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    cloud = Cloud(Login(file=config(tmp_path)), pause=lambda _: None)
+    try:
+        with pytest.raises(ToolError) as caught:
+            list(cloud.listed("identity", "list_region_subscriptions", tenancy_id="ocid1.tenancy.oc1..aaaa"))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    text = f"something else answered with status {status}, such as a proxy or a login page{more}; check the network"
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["relay", "{region", "https://{where}/", "ftp://relay/{service}", "http://[/"])
+def test_a_relay_that_is_no_url_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(ENDPOINT, text)
+    with pytest.raises(ToolError, match=f"^{ENDPOINT} must be a URL such as"):
+        Cloud(Login(file=config(tmp_path))).call("identity", "list_regions")
 
 
 def test_a_refusal_names_the_request() -> None:
@@ -185,6 +243,8 @@ def token(ends: float) -> str:
         (Login(), {"user": ""}, "user is missing; correct it there"),
         (Login(), {"tenancy": "acme"}, "tenancy is malformed; correct it there"),
         (Login(region="us-fenix-1"), {}, "no region is called us-fenix-1; did you mean us-"),
+        (Login(region="US-PHOENIX-1"), {}, "no region is called US-PHOENIX-1; did you mean us-phoenix-1?"),
+        (Login(region="PHX"), {}, "no region is called PHX; did you mean us-phoenix-1?"),
         (Login(), {"region": "", "user": "ocid1.user.oc1..bbbb"}, "region"),
         (Login(auth="security_token"), {}, "there is no security_token_file; renew it with `oci session authenticate"),
         (Login(auth="security_token"), {"security_token_file": "/nowhere/token"}, "the session cannot be read"),
@@ -205,6 +265,32 @@ def test_who_cannot_sign_in_is_told_why(tmp_path: Path, login: Login, values: di
     with pytest.raises(ToolError) as caught:
         Cloud(Login(auth=login.auth, profile=login.profile, region=login.region, file=file))
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("auth", ["api_key", "security_token"])
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [
+        (None, "the key cannot be read: The provided key requires a passphrase"),
+        ("wrong", "the key cannot be read: The provided key is not a private key, or the provided passphrase is"),
+        ("right", ""),
+    ],
+)
+def test_a_key_with_a_passphrase(tmp_path: Path, auth: str, phrase: str | None, expected: str) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    locked = serialization.BestAvailableEncryption(b"right")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+    (tmp_path / "locked.pem").write_bytes(pem)
+    (tmp_path / "token").write_text(token(time.time() + 3000), encoding="utf-8")
+    values = {"key_file": str(tmp_path / "locked.pem"), "security_token_file": str(tmp_path / "token")}
+    login = Login(auth=auth, file=config(tmp_path, **values, **({"pass_phrase": phrase} if phrase else {})))
+    if not expected:
+        Cloud(login)
+        return
+    with pytest.raises(ToolError) as caught:
+        Cloud(login)
+    assert expected in str(caught.value)
+    assert str(caught.value).endswith("correct key_file there, or set pass_phrase to the passphrase of the key")
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:

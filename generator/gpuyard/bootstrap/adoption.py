@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from gpuyard.bootstrap.addressplan import subnets
-from gpuyard.bootstrap.resource import MANAGED
+from gpuyard.bootstrap.resource import STACK
 from gpuyard.bootstrap.states import is_gone
 from gpuyard.doors.oci import Cloud
 from gpuyard.project.stack import Cluster, Stack
@@ -27,13 +27,13 @@ class Adopted:
 def adopted(cloud: Cloud, stack: Stack) -> dict[str, Adopted]:
     """By cluster, of those that name a VCN; Refused where it is not there."""
     return {
-        each.name: _adopted(cloud, each, each.oci.vcn)
+        each.name: _adopted(cloud, stack, each, each.oci.vcn)
         for each in stack.clusters
         if each.oci.vcn and not each.oci.cluster
     }
 
 
-def _adopted(cloud: Cloud, cluster: Cluster, ocid: str) -> Adopted:
+def _adopted(cloud: Cloud, stack: Stack, cluster: Cluster, ocid: str) -> Adopted:
     region = cluster.region or ""
     what = f"read the VCN of the cluster {cluster.name}"
     vcn = cloud.call("virtual_network", "get_vcn", ocid, region=region, what=what).data
@@ -41,15 +41,36 @@ def _adopted(cloud: Cloud, cluster: Cluster, ocid: str) -> Adopted:
     parts = {"vcn": ocid}
     for gateway in _GATEWAYS:
         for row in cloud.listed("virtual_network", f"list_{gateway.replace('-', '_')}s", **where):
-            if _foreign(row):
+            if _foreign(row, stack):
                 parts[gateway] = row["id"]
-    taken = [row for row in cloud.listed("virtual_network", "list_subnets", **where) if _foreign(row)]
-    return Adopted(parts, tuple(_problems(cluster, vcn, taken)))
+    taken = [row for row in cloud.listed("virtual_network", "list_subnets", **where) if _foreign(row, stack)]
+    lacking = [gateway for gateway in _GATEWAYS if gateway not in parts]
+    return Adopted(parts, (*_problems(cluster, vcn, taken), *_shared(stack, cluster, lacking)))
 
 
-def _foreign(row: Mapping[str, Any]) -> bool:
+def _foreign(row: Mapping[str, Any], stack: Stack) -> bool:
+    """Another stack's is somebody else's, too."""
     tags = row.get("freeformTags") or {}
-    return not is_gone(row.get("lifecycleState")) and tags.get(MANAGED) != "gpuyard"
+    return not is_gone(row.get("lifecycleState")) and tags.get(STACK) != stack.name
+
+
+def _shared(stack: Stack, cluster: Cluster, lacking: list[str]) -> Iterator[str]:
+    """With clusters of the same stack, listed before it: each has its own addresses, and none the others' gateways."""
+    for other in stack.clusters[: stack.clusters.index(cluster)]:
+        if other.oci.vcn != cluster.oci.vcn or other.oci.cluster:
+            continue
+        if ip_network(other.oci.cidr).overlaps(ip_network(cluster.oci.cidr)):
+            yield (
+                f"{cluster.name}: cidr {cluster.oci.cidr} overlaps with that of {other.name} ({other.oci.cidr}) in the"
+                " same VCN; choose another part of it"
+            )
+        if lacking:
+            names = ", ".join(each.replace("-", " ") for each in lacking)
+            yield (
+                f"{cluster.name}: it shares its VCN with {other.name}, and gateways that bootstrap makes are not shared"
+                f" (not supported yet); make its {names} in the Console first, or name another VCN"
+            )
+        return
 
 
 def _problems(cluster: Cluster, vcn: Mapping[str, Any], taken: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -25,7 +25,8 @@ from gpuyard.errors import GpuyardError, ToolError
 __all__ = ["Event", "Report", "Step", "apply"]
 
 _THREADS = 8
-_GENERATIONS = 6
+_GENERATIONS = 50
+"""How often a day the same can be made and deleted: each time OCI takes only a token that it has not seen."""
 
 
 class Step(StrEnum):

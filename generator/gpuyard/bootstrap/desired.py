@@ -32,17 +32,18 @@ def desired(
     given: Mapping[str, Mapping[str, str]],
     reserved: Mapping[str, Mapping[str, Reserved]],
     lodgings: Mapping[str, Lodging],
+    stored: Mapping[str, str] | None = None,
 ) -> dict[str, Resource]:
     """By id, in the order in which people read them.
 
-    `versions` has Kubernetes' of each cluster, `given`
-    the OCIDs of what it does not make, `reserved` its capacity reservations, `lodgings` the networks of clusters that
-    somebody else made.
+    `versions` has Kubernetes' of each cluster, `given` the OCIDs of what it does not make, `reserved` its capacity
+    reservations, `lodgings` the networks of clusters that somebody else made, `stored` where what is
+    kept is: regions of repositories and the bucket, availability domains of file storage.
     """
     stack = resolved.stack
     found: list[Resource] = [] if oci.adopted else [compartment(stack.name, oci, home, parent)]
     first = regions[stack.clusters[0].region or ""]
-    found += artifacts(oci, where(oci), first.name, first.namespace)
+    found += artifacts(oci, where(oci), first.name, first.namespace, stored or {})
     for each in stack.clusters:
         ground = Ground(
             stack=stack.name,
@@ -53,12 +54,18 @@ def desired(
             given=given.get(each.name, {}),
             reserved=reserved.get(each.name, {}),
             joined=lodgings.get(each.name),
+            files=_files(each.name, stored or {}),
         )
         if each.oci.cluster is None:
             found += _cluster(ground, fleets(resolved, each), home, files_wanted=shares_files(resolved, each))
         elif ground.joined:
             found += [*pool_policies(ground, home), *_pools(ground, fleets(resolved, each))]
     return {each.id: each for each in found}
+
+
+def _files(cluster: str, stored: Mapping[str, str]) -> str:
+    """The availability domain in which file storage of a cluster is; empty: there is none yet."""
+    return stored.get(f"{cluster}/file-system") or stored.get(f"{cluster}/mount-target", "")
 
 
 def where(oci: Infrastructure) -> str:

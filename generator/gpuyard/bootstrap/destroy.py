@@ -4,7 +4,7 @@ The clusters go first, so that no controller makes anew what is deleted after th
 targets that controllers made. Policies go last, because OKE works by them until its clusters are gone.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from gpuyard.bootstrap.apply import Event, Report, Step
 from gpuyard.bootstrap.difference import Action, Change
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.handover.vaulted import of_stack
-from gpuyard.bootstrap.observe import infrastructure, observe
+from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.parts import leftovers
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
-from gpuyard.bootstrap.resource import RESOURCE, Found, Kind
+from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind
 from gpuyard.bootstrap.waiting import all_done
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.doors.oci import Cloud
@@ -28,8 +28,8 @@ __all__ = ["ALL_KINDS", "Removal", "destroy", "removal"]
 ALL_KINDS: Mapping[str, Kind] = {**KINDS, **{kind.name: kind for kind in leftovers.KINDS}}
 _ORDER = (
     "gpu-pool", "system-pool", "cluster", "machine", "load-balancer", "network-load-balancer", "volume", "export",
-    "mount-target", "file-system", "bucket", "repository", "rules", "subnet", "group", "security-list", "routes",
-    "service-gateway", "nat-gateway", "internet-gateway", "vcn", "policy", COMPARTMENT,
+    "mount-target", "file-system", "rules", "subnet", "group", "security-list", "routes",
+    "service-gateway", "nat-gateway", "internet-gateway", "vcn", "repository", "bucket", "policy", COMPARTMENT,
 )  # fmt: skip
 _JOINED = "gpuyard did not make it; its engine, and what that applied, stay in it"
 _KEPT = "the vault keeps it for the next cluster, at no cost; its deletion is scheduled in the Console"
@@ -57,12 +57,14 @@ def removal(cloud: Cloud, project: Project, *, data: bool) -> Removal:
     stays = [(_change(each, Action.LEAVE), f"it holds data{_cost(each)}; --delete-data deletes it") for each in kept]
     listed = {each.id for each in known}
     foreign = [each for each in observed.others if KINDS[each.kind].keeps and each.id not in listed]
-    stays += [(_change(each, Action.LEAVE), f"gpuyard did not make it{_cost(each)}") for each in foreign]
+    stays += [(_change(each, Action.LEAVE), f"{_whose(each)}{_cost(each)}") for each in foreign]
     secrets = _secrets(cloud, stack.name, oci)
     inside = any(each.data["compartmentId"] == observed.compartment for each in (*observed.joined.values(), *secrets))
-    if (stays or inside) and COMPARTMENT in observed.ours:
+    others = _others(observed, listed)
+    if (stays or inside or others) and COMPARTMENT in observed.ours:
         kept.append(observed.ours[COMPARTMENT])
-        stays.append((_change(observed.ours[COMPARTMENT], Action.LEAVE), "it holds what stays"))
+        such = f", such as the {KINDS[others[0].kind].title} {others[0].name}" if others and not stays else ""
+        stays.append((_change(observed.ours[COMPARTMENT], Action.LEAVE), f"it holds what stays{such}"))
     stays += [(Change(id=f"{name}/cluster", kind="cluster", action=Action.LEAVE, found=each), _JOINED)
               for name, each in observed.joined.items()]  # fmt: skip
     stays += [(_change(each, Action.LEAVE), _KEPT) for each in secrets]
@@ -70,6 +72,24 @@ def removal(cloud: Cloud, project: Project, *, data: bool) -> Removal:
     gone = [each for each in known if each.id not in names]
     gone.sort(key=lambda each: (_ORDER.index(each.kind), each.region, each.id))
     return Removal(stack.name, tuple(_change(each, Action.DELETE) for each in gone), tuple(stays))
+
+
+def _others(observed: Observed, listed: Collection[str]) -> list[Found]:
+    """What somebody else has in the compartment, and goes with nothing of ours: a VCN brings a route table along."""
+    ours = {each.id for each in observed.ours.values()}
+    return [
+        each
+        for each in observed.others
+        if each.kind not in (COMPARTMENT, *_WITH_OTHERS)
+        and each.id not in listed
+        and not {each.data.get("vcnId"), each.data.get("clusterId"), each.parent} & ours
+        and each.data.get("compartmentId") == observed.compartment
+    ]
+
+
+def _whose(found: Found) -> str:
+    stack = found.tags.get(STACK)
+    return f"it is of the gpuyard stack {stack}" if stack else "gpuyard did not make it"
 
 
 def _secrets(cloud: Cloud, stack: str, oci: Infrastructure) -> list[Found]:

@@ -10,7 +10,10 @@ from gpuyard.bootstrap.links import filled
 from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Resource, digest
 from gpuyard.bootstrap.states import Standing, standing
 
-__all__ = ["Action", "Change", "Field", "difference", "known"]
+__all__ = ["REGION", "Action", "Change", "Field", "difference", "known"]
+
+REGION = "region"
+"""Path of the field that says where a resource is."""
 
 
 class Action(StrEnum):
@@ -89,7 +92,10 @@ def _change(resource: Resource, found: Found | None, known: Mapping[str, Mapping
         if found.tags.get(key) != value
     )
     action = Action.KEEP
-    if broken := _broken(found):
+    broken, moved = _broken(found), found.region != resource.region
+    if moved:
+        fields, action = (Field(REGION, found.region, resource.region),), Action.REPLACE
+    elif broken:
         fields, action = (Field("lifecycleState", found.state, "ACTIVE"),), Action.REPLACE
     elif fields or missing:
         changeable = all(field.path.partition(".")[0] in kind.changes for field in fields)
@@ -102,7 +108,7 @@ def _change(resource: Resource, found: Found | None, known: Mapping[str, Mapping
         found=found,
         fields=(*fields, *missing),
         drift=bool(fields)
-        and not broken
+        and not (broken or moved)
         and found.tags.get(SPEC, "") in ("", digest(resource.body))
         and RESOURCE in found.tags,
     )

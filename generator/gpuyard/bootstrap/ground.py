@@ -75,6 +75,8 @@ class Ground:
     """By OCI shape."""
     joined: Lodging | None = None
     """Of a cluster that somebody else made."""
+    files: str = ""
+    """Availability domain of its file storage, where there is some."""
 
     @property
     def lodging(self) -> Lodging:

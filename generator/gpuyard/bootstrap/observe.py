@@ -1,12 +1,13 @@
 """What is there: everything of the stack, found by its tags, in as few requests as there are kinds."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from gpuyard.bootstrap import standard
+from gpuyard.bootstrap.elsewhere import STORES, first_domains, lost_clusters, missing_stores, remaining
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.parts.identity import COMPARTMENT
 from gpuyard.bootstrap.resource import RESOURCE, STACK, Found, Kind, Place
@@ -17,7 +18,7 @@ from gpuyard.project.load import Project
 from gpuyard.project.oraclecloud import Infrastructure
 from gpuyard.project.stack import Cluster, Stack
 
-__all__ = ["Observed", "infrastructure", "observe", "regions", "together"]
+__all__ = ["Observed", "infrastructure", "observe", "regions", "together", "whose"]
 
 _THREADS = 8
 T = TypeVar("T")
@@ -76,8 +77,11 @@ def together(calls: Iterable[Callable[[], T]]) -> list[T]:
         return all_done([pool.submit(call) for call in calls])
 
 
-def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
-    """Everything in the stack's compartment, in the regions of its clusters."""
+def observe(cloud: Cloud, stack: Stack, oci: Infrastructure, files: Collection[str] | None = None) -> Observed:
+    """Everything in the stack's compartment, in the regions of its clusters and in those of clusters that it had.
+
+    File storage is listed by availability domain: with `files`, the clusters that need some, only as far as it takes.
+    """
     subscribed = list(cloud.listed("identity", "list_region_subscriptions", tenancy_id=cloud.tenancy))
     home = next(each["regionName"] for each in subscribed if each["isHomeRegion"])
     known = {each["regionName"] for each in subscribed}
@@ -92,7 +96,13 @@ def observe(cloud: Cloud, stack: Stack, oci: Infrastructure) -> Observed:
     found = list(compartments)
     if compartment:
         places = {region: Place(region, compartment, domains[region], namespace) for region in regions(stack)}
-        found += _all(cloud, home, places)
+        near = places if files is None else first_domains(stack, places)
+        found += _all(cloud, home, places, near, partial(remaining, stack, places, near, files or ()))
+        if lost := sorted(lost_clusters(stack.name, found, known) - places.keys()):
+            domains |= dict(together(partial(_domains, cloud, region) for region in lost))
+            there = {each: Place(each, compartment, domains[each]) for each in lost}
+            found += _all(cloud, "", there, there)
+        found += _stores(cloud, missing_stores(stack.name, found, oci), places, sorted(known))
     return Observed(
         home=home,
         parent=parent,
@@ -126,6 +136,12 @@ def _read_cluster(cloud: Cloud, cluster: Cluster, ocid: str) -> tuple[str, Found
     return cluster.name, standard.found(KINDS["cluster"], region, data)
 
 
+def whose(found: Found) -> str:
+    """What a message says of one that is not this stack's: a VCN that gpuyard did not make."""
+    stack = found.tags.get(STACK)
+    return f"is of the gpuyard stack {stack}" if stack else "gpuyard did not make"
+
+
 def _is_ours(found: Found, stack: Stack) -> bool:
     return found.tags.get(STACK) == stack.name and RESOURCE in found.tags
 
@@ -142,27 +158,52 @@ def _domains(cloud: Cloud, region: str) -> tuple[str, tuple[str, ...]]:
     return region, tuple(sorted(row["name"] for row in rows))
 
 
-def _all(cloud: Cloud, home: str, places: Mapping[str, Place]) -> list[Found]:
-    """First what has tags of its own, then what is a part of something that has."""
-    found: list[Found] = []
-    for tagged in (True, False):
-        wanted = [
-            (kind, place) for kind in KINDS.values() if kind.tagged == tagged for place in _places(kind, home, places)
-        ]
-        calls = [partial(_list, cloud, kind, place, tuple(found)) for kind, place in wanted]
-        found += [each for rows in together(calls) for each in rows]
-    return found
+def _all(
+    cloud: Cloud,
+    home: str,
+    places: Mapping[str, Place],
+    near: Mapping[str, Place],
+    rest: Callable[[Collection[Found]], Mapping[str, Place]] = lambda found: {},
+) -> list[Found]:
+    """First what has tags of its own, then what is a part of something that has.
+
+    `near`: where file storage may be; `rest`: where else, after what was found there.
+    """
+    tagged = [kind for kind in KINDS.values() if kind.tagged]
+    wanted = [(kind, place) for kind in tagged for place in _places(kind, home, near if kind.domains else places)]
+    found = _lists(cloud, wanted, ())
+    far = rest(found).values()
+    found += _lists(cloud, [(kind, place) for kind in tagged if kind.domains for place in far], ())
+    others = [(kind, place) for kind in KINDS.values() if not kind.tagged for place in _places(kind, home, places)]
+    return found + _lists(cloud, others, tuple(found))
+
+
+def _lists(cloud: Cloud, wanted: Iterable[tuple[Kind, Place]], before: tuple[Found, ...]) -> list[Found]:
+    rows = together(partial(_list, cloud, kind, place, before) for kind, place in wanted)
+    return [each for some in rows for each in some]
 
 
 def _places(kind: Kind, home: str, places: Mapping[str, Place]) -> Sequence[Place]:
+    """Without `home` only what is of clusters."""
     first = next(iter(places.values()))
     if kind.name == COMPARTMENT:
         return []
     if kind.home:
-        return [Place(home, first.compartment)]
-    if kind.name in ("repository", "bucket"):
-        return [first] if kind.name == "repository" or first.namespace else []
+        return [Place(home, first.compartment)] if home else []
+    if kind.name in STORES:
+        return [first] if home and (kind.name == "repository" or first.namespace) else []
     return list(places.values())
+
+
+def _stores(
+    cloud: Cloud, kinds: Collection[str], places: Mapping[str, Place], subscribed: Sequence[str]
+) -> Iterator[Found]:
+    """Where another cluster was the first of the stack when they were made."""
+    first = next(iter(places.values()))
+    others = [replace(first, region=region) for region in subscribed if region != first.region]
+    calls = [partial(_list, cloud, KINDS[kind], place, ()) for kind in sorted(kinds) for place in others]
+    for rows in together(calls):
+        yield from rows
 
 
 def _list(cloud: Cloud, kind: Kind, place: Place, before: tuple[Found, ...]) -> list[Found]:

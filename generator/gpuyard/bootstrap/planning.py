@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpuyard.bootstrap.adoption import adopted
+from gpuyard.bootstrap.checks import Check
 from gpuyard.bootstrap.desired import desired, shares_files
 from gpuyard.bootstrap.difference import Action, Change, difference
+from gpuyard.bootstrap.elsewhere import stored
 from gpuyard.bootstrap.fleet import fleets
+from gpuyard.bootstrap.footing import check_footing
 from gpuyard.bootstrap.handover.steps import Handover
 from gpuyard.bootstrap.joining import joined
 from gpuyard.bootstrap.observe import Observed, infrastructure, observe
 from gpuyard.bootstrap.offers import offered, versions
-from gpuyard.bootstrap.preflight import Check, preflight
+from gpuyard.bootstrap.preflight import preflight
 from gpuyard.bootstrap.reservation import reservations
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
@@ -85,13 +88,14 @@ def _cost(changes: Sequence[Change]) -> Cost:
 def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     """Of a stack; asks OCI, and writes nothing."""
     stack, oci = resolved.stack, infrastructure(project)
-    observed = observe(cloud, stack, oci)
+    files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
+    observed = observe(cloud, stack, oci, [name for name, needed in files.items() if needed])
+    check_footing(cloud, stack, oci, observed)
     fleet = {cluster.name: fleets(resolved, cluster) for cluster in stack.clusters}
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
     found = adopted(cloud, stack)
     reserved = reservations(cloud, stack, observed)
-    files = {cluster.name: shares_files(resolved, cluster) for cluster in stack.clusters}
     guests = joined(cloud, stack, observed, fleet, files)
     given = {name: each.parts for name, each in found.items()}
     wanted = desired(
@@ -104,6 +108,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
         given=given,
         reserved=reserved,
         lodgings={name: each.lodging for name, each in guests.items() if each.lodging},
+        stored=stored(observed.ours),
     )
     changes = difference(wanted, observed.ours)
     checks = [Check("addresses", text, fatal=True) for each in found.values() for text in each.problems]

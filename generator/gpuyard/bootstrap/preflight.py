@@ -1,38 +1,25 @@
 """What is checked before the first write: names, addresses, images, limits and capacity. None of it costs anything."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 
 from gpuyard.bootstrap.addressplan import addresses, subnets, usable
+from gpuyard.bootstrap.checks import Check
 from gpuyard.bootstrap.defects import defects
-from gpuyard.bootstrap.difference import Action, Change
+from gpuyard.bootstrap.difference import REGION, Action, Change
 from gpuyard.bootstrap.families import KINDS
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Reserved
-from gpuyard.bootstrap.observe import Observed
+from gpuyard.bootstrap.observe import Observed, whose
 from gpuyard.bootstrap.offers import autoscalers
 from gpuyard.bootstrap.parts.cluster import SERVICES
 from gpuyard.bootstrap.parts.pools import GPU_PODS, max_pods
+from gpuyard.bootstrap.room import room
 from gpuyard.bootstrap.states import Standing, detail, standing
-from gpuyard.doors.oci import Cloud, Refused
+from gpuyard.doors.oci import Cloud
 from gpuyard.project.stack import Cluster, Stack
 
-__all__ = ["Check", "preflight"]
-
-_NONE_LEFT = "OUT_OF_HOST_CAPACITY"
-_NOT_OFFERED = "is not offered"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was checked and found; `fatal`: nothing is written as long as it is so."""
-
-    name: str
-    message: str
-    fatal: bool = False
-    short: str = ""
-    """Id of nodes of which none can start."""
+__all__ = ["preflight"]
 
 
 def preflight(
@@ -44,21 +31,14 @@ def preflight(
     reserved: Mapping[str, Mapping[str, Reserved]],
 ) -> list[Check]:
     """Everything that stands against the changes, or is worth knowing before money is spent."""
-    found = [*_names(observed, changes), *_images(changes), *_replaced(changes), *_states(changes)]
+    found = [*_names(observed, changes), *_images(changes), *_moved(changes), *_replaced(changes), *_states(changes)]
     gets = autoscalers(cloud, changes)
     found += [Check("autoscaler", text) for text in defects(changes, observed.ours, gets)]
     for cluster in stack.clusters:
         if not cluster.oci.cluster:
             found += _addresses(cluster, fleets[cluster.name])
-        growing = {each.id: each for each in changes if each.action in (Action.CREATE, Action.UPDATE)}
-        held = reserved[cluster.name]
-        found += _reserved(cluster, fleets[cluster.name], held, observed)
-        for fleet in fleets[cluster.name]:
-            if fleet.node.name in held:
-                continue  # its hosts are kept for it, and count against the limit already
-            if f"{cluster.name}/nodes-{fleet.node.name}" in growing and fleet.least:
-                found += _capacity(cloud, cluster, fleet, observed)
-    return found
+        found += _reserved(cluster, fleets[cluster.name], reserved[cluster.name], observed)
+    return [*found, *room(cloud, stack, observed, changes, fleets, reserved)]
 
 
 def _names(observed: Observed, changes: Sequence[Change]) -> Iterator[Check]:
@@ -69,7 +49,7 @@ def _names(observed: Observed, changes: Sequence[Change]) -> Iterator[Check]:
             name = change.resource.body[kind.unique]
             for other in observed.others:
                 if other.kind == kind.name and other.name == name:
-                    text = f"a {kind.title} {name} is there that gpuyard did not make ({other.id}); choose another name"
+                    text = f"a {kind.title} {name} is there that {whose(other)} ({other.id}); choose another name"
                     adopt = ", or set spec.oci.compartment to its OCID" if kind.name == "compartment" else ""
                     yield Check("name", f"{text}{adopt}", fatal=True)
 
@@ -84,9 +64,22 @@ def _images(changes: Sequence[Change]) -> Iterator[Check]:
                 yield Check("image", f"{change.id}: {text}", fatal=True)
 
 
+def _moved(changes: Sequence[Change]) -> Iterator[Check]:
+    """Clusters that the stack has in another region than before: one message each."""
+    moved = {change.id.partition("/")[0]: places for change in changes if (places := _places(change))}
+    for cluster, (before, after) in moved.items():
+        text = f"{cluster}: it is in {before}, and moving it to {after} is not supported yet"
+        yield Check("region", f"{text}; keep its region, or give the cluster in {after} another name", fatal=True)
+
+
+def _places(change: Change) -> tuple[str, str] | None:
+    """Before and after, where they differ."""
+    return next(((str(each.before), str(each.after)) for each in change.fields if each.path == REGION), None)
+
+
 def _replaced(changes: Sequence[Change]) -> Iterator[Check]:
     for change in changes:
-        if change.action is Action.REPLACE and not _broken(change):
+        if change.action is Action.REPLACE and not _broken(change) and not _places(change):
             keys = ", ".join(field.path for field in change.fields)
             text = f"{change.id}: {keys} cannot be changed in place, and replacing it is not supported yet"
             yield Check("replace", text, fatal=True)
@@ -152,70 +145,3 @@ def _addresses(cluster: Cluster, fleets: Sequence[Fleet]) -> Iterator[Check]:
         if needed > room:
             text = f"{cluster.name}: {nodes} nodes need {needed} addresses for {what}, {ranges[subnet]} has {room}"
             yield Check("addresses", f"{text}; choose a larger spec.clusters[].oci.cidr", fatal=True)
-
-
-def _capacity(cloud: Cloud, cluster: Cluster, fleet: Fleet, observed: Observed) -> Iterator[Check]:
-    """Limits and capacity for the fewest nodes, in each availability domain where they may be."""
-    region, shape = cluster.region or "", fleet.node.name
-    domains = observed.domains[region]
-    wanted = cluster.oci.availability_domains or range(1, len(domains) + 1)
-    allowed, reasons, empty = False, [], []
-    for number in wanted:
-        if number > len(domains):
-            continue
-        domain = domains[number - 1]
-        why = _limited(cloud, region, domain, shape, fleet)
-        if why:
-            reasons.append(f"AD-{number}: {why}")
-            continue
-        allowed = True
-        if _none_left(cloud, region, domain, shape):
-            empty.append(f"AD-{number}")
-    if not allowed:
-        told = "; ".join(reasons) or "the region has none of its availability domains"
-        hint = "ask for more in the Console under Limits, Quotas and Usage"
-        if all(each.endswith(_NOT_OFFERED) for each in reasons):
-            hint = "choose another OCI shape or region"
-        id_of = f"{cluster.name}/nodes-{shape}"
-        short = "" if id_of in observed.ours and observed.ours[id_of].data["size"] else id_of
-        yield Check(
-            "limit", f"{cluster.name}: {fleet.least} {shape} cannot start. {told}; {hint}", fatal=True, short=short
-        )
-    elif empty:
-        text = f"no capacity for {shape} in {', '.join(empty)} at the moment; the report promises nothing either way"
-        yield Check("capacity", f"{cluster.name}: {text}")
-
-
-def _limited(cloud: Cloud, region: str, domain: str, shape: str, fleet: Fleet) -> str:
-    """Why not one more node of the shape starts there; empty: as far as limits go, all do."""
-    rows = cloud.listed(
-        "compute", "list_shapes", region=region, compartment_id=cloud.tenancy, availability_domain=domain
-    )
-    offer = next((row for row in rows if row["shape"] == shape), None)
-    if offer is None:
-        return f"{shape} {_NOT_OFFERED}"
-    for limit in offer.get("quotaNames") or ():
-        try:
-            left = cloud.call(
-                "limits", "get_resource_availability", "compute", limit, cloud.tenancy, region=region,
-                availability_domain=domain,
-            ).data.get("available")  # fmt: skip
-        except Refused as error:
-            if error.fault.status == 404:
-                continue  # OCI does not say how much of it is left
-            raise
-        needed = fleet.least * fleet.node.gpus
-        if left is not None and left < needed:
-            return f"limit {limit} leaves {left} GPUs, {needed} are needed"
-    return ""
-
-
-def _none_left(cloud: Cloud, region: str, domain: str, shape: str) -> bool:
-    body = {
-        "compartmentId": cloud.tenancy,
-        "availabilityDomain": domain,
-        "shapeAvailabilities": [{"instanceShape": shape}],
-    }
-    report = cloud.call("compute", "create_compute_capacity_report", body, region=region).data
-    rows = report["shapeAvailabilities"]
-    return bool(rows) and all(row["availabilityStatus"] == _NONE_LEFT for row in rows)

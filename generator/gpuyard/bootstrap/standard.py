@@ -85,9 +85,11 @@ def _over(text: str, code: str) -> Refused:
 
 
 def update(cloud: Cloud, kind: Kind, there: Found, resource: Resource, body: Mapping[str, Any]) -> None:
-    """Everything that an update takes, as it should be."""
+    """Everything that an update takes, as it should be; tags of others stay."""
     what = f"update {kind.title} {resource.id}"
-    wanted = {key: value for key, value in body.items() if key in kind.changes or key == "freeformTags"}
+    wanted = {key: value for key, value in body.items() if key in kind.changes}
+    if "freeformTags" in body:
+        wanted["freeformTags"] = {**there.tags, **body["freeformTags"]}
     reply = cloud.call(kind.service, f"update_{kind.noun}", there.id, wanted, region=there.region, what=what)
     if kind.works:
         wait_for_work(cloud, reply.headers["opc-work-request-id"], region=there.region, limit=_limit(kind), what=what)

@@ -21,7 +21,7 @@ _LAST_PORT = 65535
 
 
 def check(stack: Stack, problems: Problems) -> None:
-    """Every address of spec.network."""
+    """Every address of spec.network, and of the networks that bootstrap makes."""
     for index, rule in enumerate(stack.network.egress):
         if message := _not_let_out(rule.cidr):
             problems.add(stack.file, (*_PATH, "egress", index, "cidr"), message)
@@ -35,6 +35,25 @@ def check(stack: Stack, problems: Problems) -> None:
     for index, cidr in enumerate(stack.network.clients):
         if message := _not_clients(cidr):
             problems.add(stack.file, (*_PATH, "clients", index), message)
+    _check_clusters(stack, problems)
+
+
+def _check_clusters(stack: Stack, problems: Problems) -> None:
+    for number, cluster in enumerate(stack.clusters):
+        given = {("cidr",): cluster.oci.cidr, **{("api", index): cidr for index, cidr in enumerate(cluster.oci.api)}}
+        for path, cidr in given.items():
+            if message := _not_of_a_vcn(cidr):
+                problems.add(stack.file, ("spec", "clusters", number, "oci", *path), message)
+
+
+def _not_of_a_vcn(cidr: str) -> str | None:
+    """Why Oracle Cloud would not take addresses, if it would not."""
+    network = addresses.network(cidr)
+    if isinstance(network, str):
+        return network
+    return (
+        None if network.version == 4 else f"{cidr} is IPv6, which bootstrap's networks do not have; list IPv4 addresses"
+    )
 
 
 def _not_let_out(cidr: str) -> str | None:

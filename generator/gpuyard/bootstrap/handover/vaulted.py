@@ -15,6 +15,10 @@ from gpuyard.project.oraclecloud import Vault
 
 __all__ = ["by_name", "by_ocid", "check", "deploy_key", "details", "of_stack"]
 
+_GOING = ("SCHEDULING_DELETION", "PENDING_DELETION")
+_LIMIT = 300
+"""Seconds until a secret is there again."""
+
 
 def check(cloud: Cloud, vault: Vault) -> None:
     """ToolError where nothing can be kept in it."""
@@ -60,8 +64,12 @@ def _content(bundle: Any) -> bytes:
 
 
 def deploy_key(cloud: Cloud, vault: Vault, stack: str, cluster: str) -> DeployKey:
-    """The one that the vault has for a cluster; a new one is there before it is anywhere else."""
+    """The one that the vault has for a cluster; a new one is there before it is anywhere else.
+
+    One whose deletion is scheduled has its name until then: its deletion is called off.
+    """
     name, comment = _name(stack, cluster), f"gpuyard {stack}"
+    _call_off(cloud, vault, stack, cluster)
     held = _read(cloud, vault, name)
     if held is None:
         key = new_key(comment)
@@ -79,6 +87,21 @@ def deploy_key(cloud: Cloud, vault: Vault, stack: str, cluster: str) -> DeployKe
         return kept_key(held, comment)
     except ValueError as error:
         raise ToolError(f"the secret {name} of the vault is not an SSH key; delete or rename it: {error}") from error
+
+
+def _call_off(cloud: Cloud, vault: Vault, stack: str, cluster: str) -> None:
+    region, what = region_of(vault.id), f"keep the secret {_name(stack, cluster)} of the vault"
+    for row in _ours(cloud, vault, stack):
+        if row["freeformTags"].get(RESOURCE) != f"{cluster}/deploy-key" or row["lifecycleState"] not in _GOING:
+            continue
+        cloud.call("vaults", "cancel_secret_deletion", row["id"], region=region, what=what)
+        began = cloud.clock()
+        while (
+            cloud.call("vaults", "get_secret", row["id"], region=region, what=what).data["lifecycleState"] != "ACTIVE"
+        ):
+            if cloud.clock() - began > _LIMIT:
+                raise ToolError(f"{what}: it is not ACTIVE again yet; run the same command again")
+            cloud.pause(1)
 
 
 def _name(stack: str, cluster: str) -> str:
@@ -101,6 +124,11 @@ def details(vault: Vault, compartment: str, stack: str, cluster: str, key: Deplo
 
 def of_stack(cloud: Cloud, vault: Vault, stack: str) -> list[dict[str, Any]]:
     """Secrets that bootstrap made for a stack; none where the vault is gone, or this user may not see it."""
+    return [row for row in _ours(cloud, vault, stack) if not is_gone(row.get("lifecycleState"))]
+
+
+def _ours(cloud: Cloud, vault: Vault, stack: str) -> list[dict[str, Any]]:
+    """In whatever state."""
     region = region_of(vault.id)
     try:
         compartment = _vault(cloud, vault)["compartmentId"]
@@ -111,5 +139,4 @@ def of_stack(cloud: Cloud, vault: Vault, stack: str) -> list[dict[str, Any]]:
         if error.fault.status != 404:
             raise
         return []
-    there = [row for row in rows if not is_gone(row.get("lifecycleState"))]
-    return [dict(row) for row in there if (row.get("freeformTags") or {}).get(STACK) == stack]
+    return [dict(row) for row in rows if (row.get("freeformTags") or {}).get(STACK) == stack]

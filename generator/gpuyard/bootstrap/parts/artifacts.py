@@ -11,11 +11,14 @@ from gpuyard.project.oraclecloud import Infrastructure
 __all__ = ["KINDS", "artifacts"]
 
 
-def artifacts(infrastructure: Infrastructure, compartment: str, region: str, namespace: str) -> Iterator[Resource]:
-    """Those that the stack names; all private."""
+def artifacts(
+    infrastructure: Infrastructure, compartment: str, region: str, namespace: str, stored: Mapping[str, str]
+) -> Iterator[Resource]:
+    """Those that the stack names; all private. One that is there stays in the region where it is."""
     for name in infrastructure.repositories:
         body = {"compartmentId": compartment, "displayName": name, "isPublic": False}
-        yield Resource(id=f"repository/{name}", kind="repository", region=region, body=body)
+        own = f"repository/{name}"
+        yield Resource(id=own, kind="repository", region=stored.get(own, region), body=body)
     if infrastructure.bucket:
         body = {
             "compartmentId": compartment,
@@ -23,7 +26,8 @@ def artifacts(infrastructure: Infrastructure, compartment: str, region: str, nam
             "publicAccessType": "NoPublicAccess",
             "versioning": "Disabled",
         }
-        yield Resource(id="bucket", kind="bucket", region=region, body=body, parent=namespace)
+        where = stored.get("bucket", region)
+        yield Resource(id="bucket", kind="bucket", region=where, body=body, parent=namespace)
 
 
 def _find(cloud: Cloud, kind: Kind, place: Place, _: Iterable[Found]) -> Iterator[Found]:
@@ -56,7 +60,10 @@ def _create(cloud: Cloud, kind: Kind, resource: Resource, body: Mapping[str, Any
 
 
 def _update(cloud: Cloud, kind: Kind, there: Found, resource: Resource, body: Mapping[str, Any]) -> None:
-    wanted = {key: body[key] for key in ("publicAccessType", "freeformTags")}
+    wanted = {
+        "publicAccessType": body["publicAccessType"],
+        "freeformTags": {**there.tags, **body["freeformTags"]},
+    }
     cloud.call(
         kind.service,
         "update_bucket",

@@ -17,8 +17,8 @@ __all__ = ["KINDS", "export_options", "files"]
 
 
 def files(ground: Ground) -> Iterator[Resource]:
-    """In the availability domain where GPU nodes are looked for first."""
-    domain = domains(ground)[0][1]
+    """In the availability domain where GPU nodes are looked for first; what is there stays where it is."""
+    domain = ground.files or domains(ground)[0][1]
     head = {"compartmentId": ground.compartment, "availabilityDomain": domain}
     yield Resource(
         id=ground.named("file-system"), kind="file-system", region=ground.region.name,

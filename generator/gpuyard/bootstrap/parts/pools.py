@@ -11,7 +11,7 @@ from gpuyard.bootstrap import standard
 from gpuyard.bootstrap.fleet import Fleet
 from gpuyard.bootstrap.ground import Ground
 from gpuyard.bootstrap.parts.nodestart import NVME_LABEL, user_data
-from gpuyard.bootstrap.resource import RESOURCE, SPEC, Found, Kind, Place, Resource
+from gpuyard.bootstrap.resource import RESOURCE, SPEC, STACK, Found, Kind, Place, Resource
 from gpuyard.bootstrap.states import Standing, standing
 from gpuyard.catalogue.oracle import oracle
 from gpuyard.catalogue.shapes import HOURS_A_MONTH
@@ -149,16 +149,17 @@ def _update(cloud: Cloud, kind: Kind, there: Found, resource: Resource, body: Ma
 
 
 def _count(cloud: Cloud, kind: Kind, place: Place, before: Iterable[Found]) -> Iterator[Found]:
-    """Of each OCI shape: where a pool needs attention, only the nodes that are there; one that failed has none."""
-    sizes: dict[str, int] = {}
-    tags: dict[str, Mapping[str, str]] = {}
+    """Of each stack and OCI shape: of a pool that needs attention only nodes that are there, of a failed one none."""
+    sizes: dict[tuple[str, str], int] = {}
+    tags: dict[tuple[str, str], Mapping[str, str]] = {}
     for pool in before:
         if pool.kind == "gpu-pool" and pool.region == place.region and "/pool-" in pool.tags.get(RESOURCE, ""):
             name = pool.tags[RESOURCE].rpartition("-ad")[0].replace("/pool-", "/nodes-")
-            sizes[name] = sizes.get(name, 0) + _size(cloud, kind, pool)
-            tags[name] = {**pool.tags, RESOURCE: name, SPEC: ""}
-    for name, size in sizes.items():
-        yield Found(kind=kind.name, region=place.region, data={"id": name, "size": size}, tags=tags[name])
+            own = pool.tags.get(STACK, ""), name
+            sizes[own] = sizes.get(own, 0) + _size(cloud, kind, pool)
+            tags[own] = {**pool.tags, RESOURCE: name, SPEC: ""}
+    for own, size in sizes.items():
+        yield Found(kind=kind.name, region=place.region, data={"id": own[1], "size": size}, tags=tags[own])
 
 
 def _size(cloud: Cloud, kind: Kind, pool: Found) -> int:

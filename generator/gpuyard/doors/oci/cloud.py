@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from gpuyard.doors.oci.endpoints import relayed
-from gpuyard.doors.oci.faults import UNREACHED, Fault, explained
+from gpuyard.doors.oci.faults import REQUEST, UNREACHED, Fault, explained, refusal, stranger
 from gpuyard.doors.oci.patience import ATTEMPTS, WINDOW, Passing, delay, passing
 from gpuyard.doors.oci.signin import Login, Session, sign_in
 from gpuyard.doors.urls import parse_url
@@ -151,10 +151,12 @@ class Cloud:
             response = getattr(client, operation)(*arguments, **options)
         except oci.exceptions.ServiceError as error:
             headers = {str(key).lower(): str(value) for key, value in (error.headers or {}).items()}
-            return Fault(error.status, str(error.code), str(error.message), headers)
+            return refusal(error.status, error.code, str(error.message), headers)
         except OSError as error:  # all of the SDK's own for a connection are of this class
             return Fault(UNREACHED, "", _short(error))
         headers = {key.lower(): value for key, value in response.headers.items()}
+        if response.status == 200 and REQUEST not in headers and "json" not in headers.get("content-type", ""):
+            return stranger(response.status, "")
         data = response.data
         if hasattr(data, "text"):  # a file, such as a kubeconfig
             data = data.text

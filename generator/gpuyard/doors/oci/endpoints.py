@@ -2,6 +2,9 @@
 
 import os
 
+from gpuyard.doors.urls import parse_url
+from gpuyard.errors import ToolError
+
 __all__ = ["ENDPOINT", "region_of", "relayed"]
 
 ENDPOINT = "GPUYARD_OCI_ENDPOINT"
@@ -11,7 +14,18 @@ ENDPOINT = "GPUYARD_OCI_ENDPOINT"
 def relayed(service: str, region: str) -> str | None:
     """The relay's address for a service; None: there is no relay."""
     template = os.environ.get(ENDPOINT)
-    return template.format(service=service, region=region) if template else None
+    if not template:
+        return None
+    try:
+        address = template.format(service=service, region=region)
+    except (LookupError, ValueError, AttributeError):
+        address = ""
+    url = parse_url(address)
+    if url is None or url.scheme not in ("http", "https") or not url.host:
+        raise ToolError(
+            f"{ENDPOINT} must be a URL such as https://relay.example.com/{{region}}/{{service}}, or not set"
+        )
+    return address
 
 
 def region_of(ocid: str) -> str:

@@ -18,6 +18,7 @@ _UNSETTLED = {
     (404, "NotAuthorizedOrNotFound"),
     (400, "RelatedResourceNotAuthorizedOrNotFound"),
     (409, "NotAuthorizedOrResourceAlreadyExists"),
+    (409, "ResourceAlreadyExists"),
     (400, "InsufficientServicePermissions"),
     (400, "ResourceDisabled"),
 }

@@ -29,6 +29,7 @@ _PLACES = {
     "oke_workload_identity": "in a pod of an OKE cluster",
 }
 _NO_KEY = "is not there; correct the path, or make a key with `oci setup keys`"
+_KEYS = "correct key_file there, or set pass_phrase to the passphrase of the key"
 _REFRESH = 600
 """Seconds before its end at which a session is refreshed."""
 
@@ -96,7 +97,7 @@ def _from_file(login: Login) -> Session:
         hint = "; for a session token add --auth security_token" if config.get("security_token_file") else ""
         raise ToolError(f"{file}, profile {login.profile}: {_wrong(error)}; correct it there{hint}") from error
     except (oci.exceptions.ClientError, OSError, ValueError) as error:
-        raise ToolError(f"{file}, profile {login.profile}: the key cannot be read: {_said(error)}") from error
+        raise ToolError(f"{file}, profile {login.profile}: the key cannot be read: {_said(error)}; {_KEYS}") from error
     return Session(config, signer, config["tenancy"], config["region"], _nothing)
 
 
@@ -160,7 +161,9 @@ def _of_token(config: Mapping[str, Any], file: Path, profile: str) -> Session:
     try:
         token = path.read_text(encoding="utf-8").strip()
         key = oci.signer.load_private_key_from_file(config["key_file"], config.get("pass_phrase"))
-    except (OSError, ValueError, KeyError, oci.exceptions.ClientError) as error:
+    except oci.exceptions.ClientError as error:
+        raise ToolError(f"{file}, profile {profile}: the key cannot be read: {_said(error)}; {_KEYS}") from error
+    except (OSError, ValueError, KeyError) as error:
         raise ToolError(f"{file}, profile {profile}: the session cannot be read: {_said(error)}; {renewed}") from error
     if _left(token) <= 0:
         raise ToolError(f"the session of profile {profile} has expired; {renewed}")
@@ -237,9 +240,10 @@ def _check_region(region: str) -> None:
 
     if not region:
         raise ToolError("there is no region: set --region, or region in the profile")
-    if not oci.regions.is_region(region):
+    if not oci.regions.is_region(region) or region not in oci.regions.REGIONS:  # the first is of any spelling
         known = sorted(oci.regions.REGIONS)
+        meant = oci.regions.REGIONS_SHORT_NAMES.get(region.lower(), region)
         raise ToolError(
-            f"no region is called {region}; {nearest(region, known, listed='see `oci iam region list`')}"
+            f"no region is called {region}; {nearest(meant, known, listed='see `oci iam region list`')}"
             " (a region that is newer than Oracle's SDK is described by OCI_REGION_METADATA)"
         )
