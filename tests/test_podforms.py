@@ -81,10 +81,11 @@ WRONG: dict[str, str] = {
     "extraContainers: [{name: a, image: b, envFrom: [{prefix: a}]}]": (
         "extraContainers[0].envFrom[0]: has none of configMapRef, secretRef; give one"
     ),
-    "extraContainers: [{name: a, image: b, env: [{name: A, value: a, valueFrom: {fieldRef: {fieldPath: b}}}]}]": (
+    "extraContainers: [{name: a, image: b, env: [{name: A, value: a, valueFrom: {fieldRef: {fieldPath: "
+    "spec.nodeName}}}]}]": (
         "extraContainers[0].env[0]: has value and valueFrom, of which Kubernetes takes one; keep one"
     ),
-    "extraEnv: [{name: TZ, value: a, valueFrom: {fieldRef: {fieldPath: b}}}]": (
+    "extraEnv: [{name: TZ, value: a, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]": (
         "extraEnv[0] is a mapping; must have value or valueFrom, not both"
     ),
     "extraVolumeMounts: [{name: tmp, mountPath: /x, subPath: a, subPathExpr: b}]": (
@@ -96,6 +97,23 @@ WRONG: dict[str, str] = {
     ),
     "tolerations: [{key: a, operator: Exists, value: b}]": (
         "tolerations[0].value: goes with operator Equal only; remove it, or set operator: Equal"
+    ),
+    "tolerations: [{key: a, operator: Exists, tolerationSeconds: 5}]": (
+        "tolerations[0].tolerationSeconds: goes with effect NoExecute only; remove it, or set effect: NoExecute"
+    ),
+    "initContainers: [{name: a, image: b, livenessProbe: {httpGet: {port: 1}}}]": (
+        "initContainers[0].livenessProbe: only applies to containers that keep running; set restartPolicy: Always, or "
+        "remove it"
+    ),
+    "lifecycle: {stopSignal: SIGTERM}": (
+        "lifecycle.stopSignal: needs the system of the pod; set extraPodSpec: {os: {name: linux}}, too"
+    ),
+    "extraVolumes: [{name: a, emptyDir: {medium: memory}}]": (
+        'extraVolumes[0].emptyDir.medium is "memory"; must be Memory, HugePages or HugePages-2Mi'
+    ),
+    "extraEnv: [{name: TZ, valueFrom: {fieldRef: {fieldPath: metadata.labels.app}}}]": (
+        'extraEnv[0].valueFrom.fieldRef.fieldPath is "metadata.labels.app"; must be a field such as metadata.name, '
+        "metadata.labels['KEY'], spec.nodeName or status.podIP"
     ),
     "livenessProbe: {successThreshold: 2}": (
         "livenessProbe.successThreshold: must be 1, for only a readinessProbe may have another"
@@ -201,8 +219,13 @@ RIGHT = (
     "networkPolicy: {extraEgress: [{to: [{ipBlock: {cidr: 169.254.169.254/32}}], ports: [{port: 443, endPort: 450}]}]}",
     "podSecurityContext: {runAsUser: 0, runAsNonRoot: false, sysctls: [{name: a, value: b}]}",
     "extraPodSpec: {aFieldOfKubernetesToCome: {a: [b]}}",
-    "lifecycle: {stopSignal: SIGTERM, postStart: {httpGet: {port: 8000}}}",
+    "{lifecycle: {stopSignal: SIGTERM, postStart: {httpGet: {port: 8000}}}, extraPodSpec: {os: {name: linux}}}",
+    "initContainers: [{name: a, image: b, restartPolicy: Always, startupProbe: {httpGet: {port: 1}}}]",
+    "tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 5}]",
     "strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}",
+    "extraEnv: [{name: TZ, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['a/b']\"}}}]",
+    "extraVolumes: [{name: a, emptyDir: {medium: ''}}, {name: b, downwardAPI: {items: [{path: a, fieldRef: {fieldPath: "
+    "metadata.labels}}]}}]",
     "livenessProbe:",
     "affinity:",
 )

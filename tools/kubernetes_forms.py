@@ -52,6 +52,18 @@ _CHOICES = {
     "NodeSelectorRequirement.operator": ["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"],
 }
 """Texts that the API server compares with a list, which its schemas do not have."""
+_TEXTS = {
+    "EmptyDirVolumeSource.medium": {
+        "pattern": "^(Memory|HugePages(-[0-9]+[KMGT]i)?)?$",
+        "x-error": "must be Memory, HugePages or HugePages-2Mi",
+    },
+    "ObjectFieldSelector.fieldPath": {
+        "pattern": r"^(metadata[.](name|namespace|uid|(labels|annotations)(\['.+'\])?)"
+        r"|spec[.](nodeName|serviceAccountName)|status[.](hostIPs?|podIPs?))$",
+        "x-error": "must be a field such as metadata.name, metadata.labels['KEY'], spec.nodeName or status.podIP",
+    },
+}
+"""Others with a form of their own."""
 _SCALARS = {"Quantity": ["string", "number"], "IntOrString": ["string", "integer"]}
 
 
@@ -68,6 +80,9 @@ def text() -> str:
     for place, choices in _CHOICES.items():
         form, _, name = place.partition(".")
         forms[form]["properties"][name] = {"enum": choices}
+    for place, rule in _TEXTS.items():
+        form, _, name = place.partition(".")
+        forms[form]["properties"][name] |= rule
     lines = [f"    {json.dumps(name)}: {json.dumps(form)}" for name, form in forms.items()]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -33,11 +33,13 @@ def find(values: Values) -> Iterator[Breach]:
             path: Path = (key, index)
             yield from _of_container(path, each, each.get("env", ()), each.get("volumeMounts", ()))
             yield from _ports((*path, "ports"), each.get("ports", ()))
+            if key == "initContainers" and each.get("restartPolicy") != "Always":
+                yield from _only_of_sidecars(path, each)
     yield from _volumes(values.get("extraVolumes", ()))
-    for index, each in enumerate(values.get("tolerations", ())):
-        if each.get("operator") == "Exists" and each.get("value"):
-            message = "goes with operator Equal only; remove it, or set operator: Equal"
-            yield Breach(("tolerations", index, "value"), message, key=True)
+    yield from _tolerations(values.get("tolerations", ()))
+    if at(values, ("lifecycle", "stopSignal")) and not at(values, ("extraPodSpec", "os", "name")):
+        message = "needs the system of the pod; set extraPodSpec: {os: {name: linux}}, too"
+        yield Breach(("lifecycle", "stopSignal"), message, key=True)
     yield from _root(values)
     yield from _networks(values)
     yield from _service(values.get("service") or {})
@@ -80,6 +82,24 @@ def _one(path: Path, given: Values, names: Collection[str], *, needed: bool = Fa
         yield Breach(path, f"has {' and '.join(found)}, of which Kubernetes takes one; keep one{hint}")
     elif needed and not found:
         yield Breach(path, f"has none of {', '.join(names)}; give one")
+
+
+def _tolerations(tolerations: Iterable[Values]) -> Iterator[Breach]:
+    for index, each in enumerate(tolerations):
+        if each.get("operator") == "Exists" and each.get("value"):
+            message = "goes with operator Equal only; remove it, or set operator: Equal"
+            yield Breach(("tolerations", index, "value"), message, key=True)
+        if "tolerationSeconds" in each and each.get("effect") != "NoExecute":
+            message = "goes with effect NoExecute only; remove it, or set effect: NoExecute"
+            yield Breach(("tolerations", index, "tolerationSeconds"), message, key=True)
+
+
+def _only_of_sidecars(path: Path, container: Values) -> Iterator[Breach]:
+    """What a container that ends before the server starts cannot have."""
+    for name in (*_PROBES, "lifecycle"):
+        if name in container:
+            message = "only applies to containers that keep running; set restartPolicy: Always, or remove it"
+            yield Breach((*path, name), message, key=True)
 
 
 def _volumes(volumes: Iterable[Values]) -> Iterator[Breach]:
