@@ -140,11 +140,15 @@ def test_a_compartment_in_which_another_stack_is_stays(cloud: Running, tmp_path:
     assert kinds(cloud) == {("compartment", "compartment"): 1, ("vcn", ""): 1}
 
 
-def test_another_stack_s_gateways_and_subnets_in_a_vcn_are_somebody_else_s(cloud: Running, tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", [False, True], ids=["in its compartment", "in one of the stacks"])
+def test_another_stack_s_gateways_and_subnets_in_a_vcn_are_somebody_else_s(
+    cloud: Running, tmp_path: Path, *, own: bool
+) -> None:
     cloud.pace = 0
+    place = {"name": "all", "description": "x", "compartmentId": cloud.tenancy}
     made = {"compartmentId": cloud.tenancy, "cidrBlocks": ["10.0.0.0/16"]}
     vcn = cloud.client("virtual_network", PHX).create_vcn(made).data.id
-    here = {"compartment": cloud.tenancy}
+    here = {"compartment": cloud.add("compartment", IAD, place).id if own else cloud.tenancy}
     shared(cloud, tmp_path, "one", here, cluster("phx", PHX, vcn=vcn)).apply()
     same = shared(cloud, tmp_path, "two", here, cluster("phx", PHX, vcn=vcn))
     assert any("overlaps with the subnet one-phx-subnet-pods" in each.message for each in same.plan().refused)

@@ -24,26 +24,30 @@ class Adopted:
     problems: tuple[str, ...]
 
 
-def adopted(cloud: Cloud, stack: Stack) -> dict[str, Adopted]:
-    """By cluster, of those that name a VCN; Refused where it is not there."""
+def adopted(cloud: Cloud, stack: Stack, compartment: str | None = None) -> dict[str, Adopted]:
+    """By cluster, of those that name a VCN; Refused where it is not there.
+
+    Its gateways and subnets are in its own compartment, or in the stack's, where another stack made them.
+    """
     return {
-        each.name: _adopted(cloud, stack, each, each.oci.vcn)
+        each.name: _adopted(cloud, stack, each, each.oci.vcn, compartment)
         for each in stack.clusters
         if each.oci.vcn and not each.oci.cluster
     }
 
 
-def _adopted(cloud: Cloud, stack: Stack, cluster: Cluster, ocid: str) -> Adopted:
+def _adopted(cloud: Cloud, stack: Stack, cluster: Cluster, ocid: str, compartment: str | None) -> Adopted:
     region = cluster.region or ""
     what = f"read the VCN of the cluster {cluster.name}"
     vcn = cloud.call("virtual_network", "get_vcn", ocid, region=region, what=what).data
-    where = {"region": region, "compartment_id": vcn["compartmentId"], "vcn_id": ocid}
-    parts = {"vcn": ocid}
-    for gateway in _GATEWAYS:
-        for row in cloud.listed("virtual_network", f"list_{gateway.replace('-', '_')}s", **where):
-            if _foreign(row, stack):
-                parts[gateway] = row["id"]
-    taken = [row for row in cloud.listed("virtual_network", "list_subnets", **where) if _foreign(row, stack)]
+    parts, taken = {"vcn": ocid}, []
+    for where in dict.fromkeys(filter(None, (vcn["compartmentId"], compartment))):
+        options = {"region": region, "compartment_id": where, "vcn_id": ocid}
+        for gateway in _GATEWAYS:
+            for row in cloud.listed("virtual_network", f"list_{gateway.replace('-', '_')}s", **options):
+                if _foreign(row, stack):
+                    parts[gateway] = row["id"]
+        taken += [row for row in cloud.listed("virtual_network", "list_subnets", **options) if _foreign(row, stack)]
     lacking = [gateway for gateway in _GATEWAYS if gateway not in parts]
     return Adopted(parts, (*_problems(cluster, vcn, taken), *_shared(stack, cluster, lacking)))
 

@@ -94,7 +94,7 @@ def plan(cloud: Cloud, project: Project, resolved: Resolved) -> Plan:
     fleet = {cluster.name: fleets(resolved, cluster) for cluster in stack.clusters}
     kubernetes = versions(cloud, stack, observed)
     regions = offered(cloud, stack, observed, kubernetes, fleet)
-    found = adopted(cloud, stack)
+    found = adopted(cloud, stack, observed.compartment)
     reserved = reservations(cloud, stack, observed)
     guests = joined(cloud, stack, observed, fleet, files)
     given = {name: each.parts for name, each in found.items()}

@@ -40,8 +40,8 @@ def check(stack: Stack, problems: Problems) -> None:
 
 def _check_clusters(stack: Stack, problems: Problems) -> None:
     for number, cluster in enumerate(stack.clusters):
-        given = {("cidr",): cluster.oci.cidr, **{("api", index): cidr for index, cidr in enumerate(cluster.oci.api)}}
-        for path, cidr in given.items():
+        clients = [(("api", index), cidr) for index, cidr in enumerate(cluster.oci.api)]
+        for path, cidr in [(("cidr",), cluster.oci.cidr), *clients]:
             if message := _not_of_a_vcn(cidr):
                 problems.add(stack.file, ("spec", "clusters", number, "oci", *path), message)
 
