@@ -146,6 +146,8 @@ class Release:
     """Path of the value that takes the affinity of its pods, where they run only on nodes with NVIDIA GPUs."""
     outside_namespaces: tuple[str, ...] = ()
     """Other namespaces that it has objects in."""
+    outside_names: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Names of what it makes in no namespace, by group and kind, with our values."""
 
 
 @cache
@@ -197,6 +199,10 @@ def _release(data: Mapping[str, Any]) -> Release:
         trust=Trust(**data["trust"]) if "trust" in data else None,
         outside_kinds={group: tuple(kinds) for group, kinds in outside["kinds"].items()},
         outside_namespaces=tuple(outside["namespaces"]),
+        outside_names={
+            group: {kind: tuple(names) for kind, names in kinds.items()}
+            for group, kinds in outside.get("names", {}).items()
+        },
         options={name: Option(each["at"], each.get("values", {})) for name, each in data.get("options", {}).items()},
         gpu_nodes=data.get("gpuNodes"),
         stored_kib=data.get("storedKiB", 0),
