@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gpuyard.commit.directory import Directory
+from gpuyard.doors.cache import Disk
 from gpuyard.errors import InputError
-from gpuyard.pipeline import compile, plan
+from gpuyard.pipeline import compile, is_current, plan, write
 from gpuyard.project.load import parse
 from gpuyard.render.engines.argoapps import projects
 from gpuyard.review.lint import ANNOTATIONS
@@ -388,6 +389,16 @@ def test_a_file_beside_ours_owns_nothing_of_the_stack(text: str, spec: Spec, tmp
 @pytest.mark.parametrize("name", ["clusters/phx/mine.yaml", "clusters/phx/notes/mine.txt"])
 def test_other_files_of_an_author_pass(name: str, tmp_path: Path) -> None:
     assert own_file(tmp_path, BINDING if name.endswith("yaml") else TEXT, name=name) == []
+
+
+@pytest.mark.parametrize("file", [None, "clusters/phx/mine.yaml", "platform/notes.yaml"])
+def test_nothing_is_called_current_whose_neighbours_nobody_has_read(file: str | None, tmp_path: Path) -> None:
+    """A file of an author's own changes without any of gpuyard's sources, and a merge may bring it."""
+    project, cache = parse(sources({}, {"ownFiles": [file]} if file else {})), Disk(tmp_path / "cache", "")
+    (tmp_path / "gitops").mkdir()
+    place = Directory(tmp_path / "gitops")
+    write(plan(compile(project), place, cache=cache), place)
+    assert is_current(project, place, cache) == (file != "clusters/phx/mine.yaml")
 
 
 # --- what Argo CD permits -------------------------------------------------------------------------------------

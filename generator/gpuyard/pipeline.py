@@ -81,8 +81,11 @@ class Compiled:
 def is_current(project: Project, place: Place, cache: Cache, before: Running | None = None) -> bool:
     """Whether the place has, as far as the cache knows, the very files that followed from these sources before.
 
-    What a commit says of itself has no part in it. Never where its locks say otherwise than `before` what runs.
+    What a commit says of itself has no part in it. Never where its locks say otherwise than `before` what runs, nor
+    with files of others in a cluster's folder: nobody remembers what they hold.
     """
+    if any(each.startswith("clusters/") for each in project.stack.own_files):
+        return False
     question, lock = _question(project), lock_at(place)
     check_entries(project, lock.files, place)
     known = cache.read([question]).get(question, b"")
