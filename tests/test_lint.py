@@ -76,11 +76,6 @@ BROKEN: Mapping[str, tuple[World, Origin, str]] = {
         HERE,
         "PersistentVolumeClaim/data is mounted by no pod of chat, and StorageClass oci-bv makes a volume only when",
     ),
-    "a claim behind the Job that mounts it": (
-        world(item(claim(storageClassName="oci-fss")), first={"chat": frozenset({"data"})}),
-        HERE,
-        "PersistentVolumeClaim/data comes with chat, which waits for the Job that downloads its weights",
-    ),
     "a release that is too large to store": (
         world(stored={THERE: ("keda", STORED * 3 // 4)}),
         THERE,

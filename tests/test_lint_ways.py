@@ -172,16 +172,13 @@ def test_a_claim_is_mounted_or_needs_no_pod(spec: Spec, stack: Spec) -> None:
     assert problems(spec, stack) == []
 
 
-def test_a_claim_is_there_before_the_weights_are_downloaded() -> None:
-    """And what the message says works."""
-    spec = {"storage": {"cache": {"claim": "data"}, "download": True}}
-    shared = data(storageClassName="oci-fss")
-    (found,) = problems({**spec, **added(shared)})
-    assert found.endswith("never ends; give it the label app.kubernetes.io/component: download")
-    labelled = {**shared, "metadata": {"name": "data", "labels": {"app.kubernetes.io/component": "download"}}}
-    tree = compile(parse(sources({**spec, **added(labelled)}))).tree
-    assert PurePosixPath("base/chat/weights/persistentvolumeclaim.yaml") in tree
-    assert problems({"storage": {"cache": {"claim": "data"}}, **added(shared)}) == []
+@pytest.mark.parametrize("download", [True, False])
+def test_a_claim_is_there_before_weights_are_copied_into_it(download: bool) -> None:
+    """What comes with the server waits for the Job, which would wait for its claim."""
+    spec = {"storage": {"cache": {"claim": "data"}, "download": download}}
+    tree = compile(parse(sources({**spec, **added(data(storageClassName="oci-fss"))}))).tree
+    (found,) = (path for path in tree if path.name == "persistentvolumeclaim.yaml")
+    assert found == PurePosixPath("base/chat/weights" if download else "base/chat", found.name)
 
 
 # --- sizes ----------------------------------------------------------------------------------------------------
@@ -266,6 +263,20 @@ def test_a_series_is_called_as_its_metric_shows_it(query: str, known: bool) -> N
 def test_what_a_chart_records_is_known() -> None:
     record = {"groups": [{"name": "g", "rules": [{"record": "vllm:own", "expr": "up"}]}]}
     assert reads(added(rule("vllm:own > 1")), in_prometheus(additionalPrometheusRulesMap={"a": record})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "known"),
+    [
+        ("DCGM_FI_DEV_GPU_TEMP", {}, True),
+        ("DCGM_FI_DEV_GPU_TMP", {}, False),
+        ("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {}, False),
+        ("DCGM_FI_DEV_ECC_DBE_VOL_TOTAL", {"customMetrics": "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL, counter, errors"}, True),
+    ],
+)
+def test_the_exporter_shows_what_its_list_has(name: str, values: Spec, known: bool) -> None:
+    stack = {"platform": {"dcgmExporter": {"enabled": True, "values": values}}}
+    assert bool(reads(added(rule(name)), stack)) is not known
 
 
 def test_an_exporter_that_is_off_shows_nothing() -> None:

@@ -14,7 +14,19 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Option", "Release", "Service", "Switch", "Trust", "catalogue"]
+__all__ = [
+    "PLATFORM",
+    "Access",
+    "Layer",
+    "Monitor",
+    "Option",
+    "Release",
+    "Service",
+    "Shown",
+    "Switch",
+    "Trust",
+    "catalogue",
+]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -63,6 +75,15 @@ class Monitor:
     port: str
     path: str
     honor_labels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All series of a release whose names begin so, unless it has one of these values from its stack."""
+
+    prefix: str
+    unless: tuple[str, ...]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,8 @@ class Release:
     """To the repository of its chart."""
     outside_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds in no namespace that it makes, by group; definitions are not among them."""
+    shows: Shown | None = None
+    """Series of its own, where they are known."""
     oldest: tuple[str, str] | None = None
     """The oldest version that a stack may name, and what older ones lack; None: any."""
     stored_kib: int = 0
@@ -205,9 +228,14 @@ def _release(data: Mapping[str, Any]) -> Release:
         },
         options={name: Option(each["at"], each.get("values", {})) for name, each in data.get("options", {}).items()},
         gpu_nodes=data.get("gpuNodes"),
+        shows=_shown(data["shows"]) if "shows" in data else None,
         stored_kib=data.get("storedKiB", 0),
         oldest=(data["oldest"]["version"], data["oldest"]["because"]) if "oldest" in data else None,
     )
+
+
+def _shown(data: Mapping[str, Any]) -> Shown:
+    return Shown(data["prefix"], tuple(data["unless"]), frozenset(data["names"]))
 
 
 def _monitor(data: Mapping[str, Any]) -> Monitor:

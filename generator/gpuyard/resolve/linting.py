@@ -22,7 +22,6 @@ from gpuyard.resolve.overrides import at
 from gpuyard.resolve.workload import Resolved, Workload
 from gpuyard.review.lint import Finding, findings
 from gpuyard.review.world import Given, Item, Origin, World
-from gpuyard.tree import WEIGHTS
 
 __all__ = ["RECORDED", "check"]
 
@@ -91,10 +90,9 @@ def _world(project: Project, resolved: Resolved, cluster: str, files: Texts) -> 
         defines=dict(_defines(resolved.releases)),
         outside=lambda kind: facts().in_no_namespace(*kind),
         claims=frozenset((_MODELS, stack.namespace, name) for each in here for name in each.needs.claims),
-        first={each.name: frozenset({str(at(each.values, ("cache", "claim")))}) for each in here if each.first},
         late=frozenset({_LATE, *(stack.storage[kind] for kind in ("block", "nvme") if kind in stack.storage)}),
         stored=dict(_stored(project, resolved, cluster)) if stack.engine is Engine.FLUX else {},
-        series=_series(),
+        series={**_series(), **dict(_shown(resolved))},
         absent=dict(_absent(resolved)),
         services=frozenset(each.name for each in here),
         mirror=_mirror(stack) if stack.images.mirrors else None,
@@ -120,9 +118,7 @@ def _of_models(project: Project, here: Iterable[Workload]) -> Iterator[Item]:
         there = at(project.documents[workload.file].value, (*own, "extraObjects")) is not None
         path = own if there else ("spec", "values")
         for index, obj in enumerate(workload.values.get("extraObjects", ())):
-            first = workload.first and workload.first.holds(obj)
-            unit = f"{workload.name}-{WEIGHTS}" if first else workload.name
-            yield Item(obj, _MODELS, unit, Origin(workload.file, (*path, "extraObjects", index)))
+            yield Item(obj, _MODELS, workload.name, Origin(workload.file, (*path, "extraObjects", index)))
 
 
 def _of_platform(project: Project, resolved: Resolved, cluster: str) -> Iterator[Item]:
@@ -222,6 +218,15 @@ def _series() -> Mapping[str, frozenset[str]]:
     shown = chain.from_iterable(_names(*each) for metrics in known for each in metrics.items())
     recorded = {each.record for each in alerts.catalogue().series}
     return {"vllm:": frozenset(shown), "gpuyard:": frozenset({*RECORDED, *recorded})}
+
+
+def _shown(resolved: Resolved) -> Iterator[tuple[str, frozenset[str]]]:
+    """Of the platform's charts, in the version that is known, as far as the stack's own values leave them."""
+    components = resolved.stack.platform.components
+    for release in resolved.releases:
+        shows, values = release.shows, components[release.component].values
+        if shows and release.images is not None and values.keys().isdisjoint(shows.unless):
+            yield shows.prefix, shows.names
 
 
 def _names(name: str, metric: vllm.Metric) -> Iterator[str]:

@@ -107,16 +107,6 @@ def _waiting(world: World) -> Iterator[Said]:
             )
 
 
-def _behind(world: World) -> Iterator[Said]:
-    for item in world.written:
-        if item.kind == ("", "PersistentVolumeClaim") and item.name in world.first.get(item.unit, ()):
-            yield _said(
-                item,
-                f"comes with {item.unit}, which waits for the Job that downloads its weights, and that Job mounts it: "
-                "the first sync never ends; give it the label app.kubernetes.io/component: download",
-            )
-
-
 def _late(world: World) -> set[str]:
     """Those of the cluster, as authors' own definitions of a class change them."""
     late = set(world.late)
@@ -174,7 +164,6 @@ RULES: tuple[Rule, ...] = (
     Rule("a kind before what defines it", _early, refuses=True),
     Rule("an object with two owners", _twice, refuses=True),
     Rule("a claim that waits for a pod", _waiting, refuses=True),
-    Rule("a claim behind the Job that mounts it", _behind, refuses=True),
     Rule("a release that is too large to store", _stored, refuses=True),
     Rule("annotations that are too long", _annotated, refuses=True),
     Rule("a metric that nothing scrapes", unscraped, refuses=False),

@@ -93,8 +93,6 @@ class World:
     """Whether a kind is in no namespace."""
     claims: frozenset[tuple[int, str, str]] = frozenset()
     """Those that gpuyard's own pods mount: step, namespace and name."""
-    first: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By unit, the claims that something mounts before anything of the unit is applied."""
     late: frozenset[str] = frozenset()
     """Storage classes that make a volume once a pod asks for it."""
     stored: Mapping[Origin, tuple[str, int]] = field(default_factory=dict)
