@@ -402,6 +402,38 @@ def test_other_files_of_an_author_pass(name: str, tmp_path: Path) -> None:
     assert own_file(tmp_path, BINDING if name.endswith("yaml") else TEXT, name=name) == []
 
 
+@pytest.mark.parametrize(
+    "text", ["patches: 5\n", "resources: 5\npatches: [[]]\n", "[]\n", "a\n", "{{ x }}\n", "- &a\n"]
+)
+@pytest.mark.parametrize("name", ["clusters/phx/kustomization.yaml", "clusters/phx/mine.yaml"])
+def test_what_cannot_be_read_is_for_flux_to_say(text: str, name: str, tmp_path: Path) -> None:
+    assert own_file(tmp_path, text, name=name) == []
+
+
+LISTED = "resources: [sync.yaml, platform.yaml, inference-chat.yaml]\npatches:\n"
+PATCH = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: NAME}\nspec: {prune: true}\n"
+
+
+@pytest.mark.parametrize(
+    ("patches", "lost"),
+    [
+        ("- {target: {kind: Kustomization, name: demo-.*}, path: patch.yaml}\n", ""),
+        ("- {target: {kind: Kustomization, name: chat}, path: patch.yaml}\n", "Kustomization/chat"),
+        ("- {target: {kind: HelmRelease}, path: patch.yaml}\n", "HelmRelease/*"),
+        ("- patch: |\n    " + PATCH.replace("\n", "\n    ").replace("NAME", "demo-inference-chat") + "\n", ""),
+        ("- patch: |\n    " + PATCH.replace("\n", "\n    ").replace("NAME", "chat") + "\n", "Kustomization/chat"),
+        ("- {target: {labelSelector: a=b}, path: patch.yaml}\n", ""),
+        ("- {target: {kind: Kustomization, name: (a+)+b}, path: patch.yaml}\n", ""),
+        ("- 5\n", ""),
+    ],
+)
+def test_a_patch_of_an_authors_own_has_its_object(patches: str, lost: str, tmp_path: Path) -> None:
+    found = own_file(tmp_path, LISTED + patches, name="clusters/phx/kustomization.yaml")
+    assert len(found) == bool(lost)
+    assert all(each.startswith("clusters/phx/kustomization.yaml:3:3: ") for each in found)
+    assert all(f"its patch of {lost} matches no object that the file lists" in each for each in found)
+
+
 @pytest.mark.parametrize("file", [None, "clusters/phx/mine.yaml", "platform/notes.yaml"])
 def test_nothing_is_called_current_whose_neighbours_nobody_has_read(file: str | None, tmp_path: Path) -> None:
     """A file of an author's own changes without any of gpuyard's sources, and a merge may bring it."""

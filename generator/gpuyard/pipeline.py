@@ -169,7 +169,7 @@ def plan(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
             *beside(compiled.resolved, place, compiled.tree, before),
-            *applied(compiled.project, compiled.resolved, place, before),
+            *applied(compiled.project, compiled.resolved, place, compiled.tree, before),
             *_by_hand(compiled.resolved, {*written} & before.files.keys()),
         ),
         message=message(title, found, compiled.digest, words),

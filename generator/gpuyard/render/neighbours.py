@@ -1,7 +1,7 @@
 """Files of others next to ours in the repository: what engines make of them, and whether clusters can take them."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
@@ -10,10 +10,11 @@ from gpuyard.commit.plan import Place
 from gpuyard.commit.synced import lock_at
 from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.load import Project
-from gpuyard.project.stack import Stack
+from gpuyard.project.stack import Engine, Stack
 from gpuyard.render.engines import ENGINES
+from gpuyard.render.ownlist import LISTS, lost_patches
 from gpuyard.resolve import Resolved, linting
-from gpuyard.tree import cluster
+from gpuyard.tree import Tree, cluster
 
 __all__ = ["applied", "beside", "unlisted"]
 
@@ -36,17 +37,33 @@ def beside(
         yield from engine.beside(resolved.stack, name, ours, _theirs(place, name, lock))
 
 
-def applied(project: Project, resolved: Resolved, place: Place, lock: Lock | None = None) -> list[str]:
+def applied(
+    project: Project, resolved: Resolved, place: Place, tree: Tree | None = None, lock: Lock | None = None
+) -> list[str]:
     """Notes on what is in files of others that the engine applies; InputError where a cluster could not take it."""
     engine, lock = ENGINES[resolved.stack.engine], lock or lock_at(place)
     found: dict[str, dict[str, str]] = {}
+    lost: list[Problem] = []
     for name in (each.name for each in resolved.stack.clusters):
         theirs = _theirs(place, name, lock)
+        lost += _lost(name, theirs, tree, place) if resolved.stack.engine is Engine.FLUX else ()
         found[name] = {str(cluster(name) / file): theirs[file] for file in engine.applies(theirs)}
     problems, notes = linting.check(project, resolved, found)
-    if problems:
-        raise InputError(problems)
+    if problems or lost:
+        raise InputError([*problems, *lost])
     return notes
+
+
+def _lost(name: str, theirs: Mapping[str, str], tree: Tree | None, place: Place) -> list[Problem]:
+    """Patches without an object in the list of a cluster's folder, which only Flux reads."""
+    listed = next((each for each in LISTS if each in theirs), None)
+    if listed is None:
+        return []
+    folder = cluster(name)
+    ours: Tree = {path: text for path, text in (tree or {}).items() if path.is_relative_to(folder)}
+    texts = {str(path): text for path, text in (ours or place.read(*map(PurePosixPath, place.below(folder)))).items()}
+    texts |= {f"{folder}/{key}": each for key, each in theirs.items()}
+    return list(lost_patches(f"{folder}/{listed}", theirs[listed], texts))
 
 
 def unlisted(project: Project, ours: Collection[PurePosixPath], place: Place) -> Iterator[Problem]:

@@ -47,13 +47,15 @@ def without_objects(value: Any) -> Any:
 
 def manifests(text: str) -> Iterator[tuple[int, Object]]:
     """Those of a text and their lines; of one with a template in it no more than what it is and is called."""
-    start = 0
+    start, line, counted = 0, 1, 0
     for match in [*_DOCUMENT.finditer(text), None]:
         document = text[start : match.start() if match else None]
         if found := _manifest(document):
             first = _FIELD.search(document)
             begin = start + (first.start() if first else 0)
-            yield from ((text.count("\n", 0, begin) + 1, each) for _, each in objects_in(found))
+            line, counted = line + text.count("\n", counted, begin), begin
+            for _, each in objects_in(found):
+                yield line, each
         start = match.end() if match else start
 
 

@@ -170,7 +170,7 @@ RULES: tuple[Rule, ...] = (
     Rule("a Service that sets vLLM's variables", linked, refuses=True),
     Rule("an image that no mirror has", unmirrored, refuses=False),
 )
-"""All of them. A patch that matches nothing can't come from an author: gpuyard.review.patched looks at the files."""
+"""All of them. Patches that match nothing are looked for in files: gpuyard.review.patched, gpuyard.render.ownlist."""
 
 
 def _said(item: Item, message: str) -> Said:

@@ -86,7 +86,7 @@ def _compared(
     beside = (
         *pipeline.repinned(project, before),
         *pipeline.beside(compiled.resolved, place, compiled.tree),
-        *pipeline.applied(project, compiled.resolved, place),
+        *pipeline.applied(project, compiled.resolved, place, compiled.tree),
     )
     return compiled.resolved, found, problems, beside
 
