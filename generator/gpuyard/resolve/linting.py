@@ -60,9 +60,12 @@ def check(
     told: dict[str, None] = {}
     for cluster in resolved.stack.clusters:
         files = (others or {}).get(cluster.name, {})
+        if others is not None and not files:
+            continue
+        here = resolved.at(cluster.name)
         if others is None:
-            told.update(dict.fromkeys(_past_mirrors(project, resolved.at(cluster.name), cluster.name)))
-        if (others is None or files) and (world := _world(project, resolved.at(cluster.name), cluster.name, files)):
+            told.update(dict.fromkeys(_past_mirrors(project, here, cluster.name)))
+        if world := _world(project, here, cluster.name, files):
             found.update((each, None) for each in findings(world) if others is None or each.origin.line)
     problems, notes = list[Problem](), list(told)
     for each in found:
