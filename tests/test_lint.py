@@ -14,8 +14,9 @@ from gpuyard.errors import InputError
 from gpuyard.project.load import parse
 from gpuyard.resolve import releases, resolve
 from gpuyard.resolve.linting import RECORDED
-from gpuyard.review.lint import ANNOTATIONS, OURS, RULES, STORED, Item, Origin, World, findings
+from gpuyard.review.lint import ANNOTATIONS, RULES, STORED, findings
 from gpuyard.review.patched import unmatched
+from gpuyard.review.world import OURS, Item, Origin, World
 from tests.projects import problems, resolved, sources
 
 HERE = Origin("blueprints/chat.yaml", ("spec", "values", "extraObjects", 0))
@@ -48,12 +49,16 @@ def item(content: Object, step: int = 3, unit: str = "chat", origin: Origin = HE
     return Item(content, step, unit, origin)
 
 
+def mirror(image: str) -> str | None:
+    return None if image.startswith("r.example.com/") else ""
+
+
 SCALED = obj("ScaledObject", api="keda.sh/v1alpha1")
 KEDA = {"defines": {("keda.sh", "ScaledObject"): (1, "the chart keda")}}
 LATE = {"late": frozenset({"oci-bv"})}
 MOUNTING = pod(volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}])
 SERIES = {"series": {"vllm:": frozenset({"vllm:num_requests_running"})}}
-ROLES = {"cluster_kinds": frozenset({("rbac.authorization.k8s.io", "ClusterRole")})}
+ROLES = {"outside": lambda kind: kind == ("rbac.authorization.k8s.io", "ClusterRole")}
 ROLE = obj("ClusterRole", api="rbac.authorization.k8s.io/v1")
 BROKEN: Mapping[str, tuple[World, Origin, str]] = {
     "a kind before what defines it": (
@@ -92,7 +97,7 @@ BROKEN: Mapping[str, tuple[World, Origin, str]] = {
         "Pod/server runs vLLM, which reads the variable VLLM_PORT=tcp://… of the Service vllm as its own",
     ),
     "an image that no mirror has": (
-        world(item(pod("docker.io/a/b:1")), mirrored=lambda image: image.startswith("r.example.com/")),
+        world(item(pod("docker.io/a/b:1")), mirror=mirror),
         HERE,
         "Pod/server pulls docker.io/a/b:1 from its own registry",
     ),
@@ -105,7 +110,7 @@ FINE: tuple[World, ...] = (
         item(obj("ConfigMap")), item({**obj("ConfigMap"), "metadata": {"name": "x", "namespace": "keda"}}, 1, "keda")
     ),
     world(item(claim(storageClassName="oci-bv")), item(MOUNTING), **LATE),
-    world(item(claim(storageClassName="oci-bv")), consumed=frozenset({"chat/data"}), **LATE),
+    world(item(claim(storageClassName="oci-bv")), claims=frozenset({(3, "inference", "data")}), **LATE),
     world(item(claim(storageClassName="oci-fss")), **LATE),
     world(item(claim(storageClassName="oci-bv", volumeName="made-by-hand")), **LATE),
     world(stored={THERE: ("keda", STORED * 7 // 10 - 1)}),
@@ -116,7 +121,7 @@ FINE: tuple[World, ...] = (
     world(item(pod(enableServiceLinks=False)), services=frozenset({"vllm"})),
     world(item(pod("docker.io/library/busybox:1")), services=frozenset({"vllm"})),
     world(item(pod()), services=frozenset({"chat", "vllmish"})),
-    world(item(pod("r.example.com/a:1")), mirrored=lambda image: image.startswith("r.example.com/")),
+    world(item(pod("r.example.com/a:1")), mirror=mirror),
     world(item(SCALED, 1, "the chart keda", OURS), **KEDA),  # of gpuyard's own its other tests speak
 )
 

@@ -28,7 +28,7 @@ PHX: dict[str, Any] = {"name": "phx", "region": "us-phoenix-1", "shapes": {"a10"
 
 
 def written(blueprint: Mapping[str, Any] | None = None, stack: Mapping[str, Any] | None = None) -> Files:
-    """In one line each, as a file of 256 KiB may be."""
+    """In one line each, as a file of 288 KiB may be."""
     whole = with_token(merged(BLUEPRINT, {"spec": blueprint or {}}))
     return {
         "stack.yaml": json.dumps(merged(STACK, {"spec": stack or {}})).encode(),

@@ -9,8 +9,7 @@
 `is_current(project, place, cache, before)` says whether all but the first can be left out.
 """
 
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,8 +17,7 @@ from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
 from gpuyard.commit.directory import Directory
 from gpuyard.commit.entries import check_entries
-from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
-from gpuyard.commit.lock import Lock, listing_digest, lock_of, sha256
+from gpuyard.commit.lock import listing_digest, lock_of, sha256
 from gpuyard.commit.lockfile import write_locks
 from gpuyard.commit.mark import unmarked
 from gpuyard.commit.message import DIGEST, NO_WORDS, Words, message, subject
@@ -29,14 +27,14 @@ from gpuyard.commit.synced import lock_at, synced_at, synced_with, synced_with_b
 from gpuyard.doors import git
 from gpuyard.doors.cache import NOTHING, Cache, open_cache
 from gpuyard.doors.helm import start_helm
-from gpuyard.errors import InputError, Location, Problem
+from gpuyard.errors import InputError, Problem
 from gpuyard.project.imageslock import IMAGES_LOCK
 from gpuyard.project.load import Project, load
-from gpuyard.project.stack import Stack
 from gpuyard.render import render
 from gpuyard.render.ahead import ahead
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
+from gpuyard.render.neighbours import applied, beside, unlisted
 from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
 from gpuyard.resolve.reviewed import world_of
 from gpuyard.resolve.running import placements_of
@@ -45,10 +43,13 @@ from gpuyard.review.consequences import consequences
 from gpuyard.review.diff import Base, Diff, Side, diff
 from gpuyard.review.diff import differing as differing_blueprints
 from gpuyard.review.placed import Consequence, Placements, Running
-from gpuyard.tree import FOLDERS, PAGE, Tree, cluster, owner
+from gpuyard.tree import FOLDERS, PAGE, Tree, owner
 
-__all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "difference", "execute", "is_current", "load"]
+__all__ = ["Compiled", "Plan", "allowed", "applied", "beside", "compare", "compile", "difference"]
 __all__ += [
+    "execute",
+    "is_current",
+    "load",
     "placements_of",
     "plan",
     "remembered",
@@ -62,8 +63,6 @@ __all__ += [
     "write",
 ]
 
-_MANIFEST = re.compile(r"clusters/[^/]+/(?!kustomization\.ya?ml$).*\.ya?ml")
-"""In a cluster's folder, but no list of what is in it."""
 _OBJECTS = ("base", "clusters", "overlays", "platform")
 """The folders whose files are objects, or make them."""
 
@@ -82,13 +81,16 @@ class Compiled:
 def is_current(project: Project, place: Place, cache: Cache, before: Running | None = None) -> bool:
     """Whether the place has, as far as the cache knows, the very files that followed from these sources before.
 
-    What a commit says of itself has no part in it. Never where its locks say otherwise than `before` what runs.
+    What a commit says of itself has no part in it. Never where its locks say otherwise than `before` what runs, nor
+    with files of others in a cluster's folder: nobody remembers what they hold.
     """
+    if any(each.startswith("clusters/") for each in project.stack.own_files):
+        return False
     question, lock = _question(project), lock_at(place)
     check_entries(project, lock.files, place)
     known = cache.read([question]).get(question, b"")
     same = bool(known) and known == listing_digest(place.ids({*lock.files, *lock.paths}).items()).encode()
-    return same and before in (None, lock.running) and not any(_unlisted(project, lock.files.keys(), place))
+    return same and before in (None, lock.running) and not any(unlisted(project, lock.files.keys(), place))
 
 
 def remembered() -> Cache:
@@ -145,8 +147,8 @@ def plan(
     """
     check_entries(compiled.project, compiled.tree, place)
     before = lock_at(place)
-    if unlisted := list(_unlisted(compiled.project, compiled.tree.keys() | before.files.keys(), place)):
-        raise InputError(unlisted)
+    if strange := list(unlisted(compiled.project, compiled.tree.keys() | before.files.keys(), place)):
+        raise InputError(strange)
     clusters, stack = base or before.running, compiled.resolved.stack
     after = lock_of(compiled.tree, Running(stack.name, stack.namespace, compiled.placements, stack.engine.value))
     tree = {**compiled.tree, **write_locks(after)}
@@ -167,6 +169,7 @@ def plan(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
             *beside(compiled.resolved, place, compiled.tree, before),
+            *applied(compiled.project, compiled.resolved, place, compiled.tree, before),
             *_by_hand(compiled.resolved, {*written} & before.files.keys()),
         ),
         message=message(title, found, compiled.digest, words),
@@ -202,7 +205,7 @@ def untouched(project: Project, place: Place) -> bool:
     lock = lock_at(place)
     check_entries(project, lock.files, place)
     folders = [PurePosixPath(folder) for folder in FOLDERS]
-    if any(map(place.below, folders)) or not is_clear(place, folders) or any(_unlisted(project, (), place)):
+    if any(map(place.below, folders)) or not is_clear(place, folders) or any(unlisted(project, (), place)):
         return False
     pages = {path: text.replace("\r\n", "\n") for path, text in place.read(PAGE).items()}
     if unmarked(place.ids([PAGE]), pages, place):
@@ -224,45 +227,6 @@ def repinned(project: Project, before: Running) -> Iterator[str]:
                 f"{IMAGES_LOCK} pins {name} to {digest}, and the branch that clusters follow to {was}: the tag of a "
                 "release does not change, so ask the registry before the merge: `gpuyard images --lock`"
             )
-
-
-def beside(
-    resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = (), lock: Lock | None = None
-) -> Iterator[str]:
-    """What files of others do to the sync of each cluster; `tree` has ours, if known, and `lock` is the place's."""
-    engine, lock = ENGINES[resolved.stack.engine], lock or lock_at(place)
-    known, paths = {str(path) for path in lock.files}, tuple(tree or lock.files)
-    yield from _listed(resolved.stack, paths, place)
-    for name in (each.name for each in resolved.stack.clusters):
-        folder = cluster(name)
-        ours = {path.parts[2] for path in paths if path.parts[:2] == folder.parts}
-        if not tree and name not in resolved.own:  # a lock is no proof
-            ours = set(engine.cluster(resolved, name, {}))
-        others = [PurePosixPath(path) for path in place.below(folder) if path not in known]
-        texts = place.read(*others)
-        theirs = {str(path.relative_to(folder)): texts.get(path, "") for path in others}
-        yield from engine.beside(resolved.stack, name, ours, theirs)
-
-
-def _unlisted(project: Project, ours: Collection[PurePosixPath], place: Place) -> Iterator[Problem]:
-    """Files of others that somebody would read, and that the stack doesn't list."""
-    yield from misused(project, ours)
-    for path in foreign(project.stack, ours, place):
-        if not listed(project.stack, path):
-            found = _effect(project.stack, path, ours)
-            message = f"is not from gpuyard: {found}; remove it, or list it in spec.ownFiles of stack.yaml"
-            yield Problem(Location(shown(path)), message)
-
-
-def _listed(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> Iterator[str]:
-    """Those that it lists, as far as `Engine.beside` has nothing to say of them."""
-    for path in foreign(stack, ours, place):
-        if listed(stack, path) and not _MANIFEST.fullmatch(str(path)):
-            yield f"{shown(path)} is not from gpuyard (spec.ownFiles): {_effect(stack, path, ours)}"
-
-
-def _effect(stack: Stack, path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
-    return effect(path) or ENGINES[stack.engine].effect(path, ours)
 
 
 def _by_hand(resolved: Resolved, changed: Collection[PurePosixPath]) -> Iterator[str]:

@@ -21,6 +21,10 @@ class ArgoFacts:
     cluster_kinds: Mapping[str, tuple[str, ...]]
     """Kinds of the API server that are in no namespace, by group."""
 
+    def in_no_namespace(self, group: str, kind: str) -> bool:
+        """Of the API server's own kinds as they are known, and of others by their names, as is the custom."""
+        return kind in self.cluster_kinds.get(group, ()) or ("." in group and kind.startswith("Cluster"))
+
     def too_old(self, version: str) -> bool:
         """Whether a minor version lacks something."""
         return _numbers(version) < _numbers(self.oldest)

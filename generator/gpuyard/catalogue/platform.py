@@ -14,7 +14,19 @@ from gpuyard.catalogue.health import Health
 from gpuyard.catalogue.images import Image
 from gpuyard.errors import InputError, Location, Problem
 
-__all__ = ["PLATFORM", "Access", "Layer", "Monitor", "Option", "Release", "Service", "Switch", "Trust", "catalogue"]
+__all__ = [
+    "PLATFORM",
+    "Access",
+    "Layer",
+    "Monitor",
+    "Option",
+    "Release",
+    "Service",
+    "Shown",
+    "Switch",
+    "Trust",
+    "catalogue",
+]
 
 _FOLDER: Traversable = resources.files("gpuyard") / "catalogue" / "platform"
 
@@ -63,6 +75,15 @@ class Monitor:
     port: str
     path: str
     honor_labels: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All series of a release whose names begin so, unless it has one of these values from its stack."""
+
+    prefix: str
+    unless: tuple[str, ...]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,8 @@ class Release:
     """To the repository of its chart."""
     outside_kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds in no namespace that it makes, by group; definitions are not among them."""
+    shows: Shown | None = None
+    """Series of its own, where they are known."""
     oldest: tuple[str, str] | None = None
     """The oldest version that a stack may name, and what older ones lack; None: any."""
     stored_kib: int = 0
@@ -146,6 +169,8 @@ class Release:
     """Path of the value that takes the affinity of its pods, where they run only on nodes with NVIDIA GPUs."""
     outside_namespaces: tuple[str, ...] = ()
     """Other namespaces that it has objects in."""
+    outside_names: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Names of what it makes in no namespace, by group and kind, with our values."""
 
 
 @cache
@@ -197,11 +222,20 @@ def _release(data: Mapping[str, Any]) -> Release:
         trust=Trust(**data["trust"]) if "trust" in data else None,
         outside_kinds={group: tuple(kinds) for group, kinds in outside["kinds"].items()},
         outside_namespaces=tuple(outside["namespaces"]),
+        outside_names={
+            group: {kind: tuple(names) for kind, names in kinds.items()}
+            for group, kinds in outside.get("names", {}).items()
+        },
         options={name: Option(each["at"], each.get("values", {})) for name, each in data.get("options", {}).items()},
         gpu_nodes=data.get("gpuNodes"),
+        shows=_shown(data["shows"]) if "shows" in data else None,
         stored_kib=data.get("storedKiB", 0),
         oldest=(data["oldest"]["version"], data["oldest"]["because"]) if "oldest" in data else None,
     )
+
+
+def _shown(data: Mapping[str, Any]) -> Shown:
+    return Shown(data["prefix"], tuple(data["unless"]), frozenset(data["names"]))
 
 
 def _monitor(data: Mapping[str, Any]) -> Monitor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from gpuyard.catalogue.chartimages import with_images, with_value
 from gpuyard.catalogue.images import image
@@ -9,6 +10,7 @@ from gpuyard.catalogue.platform import Access, Release, catalogue
 from gpuyard.project.credentials import CertificateAuthority
 from gpuyard.project.stack import Images, Network, Platform, Stack
 from gpuyard.resolve import monitoring, nodes, prometheus, promrules, proxy
+from gpuyard.resolve.added import added_kinds, added_namespaces
 from gpuyard.resolve.overrides import Layer, at, given, merged, replaced
 from gpuyard.resolve.problems import Problems
 
@@ -41,9 +43,22 @@ def releases(
             release = _trusting(release, network.ca)
         release = replace(release, computed=release.values)
         if layer := _layer(release, platform):
-            release = replace(release, values=merged(release.values, [layer]))
+            release = _with_added(replace(release, values=merged(release.values, [layer])), layer.values)
         wanted.append(release)
     return tuple(wanted)
+
+
+def _with_added(release: Release, values: Mapping[str, Any]) -> Release:
+    """What objects among the stack's own values bring outside of its namespace: an engine may have to permit it."""
+    kinds = {group: set(names) for group, names in release.outside_kinds.items()}
+    for group, names in added_kinds(values).items():
+        kinds[group] = kinds.get(group, set()).union(names)
+    spaces = dict.fromkeys((*release.outside_namespaces, *added_namespaces(values)))
+    return replace(
+        release,
+        outside_kinds={group: tuple(sorted(names)) for group, names in kinds.items()},
+        outside_namespaces=tuple(each for each in spaces if each != release.namespace),
+    )
 
 
 def check(stack: Stack, problems: Problems) -> None:

@@ -91,10 +91,15 @@ class First:
     """What their label app.kubernetes.io/component says."""
     sync_timeout: int
     """Seconds that an engine waits for them."""
+    claim: str = ""
+    """That they mount, and that an author's own object may make."""
 
     def holds(self, obj: Mapping[str, Any]) -> bool:
         """Whether an object is one of them."""
-        return obj["metadata"].get("labels", {}).get("app.kubernetes.io/component") in self.components
+        metadata = obj["metadata"]
+        if obj["kind"] == "PersistentVolumeClaim" and metadata["name"] == self.claim:
+            return True
+        return metadata.get("labels", {}).get("app.kubernetes.io/component") in self.components
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class Engine(Protocol):
     def beside(self, stack: stack.Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
         """What it makes of files in a cluster's folder that are not ours; one sentence each."""
 
+    def applies(self, theirs: Iterable[str]) -> list[str]:
+        """Those files in a cluster's folder that are not ours and that it applies as they are."""
+
     def own_files(self) -> str:
         """Whether users' own manifests can go into a cluster's folder; sentences in Markdown."""
 

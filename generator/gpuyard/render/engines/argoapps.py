@@ -155,11 +155,10 @@ def _kinds(release: Release) -> Kinds:
 
 
 def _added(resolved: Resolved) -> list[Kinds]:
-    """Kinds of the API server in no namespace that authors add to their models."""
-    known = facts().cluster_kinds
+    """Kinds in no namespace that authors add to their models."""
     objects = [each for workload in resolved.every_workload for each in workload.values.get("extraObjects", ())]
     found = [(each["apiVersion"].rpartition("/")[0], each["kind"]) for each in objects]
-    return [{group: [kind]} for group, kind in found if kind in known.get(group, ())]
+    return [{group: [kind]} for group, kind in found if facts().in_no_namespace(group, kind)]
 
 
 def _merged(found: Iterable[Kinds]) -> Kinds:

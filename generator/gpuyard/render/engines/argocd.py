@@ -12,13 +12,25 @@ from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import argosources
 from gpuyard.render.engines import argogate, argohealth
 from gpuyard.render.engines.argoapps import PART_OF, Application, named, projects
-from gpuyard.render.engines.argofolder import READ, beside, effect, own_files
+from gpuyard.render.engines.argofolder import READ, applies, beside, effect, own_files
 from gpuyard.render.engines.argomoves import adopt, bare, forget, give, managers, remove, rename_danger, stop, suspend
 from gpuyard.render.namespaces import first_of_each
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "effect", "fleet", "forget"]
+__all__ = [
+    "adopt",
+    "applies",
+    "bare",
+    "beside",
+    "by_hand",
+    "cluster",
+    "commands",
+    "context",
+    "effect",
+    "fleet",
+    "forget",
+]
 __all__ += [
     "give",
     "managers",

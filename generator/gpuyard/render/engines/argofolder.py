@@ -9,7 +9,7 @@ from gpuyard.errors import one_line
 from gpuyard.project.stack import Stack
 from gpuyard.tree import SERVERS, cluster
 
-__all__ = ["READ", "beside", "effect", "own_files"]
+__all__ = ["READ", "applies", "beside", "effect", "own_files"]
 
 READ = ("platform.yaml", f"{SERVERS}-*.yaml")
 """Files of a cluster's folder that its own Application reads."""
@@ -32,6 +32,11 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{cluster(name)} has files that are not from gpuyard and are called like its own ({shown}{more}): "
             "Argo CD applies them with the stack, and deletes what leaves them; give them other names"
         )
+
+
+def applies(theirs: Iterable[str]) -> list[str]:
+    """Those that it applies as they are."""
+    return [each for each in theirs if _is_read(each)]
 
 
 def own_files() -> str:

@@ -11,12 +11,24 @@ from gpuyard.project.stack import Engine, Stack
 from gpuyard.render import fluxsources
 from gpuyard.render.engines import fluxnotify
 from gpuyard.render.engines.fluxentry import way_in
-from gpuyard.render.engines.fluxfolder import beside, effect, own_files
+from gpuyard.render.engines.fluxfolder import applies, beside, effect, own_files
 from gpuyard.render.engines.fluxmoves import adopt, bare, forget, give, managers, remove, rename_danger, stop, suspend
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["adopt", "bare", "beside", "by_hand", "cluster", "commands", "context", "effect", "fleet", "forget"]
+__all__ = [
+    "adopt",
+    "applies",
+    "bare",
+    "beside",
+    "by_hand",
+    "cluster",
+    "commands",
+    "context",
+    "effect",
+    "fleet",
+    "forget",
+]
 __all__ += [
     "give",
     "managers",

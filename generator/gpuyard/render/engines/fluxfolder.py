@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from gpuyard.project.stack import Stack
 from gpuyard.tree import FACTS, cluster
 
-__all__ = ["beside", "effect", "own_files"]
+__all__ = ["applies", "beside", "effect", "own_files"]
 
 _LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _BOOTSTRAP = "flux-system/"
@@ -50,6 +50,14 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
             f"{folder} has files that are not from gpuyard ({shown}{more}): Flux applies them with "
             f"the stack, deletes what leaves them, and stops at one that is no Kubernetes object"
         )
+
+
+def applies(theirs: Iterable[str]) -> list[str]:
+    """Those that it applies as they are; none where a list of the folder, or of one in it, says which."""
+    files = [PurePosixPath(each) for each in theirs]
+    listed = {each.parent for each in files if each.name in _LISTS}
+    read = [each for each in files if each.suffix in (".yaml", ".yml") and not each.name.startswith(".")]
+    return [str(each) for each in read if each.name != FACTS and listed.isdisjoint(each.parents)]
 
 
 def own_files() -> str:

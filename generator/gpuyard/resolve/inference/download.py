@@ -26,7 +26,8 @@ def first(server: Server) -> First | None:
     """The Job and what it needs, so that a server runs on until the weights of the next are in the cache."""
     if not server.download_seconds:
         return None
-    return First(_COMPONENTS, server.budget.schedule + server.download_seconds + _MARGIN_SECONDS)
+    seconds = server.budget.schedule + server.download_seconds + _MARGIN_SECONDS
+    return First(_COMPONENTS, seconds, server.spec.storage.cache.claim or "")
 
 
 def values(server: Server, shapes: Collection[Shape]) -> Mapping[str, Any]:
