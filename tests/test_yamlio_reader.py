@@ -13,7 +13,7 @@ from gpuyard.doors.yamlio import Document, dump, load_data, read, show_path
 from gpuyard.errors import InputError, Location
 
 BAD = Path(__file__).parent / "bad"
-LIMIT = 288 * 1024
+LIMIT = 256 * 1024
 
 REFUSED = {
     "alias": """
@@ -193,7 +193,7 @@ def test_every_character_that_hides_something_is_refused(ranges: str, why: str) 
 
 
 def test_limits() -> None:
-    assert refusal(b"a" * (LIMIT + 1)) == "f.yaml: is longer than 294,912 bytes, the maximum; split it"
+    assert refusal(b"a" * (LIMIT + 1)) == "f.yaml: is longer than 262,144 bytes, the maximum; split it"
     assert refusal(b"#\n" * 10_001) == "f.yaml: has 10,001 lines; split it, 10,000 is the maximum"
     nodes = "f.yaml:1:40000: the file holds too many keys and values; split it, 20,000 is the maximum"
     assert refusal(b"[" + b"a," * 20_000 + b"]") == nodes

@@ -59,7 +59,7 @@ def nearest_branch(violation: Violation) -> Sequence[Violation]:
         if len(found) == len(left) and len({each.path for each in found}) == 1:
             return [_merged(found)]
         left = [branch for branch, each in zip(left, refusals, strict=True) if not each] or left
-    if "x-forms" in violation.rule and all(any(_of_keys(each, violation.path) for each in branch) for branch in left):
+    if "x-forms" in violation.rule and _mixes(left, violation):
         return ()
     if all(_misses_all(each, violation.path) for branch in left for each in branch):
         return ()
@@ -79,6 +79,13 @@ def _merged(violations: Sequence[Violation]) -> Violation:
     return replace(
         violations[0], keyword="type" if violations[0].keyword == "type" else "enum", wanted=choices, rule={}
     )
+
+
+def _mixes(branches: Sequence[Sequence[Violation]], violation: Violation) -> bool:
+    """Whether each key of a mapping is one of some branch, and no branch has just these."""
+    refusals = [next((each for each in branch if _of_keys(each, violation.path)), None) for branch in branches]
+    known = {key for each in refusals if each for key in each.rule.get("properties", ())}
+    return all(refusals) and known.issuperset(violation.value)
 
 
 def _of_keys(violation: Violation, path: Path) -> bool:

@@ -20,8 +20,8 @@ from gpuyard.errors import InputError, Location, Problem
 
 __all__ = ["MAX_BYTES", "TOO_LONG", "read", "read_any"]
 
-MAX_BYTES = 288 * 1024
-"""Of a file: more than Kubernetes takes of annotations, so that these are what is said to be too long."""
+MAX_BYTES = 256 * 1024
+"""Of a file."""
 TOO_LONG = f"is longer than {MAX_BYTES:,} bytes, the maximum; split it"
 _MAX_LINES = 10_000
 _CLEAN = bytes(range(0x20, 0x7F)) + b"\t\n"
