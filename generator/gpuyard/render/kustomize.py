@@ -62,6 +62,8 @@ def _written(tree: Tree) -> bytes:
 
 def _read(answer: bytes) -> Tree:
     parts = answer.decode().split(_BETWEEN)
+    if not all(parts[::2]):
+        raise ValueError("no files of a blueprint")
     return dict(zip(map(path_of, parts[::2]), parts[1::2], strict=True))
 
 
