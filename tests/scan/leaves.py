@@ -26,6 +26,7 @@ SEEDS: dict[str, Any] = {
     "stack.spec.clusters.0.blueprints.chat": "a10",
     "stack.spec.policy.registries.0": "docker.io",
     "stack.spec.platform.keda.version": "2.20.2",
+    "stack.spec.platform.prometheus.version": "88.5.3",
     "stack.spec.images.mirrors.*": "zqmirror:5000",
     "stack.spec.ingress.annotations.*": "zqnote",
     "stack.spec.platform.prometheus.labels.*": "zqlabel",
