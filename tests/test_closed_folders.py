@@ -122,7 +122,7 @@ def test_what_is_listed_is_allowed_and_noted(name: str, place: Directory) -> Non
     put(place.root, name)
     whole = compile(parse(sources({}, {"ownFiles": [name]})))
     assert refused(whole, place) == []
-    (note,) = beside(whole.resolved, place, whole.tree)
+    (note,) = beside(whole.project, whole.resolved, place, whole.tree)
     assert PurePosixPath(name).name in note
 
 

@@ -236,6 +236,13 @@ def test_a_lock_that_is_not_json(text: str, start: str, path: PurePosixPath) -> 
 
 
 @pytest.mark.attack("A18 hostile lock")
+def test_the_last_of_very_many_keys_is_there_twice() -> None:
+    """Held against each key before it, 20,000 took six seconds, and twice as many four times that."""
+    keys = ", ".join(f'"{number}": 1' for number in (*range(500_000), 499_999))
+    assert refusal(f'{{"format": 3, {keys}}}', LOCK).startswith(f"{LOCK}: damaged ('499999' is a duplicate key)")
+
+
+@pytest.mark.attack("A18 hostile lock")
 @pytest.mark.parametrize(
     ("good", "path", "value", "reason"),
     [

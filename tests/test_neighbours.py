@@ -168,11 +168,11 @@ def test_the_readme_has_the_kustomization_that_points_to_the_folder() -> None:
 
 
 def test_in_a_folder_that_another_owns_only_its_list_counts(tmp_path: Path) -> None:
-    found = resolved({}, SOURCE)
+    project, found = parse(sources({}, SOURCE)), resolved({}, SOURCE)
     put(tmp_path, {"flux-system/gotk-sync.yaml": "a: 1\n", "apps.yaml": "a: 1\n"})
-    assert list(beside(found, Directory(tmp_path))) == []
+    assert list(beside(project, found, Directory(tmp_path))) == []
     put(tmp_path, {"kustomization.yaml": "resources: [apps.yaml]\n"})
-    (note,) = beside(found, Directory(tmp_path))
+    (note,) = beside(project, found, Directory(tmp_path))
     assert "add `- inference" in note
 
 

@@ -34,7 +34,7 @@ from gpuyard.render import render
 from gpuyard.render.ahead import ahead
 from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
-from gpuyard.render.neighbours import applied, beside, unlisted
+from gpuyard.render.neighbours import beside, unlisted
 from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
 from gpuyard.resolve.reviewed import world_of
 from gpuyard.resolve.running import placements_of
@@ -45,7 +45,7 @@ from gpuyard.review.diff import differing as differing_blueprints
 from gpuyard.review.placed import Consequence, Placements, Running
 from gpuyard.tree import FOLDERS, PAGE, Tree, owner
 
-__all__ = ["Compiled", "Plan", "allowed", "applied", "beside", "compare", "compile", "difference"]
+__all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "difference"]
 __all__ += [
     "execute",
     "is_current",
@@ -168,8 +168,7 @@ def plan(
         notes=(
             *compiled.resolved.notes,
             *repinned(compiled.project, clusters),
-            *beside(compiled.resolved, place, compiled.tree, before),
-            *applied(compiled.project, compiled.resolved, place, compiled.tree, before),
+            *beside(compiled.project, compiled.resolved, place, compiled.tree, before),
             *_by_hand(compiled.resolved, {*written} & before.files.keys()),
         ),
         message=message(title, found, compiled.digest, words),

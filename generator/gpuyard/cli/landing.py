@@ -71,7 +71,7 @@ def land(
 def unchanged(found: Outcome, project: "Project", place: "Place") -> Outcome:
     """For a machine, where nothing had to be resolved to know that nothing changes."""
     resolved = resolve(project, pipeline.running(place))
-    notes = (*resolved.notes, *pipeline.beside(resolved, place))
+    notes = (*resolved.notes, *pipeline.beside(project, resolved, place))
     return replace(found, resolved=resolved, plan=pipeline.Plan(notes=notes))
 
 

@@ -5,6 +5,7 @@ What stands in messages and in commands that people paste has no other character
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,7 +105,7 @@ def shown(value: object) -> str:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if any(key == other for other, _ in pairs[:index]))
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise DamagedError(f"{shown(twice)} is a duplicate key")
     return found
 

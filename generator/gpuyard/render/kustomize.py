@@ -19,9 +19,8 @@ _AT_ONCE = 100
 """Blueprints whose objects are in memory."""
 _BATCH = 8
 """Blueprints that Helm renders at once, with all of their shapes: more are not faster."""
-
 _BETWEEN = "\0"
-"""Paths and texts of what is remembered: neither has one in it, and JSON would take longer than all else."""
+"""Paths and texts of what is remembered: neither has one in it, and JSON takes twice as long to read."""
 
 
 def files(resolved: Resolved, helm: Helm, cache: Cache) -> Tree:

@@ -1,7 +1,7 @@
 """Files of others next to ours in the repository: what engines make of them, and whether clusters can take them."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from gpuyard.commit.foreign import effect, foreign, listed, misused, shown
@@ -12,46 +12,42 @@ from gpuyard.errors import InputError, Location, Problem
 from gpuyard.project.load import Project
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.render.engines import ENGINES
-from gpuyard.render.ownlist import LISTS, lost_patches
+from gpuyard.render.engines.fluxfolder import LISTS
+from gpuyard.render.ownlist import lost_patches
 from gpuyard.resolve import Resolved, linting
 from gpuyard.tree import Tree, cluster
 
-__all__ = ["applied", "beside", "unlisted"]
+__all__ = ["beside", "unlisted"]
 
 _MANIFEST = re.compile(r"clusters/[^/]+/(?!kustomization\.ya?ml$).*\.ya?ml")
 """In a cluster's folder, but no list of what is in it."""
 
 
 def beside(
-    resolved: Resolved, place: Place, tree: Iterable[PurePosixPath] = (), lock: Lock | None = None
-) -> Iterator[str]:
-    """What files of others do to the sync of each cluster; `tree` has ours, if known, and `lock` is the place's."""
+    project: Project, resolved: Resolved, place: Place, tree: Tree | None = None, lock: Lock | None = None
+) -> list[str]:
+    """Notes on files of others in the folders of clusters; InputError where a cluster could not take one.
+
+    `tree` has ours, if known, and `lock` is the place's.
+    """
     engine, lock = ENGINES[resolved.stack.engine], lock or lock_at(place)
     paths = tuple(tree or lock.files)
-    yield from _listed(resolved.stack, paths, place)
+    notes = list(_listed(resolved.stack, paths, place))
+    found: dict[str, dict[str, str]] = {}
+    lost: list[Problem] = []
     for name in (each.name for each in resolved.stack.clusters):
         folder = cluster(name)
         ours = {path.parts[2] for path in paths if path.parts[:2] == folder.parts}
         if not tree and name not in resolved.own:  # a lock is no proof
             ours = set(engine.cluster(resolved, name, {}))
-        yield from engine.beside(resolved.stack, name, ours, _theirs(place, name, lock))
-
-
-def applied(
-    project: Project, resolved: Resolved, place: Place, tree: Tree | None = None, lock: Lock | None = None
-) -> list[str]:
-    """Notes on what is in files of others that the engine applies; InputError where a cluster could not take it."""
-    engine, lock = ENGINES[resolved.stack.engine], lock or lock_at(place)
-    found: dict[str, dict[str, str]] = {}
-    lost: list[Problem] = []
-    for name in (each.name for each in resolved.stack.clusters):
         theirs = _theirs(place, name, lock)
+        notes += engine.beside(resolved.stack, name, ours, theirs)
         lost += _lost(name, theirs, tree, place) if resolved.stack.engine is Engine.FLUX else ()
-        found[name] = {str(cluster(name) / file): theirs[file] for file in engine.applies(theirs)}
-    problems, notes = linting.check(project, resolved, found)
+        found[name] = {str(folder / file): theirs[file] for file in engine.applies(theirs)}
+    problems, told = linting.check(project, resolved, found)
     if problems or lost:
         raise InputError([*problems, *lost])
-    return notes
+    return [*notes, *told]
 
 
 def _lost(name: str, theirs: Mapping[str, str], tree: Tree | None, place: Place) -> list[Problem]:

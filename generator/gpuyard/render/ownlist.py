@@ -10,10 +10,8 @@ from gpuyard.doors.yamlio import Document
 from gpuyard.errors import InputError, Problem
 from gpuyard.resolve.added import manifests
 
-__all__ = ["LISTS", "lost_patches"]
+__all__ = ["lost_patches"]
 
-LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""What a list of a folder may be called."""
 _PATCHES = ("patches", "patchesJson6902", "patchesStrategicMerge")
 _SIMPLE = re.compile(r"[-\w.\[\]\\]*(\*[-\w.\[\]\\]*){0,2}")
 """A pattern that takes no time, whatever it is held against."""

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -248,7 +248,7 @@ def _absent(resolved: Resolved) -> Iterator[tuple[str, str]]:
                 yield prefix, f"{part}.enabled is false in the values of {release.chart}"
 
 
-def _mirror(stack: Stack) -> Any:
+def _mirror(stack: Stack) -> Callable[[str], str | None]:
     """Of an image: how its mirror calls it, nothing if there is none, None if it comes from one."""
     mirrors = stack.images.mirrors
     hosts = {each.partition("/")[0] for each in mirrors.values()}

@@ -70,11 +70,7 @@ def _compared(
         resolved = resolve(refused, before)  # raises, if there are problems, with whatever else is wrong
         check_place(project, directory)
         check_alone(project.stack.folder, stacks_around(directory))
-        notes = (
-            *pipeline.repinned(project, before),
-            *pipeline.beside(resolved, place),
-            *pipeline.applied(project, resolved, place),
-        )
+        notes = (*pipeline.repinned(project, before), *pipeline.beside(project, resolved, place))
         return resolved, pipeline.allowed(resolved, before), (), notes
     check_place(project, directory)
     progress("rendering")
@@ -83,11 +79,7 @@ def _compared(
     found, problems = pipeline.compare(compiled, before)
     if not problems:
         pipeline.plan(compiled, place, base=before)  # raises what keeps `compile` from it, too
-    beside = (
-        *pipeline.repinned(project, before),
-        *pipeline.beside(compiled.resolved, place, compiled.tree),
-        *pipeline.applied(project, compiled.resolved, place, compiled.tree),
-    )
+    beside = (*pipeline.repinned(project, before), *pipeline.beside(project, compiled.resolved, place, compiled.tree))
     return compiled.resolved, found, problems, beside
 
 

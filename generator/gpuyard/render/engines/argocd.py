@@ -18,20 +18,9 @@ from gpuyard.render.namespaces import first_of_each
 from gpuyard.resolve import Resolved, Workload
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = [
-    "adopt",
-    "applies",
-    "bare",
-    "beside",
-    "by_hand",
-    "cluster",
-    "commands",
-    "context",
-    "effect",
-    "fleet",
-    "forget",
-]
+__all__ = ["adopt", "applies", "bare", "beside", "by_hand", "cluster", "commands", "context", "effect", "fleet"]
 __all__ += [
+    "forget",
     "give",
     "managers",
     "needs",

@@ -10,9 +10,10 @@ from pathlib import PurePosixPath
 from gpuyard.project.stack import Stack
 from gpuyard.tree import FACTS, cluster
 
-__all__ = ["applies", "beside", "effect", "own_files"]
+__all__ = ["LISTS", "applies", "beside", "effect", "own_files"]
 
-_LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+LISTS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""What a list of a folder may be called."""
 _BOOTSTRAP = "flux-system/"
 _HIDING = {
     ".sourceignore": "Flux no longer sees what it lists, and deletes it from the clusters",
@@ -25,7 +26,7 @@ _NAMED = 3
 def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, str]) -> Iterator[str]:
     """Notes on the files of a cluster's folder; theirs with their texts."""
     folder = cluster(name)
-    if file := next((each for each in _LISTS if each in theirs), None):
+    if file := next((each for each in LISTS if each in theirs), None):
         if missing := [each for each in sorted(ours) if not _lists(theirs[file], each)]:
             lines = ", ".join(f"`- {each}`" for each in missing)
             yield (
@@ -55,7 +56,7 @@ def beside(stack: Stack, name: str, ours: Iterable[str], theirs: Mapping[str, st
 def applies(theirs: Iterable[str]) -> list[str]:
     """Those that it applies as they are; none where a list of the folder, or of one in it, says which."""
     files = [PurePosixPath(each) for each in theirs]
-    listed = {each.parent for each in files if each.name in _LISTS}
+    listed = {each.parent for each in files if each.name in LISTS}
     read = [each for each in files if each.suffix in (".yaml", ".yml") and not each.name.startswith(".")]
     return [str(each) for each in read if each.name != FACTS and listed.isdisjoint(each.parents)]
 
@@ -71,15 +72,15 @@ def effect(path: PurePosixPath, ours: Collection[PurePosixPath]) -> str:
     """What Flux does with a file that isn't ours: the rest of a sentence."""
     if path.name in _HIDING:
         return _HIDING[path.name]
-    own = path.parent / _LISTS[0]
-    if path.name in _LISTS and own in ours and own != path:
+    own = path.parent / LISTS[0]
+    if path.name in LISTS and own in ours and own != path:
         return "Kustomize refuses a folder with two of them, and Flux stops there"
     if path.parts[0] != "clusters":
         return "Flux does not apply it; a file that is generated there later would be in its way"
     inside, cluster = PurePosixPath(*path.parts[2:]), path.parts[1]
-    if path.name in _LISTS and len(inside.parts) == 1:
+    if path.name in LISTS and len(inside.parts) == 1:
         return f"Flux applies to cluster {cluster} only what it lists, with its patches"
-    lists = (path.parents[number] / _LISTS[0] for number in range(len(inside.parts) - 1))
+    lists = (path.parents[number] / LISTS[0] for number in range(len(inside.parts) - 1))
     if found := next((each for each in lists if each in ours), None):
         return f"Flux does not apply it, because {found} does not list it"
     return f"Flux applies it to cluster {cluster}"
