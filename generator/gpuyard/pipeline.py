@@ -12,6 +12,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.commit.digest import input_digest, own_digest
@@ -36,14 +37,14 @@ from gpuyard.render.engines import ENGINES
 from gpuyard.render.moves import with_refusals
 from gpuyard.render.neighbours import beside, unlisted
 from gpuyard.resolve import NOTHING_RUNS, Resolved, resolve
-from gpuyard.resolve.reviewed import world_of
 from gpuyard.resolve.running import placements_of
 from gpuyard.review.allowed import newly_allowed
 from gpuyard.review.consequences import consequences
-from gpuyard.review.diff import Base, Diff, Side, diff
-from gpuyard.review.diff import differing as differing_blueprints
 from gpuyard.review.placed import Consequence, Placements, Running
 from gpuyard.tree import FOLDERS, PAGE, Tree, owner
+
+if TYPE_CHECKING:
+    from gpuyard.review.diff import Base, Diff
 
 __all__ = ["Compiled", "Plan", "allowed", "beside", "compare", "compile", "difference"]
 __all__ += [
@@ -88,8 +89,9 @@ def is_current(project: Project, place: Place, cache: Cache, before: Running | N
         return False
     question, lock = _question(project), lock_at(place)
     check_entries(project, lock.files, place)
-    known = cache.read([question]).get(question, b"")
-    same = bool(known) and known == listing_digest(place.ids({*lock.files, *lock.paths}).items()).encode()
+    if not (known := cache.read([question]).get(question)):
+        return False
+    same = known == listing_digest(place.ids({*lock.files, *lock.paths}).items()).encode()
     return same and before in (None, lock.running) and not any(unlisted(project, lock.files.keys(), place))
 
 
@@ -175,18 +177,21 @@ def plan(
     )
 
 
-def difference(compiled: Compiled, place: Place, before: Running, base: Base) -> Diff:
+def difference(compiled: Compiled, place: Place, before: Running, base: "Base") -> "Diff":
     """What a merge changes: against the generated files of a place, as they are there, whichever gpuyard wrote them.
 
     Of those only the files that differ are read, and what belongs to the same blueprint.
     """
+    from gpuyard.resolve.reviewed import world_of  # slow, and only this asks for its rules
+    from gpuyard.review.diff import Side, diff, differing
+
     tree, known = compiled.tree, lock_at(place).files.keys()
     ids = place.ids({*tree, *known})
-    differing = [path for path, text in tree.items() if ids.get(path) != place.blob_id(text.encode())]
-    differing += [path for path in known if path in ids and path not in tree]
-    there = {path: text.replace("\r\n", "\n") for path, text in place.read(*differing).items()}
-    changed = frozenset(path for path in differing if path not in tree or there.get(path) != tree[path])
-    names = differing_blueprints(before.placements, compiled.placements, changed)
+    others = [path for path, text in tree.items() if ids.get(path) != place.blob_id(text.encode())]
+    others += [path for path in known if path in ids and path not in tree]
+    there = {path: text.replace("\r\n", "\n") for path, text in place.read(*others).items()}
+    changed = frozenset(path for path in others if path not in tree or there.get(path) != tree[path])
+    names = differing(before.placements, compiled.placements, changed)
     wanted = [path for path in known if owner(path) in names and path.parts[0] in _OBJECTS]
     texts = {path: text.replace("\r\n", "\n") for path, text in place.read(*wanted).items()}
     after = {path: text for path, text in tree.items() if owner(path) in names and path.parts[0] in _OBJECTS}

@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from gpuyard.catalogue.datafiles import read
-from gpuyard.catalogue.vllm import base, versions
+from gpuyard.catalogue.vllm import base, oldest
 
 __all__ = ["Verdict", "verdict"]
 
@@ -32,7 +32,7 @@ def _of(minor: str) -> Mapping[str, Any]:
 
 def verdict(names: Sequence[str], version: str | None = None) -> Verdict:
     """Of the architectures that a config.json lists, the first that vLLM has counts."""
-    minor = ".".join(map(str, base(version or versions()[0]).minor))
+    minor = ".".join(map(str, base(version or oldest()).minor))
     table = _of(minor)
     for task in _TASKS:
         if any(name in table[task] for name in names):

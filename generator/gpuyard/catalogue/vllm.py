@@ -20,6 +20,7 @@ __all__ = [
     "base",
     "catalogue",
     "minor",
+    "oldest",
     "removals",
     "removed",
     "rules",
@@ -138,6 +139,11 @@ def _read_flag(row: Mapping[str, Any]) -> Flag:
 def versions() -> tuple[str, ...]:
     """The releases that were read, oldest first; a patch of the same minor version counts as the same."""
     return tuple(_known(each).release for each in _files())
+
+
+def oldest() -> str:
+    """The first of them."""
+    return _known(min(_files())).release
 
 
 def catalogue(version: str) -> Version | None:

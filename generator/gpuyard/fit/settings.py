@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from gpuyard.catalogue.models import Attention
-from gpuyard.catalogue.vllm import versions
+from gpuyard.catalogue.vllm import oldest
 
 __all__ = ["Draft", "Offload", "Settings", "least_batched"]
 
@@ -53,7 +53,7 @@ class Settings:
     """Slots for LoRA adapters (max-loras)."""
     adapter_rank: int = 0
     """max-lora-rank."""
-    version: str = field(default_factory=lambda: versions()[0])
+    version: str = field(default_factory=oldest)
     """Of vLLM; left out, the oldest that we know."""
     active: int | None = None
     """Requests that are served at once, where that is fewer than max_num_seqs (max-num-active-seqs)."""

@@ -82,7 +82,7 @@ def _theirs(place: Place, name: str, lock: Lock) -> dict[str, str]:
 
 def _listed(stack: Stack, ours: Collection[PurePosixPath], place: Place) -> Iterator[str]:
     """Those that it lists, as far as `Engine.beside` has nothing to say of them."""
-    for path in foreign(stack, ours, place):
+    for path in foreign(stack, ours, place) if stack.own_files else ():
         if listed(stack, path) and not _MANIFEST.fullmatch(str(path)):
             yield f"{shown(path)} is not from gpuyard (spec.ownFiles): {_effect(stack, path, ours)}"
 

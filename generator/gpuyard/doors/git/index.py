@@ -71,11 +71,9 @@ def staged(store: Store, old: str) -> dict[str, str | None]:
 
 def unpromise(checkout: Checkout, old: str, paths: Iterable[str]) -> None:
     """Take `git add --intent-to-add` of files back, which adds nothing and keeps the files from being added."""
-    if not (wanted := "\0".join(paths)):
-        return
     hidden = checkout.store.run("diff-index", "--cached", "--raw", "-z", "--ita-invisible-in-index", old, "--")
     really = set(os.fsdecode(checked(hidden, "reading the index")).split("\0")[1::2])
-    gone = "".join(f"{path}\0" for path in wanted.split("\0") if path not in really)
+    gone = "".join(f"{path}\0" for path in paths if path not in really)
     if gone:
         _update(checkout, "--force-remove", "-z", "--stdin", stdin=os.fsencode(gone))
 
@@ -103,12 +101,12 @@ def merge(store: Store, old: str, new: str) -> str | None:
     return last_words(result) if result.status else None
 
 
-def settle(checkout: Checkout, old: str, new: str) -> None:
-    """Note the new files' times in the index; a command that had read it before ours may have written the old one."""
+def settle(checkout: Checkout, old: str, new: str, ours: bytes | None) -> None:
+    """Note the new files' times in the index; a command that had read it before `ours` may have written the old one."""
     for _ in range(3):
         seen = state(checkout)
-        copy(checkout)
-        merge(checkout.store, old, new)
+        if copy(checkout) != ours:
+            merge(checkout.store, old, new)
         _update(checkout, "-q", "--ignore-submodules", "--refresh")  # which fails for what is not as it was
         with suppress(ConflictError), lock(checkout, wait=1):
             if state(checkout) == seen:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gpuyard.doors.git import index as gitindex
 from gpuyard.doors.git import worktree
@@ -201,10 +202,11 @@ class Local:
     def _receive(self, store: Store) -> None:
         """Copy the new objects; until a branch leads to them they are only weight."""
         for pack in (store.directory / "objects/pack").glob("*.pack"):
-            data = pack.read_bytes()
-            few = int.from_bytes(data[8:12], "big") < _LOOSE
-            command = ("unpack-objects", "-q") if few else ("index-pack", "--stdin")
-            checked(self._git(*command, stdin=data), f"writing to {self.label}")
+            with pack.open("rb", buffering=0) as stream:  # of thousands of blueprints it has many MB
+                few = int.from_bytes(stream.read(12)[8:], "big") < _LOOSE
+                stream.seek(0)
+                command = ("unpack-objects", "-q") if few else ("index-pack", "--stdin")
+                checked(self._git(*command, stdin=stream), f"writing to {self.label}")
 
     def _move(self, ref: str, new: str, old: str | None, holding: int | None) -> bool:
         """Move the branch from `old` to `new` in one step; False if it isn't at `old` any more."""
@@ -228,7 +230,7 @@ class Local:
             return True
         raise explain(result, f"moving the branch of {self.label}")
 
-    def _git(self, *arguments: str, stdin: bytes = b"") -> Result:
+    def _git(self, *arguments: str, stdin: bytes | BinaryIO = b"") -> Result:
         return run(*arguments, env={"GIT_DIR": str(self.git_dir)}, stdin=stdin)
 
 

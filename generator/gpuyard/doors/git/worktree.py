@@ -67,8 +67,7 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     start = old or checkout.store.empty_tree()
     changes = _changes(checkout.store, start, new)
     before = gitindex.copy(checkout)
-    sparse = _prepare(checkout, start, changes)
-    staged = gitindex.staged(checkout.store, start)
+    sparse, staged = _prepare(checkout, start, changes)
     touched = {f"{path} (staged)" for path in _staged_in_the_way(staged, changes)}
     with PlainFiles(checkout.root) as files:
         touched |= {f"{path} ({why})" for path, why in _in_the_way(checkout, files, changes, sparse)}
@@ -84,12 +83,14 @@ def plan(checkout: Checkout, ref: str, *, old: str | None, new: str) -> Plan:
     return Plan(Journal(ref, start, new, token_hex(16)), changes, before, checkout.store.index.read_bytes(), seen)
 
 
-def _prepare(checkout: Checkout, start: str, changes: Sequence[_Change]) -> set[str]:
-    """Take from the copied index what only looks staged; the files that a sparse checkout leaves out, and that stay."""
+def _prepare(checkout: Checkout, start: str, changes: Sequence[_Change]) -> tuple[set[str], dict[str, str | None]]:
+    """Without what only looks staged: which files a sparse checkout leaves out, and that stay; and what is staged."""
     empty = checkout.store.blob_id(b"")
     staged = gitindex.staged(checkout.store, start)
-    gitindex.unpromise(checkout, start, [change.path for change in changes if staged.get(change.path) == empty])
-    return gitindex.left_out(checkout.store).intersection(change.path for change in changes if change.new)
+    if promised := [change.path for change in changes if staged.get(change.path) == empty]:
+        gitindex.unpromise(checkout, start, promised)
+        staged = gitindex.staged(checkout.store, start)
+    return gitindex.left_out(checkout.store).intersection(change.path for change in changes if change.new), staged
 
 
 def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
@@ -103,7 +104,7 @@ def carry_out(checkout: Checkout, plan: Plan, move: Callable[[], bool]) -> bool:
         raise
     if moved:
         try:
-            _follow(checkout, plan.journal, plan.journal.new, plan.changes)
+            _follow(checkout, plan.journal, plan.journal.new, plan.changes, plan.index)
         except ToolError as error:
             raise OutputError(
                 f"{plan.journal.new} is committed, but the work tree is behind: {error}; run this again to finish it"
@@ -149,7 +150,7 @@ def recover(checkout: Checkout, journal: Journal | None, tip: str | None) -> Non
         except ToolError as error:
             raise OutputError(f"{shown(checkout.ours / 'journal')} cannot be used ({error}); delete it") from error
         _recover_index(checkout, journal.old, tip)
-        _follow(checkout, journal, tip, changes)
+        _follow(checkout, journal, tip, changes, None)
     _forget(checkout)
 
 
@@ -231,8 +232,8 @@ def _empties(files: PlainFiles, directory: str, leaving: set[str]) -> bool:
     )
 
 
-def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_Change]) -> None:
-    """Bring the files to where the branch is; what somebody touched meanwhile stays as it is."""
+def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_Change], ours: bytes | None) -> None:
+    """Bring the files to where the branch is; what somebody touched meanwhile stays as it is, and an index of ours."""
     try:
         kept = _write_files(checkout, changes, journal.draft)
     except OSError as error:
@@ -242,7 +243,7 @@ def _follow(checkout: Checkout, journal: Journal, tip: str, changes: Sequence[_C
         ) from error
     if kept:
         _log.warning("not touched, because they were changed in the meantime: %s", ", ".join(kept))
-    gitindex.settle(checkout, journal.old, tip)
+    gitindex.settle(checkout, journal.old, tip, ours)
 
 
 def _write_files(checkout: Checkout, changes: Sequence[_Change], draft: str) -> list[str]:
