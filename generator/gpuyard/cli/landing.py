@@ -35,7 +35,7 @@ def land(
 ) -> tuple[Outcome, list[str]]:
     """What was committed, and the lines that say so; `telling`: an error brings along how far it got."""
     tell = on_error if telling else _nobody
-    tell(Outcome(branch or "").data())
+    tell(Outcome(branch or "").data)
     cache = pipeline.remembered()
     project = pipeline.sound(directory, cache)  # nobody needs to commit what is wrong first
     if target is None:
@@ -43,7 +43,7 @@ def land(
     where, named = located(directory), branch is not None
     place = target or str(where.top if where else directory)
     found = Outcome(branch or project.stack.repository.branch)
-    tell(found.data())
+    tell(found.data)
     progress(f"reading {place}")
     with git.read_tree(place, found.branch, project.stack.folder) as snapshot:
         check_alone(snapshot.folder, snapshot.files)
@@ -56,7 +56,7 @@ def land(
             compiled = pipeline.compile(project, before, cache)
             plan = pipeline.plan(compiled, snapshot, base=before, overwrite=overwrite, words=words, cache=cache)
             found = replace(found, resolved=compiled.resolved, plan=plan)
-            tell(found.data())
+            tell(found.data)
             progress("committing")
         commit = pipeline.execute(plan, snapshot, push=push)
         pushed = push or snapshot.target.root is None

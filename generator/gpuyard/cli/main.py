@@ -7,7 +7,7 @@ import io
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
@@ -71,11 +71,11 @@ class _Cli(click.Group):
         try:
             return super().invoke(ctx)
         except GpuyardError as error:
-            _report(error, ctx.meta.get(RESULT, {}), for_machine=ctx.meta.get(JSON, False))
+            _report(error, ctx.meta.get(RESULT, dict), for_machine=ctx.meta.get(JSON, False))
             ctx.exit(error.exit_code)
 
 
-def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool) -> None:
+def _report(error: GpuyardError, result: Callable[[], Mapping[str, Any]], *, for_machine: bool) -> None:
     """An error for people on stderr, and as data on stdout where a machine reads."""
     problems = error.problems if isinstance(error, InputError) else ()
     first, *others = str(error).split("\n")
@@ -85,7 +85,7 @@ def _report(error: GpuyardError, result: Mapping[str, Any], *, for_machine: bool
         landed: dict[str, Any] = {"commit": error.landed} if error.landed else {}
         if isinstance(error, InputError) and (error.more or error.unread):
             landed |= {"more": error.more, "unread": error.unread}
-        data = {**result, **landed, "ok": False, "error": str(error), "problems": listed}
+        data = {**result(), **landed, "ok": False, "error": str(error), "problems": listed}
         emit_json(data)
 
 

@@ -72,8 +72,8 @@ def _broken(found: re.Match[str]) -> str:
     return found.group().replace("##", "#\\x23").replace("::", "\\x3a:")
 
 
-def on_error(data: Mapping[str, Any]) -> None:
-    """What an error adds for a machine, so that it finds the same keys."""
+def on_error(data: Callable[[], Mapping[str, Any]]) -> None:
+    """What an error adds for a machine, so that it finds the same keys; of thousands of models it is only made then."""
     click.get_current_context().meta[RESULT] = data
 
 

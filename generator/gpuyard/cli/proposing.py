@@ -91,7 +91,7 @@ def propose(
     project = pipeline.sound(directory, cache)
     check_place(project, directory)
     made = Made(base or project.stack.repository.branch)
-    on_error(made.data())
+    on_error(made.data)
     meeting = meet(directory, made.base, kind, api)
     progress(f"fetching {made.base} of {meeting.address.host}")
     remote = meeting.shown()
@@ -115,7 +115,7 @@ def propose(
         me = name_of(meeting.forge)  # a token that the API does not take is told before anything is pushed
         with _unfinished():
             made = _pushed(made, meeting, tip, edits, plan, branch, words)
-    on_error(made.data())
+    on_error(made.data)
     with _unfinished():
         return _opened(made, meeting, me, _title(edits, plan, words), found, artifact)
 
@@ -178,7 +178,7 @@ def _opened(made: Made, meeting: Meeting, me: str, title: str, found: Diff, arti
     progress("opening the request")
     request, created = _request(meeting.forge, made.branch, made.base, title)
     made = replace(made, request=request, created=created)
-    on_error(made.data())
+    on_error(made.data)
     last = f"All of it is in {artifact.name}, which the run has written." if artifact else ""
     post(meeting.forge, me, meeting.where.folder, request.number, reviewed(found, last))
     wanted = _labels(found)

@@ -113,7 +113,7 @@ def apply(
         project, resolved = _project(directory)
         found, hand = _planned(cloud, project, resolved, targets, login, gifts)
         if as_json:
-            on_error(plan_data(found))
+            on_error(lambda: plan_data(found))
         else:
             say(*plan_lines(found))
         if hand:
@@ -158,7 +158,7 @@ def destroy(
         progress("asking Oracle Cloud")
         found = removal(cloud, load(directory), data=delete_data)
         if as_json:
-            on_error(removal_data(found))
+            on_error(lambda: removal_data(found))
         else:
             say(*removal_lines(found))
         if found.changes and not dry_run:

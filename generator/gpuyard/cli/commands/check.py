@@ -35,11 +35,11 @@ def command(directory: Path, base: str | None, as_json: bool) -> None:
     from gpuyard.errors import InputError
     from gpuyard.pipeline import load
 
-    on_error(_result())
+    on_error(_result)
     resolved, found, problems, beside = _compared(load(directory), directory, base)
     notes = [*resolved.notes, *beside, *told(found)]
     if problems:
-        on_error(_result(as_data(resolved), notes, found))
+        on_error(lambda: _result(as_data(resolved), notes, found))
         if not as_json:
             emit_notes(told(found))
         raise InputError(problems)

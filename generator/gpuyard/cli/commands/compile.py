@@ -102,11 +102,11 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     from gpuyard.commit.directory import Directory
     from gpuyard.commit.place import check_alone, check_place, stacks_around
 
-    on_error(Outcome().data())
+    on_error(Outcome().data)
     cache, place = pipeline.remembered(), Directory(directory)
     project = pipeline.load(directory, cache)
     found = Outcome(project.stack.repository.branch)
-    on_error(found.data())
+    on_error(found.data)
     check_place(project, directory)
     if not project.problems:
         check_alone(project.stack.folder, stacks_around(directory))
@@ -118,7 +118,7 @@ def _write(directory: Path, base: str | None, overwrite: bool, as_json: bool) ->
     compiled = pipeline.compile(project, before, cache)
     plan = pipeline.plan(compiled, place, base=before, overwrite=overwrite, cache=cache)
     found = replace(found, resolved=compiled.resolved, plan=plan)
-    on_error(found.data())
+    on_error(found.data)
     pipeline.write(plan, place)
     found = replace(found, wrote=not plan.empty)
     _say(found, as_json, found.lines(None, str(directory)))
@@ -134,10 +134,10 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     from gpuyard.commit.stale import check_current
     from gpuyard.errors import GpuyardError
 
-    on_error(Outcome().data())
+    on_error(Outcome().data)
     project, place = pipeline.load(directory), Directory(directory)
     found = Outcome(project.stack.repository.branch)
-    on_error(found.data())
+    on_error(found.data)
     check_place(project, directory)
     before = pipeline.running(place) if project.problems else pipeline.synced_with(project, place, directory, base)
     progress("rendering")
@@ -146,7 +146,7 @@ def _check(directory: Path, base: str | None, as_json: bool) -> None:
     plan = pipeline.plan(compiled, place, base=before)
     stale = tuple(sorted([*plan.written, *plan.deleted]))
     found = replace(found, resolved=compiled.resolved, plan=plan, stale=stale)
-    on_error(found.data())
+    on_error(found.data)
     try:
         check_current(plan, base)
     except GpuyardError:

@@ -60,7 +60,7 @@ def command(directory: Path, base: str | None, by_code: bool, form: str, limit: 
     from gpuyard.review.diffdata import as_data
     from gpuyard.review.diffmarkdown import markdown
 
-    on_error({**_HEAD, **as_data(Diff(Base(base or ""), ""))})
+    on_error(lambda: {**_HEAD, **as_data(Diff(Base(base or ""), ""))})
     found = _compared(directory, base)
     if ask:
         from gpuyard.cli.registries import asked

@@ -75,7 +75,7 @@ def _open(
     from gpuyard.cli.proposing import Made, propose
     from gpuyard.commit.message import Words
 
-    on_error(Made(base or "").data())
+    on_error(Made(base or "").data)
     words = Words(message or "")
     made = propose(directory, base=base, branch=branch, words=words, kind=kind, api=api, artifact=artifact, ask=ask)
     if as_json:

@@ -80,7 +80,7 @@ def command(
     from gpuyard.release.publish import Registry
     from gpuyard.release.versions import checked
 
-    on_error(_Released(version).data())
+    on_error(_Released(version).data)
     checked(version)
     if key and keyless:
         raise click.UsageError("--sign-key and --keyless are two ways to sign; give one")

@@ -86,10 +86,10 @@ def command(
     who = key or (Keyless(issuer, identity) if identity and issuer else None)
     if who and reference is None:
         raise click.UsageError("a key or identity is that of a release; give --release, too")
-    on_error(_data("", None, ""))
+    on_error(lambda: _data("", None, ""))
     progress("compiling")
     found = committed(directory)
-    on_error(_data(found.commit, None, ""))
+    on_error(lambda: _data(found.commit, None, ""))
     if reference is None:
         if as_json:
             emit_json(_data(found.commit, None, ""))
