@@ -44,7 +44,7 @@ def required_of(resolved: Resolved, here: Mapping[str, Workload]) -> list[Requir
 
 def stack_commands(resolved: Resolved, cluster: str) -> Iterator[str]:
     """What to type for a new cluster, in order; values come from files, so that no shell remembers them."""
-    kubectl, stack = f"kubectl --context {cluster}", resolved.own.get(cluster, resolved).stack
+    kubectl, stack = f"kubectl --context {cluster}", resolved.stack_at(cluster)
     engine, needed = ENGINES[stack.engine], objects(stack_uses(resolved, cluster))
     its = f"kubectl --context {engine.context(stack, cluster)}"
     for namespace in dict.fromkeys([stack.namespace, *(each.namespace for each in needed)]):
@@ -69,7 +69,7 @@ def needs(resolved: Resolved, clusters: Sequence[str]) -> Iterator[str]:
 
 def needs_of(resolved: Resolved, here: Mapping[str, Workload]) -> Iterator[str]:
     """The same for a blueprint, by the clusters that run it."""
-    of_one = _shared(resolved, list(here), lambda name: _needs_of(resolved.own.get(name, resolved).stack, here[name]))
+    of_one = _shared(resolved, list(here), lambda name: _needs_of(resolved.stack_at(name), here[name]))
     yield from (where + sentence for sentence, where in of_one)
 
 

@@ -34,11 +34,14 @@ def notes(project: Project, site: Site, resolved: Resolved, said: Sequence[Seque
     found: dict[str, dict[str, None]] = {}
     for workload in workloads:
         found.setdefault(workload.name, {}).update(dict.fromkeys(workload.notes))
+    clusters: dict[str, list[str]] = {}
+    for placement in resolved.placements:
+        clusters.setdefault(placement.workload.name, []).append(placement.cluster)
     common: set[str] = set()
     for blueprint, of_it in zip(project.blueprints, said, strict=True):
         lines = (*of_it, *found.get(blueprint.name, ()))
         common.update(lines)
-        only = _only(blueprint.name, resolved, own)
+        only = _only(blueprint.name, clusters.get(blueprint.name, ()), own)
         yield from (line for line in lines if only is None or line in only)
     for cluster in resolved.own:
         yield from (f"{cluster}: {line}" for line in _of_stack(resolved.at(cluster)) if line not in of_stack)
@@ -62,9 +65,8 @@ def _kinds(workloads: Sequence[Workload]) -> set[tuple[str, str]]:
     return {(each["apiVersion"], each["kind"]) for each in objects}
 
 
-def _only(name: str, resolved: Resolved, own: Own) -> Collection[str] | None:
+def _only(name: str, clusters: Sequence[str], own: Own) -> Collection[str] | None:
     """What can be said of a blueprint at all, where each of its clusters differs; None: anything."""
-    clusters = [each.cluster for each in resolved.placements if each.workload.name == name]
     if not clusters or any((cluster, name) not in own for cluster in clusters):
         return None
     return {line for cluster in clusters for line in own[cluster, name]}

@@ -53,7 +53,7 @@ def _versions(project: Project, resolved: Resolved) -> Iterator[tuple[tuple[str,
     for each in resolved.placements:
         name, placed = each.workload.name, clusters[each.cluster].placed.get(each.workload.name)
         version = placed.vllm.version if placed else None
-        yield (each.cluster, name), version or own.get(name) or resolved.at(each.cluster).stack.vllm.version
+        yield (each.cluster, name), version or own.get(name) or resolved.stack_at(each.cluster).vllm.version
 
 
 def _served(workload: Workload) -> Served:

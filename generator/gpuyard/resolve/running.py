@@ -15,8 +15,8 @@ def placements_of(resolved: Resolved, tree: Tree, cache: Cache = NOTHING) -> Pla
     found: dict[str, dict[str, Placed]] = {cluster.name: {} for cluster in resolved.stack.clusters}
     asked = pods(tree, dict.fromkeys(map(_place, resolved.placements)), cache)
     for each in resolved.placements:
-        stack = resolved.own[each.cluster].stack if each.cluster in resolved.own else resolved.stack
-        found[each.cluster][each.workload.name] = _placed(stack, each.workload, asked[_place(each)])
+        stack, workload = resolved.stack_at(each.cluster), each.workload
+        found[each.cluster][workload.name] = _placed(stack, workload, asked[_place(each)])
     return found
 
 

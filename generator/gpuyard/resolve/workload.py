@@ -203,6 +203,10 @@ class Resolved:
         workloads = tuple(own.get((each.name, each.shape.name), each) for each in self.workloads)
         return replace(self, stack=self.own[cluster].stack, releases=self.own[cluster].releases, workloads=workloads)
 
+    def stack_at(self, cluster: str) -> Stack:
+        """As a cluster has it: with its own settings."""
+        return self.own[cluster].stack if cluster in self.own else self.stack
+
     @property
     def every_workload(self) -> tuple[Workload, ...]:
         """The stack's, and those that are a cluster's own."""

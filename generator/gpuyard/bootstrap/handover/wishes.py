@@ -74,7 +74,7 @@ class Site:
     @property
     def stack(self) -> Stack:
         """With the settings that hold in the cluster."""
-        return self.resolved.at(self.cluster).stack
+        return self.resolved.stack_at(self.cluster)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _of_bootstrap(resolved: "Resolved") -> list["Image"]:
     from gpuyard.catalogue.images import image
 
     stack = resolved.stack
-    some = [resolved.at(each.name).stack for each in stack.clusters if wanted(stack, each)]
+    some = [resolved.stack_at(each.name) for each in stack.clusters if wanted(stack, each)]
     named = [name.rpartition(":") for name in calico().images]
     found = [image(name, tag, mirrors=each.images.mirrors, locked={}) for each in some for name, _, tag in named]
     return list(dict.fromkeys(found))
