@@ -152,6 +152,7 @@ def test_the_flags_are_in_the_pod_as_they_are_given() -> None:
         ("--port", "service.port"),
         ("--shutdown-timeout=9", "drain.shutdownSeconds"),
         ("--api-key=x", "apiKey.secret"),
+        ("--model=x", "model.id"),
     ],
 )
 def test_a_flag_that_the_chart_sets_itself_is_refused_with_its_key(flag: str, key: str) -> None:

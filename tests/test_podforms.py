@@ -54,7 +54,6 @@ WRONG: dict[str, str] = {
         'extraPodSpec.hostNetwork is the text "yes"; must be true or false, so write true'
     ),
     "lifecycle: {postStart: {exec: [a]}}": "lifecycle.postStart.exec is a list; must be a mapping",
-    "livenessProbe: {httpGet: {path: /x}}": "livenessProbe.httpGet.port is missing; add it",
     "topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1}]": (
         "topologySpreadConstraints[0].whenUnsatisfiable is missing; add it"
     ),
@@ -138,6 +137,12 @@ WRONG: dict[str, str] = {
     "service: {externalTrafficPolicy: Local}": (
         "service.externalTrafficPolicy: needs service.type NodePort or LoadBalancer; set that, too"
     ),
+    "service: {nodePort: 30080}": "service.nodePort: needs service.type NodePort or LoadBalancer; set that, too",
+    "service: {loadBalancerIP: 10.0.8.9}": "service.loadBalancerIP: needs service.type LoadBalancer; set that, too",
+    "service: {type: LoadBalancer, loadBalancerIP: lb}": 'service.loadBalancerIP is "lb"; must be an IP address',
+    "service: {type: NodePort, clusterIP: None}": (
+        "service.clusterIP: None goes with type ClusterIP only, not with NodePort; remove it"
+    ),
     # what is taken
     "extraContainers: [{name: a, image: b, ports: [{containerPort: 8000}]}]": (
         "extraContainers[0].ports[0].containerPort: 8000 is the port of the server, in the same pod; choose another"
@@ -174,8 +179,7 @@ WRONG: dict[str, str] = {
     ),
     "resources: {limits: {memory: 64GB}}": (
         'resources.limits.memory is "64GB"; must be an amount such as 500m, 8 or 64Gi: a number and m, '
-        "k, Ki, M, Mi, G, "
-        "Gi, T or Ti"
+        "k, Ki, M, Mi, G, Gi, T, Ti, P or Pi"
     ),
     "resources: {limits: {gpu: 1}}": (
         "resources.limits.gpu is not an allowed name; must be cpu, memory, ephemeral-storage, "
@@ -199,8 +203,6 @@ WRONG: dict[str, str] = {
     "ingress: {ingressClassName: nginx}": (
         "ingress.ingressClassName is not known; set spec.ingress.className in stack.yaml instead"
     ),
-    # nothing
-    "topologySpreadConstraints:": "topologySpreadConstraints is empty; write [] for none, or remove it",
 }
 
 
@@ -226,8 +228,13 @@ RIGHT = (
     "extraEnv: [{name: TZ, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['a/b']\"}}}]",
     "extraVolumes: [{name: a, emptyDir: {medium: ''}}, {name: b, downwardAPI: {items: [{path: a, fieldRef: {fieldPath: "
     "metadata.labels}}]}}]",
-    "livenessProbe:",
-    "affinity:",
+    "livenessProbe: {httpGet: {path: /x}}",
+    *(f"{name}:" for name in ("startupProbe", "livenessProbe", "affinity", "resources", "topologySpreadConstraints")),
+    *(f"resources: {{{name}: }}" for name in ("requests", "limits")),
+    "resources: {requests: {cpu: 0.5, memory: .5Gi}, limits: {memory: 64e9, ephemeral-storage: 1Pi}}",
+    "service: {type: NodePort, nodePort: 30080, externalIPs: [10.0.8.9]}",
+    "service: {clusterIP: None, internalTrafficPolicy: Local, trafficDistribution: PreferClose}",
+    "service: {type: LoadBalancer, loadBalancerIP: 10.0.8.9, clusterIP: 10.96.0.9}",
 )
 
 
