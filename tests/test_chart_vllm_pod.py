@@ -267,6 +267,25 @@ def test_a_bad_api_key_stops_the_pod(tmp_path: Path, secret: str, words: str) ->
     assert not (tmp_path / "api-key.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("service", "both"),
+    [
+        ({}, False),
+        ({"ipFamilies": ["IPv4"]}, False),
+        ({"ipFamilyPolicy": "SingleStack"}, False),
+        ({"ipFamilies": None, "ipFamilyPolicy": None}, False),
+        ({"ipFamilies": ["IPv6"]}, True),
+        ({"ipFamilies": ["IPv4", "IPv6"]}, True),
+        ({"ipFamilyPolicy": "PreferDualStack"}, True),
+        ({"ipFamilyPolicy": "RequireDualStack"}, True),
+    ],
+)
+def test_who_asks_by_ipv6_is_heard(service: Spec, both: bool) -> None:
+    """Without an address vLLM binds an IPv4 socket (launcher.create_server_socket), and no probe reaches it by IPv6."""
+    given = arguments(case("default", service=service, args=["--host=10.0.0.1"]))
+    assert [each for each in given if each.startswith("--host")] == ["--host=::"] * both + ["--host=10.0.0.1"]
+
+
 # --- start --------------------------------------------------------------------------------------------------
 
 
