@@ -56,6 +56,11 @@ def test_its_page_in_a_catalogue_is_complete() -> None:
     assert (ROOT / metadata["icon"].partition("/main/")[2]).is_file()
     notes = {key: yaml.safe_load(text) for key, text in metadata["annotations"].items()}
     assert notes["artifacthub.io/license"] == "Apache-2.0"
+    image = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["image"]
+    assert notes["artifacthub.io/images"] == [
+        {"name": "vllm-openai", "image": f"{image['repository']}:v{metadata['appVersion']}"}
+    ]
+    assert image["tag"] == f"v{metadata['appVersion']}"
     for link in notes["artifacthub.io/links"]:
         assert link["url"].startswith("https://")
 
