@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from gpuyard.catalogue.chartwords import WORDS
-from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.catalogue.shippedchart import chart_defaults, shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
-from gpuyard.resolve.inference import podnames
+from gpuyard.resolve.inference import elsewhere, podnames
+from gpuyard.resolve.inference.values import CHART
+from gpuyard.resolve.overrides import at
 from tests.chart import rendering
 from tests.projects import STACK, chart_values, merged, problems, resolved
 from tests.test_hatch import CASES, case_blueprint
@@ -190,6 +192,9 @@ WRONG: dict[str, str] = {
         'podLabels.a is "has space"; must be the value of a label: letters, digits, dashes, dots and underscores, '
         "63 at most"
     ),
+    "image: {pullPolicy: always}": (
+        'image.pullPolicy is "always"; must be one of Always, IfNotPresent, Never (did you mean Always?)'
+    ),
     # where it belongs
     "hostAliases: []": "hostAliases is not known; set extraPodSpec.hostAliases of these values instead",
     "terminationGracePeriodSeconds: 5": (
@@ -199,6 +204,26 @@ WRONG: dict[str, str] = {
     "imagePullPolicy: Always": "imagePullPolicy is not known; set image.pullPolicy of these values instead",
     "extraArgs: []": "extraArgs is not known; set spec.serving.args instead",
     "serviceMonitor: {}": "serviceMonitor is not known; set podMonitor of these values instead",
+    **{
+        f"{theirs}: []": f"{theirs} is not known; set {ours} of these values instead"
+        for theirs, ours in {
+            "extraDeploy": "extraObjects",
+            "extraManifests": "extraObjects",
+            "customObjects": "extraObjects",
+            "extraEnvVars": "extraEnv",
+            "extraEnvVarsSecret": "envFrom",
+            "updateStrategy": "strategy",
+            "deploymentStrategy": "strategy",
+            "lifecycleHooks": "lifecycle",
+            "shmSize": "sharedMemory.size",
+            "customReadinessProbe": "readinessProbe",
+            "keda": "autoscaling",
+        }.items()
+    },
+    "service: {nodePorts: {http: 30080}}": (
+        "service.nodePorts is not known; set service.nodePort of these values instead"
+    ),
+    "ingress: {hosts: []}": "ingress.hosts is not known; set spec.expose.host instead",
     "replicaCount: 2": "replicaCount is not known; set spec.scaling.min and spec.scaling.max instead",
     "ingress: {ingressClassName: nginx}": (
         "ingress.ingressClassName is not known; set spec.ingress.className in stack.yaml instead"
@@ -289,6 +314,12 @@ def test_words_are_of_definitions_that_the_chart_has() -> None:
     patterns = {name for name, each in rendering.schema()["definitions"].items() if "pattern" in each}
     others = {"argument", "destination", "nameOrEmpty", "repository"}  # of values that a blueprint has keys for
     assert patterns - others == WORDS.keys() - {"variable"}
+
+
+def test_what_other_charts_call_a_value_leads_to_one_that_there_is() -> None:
+    for theirs, ours in elsewhere.OTHERS.items():
+        assert at(chart_defaults(CHART), tuple(theirs.split("."))) is None
+        assert at(chart_defaults(CHART), tuple(ours.split("."))) is not None
 
 
 def test_fields_of_a_pod_are_those_of_kubernetes() -> None:
