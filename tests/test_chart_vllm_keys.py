@@ -211,6 +211,15 @@ KEYS: list[Row] = [
         for where in [SERVER, (*POD, "initContainers", 0), (*POD, "initContainers", 1), (*JOB, "containers", 0),
                       ("test-Pod", "spec", "containers", 0)]
     ),
+    *(
+        ("default", {"image": {"repository": repository, "tag": tag, "digest": digest}}, (*SERVER, "image"),
+         f"{repository}:{tag}" + (f"@{digest}" if digest else ""))
+        for repository, tag, digest in [
+            ("docker.io/vllm/vllm-openai", "v0.32.0-cu129", ""), ("ghcr.io/acme/vllm_own", "2026-11.1_rc", ""),
+            ("registry.example.com:5000/a/b-c/vllm", "nightly-0123abc", ""), ("localhost:5000/vllm", "1", DIGEST),
+            ("docker.io/vllm/vllm-openai", "latest", DIGEST), ("docker.io/vllm/vllm-openai", "latest_of_mine", ""),
+        ]
+    ),
     ("default", {"podSecurityContext": {"runAsUser": None, "fsGroup": 5}}, (*POD, "securityContext", "fsGroup"), 5),
     ("default", {"podSecurityContext": {"runAsUser": None}}, (*POD, "securityContext", "runAsUser"), None),
     ("default", {"podSecurityContext": None}, (*POD, "securityContext"), {}),

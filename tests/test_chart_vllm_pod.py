@@ -362,6 +362,8 @@ def test_nothing_waits_for_a_gpu_that_an_old_pod_holds(changes: Spec, strategy: 
         ),
         ({"model": {"source": "bucket"}}, "model.bucket: source bucket needs uri, endpoint, region and"),
         ({"download": {"enabled": True}}, "needs model.source hf and a cache that they share"),
+        ({"image": {"tag": "latest"}}, "image.tag: latest changes under running pods; name a version, such as v0.32.0"),
+        ({"image": {"tag": "latest-cu129"}}, "image.tag: latest-cu129 changes under running pods"),
         ({"fullnameOverride": "vllm"}, "fullnameOverride: vllm cannot be the name of the Service"),
         ({"fullnameOverride": "1chat"}, "begin with a letter"),
         ({"resources": {"limits": {"nvidia.com/gpu": 2}}}, "resources: nvidia.com/gpu is set by gpu.count"),

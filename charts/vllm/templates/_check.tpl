@@ -10,6 +10,9 @@
 {{- if or (eq $name "vllm") (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
 fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case letters, digits and dashes, begin with a letter, and do not use vllm, whose Service variables vLLM takes for its own
 {{- end }}
+{{- if and (regexMatch "^latest(-|$)" .Values.image.tag) (not .Values.image.digest) }}
+image.tag: {{ .Values.image.tag }} changes under running pods; name a version, such as v{{ .Chart.AppVersion }}, or give image.digest
+{{- end }}
 {{- $own := dict "--model" "model.id" "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
   "--shutdown-timeout" "drain.shutdownSeconds" "--api-key" "apiKey.secret" "--config" (ternary "args" "" (ne .Values.apiKey.secret "")) }}
 {{- range .Values.args }}
