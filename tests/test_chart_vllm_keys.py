@@ -74,7 +74,6 @@ KEYS: list[Row] = [
     ("default", {}, (*POD, "topologySpreadConstraints", 0, "topologyKey"), "kubernetes.io/hostname"),
     ("default", {"topologySpreadConstraints": []}, (*POD, "topologySpreadConstraints"), None),
     ("default", {"priorityClassName": "high"}, (*POD, "priorityClassName"), "high"),
-    ("default", {"livenessProbe": None}, (*SERVER, "livenessProbe"), None),
     ("default", {"resources": {"claims": [{"name": "nic"}]}}, (*SERVER, "resources", "claims"), [{"name": "nic"}]),
     ("default", {"service": {"sessionAffinity": "ClientIP"}}, ("Service", "spec", "sessionAffinity"), "ClientIP"),
     ("default", {}, ("Service", "spec", "sessionAffinity"), None),
@@ -128,6 +127,8 @@ KEYS: list[Row] = [
             ("default", {probe: {"httpGet": {"path": "/x", "port": 9}}}, (*SERVER, probe, "httpGet", "path"), "/x"),
             ("default", {probe: {"initialDelaySeconds": 7}}, (*SERVER, probe, "initialDelaySeconds"), 7),
             ("default", {probe: {"failureThreshold": 7}}, (*SERVER, probe, "failureThreshold"), 7),
+            ("default", {probe: {"httpGet": {"path": "/x"}}}, (*SERVER, probe, "httpGet", "port"), "http"),
+            ("default", {probe: None}, (*SERVER, probe), None),
         ]
     ),
     ("default", {"livenessProbe": dict.fromkeys(("periodSeconds", "timeoutSeconds", "failureThreshold"))},
@@ -144,6 +145,13 @@ KEYS: list[Row] = [
     ("default", {"resources": {"limits": {"memory": None}}}, (*SERVER, "resources", "limits", "memory"), None),
     ("default", {"resources": {"requests": {"hugepages-2Mi": "1Gi"}}},
      (*SERVER, "resources", "requests", "hugepages-2Mi"), "1Gi"),
+    ("default", {"resources": {"limits": None}}, (*SERVER, "resources", "limits"), {"nvidia.com/gpu": 1}),
+    ("default", {"resources": {"requests": None}}, (*SERVER, "resources", "requests"), None),
+    ("default", {"resources": None}, (*SERVER, "resources"), {"limits": {"nvidia.com/gpu": 1}}),
+    *(
+        ("default", {"resources": {"limits": {"memory": amount}}}, (*SERVER, "resources", "limits", "memory"), amount)
+        for amount in (34359738368, 3.5e10, "64e9", "1.5Gi", ".5Ti", "1Pi", "128M", "34359738368000m")
+    ),
     ("default", {}, (*SERVER, "resources", "limits", "nvidia.com/gpu"), 1),
     *(
         ("default", {"gpu": {"count": 2, "resource": name}}, (*SERVER, "resources", "limits", name), 2)
@@ -160,7 +168,17 @@ KEYS: list[Row] = [
     ("default", {"service": {"labels": {"a": "b"}}}, ("Service", "metadata", "labels", "a"), "b"),
     ("default", {"service": {"labels": {"a": "b"}}}, ("Deployment", "metadata", "labels", "a"), None),
     ("default", {"service": {"annotations": {"a": "b"}}}, ("Service", "metadata", "annotations"), {"a": "b"}),
-    ("default", {"service": {"port": 80}}, ("Service", "spec", "ports", 0, "port"), 80),
+    ("default", {"service": {"port": 80}},
+     ("Service", "spec", "ports"), [{"name": "http", "port": 80, "targetPort": "http"}]),
+    ("default", {"service": {"type": "NodePort", "nodePort": 30080}},
+     ("Service", "spec", "ports", 0, "nodePort"), 30080),
+    *(
+        ("default", {"service": {name: value}}, ("Service", "spec", name), value)
+        for name, value in {
+            "clusterIP": "None", "externalIPs": ["10.0.8.9", "fd00::9"], "loadBalancerIP": "10.0.8.9",
+            "internalTrafficPolicy": "Local", "trafficDistribution": "PreferSameZone",
+        }.items()
+    ),
     ("default", {"service": {"ipFamilies": ["IPv6"]}}, ("Service", "spec", "ipFamilies"), ["IPv6"]),
     ("default", {"service": {"ipFamilyPolicy": "RequireDualStack"}},
      ("Service", "spec", "ipFamilyPolicy"), "RequireDualStack"),
@@ -193,8 +211,23 @@ KEYS: list[Row] = [
         for where in [SERVER, (*POD, "initContainers", 0), (*POD, "initContainers", 1), (*JOB, "containers", 0),
                       ("test-Pod", "spec", "containers", 0)]
     ),
+    *(
+        ("default", {"image": {"repository": repository, "tag": tag, "digest": digest}}, (*SERVER, "image"),
+         f"{repository}:{tag}" + (f"@{digest}" if digest else ""))
+        for repository, tag, digest in [
+            ("docker.io/vllm/vllm-openai", "v0.32.0-cu129", ""), ("ghcr.io/acme/vllm_own", "2026-11.1_rc", ""),
+            ("registry.example.com:5000/a/b-c/vllm", "nightly-0123abc", ""), ("localhost:5000/vllm", "1", DIGEST),
+            ("docker.io/vllm/vllm-openai", "latest", DIGEST), ("docker.io/vllm/vllm-openai", "latest_of_mine", ""),
+        ]
+    ),
     ("default", {"podSecurityContext": {"runAsUser": None, "fsGroup": 5}}, (*POD, "securityContext", "fsGroup"), 5),
     ("default", {"podSecurityContext": {"runAsUser": None}}, (*POD, "securityContext", "runAsUser"), None),
+    ("default", {"podSecurityContext": None}, (*POD, "securityContext"), {}),
+    ("default", {"securityContext": None}, (*SERVER, "securityContext"), {}),
+    ("shared-cache", {"securityContext": None},
+     (*JOB, "containers", 0, "securityContext"), {"readOnlyRootFilesystem": True}),
+    ("default", {"tolerations": None}, (*POD, "tolerations"), None),
+    ("default", {"topologySpreadConstraints": None}, (*POD, "topologySpreadConstraints"), None),
     ("default", {"securityContext": {"capabilities": {"add": ["IPC_LOCK"]}}},
      (*SERVER, "securityContext", "capabilities"), {"drop": ["ALL"], "add": ["IPC_LOCK"]}),
     ("default", {"securityContext": {"readOnlyRootFilesystem": True}},

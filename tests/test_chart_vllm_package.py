@@ -56,6 +56,11 @@ def test_its_page_in_a_catalogue_is_complete() -> None:
     assert (ROOT / metadata["icon"].partition("/main/")[2]).is_file()
     notes = {key: yaml.safe_load(text) for key, text in metadata["annotations"].items()}
     assert notes["artifacthub.io/license"] == "Apache-2.0"
+    image = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["image"]
+    assert notes["artifacthub.io/images"] == [
+        {"name": "vllm-openai", "image": f"{image['repository']}:v{metadata['appVersion']}"}
+    ]
+    assert image["tag"] == f"v{metadata['appVersion']}"
     for link in notes["artifacthub.io/links"]:
         assert link["url"].startswith("https://")
 
@@ -100,6 +105,40 @@ def test_notes_say_where_it_is_and_when(name: str) -> None:
 )
 def test_notes_say_that_nobody_may_ask_yet(changes: Spec, closed: bool) -> None:
     assert ("No other pod may send requests yet" in notes("default", networkPolicy=changes)) is closed
+
+
+GATEWAY: Spec = {"httpRoute": {"enabled": True, "parentRefs": [{"name": "a"}], "hostnames": ["a.com", "b.com"]}}
+INGRESS: Spec = {"ingress": {"enabled": True, "host": "a.com", "tlsSecret": "tls"}}
+KEY: Spec = {"apiKey": {"secret": "key"}}
+REACHED = "Whoever reaches it may use it"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "absent"),
+    [
+        ({}, "http://release-vllm.inference:8000/v1.\n", REACHED),
+        (GATEWAY, "http://release-vllm.inference:8000/v1, and through the Gateway at a.com/v1, b.com/v1.\n", "Ingress"),
+        (GATEWAY, REACHED, "No other pod"),
+        (GATEWAY | KEY, "Authorization: Bearer $KEY", REACHED),
+        (INGRESS, "8000/v1, and through the Ingress at https://a.com/v1.\n", "Gateway"),
+        ({"ingress": {"enabled": True, "host": "a.com", "plainHttp": True}}, "at http://a.com/v1.\n", "Gateway"),
+        ({"service": {"type": "NodePort"}}, "release-vllm --output jsonpath='{.spec.ports[0].nodePort}'", "status."),
+        ({"service": {"type": "NodePort"}}, "that of any node, and this port", "loadBalancer"),
+        ({"service": {"type": "LoadBalancer"}}, "jsonpath='{.status.loadBalancer.ingress[0]}'", "any node"),
+        ({"service": {"type": "LoadBalancer"}}, REACHED, "any node"),
+    ],
+)
+def test_notes_say_how_it_is_reached(changes: Spec, words: str, absent: str) -> None:
+    inside: Spec = {"networkPolicy": {"clientNamespaces": ["gateway"]}}
+    said = notes("default", **changes, **inside)
+    assert words in said
+    assert absent not in said
+
+
+def test_notes_name_what_lets_others_in() -> None:
+    assert "in networkPolicy.clientNamespaces.\n" in notes("default")
+    said = notes("default", service={"type": "LoadBalancer"})
+    assert "networkPolicy.clientNamespaces, and the networks of clients outside of the cluster in .clientCidrs." in said
 
 
 def test_notes_say_why_a_pod_may_stay_pending() -> None:

@@ -152,6 +152,7 @@ def test_the_flags_are_in_the_pod_as_they_are_given() -> None:
         ("--port", "service.port"),
         ("--shutdown-timeout=9", "drain.shutdownSeconds"),
         ("--api-key=x", "apiKey.secret"),
+        ("--model=x", "model.id"),
     ],
 )
 def test_a_flag_that_the_chart_sets_itself_is_refused_with_its_key(flag: str, key: str) -> None:
@@ -266,6 +267,25 @@ def test_a_bad_api_key_stops_the_pod(tmp_path: Path, secret: str, words: str) ->
     assert not (tmp_path / "api-key.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("service", "both"),
+    [
+        ({}, False),
+        ({"ipFamilies": ["IPv4"]}, False),
+        ({"ipFamilyPolicy": "SingleStack"}, False),
+        ({"ipFamilies": None, "ipFamilyPolicy": None}, False),
+        ({"ipFamilies": ["IPv6"]}, True),
+        ({"ipFamilies": ["IPv4", "IPv6"]}, True),
+        ({"ipFamilyPolicy": "PreferDualStack"}, True),
+        ({"ipFamilyPolicy": "RequireDualStack"}, True),
+    ],
+)
+def test_who_asks_by_ipv6_is_heard(service: Spec, both: bool) -> None:
+    """Without an address vLLM binds an IPv4 socket (launcher.create_server_socket), and no probe reaches it by IPv6."""
+    given = arguments(case("default", service=service, args=["--host=10.0.0.1"]))
+    assert [each for each in given if each.startswith("--host")] == ["--host=::"] * both + ["--host=10.0.0.1"]
+
+
 # --- start --------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +362,8 @@ def test_nothing_waits_for_a_gpu_that_an_old_pod_holds(changes: Spec, strategy: 
         ),
         ({"model": {"source": "bucket"}}, "model.bucket: source bucket needs uri, endpoint, region and"),
         ({"download": {"enabled": True}}, "needs model.source hf and a cache that they share"),
+        ({"image": {"tag": "latest"}}, "image.tag: latest changes under running pods; name a version, such as v0.32.0"),
+        ({"image": {"tag": "latest-cu129"}}, "image.tag: latest-cu129 changes under running pods"),
         ({"fullnameOverride": "vllm"}, "fullnameOverride: vllm cannot be the name of the Service"),
         ({"fullnameOverride": "1chat"}, "begin with a letter"),
         ({"resources": {"limits": {"nvidia.com/gpu": 2}}}, "resources: nvidia.com/gpu is set by gpu.count"),

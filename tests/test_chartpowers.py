@@ -30,6 +30,7 @@ SAMPLES: dict[str, Any] = {
     "serviceAccount.name": "admin",
     "serviceAccount.annotations": {"a.example.com/role": "admin"},
     "service.type": "LoadBalancer",
+    "service.externalIPs": ["10.0.8.9"],
     "service.annotations": {"a.example.com/internal": "false"},
     "networkPolicy.enabled": False,
     "networkPolicy.internet": "always",
@@ -53,6 +54,12 @@ def test_it_needs_an_entry(path: str) -> None:
     for spec in ({"values": values}, {"shapes": {"h100": {"values": values}}}):
         assert [each for each in told(spec) if each.endswith(f"; to allow it, add {entry} to serving.unsafe")]
         assert not [each for each in told({**spec, "serving": {"unsafe": [entry]}}) if "serving.unsafe" in each]
+
+
+@pytest.mark.parametrize("path", ["podSecurityContext", "securityContext"])
+def test_what_takes_the_chart_s_own_away_needs_one(path: str) -> None:
+    assert [entry for _, entry, _ in chartpowers.find({path: None})] == [f"values.{path}"]
+    assert any(f"add values.{path} to" in each for each in told({"values": {path: None}}))
 
 
 def test_what_moves_and_sizes_needs_none() -> None:

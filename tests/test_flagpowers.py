@@ -238,6 +238,15 @@ def test_what_nobody_knows_needs_an_entry_where_it_is_passed_on(args: dict[str, 
         assert check_args(args, (), (), version, released=released)
 
 
+@pytest.mark.parametrize("value", [5, 0.5, -1])
+def test_a_number_names_nothing_whatever_the_flag(value: float) -> None:
+    for args in ({"new-thing": value}, {"compilation-config": {"new_key": value}}):
+        assert needed(args, (), NEXT) == {}
+        assert check_args(args, (), (), NEXT) == []
+    assert [*needed({"new-thing": True}, (), NEXT)] == ["new-thing"]  # it may add an endpoint
+    assert check_args({"grpc-port": value}, (), (), NEXT)  # of those that are known all powers stay
+
+
 def test_an_entry_for_a_whole_flag_allows_nothing_that_is_in_it() -> None:
     args = {"kv-transfer-config": {"kv_connector_module_path": "evil"}}
     (_, message), *_ = check_args(args, (), ("kv-transfer-config",), V32)

@@ -171,7 +171,11 @@ CASES: dict[str, Case] = {
         to="/ping",
     ),
     "liveness-probe": server({"livenessProbe": {"failureThreshold": 9}}, "livenessProbe", "failureThreshold", to=9),
+    "probe-of-a-path": server(
+        {"readinessProbe": {"httpGet": {"path": "/ping"}}}, "readinessProbe", "httpGet", "port", to="http"
+    ),
     "no-liveness-probe": server({"livenessProbe": None}, "livenessProbe", to=GONE),
+    "no-startup-probe": server({"startupProbe": None}, "startupProbe", to=GONE),
     "lifecycle": server(
         {"lifecycle": {"postStart": {"exec": {"command": ["true"]}}}},
         "lifecycle",
@@ -184,6 +188,9 @@ CASES: dict[str, Case] = {
     "memory": server({"resources": {"limits": {"memory": "64Gi"}}}, "resources", "limits", "memory", to="64Gi"),
     "processor-limit": server({"resources": {"limits": {"cpu": 8}}}, "resources", "limits", "cpu", to=8),
     "no-memory-limit": server({"resources": {"limits": {"memory": None}}}, "resources", "limits", "memory", to=GONE),
+    "no-limits": server({"resources": {"limits": None}}, "resources", "limits", "memory", to=GONE),
+    "no-requests": server({"resources": {"requests": None}}, "resources", "requests", to=GONE),
+    "part-of-a-processor": server({"resources": {"requests": {"cpu": 0.5}}}, "resources", "requests", "cpu", to=0.5),
     "rdma": server(
         {"resources": {"limits": {"nvidia.com/rdma-vf": 1}}}, "resources", "limits", "nvidia.com/rdma-vf", to=1
     ),
@@ -220,6 +227,8 @@ CASES: dict[str, Case] = {
     "pre-stop": server({"drain": {"preStopSeconds": 30}}, "lifecycle", "preStop", "sleep", "seconds", to=30),
     # who it is
     "pod-security": pod({"podSecurityContext": {"fsGroup": 2000}}, "securityContext", "fsGroup", to=2000),
+    "no-pod-security": pod({"podSecurityContext": None}, "securityContext", "runAsUser", to=GONE),
+    "no-toleration": pod({"tolerations": None}, "tolerations", to=GONE),
     "no-default": pod({"podSecurityContext": {"fsGroup": None}}, "securityContext", "fsGroup", to=GONE),
     "security": server(
         {"securityContext": {"readOnlyRootFilesystem": True}}, "securityContext", "readOnlyRootFilesystem", to=True
@@ -245,6 +254,26 @@ CASES: dict[str, Case] = {
     "account": pod({"serviceAccount": {"create": False, "name": "mine"}}, "serviceAccountName", to="mine"),
     # how it is reached, and what it reaches
     "service-type": of("Service", {"service": {"type": "LoadBalancer"}}, "spec", "type", to="LoadBalancer"),
+    "node-port": of(
+        "Service", {"service": {"type": "NodePort", "nodePort": 30080}}, "spec", "ports", 0, "nodePort", to=30080
+    ),
+    "headless": of("Service", {"service": {"clusterIP": "None"}}, "spec", "clusterIP", to="None"),
+    "external-addresses": of(
+        "Service", {"service": {"externalIPs": ["10.0.8.9"]}}, "spec", "externalIPs", to=["10.0.8.9"]
+    ),
+    "own-node": of(
+        "Service", {"service": {"internalTrafficPolicy": "Local"}}, "spec", "internalTrafficPolicy", to="Local"
+    ),
+    "reserved-address": of(
+        "Service",
+        {"service": {"type": "LoadBalancer", "loadBalancerIP": "10.0.8.9"}},
+        "spec",
+        "loadBalancerIP",
+        to="10.0.8.9",
+    ),
+    "nearest": of(
+        "Service", {"service": {"trafficDistribution": "PreferClose"}}, "spec", "trafficDistribution", to="PreferClose"
+    ),
     "service-port": of("Service", {"service": {"port": 80}}, "spec", "ports", 0, "port", to=80),
     "service-annotation": of(
         "Service", {"service": {"annotations": {"a": "b"}}}, "metadata", "annotations", "a", to="b"
@@ -382,6 +411,26 @@ CASES: dict[str, Case] = {
         {"podSecurityContext": {"fsGroup": None}}, "securityContext", "fsGroup", to=GONE, elsewhere=10001
     ),
     "shape-variable": server({"extraEnv": [{"name": "A", "value": "b"}]}, "env", "A", "value", to="b", elsewhere=GONE),
+    "shape-no-limits": server(
+        {"resources": {"limits": None}}, "resources", "limits", "memory", to=GONE, elsewhere="384Gi"
+    ),
+    "shape-no-readiness-probe": server(
+        {"readinessProbe": None}, "readinessProbe", "periodSeconds", to=GONE, elsewhere=5
+    ),
+    "shape-no-toleration": pod({"tolerations": None}, "tolerations", to=GONE, elsewhere=[GPU]),
+    "shape-no-security": server(
+        {"securityContext": None}, "securityContext", "capabilities", "drop", to=GONE, elsewhere=["ALL"]
+    ),
+    "shape-node-port": of(
+        "Service",
+        {"service": {"type": "NodePort", "nodePort": 30081}},
+        "spec",
+        "ports",
+        0,
+        "nodePort",
+        to=30081,
+        elsewhere=GONE,
+    ),
     "shape-volume": pod(
         {"extraVolumes": [{"name": "x", "emptyDir": {}}]},
         "volumes",

@@ -206,7 +206,7 @@ WRONG: dict[str, tuple[str, str]] = {
         "6:29: spec.shapes.h100.env.TZ is a mapping; must be {secret: NAME, key: KEY} or {configMap: NAME, key: KEY}",
     ),
     "a flag that a version to come may not have": (
-        "  vllm: {version: 0.99.0}\n  serving: {args: {max-num-seq: 300}}\n",
+        "  vllm: {version: 0.99.0}\n  serving: {args: {max-num-seq: some}}\n",
         "7:20: spec.serving.args.max-num-seq: is not known to gpuyard in this version or build of vLLM, so that nobody "
         "can say what it does; did you mean max-num-seqs? To pass it on as written, add max-num-seq to serving.unsafe",
     ),

@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from gpuyard.catalogue.chartwords import WORDS
-from gpuyard.catalogue.shippedchart import shipped_charts
+from gpuyard.catalogue.shippedchart import chart_defaults, shipped_charts
 from gpuyard.doors import yamlio
 from gpuyard.doors.helm import Embedded
 from gpuyard.project.load import parse
 from gpuyard.render.kustomize import objects
 from gpuyard.resolve import resolve
-from gpuyard.resolve.inference import podnames
+from gpuyard.resolve.inference import elsewhere, podnames
+from gpuyard.resolve.inference.values import CHART
+from gpuyard.resolve.overrides import at
 from tests.chart import rendering
 from tests.projects import STACK, chart_values, merged, problems, resolved
 from tests.test_hatch import CASES, case_blueprint
@@ -54,7 +56,6 @@ WRONG: dict[str, str] = {
         'extraPodSpec.hostNetwork is the text "yes"; must be true or false, so write true'
     ),
     "lifecycle: {postStart: {exec: [a]}}": "lifecycle.postStart.exec is a list; must be a mapping",
-    "livenessProbe: {httpGet: {path: /x}}": "livenessProbe.httpGet.port is missing; add it",
     "topologySpreadConstraints: [{topologyKey: zone, maxSkew: 1}]": (
         "topologySpreadConstraints[0].whenUnsatisfiable is missing; add it"
     ),
@@ -138,6 +139,12 @@ WRONG: dict[str, str] = {
     "service: {externalTrafficPolicy: Local}": (
         "service.externalTrafficPolicy: needs service.type NodePort or LoadBalancer; set that, too"
     ),
+    "service: {nodePort: 30080}": "service.nodePort: needs service.type NodePort or LoadBalancer; set that, too",
+    "service: {loadBalancerIP: 10.0.8.9}": "service.loadBalancerIP: needs service.type LoadBalancer; set that, too",
+    "service: {type: LoadBalancer, loadBalancerIP: lb}": 'service.loadBalancerIP is "lb"; must be an IP address',
+    "service: {type: NodePort, clusterIP: None}": (
+        "service.clusterIP: None goes with type ClusterIP only, not with NodePort; remove it"
+    ),
     # what is taken
     "extraContainers: [{name: a, image: b, ports: [{containerPort: 8000}]}]": (
         "extraContainers[0].ports[0].containerPort: 8000 is the port of the server, in the same pod; choose another"
@@ -174,8 +181,7 @@ WRONG: dict[str, str] = {
     ),
     "resources: {limits: {memory: 64GB}}": (
         'resources.limits.memory is "64GB"; must be an amount such as 500m, 8 or 64Gi: a number and m, '
-        "k, Ki, M, Mi, G, "
-        "Gi, T or Ti"
+        "k, Ki, M, Mi, G, Gi, T, Ti, P or Pi"
     ),
     "resources: {limits: {gpu: 1}}": (
         "resources.limits.gpu is not an allowed name; must be cpu, memory, ephemeral-storage, "
@@ -186,6 +192,9 @@ WRONG: dict[str, str] = {
         'podLabels.a is "has space"; must be the value of a label: letters, digits, dashes, dots and underscores, '
         "63 at most"
     ),
+    "image: {pullPolicy: always}": (
+        'image.pullPolicy is "always"; must be one of Always, IfNotPresent, Never (did you mean Always?)'
+    ),
     # where it belongs
     "hostAliases: []": "hostAliases is not known; set extraPodSpec.hostAliases of these values instead",
     "terminationGracePeriodSeconds: 5": (
@@ -195,12 +204,30 @@ WRONG: dict[str, str] = {
     "imagePullPolicy: Always": "imagePullPolicy is not known; set image.pullPolicy of these values instead",
     "extraArgs: []": "extraArgs is not known; set spec.serving.args instead",
     "serviceMonitor: {}": "serviceMonitor is not known; set podMonitor of these values instead",
+    **{
+        f"{theirs}: []": f"{theirs} is not known; set {ours} of these values instead"
+        for theirs, ours in {
+            "extraDeploy": "extraObjects",
+            "extraManifests": "extraObjects",
+            "customObjects": "extraObjects",
+            "extraEnvVars": "extraEnv",
+            "extraEnvVarsSecret": "envFrom",
+            "updateStrategy": "strategy",
+            "deploymentStrategy": "strategy",
+            "lifecycleHooks": "lifecycle",
+            "shmSize": "sharedMemory.size",
+            "customReadinessProbe": "readinessProbe",
+            "keda": "autoscaling",
+        }.items()
+    },
+    "service: {nodePorts: {http: 30080}}": (
+        "service.nodePorts is not known; set service.nodePort of these values instead"
+    ),
+    "ingress: {hosts: []}": "ingress.hosts is not known; set spec.expose.host instead",
     "replicaCount: 2": "replicaCount is not known; set spec.scaling.min and spec.scaling.max instead",
     "ingress: {ingressClassName: nginx}": (
         "ingress.ingressClassName is not known; set spec.ingress.className in stack.yaml instead"
     ),
-    # nothing
-    "topologySpreadConstraints:": "topologySpreadConstraints is empty; write [] for none, or remove it",
 }
 
 
@@ -226,8 +253,13 @@ RIGHT = (
     "extraEnv: [{name: TZ, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['a/b']\"}}}]",
     "extraVolumes: [{name: a, emptyDir: {medium: ''}}, {name: b, downwardAPI: {items: [{path: a, fieldRef: {fieldPath: "
     "metadata.labels}}]}}]",
-    "livenessProbe:",
-    "affinity:",
+    "livenessProbe: {httpGet: {path: /x}}",
+    *(f"{name}:" for name in ("startupProbe", "livenessProbe", "affinity", "resources", "topologySpreadConstraints")),
+    *(f"resources: {{{name}: }}" for name in ("requests", "limits")),
+    "resources: {requests: {cpu: 0.5, memory: .5Gi}, limits: {memory: 64e9, ephemeral-storage: 1Pi}}",
+    "service: {type: NodePort, nodePort: 30080, externalIPs: [10.0.8.9]}",
+    "service: {clusterIP: None, internalTrafficPolicy: Local, trafficDistribution: PreferClose}",
+    "service: {type: LoadBalancer, loadBalancerIP: 10.0.8.9, clusterIP: 10.96.0.9}",
 )
 
 
@@ -282,6 +314,12 @@ def test_words_are_of_definitions_that_the_chart_has() -> None:
     patterns = {name for name, each in rendering.schema()["definitions"].items() if "pattern" in each}
     others = {"argument", "destination", "nameOrEmpty", "repository"}  # of values that a blueprint has keys for
     assert patterns - others == WORDS.keys() - {"variable"}
+
+
+def test_what_other_charts_call_a_value_leads_to_one_that_there_is() -> None:
+    for theirs, ours in elsewhere.OTHERS.items():
+        assert at(chart_defaults(CHART), tuple(theirs.split("."))) is None
+        assert at(chart_defaults(CHART), tuple(ours.split("."))) is not None
 
 
 def test_fields_of_a_pod_are_those_of_kubernetes() -> None:

@@ -96,6 +96,10 @@ RULES: dict[str, Rule] = {
         {"fullnameOverride": "vllm"},
         Refused("metadata.name", "not begin with vllm", name="vllm"),
     ),
+    "image.tag:": Rule(
+        {"image": {"tag": "latest"}},
+        Refused("spec.vllm.tag", "and not latest, which changes under running pods", {"vllm": {"tag": "latest"}}),
+    ),
     "args:": Rule({"args": ["--port=8001"]}, of_flag("gpuyard sets it from the chart", 8001, "port")),
     "resources:": Rule(
         {"resources": {"limits": {"nvidia.com/gpu": 1}}},

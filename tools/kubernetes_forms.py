@@ -43,6 +43,8 @@ _SINGLE = {
     "securityContext": f"{_CORE}SecurityContext",
     "startupProbe": f"{_CORE}Probe",
 }
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+"""Of the server: what an httpGet leaves out, the chart has."""
 _KEPT = ("additionalProperties", "enum", "items", "properties", "required", "type")
 _CHOICES = {
     "Container.imagePullPolicy": ["Always", "IfNotPresent", "Never"],
@@ -77,6 +79,9 @@ def text() -> str:
         holder = root.setdefault(group, {"properties": {}})["properties"] if group else root
         holder[name] = {"items": _reference(form)} if place in _LISTS else _reference(form)
     forms = {_short(form): _plain(known[form]) for form in sorted(_closure(known, root))}
+    asked = {key: rule for key, rule in forms["HTTPGetAction"].items() if key != "required"}
+    forms["ServerProbe"] = {**forms["Probe"], "properties": {**forms["Probe"]["properties"], "httpGet": asked}}
+    root |= {place: _reference("ServerProbe") for place in _PROBES}
     for place, choices in _CHOICES.items():
         form, _, name = place.partition(".")
         forms[form]["properties"][name] = {"enum": choices}

@@ -10,7 +10,10 @@
 {{- if or (eq $name "vllm") (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) }}
 fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case letters, digits and dashes, begin with a letter, and do not use vllm, whose Service variables vLLM takes for its own
 {{- end }}
-{{- $own := dict "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
+{{- if and (regexMatch "^latest(-|$)" .Values.image.tag) (not .Values.image.digest) }}
+image.tag: {{ .Values.image.tag }} changes under running pods; name a version, such as v{{ .Chart.AppVersion }}, or give image.digest
+{{- end }}
+{{- $own := dict "--model" "model.id" "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
   "--shutdown-timeout" "drain.shutdownSeconds" "--api-key" "apiKey.secret" "--config" (ternary "args" "" (ne .Values.apiKey.secret "")) }}
 {{- range .Values.args }}
 {{- $flag := splitList "=" . | first }}
@@ -18,7 +21,8 @@ fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case 
 args: {{ $flag }} is set by the chart; use {{ . }}
 {{- end }}
 {{- end }}
-{{- if and .Values.gpu.count (hasKey (merge dict .Values.resources.requests .Values.resources.limits) .Values.gpu.resource) }}
+{{- $resources := dict "requests" dict "limits" dict | merge (.Values.resources | default dict | deepCopy) }}
+{{- if and .Values.gpu.count (hasKey (merge $resources.requests $resources.limits) .Values.gpu.resource) }}
 resources: {{ .Values.gpu.resource }} is set by gpu.count; remove it here
 {{- end }}
 {{- $model := .Values.model }}
@@ -36,7 +40,7 @@ model.volume.claim: is also the PVC of the cache, and a pod cannot mount one PVC
 {{- if and (eq $cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir
 {{- end }}
-{{- $surge := dig "rollingUpdate" "maxSurge" "25%" .Values.strategy | toString }}
+{{- $surge := dig "rollingUpdate" "maxSurge" "25%" (.Values.strategy | default dict) | toString }}
 {{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has $surge (list "0" "0%"))) }}
 strategy: a new pod would wait for the block volume, which the old one holds; use Recreate, or maxSurge 0
 {{- end }}

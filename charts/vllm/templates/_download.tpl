@@ -20,7 +20,7 @@
 {{- end }}
 
 {{- define "vllm.downloadHash" -}}
-{{- $ignore := toRawJson .Values.download.ignore }}
+{{- $ignore := .Values.download.ignore | default list | toRawJson }}
 {{- printf "%s %s %s" (include "vllm.downloadList" .) .Values.download.format $ignore | sha256sum | trunc 16 }}
 {{- end }}
 
@@ -71,7 +71,7 @@ spec:
       args:
         - {{ include "vllm.downloadList" . | quote }}
         - {{ .Values.download.format | quote }}
-        - {{ .Values.download.ignore | toRawJson | quote }}
+        - {{ .Values.download.ignore | default list | toRawJson | quote }}
         - {{ include "vllm.downloadMarker" . | quote }}
         - {{ .Values.download.timeoutSeconds | int64 | quote }}
       env:

@@ -26,7 +26,7 @@
 
 {{- /* A digest can't change, so a node that holds it needs no registry. */}}
 {{- define "vllm.pullPolicy" -}}
-{{- default (ternary "IfNotPresent" "Always" (ne .Values.image.digest "")) .Values.image.pullPolicy }}
+{{- default (ternary "IfNotPresent" "Always" (not (empty .Values.image.digest))) .Values.image.pullPolicy }}
 {{- end }}
 
 {{- /* What clients ask for, and the model_name of every metric. */}}
@@ -46,7 +46,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- $version := .root.Values.image.tag | trunc 63 | trimAll "-_." }}
 {{- $own := dict "app.kubernetes.io/component" (.component | default "server") "app.kubernetes.io/managed-by" .root.Release.Service "app.kubernetes.io/version" $version }}
 {{- include "vllm.selectorLabels" . }}
-{{- range $key, $value := mergeOverwrite $own .root.Values.commonLabels (.more | default dict) }}
+{{- range $key, $value := mergeOverwrite $own (.root.Values.commonLabels | default dict) (.more | default dict) }}
 {{ toRawJson $key }}: {{ toRawJson $value }}
 {{- end }}
 {{- end }}
@@ -97,7 +97,7 @@ annotations: {{ toRawJson . }}
 
 {{- /* Probes that fit into the start budget. */}}
 {{- define "vllm.startFailures" -}}
-{{- $period := .Values.startupProbe.periodSeconds | default 10 | int64 }}
+{{- $period := (.Values.startupProbe).periodSeconds | default 10 | int64 }}
 {{- div (add .Values.budget.startSeconds $period -1) $period }}
 {{- end }}
 

@@ -2,7 +2,7 @@
 {{- define "vllm.podSpec" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
-securityContext: {{ toRawJson .Values.podSecurityContext }}
+securityContext: {{ .Values.podSecurityContext | default dict | toRawJson }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -70,8 +70,8 @@ command:
   - |
     {{- regexReplaceAll "(?m)^ *(#.*)?\n" $text "" | trim | nindent 4 }}
   {{- end }}
-resources: {{ toRawJson .resources }}
-securityContext: {{ merge (dict "readOnlyRootFilesystem" true) .root.Values.securityContext | toRawJson }}
+resources: {{ .resources | default dict | toRawJson }}
+securityContext: {{ merge (dict "readOnlyRootFilesystem" true) (.root.Values.securityContext | default dict) | toRawJson }}
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 

@@ -10,7 +10,7 @@
     (dict "type" "Pods" "value" 2 "periodSeconds" $up)))
   "scaleDown" (dict "stabilizationWindowSeconds" (min 3600 (max 300 $start)) "policies" (list
     (dict "type" "Pods" "value" 1 "periodSeconds" 60))) }}
-{{- mergeOverwrite $own (deepCopy .Values.autoscaling.behavior) | toRawJson }}
+{{- mergeOverwrite $own (.Values.autoscaling.behavior | default dict | deepCopy) | toRawJson }}
 {{- end }}
 
 {{- /* Concurrency is always one of the triggers: it neither depends on how many pods there are, nor vanishes when they are

@@ -13,6 +13,8 @@ from gpuyard.doors.yamlio import Path
 __all__ = ["find", "of_file", "table"]
 
 _PREFIX = "values."
+_HARDENED = ("podSecurityContext", "securityContext")
+"""Of which also null does something: it takes away what the chart has there."""
 
 
 def of_file(path: str) -> str | None:
@@ -39,5 +41,5 @@ def find(values: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
         path, found = tuple(place.split(".")), _values(values)
         for key in path:
             found = found.get(key) if isinstance(found, Mapping) else None
-        if found not in (None, "", [], {}):
+        if found not in (None, "", [], {}) or (place in _HARDENED and place in values and found is None):
             yield path, f"{_PREFIX}{place}", allows

@@ -7,6 +7,7 @@ __all__ = ["WORDS"]
 _NAME = "must be a name: lower-case letters, digits and dashes"
 
 WORDS: Mapping[str, str] = {
+    "address": "must be an IP address",
     "absolutePath": "must be an absolute path without a colon",
     "bodySize": "must be a size such as 64m or 512k: a whole number and k or m, or bytes",
     "cidr": "must be a network such as 10.0.20.0/24 or fd12:3456::/64; 10.0.20.7/32 is one address",
@@ -17,7 +18,7 @@ WORDS: Mapping[str, str] = {
     "line": "must be one line without control characters",
     "name": _NAME,
     "qualifiedName": "must be a name such as example.com/team: letters, digits, dashes, dots and underscores",
-    "quantity": "must be an amount such as 500m, 8 or 64Gi: a number and m, k, Ki, M, Mi, G, Gi, T or Ti",
+    "quantity": "must be an amount such as 500m, 8 or 64Gi: a number and m, k, Ki, M, Mi, G, Gi, T, Ti, P or Pi",
     "resourceName": "must be cpu, memory, ephemeral-storage, hugepages-2Mi or a device such as nvidia.com/rdma-vf",
     "secretKey": "must be a key: letters, digits, dashes, dots and underscores",
     "secretName": f"{_NAME}, in parts with dots between them",

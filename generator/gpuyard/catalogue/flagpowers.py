@@ -55,7 +55,7 @@ def find(args: Mapping[str, Any], known: Version, files: Collection[str], *, who
         for key in reversed(below):
             value = {key: value}
         if flag is None:
-            if not whole and own not in _refused():
+            if not whole and own not in _refused() and not _is_number(value):
                 yield Power((name,), own, UNKNOWN)
             continue
         place = _Place((name,), own, flag.kind, closed=whole)
@@ -135,7 +135,7 @@ def _inside(place: _Place, value: Any, known: Version, files: Collection[str]) -
         )
         if name in keys:
             yield from _at(below, each, table()["keys"].get(f"{cls}.{name}"), known, files)
-        elif not place.closed:
+        elif not place.closed and not _is_number(each):
             yield Power(below.path, below.entry, UNKNOWN)
 
 
@@ -171,6 +171,11 @@ def _parsed(value: Any) -> Any:
         return json.loads(value) if value.lstrip()[:1] == "[" else value
     except (ValueError, RecursionError):
         return value
+
+
+def _is_number(value: Any) -> bool:
+    """It names no module, file or address: where nobody knows what a flag does, its note is enough."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _has_text(value: Any, kind: Kind, files: Collection[str]) -> bool:

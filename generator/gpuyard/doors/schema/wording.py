@@ -122,7 +122,7 @@ def _number_hint(text: str) -> str:
 
 
 def _enum(violation: Violation) -> str:
-    known = [name if isinstance(name, str) else _written(name) for name in violation.wanted]
+    known = [name if isinstance(name, str) else _written(name) for name in violation.wanted if name != ""]
     if len(known) == 1:
         return f"is {_shown(violation)}; must be {known[0]}"
     near = meant(violation.value, known) if isinstance(violation.value, str) else ""

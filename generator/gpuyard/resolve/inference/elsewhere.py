@@ -6,7 +6,7 @@ from gpuyard.doors.yamlio import Path
 from gpuyard.errors import meant
 from gpuyard.resolve.inference.podnames import POD
 
-__all__ = ["KEYS", "instead", "instead_of_unknown", "key_of"]
+__all__ = ["KEYS", "OTHERS", "instead", "instead_of_unknown", "key_of"]
 
 _STACK = "in stack.yaml"
 _SELECTS = "selects the pods of this model; choose another label"
@@ -98,24 +98,45 @@ _POD: Mapping[str, str] = {
     "volumes": "extraVolumes",
 }
 """Fields of a pod that are values of the chart; what is left of it goes into extraPodSpec."""
-_OTHERS: Mapping[str, str] = {
+OTHERS: Mapping[str, str] = {
+    "additionalLabels": "commonLabels",
     "annotations": "podAnnotations",
     "containerSecurityContext": "securityContext",
+    "customLivenessProbe": "livenessProbe",
+    "customObjects": "extraObjects",
+    "customReadinessProbe": "readinessProbe",
+    "customStartupProbe": "startupProbe",
+    "deploymentStrategy": "strategy",
     "env": "extraEnv",
     "envVars": "extraEnv",
     "extraArgs": "args",
+    "extraDeploy": "extraObjects",
     "extraEnvFrom": "envFrom",
+    "extraEnvVars": "extraEnv",
+    "extraEnvVarsCM": "envFrom",
+    "extraEnvVarsSecret": "envFrom",
+    "extraInit": "initContainers",
     "extraInitContainers": "initContainers",
+    "extraManifests": "extraObjects",
+    "hpa": "autoscaling",
     "image.name": "image.repository",
     "imagePullPolicy": "image.pullPolicy",
+    "ingress.hostname": "ingress.host",
+    "ingress.hosts": "ingress.host",
+    "ingress.tls": "ingress.tlsSecret",
+    "keda": "autoscaling",
     "labels": "commonLabels",
+    "lifecycleHooks": "lifecycle",
     "networkPolicy.ingress": "networkPolicy.extraIngress",
     "pdb": "podDisruptionBudget",
     "replicaCount": "replicas",
+    "service.nodePorts": "service.nodePort",
     "serviceAccountName": "serviceAccount.name",
     "shm": "sharedMemory",
+    "shmSize": "sharedMemory.size",
     "sidecar": "extraContainers",
     "sidecars": "extraContainers",
+    "updateStrategy": "strategy",
     "volumeMounts": "extraVolumeMounts",
     "volumes": "extraVolumes",
 }
@@ -169,7 +190,7 @@ def instead(path: Path, shape: str) -> str | None:
 
 def instead_of_unknown(path: Path, known: Iterable[str], shape: str) -> str | None:
     """The same for a name that the chart doesn't have: a pod's field, another chart's word, or a misspelled one."""
-    if own := _OTHERS.get(".".join(map(str, path))):
+    if own := OTHERS.get(".".join(map(str, path))):
         return instead(tuple(own.split(".")), shape) or f"set {own} of these values instead"
     if len(path) == 1 and path[0] in POD:
         return f"set extraPodSpec.{path[0]} of these values instead"

@@ -25,7 +25,6 @@ EXTENDED = ("extraEnv", "tolerations")
 """Lists in which what is computed stays: without the toleration of its GPUs, a pod runs nowhere."""
 _EMPTY = "is empty; give it a value, or remove it"
 _UNKNOWN = "is not known"
-_NO_LIST = "is empty; write [] for none, or remove it"
 _HERE = resources.files("gpuyard") / "resolve" / "inference"
 _SCHEMAS = ("kubernetes.schema.json", "kubernetes.forms.json")
 """What gpuyard reads of Kubernetes' forms, in its own words; then all that the API server knows of them."""
@@ -137,7 +136,7 @@ def _broken(own: Sequence[Layer], computed: Values, result: Values) -> Iterator[
 def _better(each: Breach, placed: Breach, *, empty: bool) -> str:
     """What would be right, where the schema cannot know it."""
     if empty:
-        return _NO_LIST if isinstance(at(chart_defaults(CHART), each.path), list) else _EMPTY
+        return _EMPTY
     siblings = at(chart_defaults(CHART), each.path[:-1])
     if each.message.startswith(_UNKNOWN) and isinstance(siblings, dict):
         shape = str(placed.path[2]) if placed.path[1] == "shapes" else ""

@@ -19,7 +19,9 @@ _CONTAINERS = ("initContainers", "extraContainers")
 _TYPES = {
     "externalTrafficPolicy": ("NodePort", "LoadBalancer"),
     "loadBalancerClass": ("LoadBalancer",),
+    "loadBalancerIP": ("LoadBalancer",),
     "loadBalancerSourceRanges": ("LoadBalancer",),
+    "nodePort": ("NodePort", "LoadBalancer"),
 }
 _PORT, _PORT_NAME = 8000, "http"
 """Of the server: its Service, its NetworkPolicy and Prometheus find it by the name."""
@@ -36,7 +38,7 @@ def find(values: Values) -> Iterator[Breach]:
             if key == "initContainers" and each.get("restartPolicy") != "Always":
                 yield from _only_of_sidecars(path, each)
     yield from _volumes(values.get("extraVolumes", ()))
-    yield from _tolerations(values.get("tolerations", ()))
+    yield from _tolerations(values.get("tolerations") or ())
     if at(values, ("lifecycle", "stopSignal")) and not at(values, ("extraPodSpec", "os", "name")):
         message = "needs the system of the pod; set extraPodSpec: {os: {name: linux}}, too"
         yield Breach(("lifecycle", "stopSignal"), message, key=True)
@@ -135,6 +137,9 @@ def _service(service: Values) -> Iterator[Breach]:
     for name, types in _TYPES.items():
         if service.get(name) and service.get("type", "ClusterIP") not in types:
             yield Breach(("service", name), f"needs service.type {' or '.join(types)}; set that, too", key=True)
+    if service.get("clusterIP") == "None" and service.get("type", "ClusterIP") != "ClusterIP":
+        message = f"None goes with type ClusterIP only, not with {service['type']}; remove it"
+        yield Breach(("service", "clusterIP"), message)
 
 
 def _networks(values: Values) -> Iterator[Breach]:

@@ -59,8 +59,14 @@ def _disk(values: Values, computed: Values) -> Iterator[Breach]:
 
 def _given(values: Values, path: Path) -> Any:
     """What the chart gets there; None: nothing, or an author has taken it away."""
-    above = at(values, path[:-1])
-    return above[path[-1]] if isinstance(above, Mapping) and path[-1] in above else at(chart_defaults(CHART), path)
+    found: Any = values
+    for name in path:
+        if found is None:
+            return None
+        if not isinstance(found, Mapping) or name not in found:
+            return at(chart_defaults(CHART), path)
+        found = found[name]
+    return found
 
 
 def _changed(values: Values, computed: Values, *paths: Path) -> Path:
