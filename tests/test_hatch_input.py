@@ -569,6 +569,8 @@ KEDA: dict[str, tuple[Mapping[str, Any], str]] = {
     "a name": ({"fullnameOverride": "x"}, "fullnameOverride: gpuyard finds its objects by their names; remove it"),
     "its switch": ({"enabled": False}, "enabled: set spec.platform.keda.enabled instead"),
     "a mapping of ours": ({"prometheus": 5}, "prometheus: must be a mapping, because gpuyard sets values in it"),
+    "where images are": ({"image": None}, "image: must be a mapping, because gpuyard sets values in it"),
+    "where an image is": ({"image": {"keda": []}}, "image.keda: must be a mapping, because gpuyard sets values in it"),
 }
 
 
