@@ -393,6 +393,61 @@ def test_what_must_be_there_is_in_the_readme() -> None:
     assert "maybe" not in text
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "path"),
+    [
+        ("v1", "Pod", ()),
+        ("batch/v1", "CronJob", ("jobTemplate", "spec", "template", "spec")),
+        ("batch/v1", "Job", ("template", "spec")),
+        ("apps/v1", "Deployment", ("template", "spec")),
+    ],
+)
+def test_what_pods_of_ones_own_need_is_in_the_readme(version: str, kind: str, path: tuple[str, ...]) -> None:
+    spec: Any = {
+        "restartPolicy": "Always" if kind == "Deployment" else "Never",
+        "initContainers": [{"name": "a", "image": "i", "envFrom": [{"secretRef": {"name": "one"}}]}],
+        "containers": [
+            {
+                "name": "b",
+                "image": "i",
+                "env": [{"name": "B", "valueFrom": {"secretKeyRef": {"name": "two", "key": "k"}}}],
+            }
+        ],
+        "volumes": [{"name": "v", "configMap": {"name": "three"}}],
+    }
+    for key in reversed(path):
+        spec = {key: spec}
+    if kind == "CronJob":
+        spec["schedule"] = "0 1 * * *"
+    if kind == "Deployment":
+        spec["selector"] = {"matchLabels": {"a": "b"}}
+        spec["template"]["metadata"] = {"labels": {"a": "b"}}
+    own = {"apiVersion": version, "kind": kind, "metadata": {"name": "own"}, "spec": spec}
+    found = workload({"values": {"extraObjects": [own]}}).needs.keys
+    assert [(each.name, each.key, each.purpose, each.kind) for each in found if each.name != "hf-token"] == [
+        ("one", "", f"chat: {kind} own, environment", "Secret"),
+        ("two", "k", f"chat: {kind} own, environment, B", "Secret"),
+        ("three", "", f"chat: {kind} own, volume v", "ConfigMap"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("account", "objects", "needed"),
+    [
+        ({"create": False, "name": "mine"}, [], True),
+        ({"create": False}, [], False),
+        ({"create": False, "name": "default"}, [], False),
+        ({"name": "mine"}, [], False),
+        ({"create": False, "name": "mine"}, ["mine"], False),
+    ],
+)
+def test_an_account_of_others_is_in_the_readme(account: dict[str, Any], objects: list[str], needed: bool) -> None:
+    made = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}} for name in objects]
+    whole = resolved({"values": {"serviceAccount": account, "extraObjects": made}})
+    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("workloads/chat.md")]
+    assert ("the ServiceAccount `mine` in `inference`" in text) is needed
+
+
 def test_what_follows_from_a_value_follows_from_the_author_s() -> None:
     found = workload({"values": {"service": {"port": 80}, "podSecurityContext": {"runAsUser": 2000}}})
     assert found.reach is not None

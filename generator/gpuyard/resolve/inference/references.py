@@ -6,7 +6,7 @@ from typing import Any
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["claims", "made", "uses"]
+__all__ = ["account", "claims", "made", "uses"]
 
 Values = Mapping[str, Any]
 
@@ -15,14 +15,30 @@ _LOGINS = {"basic": ("username", "password"), "bearer": ("bearerToken",), "tls":
 """Keys of the Secret by which KEDA asks Prometheus, by autoscaling.prometheus.auth.mode."""
 _MAKERS = ("Secret", "ConfigMap", "ExternalSecret", "SealedSecret")
 """Kinds of objects that are, or make, a Secret or a ConfigMap of their name."""
+_POD = ("spec", "template", "spec")
+_PODS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("v1", "Pod"): ("spec",),
+    ("batch/v1", "CronJob"): ("spec", "jobTemplate", *_POD),
+    ("batch/v1", "Job"): _POD,
+    **{("apps/v1", kind): _POD for kind in ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet")},
+}
+"""Where an object has its pod."""
 
 
 def uses(values: Values, name: str) -> Iterator[KeyUse]:
     """Each key of a Secret or ConfigMap; an empty key stands for all. `name` is the blueprint's."""
     own = made(values)
-    for found in _named(values, name):
+    for found in (*_named(values, name), *_of_objects(values, name)):
         if found.name not in own:
             yield found
+
+
+def account(values: Values) -> str:
+    """The ServiceAccount of its pods, where somebody else makes it; empty: nobody has to."""
+    given = values.get("serviceAccount") or {}
+    name = "" if given.get("create", True) else given.get("name") or ""
+    own = {each["metadata"]["name"] for each in values.get("extraObjects", ()) if each["kind"] == "ServiceAccount"}
+    return "" if name in own or name == "default" else name
 
 
 def claims(values: Values) -> Iterator[str]:
@@ -54,6 +70,19 @@ def _named(values: Values, name: str) -> Iterator[KeyUse]:
         names, called = _LOGINS.get(str(login.get("mode")), ()), login.get("keys") or {}
         for key in (*names, *(("ca",) if login.get("ca") else ())):
             yield KeyUse(secret, called.get(key, key), f"{name}: asking Prometheus")
+
+
+def _of_objects(values: Values, name: str) -> Iterator[KeyUse]:
+    """Of the pods of an author's own objects."""
+    for each in values.get("extraObjects", ()):
+        place = _PODS.get((each["apiVersion"], each["kind"]))
+        pod = (at(each, place) if place else None) or {}
+        whose = f"{name}: {each['kind']} {each['metadata']['name']}"
+        for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
+            variables, sources = container.get("env", ()), container.get("envFrom", ())
+            yield from _of_environment(variables, sources, f"{whose}, environment")
+        for volume in pod.get("volumes", ()):
+            yield from _of_volume(volume, f"{whose}, volume {volume['name']}")
 
 
 def _of_environment(variables: Any, sources: Any, purpose: str) -> Iterator[KeyUse]:
