@@ -5,6 +5,7 @@ from typing import Any
 
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.workload import KeyUse
+from gpuyard.review.podspecs import containers_of, pod_specs
 
 __all__ = ["account", "claims", "made", "uses"]
 
@@ -15,14 +16,6 @@ _LOGINS = {"basic": ("username", "password"), "bearer": ("bearerToken",), "tls":
 """Keys of the Secret by which KEDA asks Prometheus, by autoscaling.prometheus.auth.mode."""
 _MAKERS = ("Secret", "ConfigMap", "ExternalSecret", "SealedSecret")
 """Kinds of objects that are, or make, a Secret or a ConfigMap of their name."""
-_POD = ("spec", "template", "spec")
-_PODS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("v1", "Pod"): ("spec",),
-    ("batch/v1", "CronJob"): ("spec", "jobTemplate", *_POD),
-    ("batch/v1", "Job"): _POD,
-    **{("apps/v1", kind): _POD for kind in ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet")},
-}
-"""Where an object has its pod."""
 
 
 def uses(values: Values, name: str) -> Iterator[KeyUse]:
@@ -73,38 +66,47 @@ def _named(values: Values, name: str) -> Iterator[KeyUse]:
 
 
 def _of_objects(values: Values, name: str) -> Iterator[KeyUse]:
-    """Of the pods of an author's own objects."""
+    """Of the pods of an author's own objects, in which anything may be of any type."""
     for each in values.get("extraObjects", ()):
-        place = _PODS.get((each["apiVersion"], each["kind"]))
-        pod = (at(each, place) if place else None) or {}
         whose = f"{name}: {each['kind']} {each['metadata']['name']}"
-        for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
-            variables, sources = container.get("env", ()), container.get("envFrom", ())
-            yield from _of_environment(variables, sources, f"{whose}, environment")
-        for volume in pod.get("volumes", ()):
-            yield from _of_volume(volume, f"{whose}, volume {volume['name']}")
+        for pod in pod_specs(each):
+            for container in containers_of(pod):
+                yield from _of_environment(container.get("env"), container.get("envFrom"), f"{whose}, environment")
+            for volume in _maps(pod.get("volumes")):
+                yield from _of_volume(volume, f"{whose}, volume {volume.get('name')}")
 
 
 def _of_environment(variables: Any, sources: Any, purpose: str) -> Iterator[KeyUse]:
-    for variable in variables:
+    for variable in _maps(variables):
         for group, kind in _KINDS.items():
-            found = variable.get("valueFrom", {}).get(f"{group}KeyRef")
-            if found and not found.get("optional"):
-                yield KeyUse(found["name"], found["key"], f"{purpose}, {variable['name']}", kind)
-    for source in sources:
+            found = _needed(at(variable, ("valueFrom", f"{group}KeyRef")))
+            if found and isinstance(found.get("key"), str):
+                yield KeyUse(found["name"], found["key"], f"{purpose}, {variable.get('name')}", kind)
+    for source in _maps(sources):
         for group, kind in _KINDS.items():
-            found = source.get(f"{group}Ref")
-            if found and not found.get("optional"):
+            if found := _needed(source.get(f"{group}Ref")):
                 yield KeyUse(found["name"], "", purpose, kind)
 
 
 def _of_volume(volume: Values, purpose: str) -> Iterator[KeyUse]:
-    for source in (volume, *volume.get("projected", {}).get("sources", ())):
+    for source in (volume, *_maps(at(volume, ("projected", "sources")))):
         for group, kind in _KINDS.items():
-            found = source.get(group)
-            if not found or found.get("optional"):
+            given = source.get(group)
+            found = _needed({"name": given.get("secretName"), **given} if isinstance(given, Mapping) else None)
+            if found is None:
                 continue
-            keys = [item["key"] for item in found.get("items", ())] or [""]
-            yield from (KeyUse(found.get("secretName") or found["name"], key, purpose, kind) for key in keys)
-    if reference := volume.get("csi", {}).get("nodePublishSecretRef"):
-        yield KeyUse(reference["name"], "", purpose)
+            keys = [key for each in _maps(found.get("items")) if isinstance(key := each.get("key"), str)] or [""]
+            yield from (KeyUse(found["name"], key, purpose, kind) for key in keys)
+    if found := _needed(at(volume, ("csi", "nodePublishSecretRef"))):
+        yield KeyUse(found["name"], "", purpose)
+
+
+def _needed(found: Any) -> Values | None:
+    """What names something that has to be there."""
+    named = isinstance(found, Mapping) and isinstance(found.get("name"), str)
+    return found if named and not found.get("optional") else None
+
+
+def _maps(value: Any) -> Iterator[Values]:
+    """The mappings of a list."""
+    yield from (each for each in value if isinstance(each, Mapping)) if isinstance(value, list | tuple) else ()
