@@ -335,7 +335,10 @@ def test_what_was_deleted_since_is_copied_again(tmp_path: Path) -> None:
         ("import ssl; raise ssl.SSLCertVerificationError(1, 'x')", "shows a certificate that is not trusted here"),
         ("import ssl; raise ssl.SSLError(1, '[SSL: WRONG_VERSION_NUMBER]')", "cannot be reached (SSLError: "),
         ("raise PermissionError(13, 'Permission denied', '/cache/hf')", "/cache/hf: user "),
-        ("raise OSError(28, 'No space left on device', '/cache/hf/x')", "/cache/hf/x: No space left on device: make"),
+        (
+            "raise OSError(28, 'No space left on device', '/cache/hf/x')",
+            "make the cache larger, or delete models and revisions",
+        ),
     ],
 )
 @pytest.mark.parametrize("listed", [True, False])

@@ -122,7 +122,8 @@ def of_cache(error, *_):
         who = f"user {os.getuid()}, group {os.getgid()} may not write ({error.strerror})"
         mend = "make that user the owner of the volume's root; for File Storage, squash all users of the export to it"
         return f"{place}: {who}: {mend} (identity squash)"
-    return code in (errno.ENOSPC, errno.EDQUOT) and f"{place}: {error.strerror}: make the cache larger"
+    mend = "make the cache larger, or delete models and revisions in it that nothing uses any more"
+    return code in (errno.ENOSPC, errno.EDQUOT) and f"{place}: {error.strerror}: {mend}"
 
 
 def of_network(error, name, _):
