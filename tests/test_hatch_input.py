@@ -125,6 +125,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "6:76: spec.values.extraContainers[0].name: a is the name of a container of initContainers "
         "already; choose another",
     ),
+    "a variable of a shape's env": (
+        "  shapes: {h100: {env: {TZ: UTC}}}\n  values: {extraEnv: [{name: TZ, value: x}]}\n",
+        "7:30: spec.values.extraEnv[0].name: TZ is a variable of shapes.h100.env already; keep one",
+    ),
     "a variable of serving.env": (
         "  serving: {env: {TZ: b}}\n  values: {extraEnv: [{name: TZ, value: c}]}\n",
         "7:30: spec.values.extraEnv[0].name: TZ is a variable of serving.env already; keep one",
