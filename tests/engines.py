@@ -124,10 +124,18 @@ def application(root: Path, each: Object, tools: Tools) -> list[Object]:
         if "chart" in source:
             helm = source["helm"]
             given = (source["chart"], source["targetRevision"], helm["releaseName"], spec["destination"]["namespace"])
-            found += tools.rendered(*given, helm["valuesObject"])
+            values = yamlio.load_data(helm["values"]) if "values" in helm else without_nulls(helm["valuesObject"])
+            found += tools.rendered(*given, values)
         else:
             found += tools.built(root / source["path"], source.get("kustomize", {}).get("namespace"))
     return found
+
+
+def without_nulls(value: Any) -> Any:
+    """What is left of an object (valuesObject) in an Application: https://github.com/argoproj/argo-cd/issues/16312."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inside) for key, inside in value.items() if inside is not None}
+    return value
 
 
 def hooked(obj: Object) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,7 @@ def await_weights(**changes: Any) -> Spec:
 HUB = """\
 import fnmatch, json, pathlib, types
 HERE = pathlib.Path(__file__).parent
+CONTENT = json.loads((HERE / "content.json").read_text()) if (HERE / "content.json").exists() else {}
 class HfApi:
     def model_info(self, name, revision=None):
         files = json.loads((HERE / "repositories.json").read_text())[name]
@@ -57,7 +59,7 @@ def snapshot_download(name, revision=None, ignore_patterns=None):
     for each in HfApi().model_info(name).siblings:
         if not any(fnmatch.fnmatch(each.rfilename, pattern) for pattern in ignore_patterns):
             (folder / each.rfilename).parent.mkdir(parents=True, exist_ok=True)
-            (folder / each.rfilename).touch()
+            (folder / each.rfilename).write_text(CONTENT.get(each.rfilename, ""))
     return str(folder)
 """
 FAIL = """\
@@ -136,6 +138,33 @@ REPOSITORIES: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "a layer in another format than the model": ("auto", ["pytorch_model.bin", "2_Dense/model.safetensors"], []),
     "an adapter": ("auto", ["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"]),
+    "what training leaves": (
+        "auto",
+        [*TEXTS, "model.safetensors"],
+        ["optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state.pth", "checkpoint-500/model.safetensors",
+         "global_step100/mp_rank_00_model_states.pt", "model.ckpt", "model.nemo", "weights.npz"],
+    ),
+    "an adapter and what its training left": (
+        "auto",
+        ["adapter_config.json", "adapter_model.bin"],
+        ["checkpoint-1/adapter_model.safetensors", "checkpoint-1/optimizer.pt", "training_args.bin", "scaler.pt"],
+    ),
+    "layers beside weights of another format": (
+        "auto", ["model.safetensors", "sparse_linear.pt", "colbert_linear.pt"], ["pytorch_model.bin", "old.pt"]
+    ),
+    "folders as of diffusion": (
+        "auto",
+        ["model_index.json", "transformer/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin"],
+        ["transformer/diffusion_pytorch_model.bin", "transformer/diffusion_flax_model.msgpack"],
+    ),
+    "shards, and all in one file": ("auto", LLAMA, ["model.safetensors"]),
+    "shards in a folder, and all in one file": (
+        "hf", [*TEXTS, *(f"a/{file}" for file in SHARDS)], ["a/model.safetensors"]
+    ),
+    "shards of two models": ("auto", [*LLAMA, "mtp.safetensors", "vision-00001-of-00002.safetensors"], []),
+    "a consolidated file in a folder, which would be looked for outside of it": (
+        "auto", LLAMA, ["mistral/consolidated.safetensors"]
+    ),
     "names like patterns": ("auto", ["model[1].safetensors", "1.bin.json"], ["model[1].bin", "*.bin"]),
     "all": ("all", [*LLAMA, "consolidated.safetensors", "metal/model.bin", "model.tensors"], []),
 }  # fmt: skip
@@ -148,6 +177,24 @@ def test_only_what_its_format_needs_is_copied(name: str, tmp_path: Path) -> None
     done = copy(tmp_path, tmp_path / "ready" / "marker", wanted=[("a/b", "")], form=form)
     assert done.returncode == 0, done.stderr
     assert copied(tmp_path, "b") == set(needed)
+
+
+@pytest.mark.parametrize(
+    ("index", "kept"),
+    [
+        ({"weight_map": {"a": SHARDS[0], "b": SHARDS[1]}}, False),
+        ({"weight_map": {"a": SHARDS[0], "b": "model.safetensors"}}, True),
+        ({"weight_map": {"a": "model.safetensors"}}, True),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_the_index_decides_which_of_two_copies_is_read(index: object, kept: bool, tmp_path: Path) -> None:
+    hub(tmp_path, b=[*LLAMA, "model.safetensors"])
+    (tmp_path / "content.json").write_text(json.dumps({SHARDS[2]: json.dumps(index)}))
+    done = copy(tmp_path, tmp_path / "ready" / "marker", wanted=[("a/b", "")])
+    assert done.returncode == 0, done.stderr
+    assert copied(tmp_path, "b") == {*LLAMA, *(["model.safetensors"] if kept else [])}
 
 
 def test_an_adapter_has_a_format_of_its_own(tmp_path: Path) -> None:
@@ -177,6 +224,9 @@ def test_what_is_ignored_is_not_copied_either(tmp_path: Path) -> None:
         ([*TEXTS, "model.safetensors"], "mistral", [], "reads as mistral (consolidated)"),
         ([*TEXTS, "model.safetensors"], "pt", [], "reads as pt (pt)"),
         (LLAMA, "auto", ["*.safetensors"], "look at the repository, load-format and download.ignore"),
+        ([*TEXTS, "training_args.bin", "optimizer.pt", "scheduler.pt"], "auto", [], "none of its 5 files"),
+        ([*TEXTS, "checkpoint-20/model.safetensors"], "hf", [], "none of its 3 files holds weights"),
+        (LLAMA, "all", ["*"], "none of its 5 files holds weights that vLLM reads as all (any file)"),
     ],
 )
 def test_a_copy_without_weights_fails(
@@ -224,6 +274,41 @@ def test_what_is_there_is_not_asked_for_again(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "everything is in the cache already\n")
 
 
+@pytest.mark.parametrize("content", ["", "{0}/cache/a/b\n"])
+def test_a_marker_that_was_cut_is_none(content: str, tmp_path: Path) -> None:
+    """As a file server leaves one that goes down."""
+    marker = tmp_path / "ready" / "marker"
+    hub(tmp_path, b=LLAMA, lora=["adapter_model.safetensors"])
+    assert copy(tmp_path, marker).returncode == 0
+    whole = marker.read_text()
+    marker.write_text(content.format(tmp_path))
+    (tmp_path / "cache" / "a" / "lora" / "adapter_model.safetensors").unlink()
+    done = copy(tmp_path, marker)
+    assert (done.returncode, done.stdout, marker.read_text()) == (0, "", whole)
+
+
+def test_two_jobs_may_fill_one_cache(tmp_path: Path) -> None:
+    """Of two blueprints with one model; the second begins and ends while the first one copies."""
+    marker, begun, go = tmp_path / "ready" / "marker", tmp_path / "begun", tmp_path / "go"
+    hub(tmp_path, b=LLAMA, lora=["adapter_model.safetensors"])
+    pod = "import os, pathlib, time, types\nos.uname = lambda: types.SimpleNamespace(nodename={0!r})\n"
+    args = json.dumps([("a/b", ""), ("a/lora", "1")]), "auto", "[]", str(marker), "20"
+    slow = pod.format("one") + "import huggingface_hub as hub\nreal = hub.snapshot_download\n"
+    slow += f"def held(*args, **kwargs):\n    pathlib.Path({str(begun)!r}).touch()\n"
+    slow += f"    while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+    slow += "    return real(*args, **kwargs)\nhub.snapshot_download = held\n"
+    with subprocess.Popen(argv(download(), tmp_path, *args, before=slow), stderr=subprocess.PIPE, text=True) as one:
+        while not begun.exists() and one.poll() is None:
+            time.sleep(0.01)
+        assert copy(tmp_path, marker, before=pod.format("two")).returncode == 0
+        written = marker.read_text()
+        go.touch()
+        assert one.communicate(timeout=20)[1] == ""
+        assert one.returncode == 0
+    assert marker.read_text() == written == f"{tmp_path}/cache/a/b\n{tmp_path}/cache/a/lora\n"
+    assert list(marker.parent.iterdir()) == [marker]
+
+
 def test_what_was_deleted_since_is_copied_again(tmp_path: Path) -> None:
     marker = tmp_path / "ready" / "marker"
     marker.parent.mkdir()
@@ -250,7 +335,10 @@ def test_what_was_deleted_since_is_copied_again(tmp_path: Path) -> None:
         ("import ssl; raise ssl.SSLCertVerificationError(1, 'x')", "shows a certificate that is not trusted here"),
         ("import ssl; raise ssl.SSLError(1, '[SSL: WRONG_VERSION_NUMBER]')", "cannot be reached (SSLError: "),
         ("raise PermissionError(13, 'Permission denied', '/cache/hf')", "/cache/hf: user "),
-        ("raise OSError(28, 'No space left on device', '/cache/hf/x')", "/cache/hf/x: No space left on device: make"),
+        (
+            "raise OSError(28, 'No space left on device', '/cache/hf/x')",
+            "make the cache larger, or delete models and revisions",
+        ),
     ],
 )
 @pytest.mark.parametrize("listed", [True, False])

@@ -290,6 +290,8 @@ OTHERS: list[tuple[str, str, tuple[dict[str, Any] | None, dict[str, Any] | None]
      given({"a": {"runAsNonRoot": True}}, {"a": {"x": 1}})),
     ("security-loosened", "with Argo CD", (OF_ARGO, merged(OF_ARGO, {"spec": {"source": {"helm": {"valuesObject": {
         "hostPID": True}}}}}))),
+    ("security-loosened", "with Argo CD, in a text", (OF_ARGO, merged(OF_ARGO, {"spec": {"source": {"helm": {
+        "valuesObject": None, "values": "hostPID: true\nresources: null\n"}}}}))),
     ("security-loosened", "a role", (ROLE, {**ROLE, "rules": [{"verbs": ["*"]}]})),
     ("security-loosened", "a role's holder", (None, BOUND)),
     ("security-loosened", "tokens of an account", (ACCOUNT, {**ACCOUNT, "automountServiceAccountToken": True})),

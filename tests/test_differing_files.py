@@ -127,30 +127,69 @@ def test_flux_takes_only_its_own_objects_for_the_entry_point(tmp_path: Path, kub
         assert run(kubectl, "kustomize", tmp_path / path)
 
 
-def helm_merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a file over those of another; null takes away."""
+DEFAULTS: dict[str, Any] = {
+    "keda": {
+        "image": {name: {"registry": "ghcr.io"} for name in ("keda", "metricsApiServer", "webhooks")},
+        "imagePullSecrets": [],
+        "note": {"a": 0, "c": 0},
+        "gone": "by default",
+        "volumes": {"keda": {"extraVolumes": []}},
+    }
+}
+"""Of a chart's own: a null of ours takes them away, too."""
+
+
+def over(below: Mapping[str, Any], above: Mapping[str, Any], *, last: bool = False) -> dict[str, Any]:
+    """Values of a file over those of another, as Helm merges them; over a chart's own, null takes away."""
     found = dict(below)
     for key, value in above.items():
         old = found.get(key)
-        if value is None:
+        if value is None and last:
             found.pop(key, None)
         else:
-            found[key] = helm_merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+            both = isinstance(old, Mapping) and isinstance(value, Mapping)
+            found[key] = over(old, value, last=last) if both else value  # type: ignore[arg-type]
     return found
 
 
-def test_the_umbrella_has_the_values_that_the_cluster_s_releases_have() -> None:
-    common = {"platform": {"keda": {"values": {"note": {"a": 1, "b": [1]}, "gone": True}}}}
-    own = {
-        "platform": {"keda": {"values": {"note": {"a": 2}, "gone": None, "new": {"x": 1}}}},
-        "images": {"mirrors": {"ghcr.io": "registry.example.com/ghcr"}},
-    }
+NOTED: dict[str, Any] = {"note": {"a": 1, "b": [1]}, "gone": True}
+MIRROR = {"mirrors": {"ghcr.io": "registry.example.com/ghcr"}, "pullSecrets": ["pull"]}
+BY_TLS = {"prometheus": {"enabled": False, "address": "https://prometheus.example.com", "namespace": "observability"}}
+UMBRELLAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "another value, one more, one taken from the chart": (
+        {"platform": {"keda": {"values": NOTED}}},
+        {"platform": {"keda": {"values": {"note": {"a": 2}, "gone": None, "new": {"x": 1}}}}},
+    ),
+    "a mirror more": ({"platform": {"keda": {"values": NOTED}}}, {"images": MIRROR}),
+    "without the mirror of the stack": ({"images": MIRROR}, {"images": {"mirrors": None, "pullSecrets": None}}),
+    "without the values of the stack": ({"platform": {"keda": {"values": NOTED}}}, {"platform": {"keda": None}}),
+    "with what the stack takes from the chart": (
+        {"platform": {"keda": {"values": {"gone": None, "note": {"c": None}}}}},
+        {"platform": {"keda": {"values": None}}},
+    ),
+    "a mapping where the stack has a text": (
+        {"platform": {"keda": {"values": {"new": "a", "note": {"c": [1]}}}}},
+        {"platform": {"keda": {"values": {"new": {"x": 1}, "note": {"c": {"y": 1}}}}}},
+    ),
+    "without the authority of the stack": (
+        {"network": {"ca": {"secret": "ca", "key": "ca.crt"}}, "platform": BY_TLS},
+        {"network": {"ca": None}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UMBRELLAS)
+def test_the_umbrella_gives_every_cluster_the_values_that_its_releases_have(name: str) -> None:
+    common, own = UMBRELLAS[name]
     found, tree = compiled(INSIDE, stack(own, common))
-    base, mine = (yamlio.load_data(tree[PurePosixPath(f"charts/demo/values{end}.yaml")]) for end in ("", "-fra"))
-    wanted = {each.chart: helm_merged({}, each.values) for each in found.own["fra"].releases}
-    assert mine["keda"]["note"] == {"a": 2}
-    for chart, values in wanted.items():
-        assert helm_merged(base[chart], mine.get(chart, {})) == {"enabled": False, **values}
+    umbrella, of_shape, of_cluster = (
+        yamlio.load_data(tree[PurePosixPath(f"charts/demo/values{end}.yaml")]) for end in ("", "-a10", "-fra")
+    )
+    for values, releases in ((of_shape, found.releases), (of_cluster, found.own["fra"].releases)):
+        for each in releases:
+            default = DEFAULTS.get(each.chart, {})
+            made = over(default, over(umbrella[each.chart], values.get(each.chart, {})), last=True)
+            assert made == over(default, {"enabled": False, **each.values}, last=True), each.chart
 
 
 def test_a_layer_that_only_one_cluster_has_is_there_alone(tmp_path: Path, kubectl: Path) -> None:

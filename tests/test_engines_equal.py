@@ -37,6 +37,8 @@ CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         stack({"platform": {"keda": {"enabled": False}}, "storage": {"fss": "other"}, "policy": {"maxGpus": 8}}),
     ),
+    "what a chart has by itself is taken away": ({}, {"platform": {"keda": {"values": {"a": {"b": None}, "c": "on"}}}}),
+    "a cluster takes it away": ({}, stack({"platform": {"keda": {"values": {"a": None}}}})),
     "a hub": ({}, {**stack({"policy": {"maxGpus": 8}}), "argocd": {"hub": "ops"}}),
     "a hub and a folder": ({}, {**stack({}), "argocd": {"hub": "ops"}, "repository": {"path": "platform/gpu"}}),
     "a cluster with another server": ({}, stack({"vllm": {"version": "0.33.0"}})),

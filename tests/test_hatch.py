@@ -85,6 +85,23 @@ SIDECAR = {
 }
 SECRET_KEY = {"secretKeyRef": {"name": "s", "key": "k"}}
 RULES = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "{{ b }}\n", "on": "1e3"}}
+MADE = {"apiVersion": "example.com/v1", "kind": "Thing", "spec": {"a": "b"}}
+SYNCED = {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "spec": {"path": "./x"}}
+
+
+def kruise(name: str, image: str) -> Values:
+    """Of a kind that Kustomize knows from another group, whose lists it joins."""
+    containers = [{"name": "a", "image": image, "env": [{"name": "A", "value": "b"}]}, {"name": "b", "image": "c"}]
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return {
+        "apiVersion": "apps.kruise.io/v1beta1",
+        "kind": "StatefulSet",
+        "metadata": {"name": f"{name}-set"},
+        "spec": spec,
+    }
+
+
 ANYWHERE = [{"ports": [{"port": 9000, "protocol": "TCP"}]}]
 POLICIES = {"scaleUp": {"policies": [{"type": "Percent", "value": 400, "periodSeconds": 60}]}}
 ZERO = {"scaling": {"min": 0, "signal": "upstream", "upstream": {"query": "vector(1)", "target": 2}}}
@@ -398,6 +415,13 @@ CASES: dict[str, Case] = {
         to=RULES["data"],
         name="-rules",
     ),
+    "object-of-flux": of(
+        "Kustomization",
+        {"extraObjects": [{**SYNCED, "metadata": {"name": "object-of-flux-own"}}]},
+        "spec",
+        to=SYNCED["spec"],
+        name="-own",
+    ),
     # on one shape
     "shape-node": pod({"nodeSelector": {"pool": "gpu"}}, "nodeSelector", "pool", to="gpu", elsewhere=GONE),
     "shape-toleration": pod({"tolerations": [TEAM]}, "tolerations", to=[GPU, TEAM], elsewhere=[GPU]),
@@ -532,6 +556,46 @@ CASES: dict[str, Case] = {
                 "extraObjects": [{**RULES, "data": {"a": "c"}, "metadata": {"name": "shape-other-object-rules"}}]
             }
         },
+    ),
+    "shape-other-version": of(
+        "Thing",
+        {"extraObjects": [{**MADE, "apiVersion": "example.com/v2", "metadata": {"name": "shape-other-version-a"}}]},
+        "apiVersion",
+        to="example.com/v2",
+        name="-a",
+        elsewhere="example.com/v1",
+        spec={"values": {"extraObjects": [{**MADE, "metadata": {"name": "shape-other-version-a"}}]}},
+    ),
+    "shape-other-kind": of(
+        "THING",
+        {"extraObjects": [{**MADE, "kind": "THING", "metadata": {"name": "shape-other-kind-a"}}]},
+        "spec",
+        to=MADE["spec"],
+        name="-a",
+        elsewhere=GONE,
+        spec={"values": {"extraObjects": [{**MADE, "metadata": {"name": "shape-other-kind-a"}}]}},
+    ),
+    "shape-other-letters": of(
+        "Thing",
+        {
+            "extraObjects": [
+                {**MADE, "kind": kind, "metadata": {"name": "shape-other-letters-a"}} for kind in ("Thing", "THING")
+            ]
+        },
+        "spec",
+        to=MADE["spec"],
+        name="-a",
+        elsewhere=GONE,
+    ),
+    "shape-of-kruise": of(
+        "StatefulSet",
+        {"extraObjects": [kruise("shape-of-kruise", "2")]},
+        *POD,
+        "containers",
+        to=kruise("", "2")["spec"]["template"]["spec"]["containers"],
+        name="-set",
+        elsewhere=kruise("", "1")["spec"]["template"]["spec"]["containers"],
+        spec={"values": {"extraObjects": [kruise("shape-of-kruise", "1")]}},
     ),
     "shape-second-service": of(
         "Service",

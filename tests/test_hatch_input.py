@@ -125,6 +125,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "6:76: spec.values.extraContainers[0].name: a is the name of a container of initContainers "
         "already; choose another",
     ),
+    "a variable of a shape's env": (
+        "  shapes: {h100: {env: {TZ: UTC}}}\n  values: {extraEnv: [{name: TZ, value: x}]}\n",
+        "7:30: spec.values.extraEnv[0].name: TZ is a variable of shapes.h100.env already; keep one",
+    ),
     "a variable of serving.env": (
         "  serving: {env: {TZ: b}}\n  values: {extraEnv: [{name: TZ, value: c}]}\n",
         "7:30: spec.values.extraEnv[0].name: TZ is a variable of serving.env already; keep one",
@@ -393,6 +397,61 @@ def test_what_must_be_there_is_in_the_readme() -> None:
     assert "maybe" not in text
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "path"),
+    [
+        ("v1", "Pod", ()),
+        ("batch/v1", "CronJob", ("jobTemplate", "spec", "template", "spec")),
+        ("batch/v1", "Job", ("template", "spec")),
+        ("apps/v1", "Deployment", ("template", "spec")),
+    ],
+)
+def test_what_pods_of_ones_own_need_is_in_the_readme(version: str, kind: str, path: tuple[str, ...]) -> None:
+    spec: Any = {
+        "restartPolicy": "Always" if kind == "Deployment" else "Never",
+        "initContainers": [{"name": "a", "image": "i", "envFrom": [{"secretRef": {"name": "one"}}]}],
+        "containers": [
+            {
+                "name": "b",
+                "image": "i",
+                "env": [{"name": "B", "valueFrom": {"secretKeyRef": {"name": "two", "key": "k"}}}],
+            }
+        ],
+        "volumes": [{"name": "v", "configMap": {"name": "three"}}],
+    }
+    for key in reversed(path):
+        spec = {key: spec}
+    if kind == "CronJob":
+        spec["schedule"] = "0 1 * * *"
+    if kind == "Deployment":
+        spec["selector"] = {"matchLabels": {"a": "b"}}
+        spec["template"]["metadata"] = {"labels": {"a": "b"}}
+    own = {"apiVersion": version, "kind": kind, "metadata": {"name": "own"}, "spec": spec}
+    found = workload({"values": {"extraObjects": [own]}}).needs.keys
+    assert [(each.name, each.key, each.purpose, each.kind) for each in found if each.name != "hf-token"] == [
+        ("one", "", f"chat: {kind} own, environment", "Secret"),
+        ("two", "k", f"chat: {kind} own, environment, B", "Secret"),
+        ("three", "", f"chat: {kind} own, volume v", "ConfigMap"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("account", "objects", "needed"),
+    [
+        ({"create": False, "name": "mine"}, [], True),
+        ({"create": False}, [], False),
+        ({"create": False, "name": "default"}, [], False),
+        ({"name": "mine"}, [], False),
+        ({"create": False, "name": "mine"}, ["mine"], False),
+    ],
+)
+def test_an_account_of_others_is_in_the_readme(account: dict[str, Any], objects: list[str], needed: bool) -> None:
+    made = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}} for name in objects]
+    whole = resolved({"values": {"serviceAccount": account, "extraObjects": made}})
+    text = render(whole, shipped_charts(), Embedded(shipped_charts()))[PurePosixPath("workloads/chat.md")]
+    assert ("the ServiceAccount `mine` in `inference`" in text) is needed
+
+
 def test_what_follows_from_a_value_follows_from_the_author_s() -> None:
     found = workload({"values": {"service": {"port": 80}, "podSecurityContext": {"runAsUser": 2000}}})
     assert found.reach is not None
@@ -569,6 +628,8 @@ KEDA: dict[str, tuple[Mapping[str, Any], str]] = {
     "a name": ({"fullnameOverride": "x"}, "fullnameOverride: gpuyard finds its objects by their names; remove it"),
     "its switch": ({"enabled": False}, "enabled: set spec.platform.keda.enabled instead"),
     "a mapping of ours": ({"prometheus": 5}, "prometheus: must be a mapping, because gpuyard sets values in it"),
+    "where images are": ({"image": None}, "image: must be a mapping, because gpuyard sets values in it"),
+    "where an image is": ({"image": {"keda": []}}, "image.keda: must be a mapping, because gpuyard sets values in it"),
 }
 
 

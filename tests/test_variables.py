@@ -71,3 +71,17 @@ def test_what_a_secret_holds_is_not_known() -> None:
 def test_every_version_of_the_catalogue_has_its_variables(release: str) -> None:
     assert list(content("VLLM_WORKER_MULTIPROC_METHOD", "thread", release)) == ["must be one of spawn, fork"]
     assert list(content("VLLM_IMAGE_FETCH_TIMEOUT", "10s", release))
+
+
+@pytest.mark.parametrize(
+    ("written", "key", "meant"),
+    [
+        ({"configmap": "c", "key": "k"}, "configMap", "configmap is not known; did you mean configMap?"),
+        ({"configMapKeyRef": {"name": "c"}}, "configMap", "configMapKeyRef is not known; did you mean configMap?"),
+        ({"secretName": "s", "key": "k"}, "secret", "secretName is not known; did you mean secret?"),
+    ],
+)
+def test_a_misspelled_source_is_the_one_that_its_author_meant(written: dict[str, Any], key: str, meant: str) -> None:
+    found = problems({"serving": {"env": {"A": written}}})
+    assert f"spec.serving.env.A.{key} is missing; add it" in found
+    assert f"spec.serving.env.A.{meant}" in found

@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pytest
+
 from gpuyard.catalogue import shapes
 from gpuyard.catalogue.shippedchart import shipped_charts
 from gpuyard.doors import yamlio
@@ -13,7 +15,8 @@ from gpuyard.render.kustomize import objects
 from gpuyard.resolve import Resolved
 from gpuyard.tree import Tree
 from tests.conftest import gathered, write_tree
-from tests.projects import resolved
+from tests.differing import PHX
+from tests.projects import resolved, workload
 from tests.test_equivalence import by_name
 from tests.test_new_shape import CLUSTERS, overlays  # noqa: F401 - a fixture
 
@@ -126,3 +129,36 @@ def test_nodes_of_other_processors_are_left_out(overlays: Path) -> None:  # noqa
     file = overlays / "mi300" / "shape.yaml"
     file.write_text(file.read_text("utf-8").replace("arch: amd64", "arch: arm64"), "utf-8")
     assert selectors() == [None, None]
+
+
+# --- how long an engine waits ---------------------------------------------------------------------------------
+
+
+def test_an_engine_waits_as_long_as_one_try_may_take() -> None:
+    """Also where the author says how long that is: Flux for the Job, Argo CD in the gate of the servers."""
+    own = {"shapes": {"h100": {"values": {"download": {"timeoutSeconds": 20000}}}, "a10": {}}}
+    for engine, expected in (("flux", "20960s"), ("argocd", 20960)):
+        found, tree = rendered(own, {"engine": engine, "clusters": [{**PHX, "blueprints": {"chat": "h100"}}]})
+        waits = {each.shape.name: each.first.sync_timeout for each in found.workloads if each.first}
+        assert waits == {"a10": 2760, "h100": 20960}
+        texts = [text for path, text in tree.items() if path.parts[0] == "clusters" or path.parent.name == "gate"]
+        lines = [line.strip() for text in texts for line in text.splitlines()]
+        name = "timeout" if engine == "flux" else "value"
+        assert f"{name}: {expected}" in lines
+
+
+def test_an_engine_waits_for_pods_that_end_late() -> None:
+    waits = [
+        workload({"scaling": {"max": 4}, "values": {"drain": drain}}).sync_timeout
+        for drain in ({}, {"preStopSeconds": 100}, {"preStopSeconds": 100, "marginSeconds": 50})
+    ]
+    assert [each - waits[0] for each in waits] == [0, 4 * 85, 4 * (85 + 35)]
+
+
+@pytest.mark.parametrize(
+    ("given", "copied"), [("SafeTensors", "safetensors"), ("PT", "pt"), ("auto", "auto"), ("tensorizer", "all")]
+)
+def test_the_format_is_the_one_that_vllm_reads(given: str, copied: str) -> None:
+    """Which takes its name in any case."""
+    values = workload({"serving": {"args": {"load-format": given}}}).values
+    assert values["download"].get("format", "auto") == copied

@@ -5,6 +5,7 @@ import fnmatch
 import glob
 import json
 import os
+import re
 import signal
 import ssl
 import sys
@@ -18,22 +19,34 @@ ORDER = {  # what vLLM reads of each format, the best first
     "gguf": "gguf",
 }
 KINDS = {".safetensors": "safetensors", ".bin": "pt", ".pt": "pt", ".gguf": "gguf"}
-FOREIGN = (".pth", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data", ".tflite")
+FOREIGN = (".pth", ".h5", ".msgpack", ".ot", ".onnx", ".onnx_data", ".tflite", ".ckpt", ".nemo", ".npz")
+OF_TRAINING = ("training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt")  # vLLM's own list
+LAYERS = ("colbert_linear.pt", "mask_embedding.pt", "sparse_linear.pt")  # beside weights of any format
 FOLDERS = ("original/", "metal/", "onnx/", "openvino/", "coreml/")
+OF_STEP = re.compile(r"(checkpoint-|global_step)\d+/")
+CONSOLIDATED = "consolidated*.safetensors"
 
 
 def kind(file):
-    if "/" not in file and fnmatch.fnmatchcase(file, "consolidated*.safetensors"):
+    if "/" not in file and fnmatch.fnmatchcase(file, CONSOLIDATED):
         return "consolidated"
-    return KINDS.get(os.path.splitext(file)[1])
+    return None if os.path.basename(file) in LAYERS else KINDS.get(os.path.splitext(file)[1])
+
+
+def foreign(file):
+    """What vLLM never reads; a consolidated file in a folder would make it look for one that is not in a folder."""
+    folder, name = os.path.split(file)
+    if file.startswith(FOLDERS) or OF_STEP.match(file) or file.endswith(FOREIGN + OF_TRAINING):
+        return True
+    return bool(folder) and fnmatch.fnmatchcase(name, CONSOLIDATED)
 
 
 def choose(files, wanted, ignore):
     """The files to copy, and whether weights are among them."""
     files = [file for file in files if not any(fnmatch.fnmatchcase(file, each) for each in ignore)]
     if wanted == "all":
-        return files, True
-    files = [file for file in files if not file.startswith(FOLDERS) and not file.endswith(FOREIGN)]
+        return files, bool(files)
+    files = [file for file in files if not foreign(file)]
     order = ORDER[wanted].split()
     if wanted == "auto" and "params.json" in files:  # as vLLM reads Mistral's own repositories
         order.insert(0, "consolidated")
@@ -44,16 +57,41 @@ def choose(files, wanted, ignore):
     return [file for file in files if kind(file) in (None, best.get(os.path.dirname(file)))], first is not None
 
 
+def merged(files):
+    """Weights in one file that are there in shards, too; their index decides which of them vLLM reads."""
+    for file in files:
+        stem, suffix = os.path.splitext(file)
+        shard = re.compile(re.escape(stem) + r"-\d+-of-\d+\.safetensors")
+        if suffix == ".safetensors" and f"{file}.index.json" in files and any(map(shard.fullmatch, files)):
+            yield file
+
+
+def listed(index, file):
+    try:
+        with open(index, encoding="utf-8") as text:
+            return os.path.basename(file) in json.load(text)["weight_map"].values()
+    except (ValueError, LookupError, TypeError, AttributeError):  # no index, which vLLM would not take either
+        return False
+
+
 def copy(name, revision, wanted, ignore):
     from huggingface_hub import HfApi, snapshot_download
+
+    def download(files):
+        left = [glob.escape(file) for file in there if file not in files]
+        return snapshot_download(name, revision=revision, ignore_patterns=left)
 
     there = [each.rfilename for each in HfApi().model_info(name, revision=revision).siblings]
     files, has_weights = choose(there, wanted, ignore)
     if not has_weights:
-        said = f"none of its {len(there)} files holds weights that vLLM reads as {wanted} ({ORDER[wanted]})"
+        reads = ORDER.get(wanted, "any file")
+        said = f"none of its {len(there)} files holds weights that vLLM reads as {wanted} ({reads})"
         sys.exit(f"{name}: {said}: look at the repository, load-format and download.ignore")
-    left = [glob.escape(file) for file in there if file not in files]
-    return snapshot_download(name, revision=revision, ignore_patterns=left)
+    for file in [] if wanted == "all" else list(merged(files)):
+        index = f"{file}.index.json"
+        if not listed(os.path.join(download([index]), index), file):
+            files.remove(file)
+    return download(files)
 
 
 def of_answer(error, name, revision):
@@ -84,7 +122,8 @@ def of_cache(error, *_):
         who = f"user {os.getuid()}, group {os.getgid()} may not write ({error.strerror})"
         mend = "make that user the owner of the volume's root; for File Storage, squash all users of the export to it"
         return f"{place}: {who}: {mend} (identity squash)"
-    return code in (errno.ENOSPC, errno.EDQUOT) and f"{place}: {error.strerror}: make the cache larger"
+    mend = "make the cache larger, or delete models and revisions in it that nothing uses any more"
+    return code in (errno.ENOSPC, errno.EDQUOT) and f"{place}: {error.strerror}: {mend}"
 
 
 def of_network(error, name, _):
@@ -114,15 +153,17 @@ def main(repositories, wanted, ignore, marker):
     try:
         if os.path.exists(marker):
             with open(marker, encoding="utf-8") as file:
-                if all(map(os.path.isdir, file.read().splitlines())):
-                    return print("everything is in the cache already")
+                paths = file.read().splitlines()
+            if len(paths) == len(repositories) and all(map(os.path.isdir, paths)):
+                return print("everything is in the cache already")
             os.unlink(marker)  # servers wait for it, and the cache was emptied since
         os.makedirs(os.path.dirname(marker), exist_ok=True)
-        with open(f"{marker}.new", "w", encoding="utf-8") as file:
+        own = f"{marker}.{os.uname().nodename}"  # another blueprint's Job may copy the same into a cache of both
+        with open(own, "w", encoding="utf-8") as file:
             for number, (name, revision) in enumerate(repositories):
                 path = copy(name, revision or None, "auto" if number else wanted, ignore)  # adapters have their own
                 print(path, file=file)
-        os.replace(f"{marker}.new", marker)
+        os.replace(own, marker)
     except Exception as error:
         line = reason(error, name, revision)
         if not line:

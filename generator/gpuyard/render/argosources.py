@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gpuyard.catalogue.platform import Release, catalogue
+from gpuyard.doors import yamlio
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import proxy
 from gpuyard.resolve.workload import KeyUse
@@ -33,7 +34,21 @@ def chart(release: Release) -> Object:
         "repoURL": release.repository.removeprefix(_OCI),
         "chart": release.chart,
         "targetRevision": release.version,
+        "helm": {"releaseName": release.chart, **_values(release.values)},
     }
+
+
+def _values(values: Mapping[str, Any]) -> Object:
+    """As an object where nothing is null: Argo CD drops what is, in a text it doesn't.
+
+    https://github.com/argoproj/argo-cd/issues/16312
+    """
+    return {"values": yamlio.dump(values)} if _has_null(values) else {"valuesObject": dict(values)}
+
+
+def _has_null(value: Any) -> bool:
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return value is None or any(map(_has_null, inside))
 
 
 def repositories(stack: Stack, releases: Iterable[Release]) -> list[str]:

@@ -41,8 +41,8 @@ def _places(obj: Object) -> Iterator[Mapping[str, str]]:
     for path in _paths(obj):
         found: Any = obj
         for key in (*path, "labels"):
-            found = found.get(key) or {}
-        yield found
+            found = found.get(key) if isinstance(found, Mapping) else None  # another maker's kind may have a text there
+        yield found or {}
     # Kustomize looks at some kinds without their group, and at claims that can't be changed.
     elsewhere = obj["kind"] in _TEMPLATES and _group(obj) != _TEMPLATES[obj["kind"]][0]
     if elsewhere or obj.get("spec", {}).get("volumeClaimTemplates"):

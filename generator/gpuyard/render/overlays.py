@@ -79,11 +79,12 @@ def _overlay(folder: PurePosixPath, base: PurePosixPath, everywhere: Named, full
 def _common(found: Sequence[Object]) -> Object | None:
     """What forms of one object have in common; None: they are different objects, or no patch tells them apart."""
     names = [obj["metadata"]["name"] for obj in found]
-    if not patchable(found):
+    forms = {(obj["apiVersion"], obj["kind"]) for obj in found}
+    if len(forms) > 1 or not patchable(found):
         return None
     if len(set(names)) == 1:
         return common(found)
-    if found[0]["kind"] != "Job":
+    if forms != {("batch/v1", "Job")}:
         return None
     # A Job that does something else has another name, for its pod can't be changed: the overlay gives it.
     content = common(found)
@@ -104,11 +105,13 @@ def _target(file: str, base: Object, change: Object) -> Object:
 
 
 def by_file(found: Sequence[Object]) -> Named:
-    """Each object under its kind; where a kind comes more than once, under its name too."""
-    kinds = [obj["kind"] for obj in found]
-    named = {}
-    for obj in found:
-        kind = str(obj["kind"]).lower()
-        several = kinds.count(obj["kind"]) > 1
-        named[f"{kind}-{obj['metadata']['name']}.yaml" if several else f"{kind}.yaml"] = obj
+    """Each object under its kind; where a kind comes more than once, or is Kustomize's own, under its name too."""
+    kinds = [str(obj["kind"]).lower() for obj in found]
+    named: dict[str, Object] = {}
+    for kind, obj in zip(kinds, found, strict=True):
+        alone = kinds.count(kind) == 1 and kind != "kustomization"
+        file = kind if alone else f"{kind}-{obj['metadata']['name']}"
+        while f"{file}.yaml" in named:  # a kind in other letters
+            file += "-more"
+        named[f"{file}.yaml"] = obj
     return named

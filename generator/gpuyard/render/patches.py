@@ -13,7 +13,7 @@ Map = Mapping[str, Any]
 
 # Lists that a strategic merge joins by name, in the kinds that Kustomize knows; all others it replaces.
 _BY_NAME = frozenset({"containers", "initContainers", "volumes", "env"})
-_WORKLOADS = frozenset({"Deployment", "Job", "StatefulSet"})
+_WORKLOADS = frozenset({("apps/v1", "Deployment"), ("batch/v1", "Job"), ("apps/v1", "StatefulSet")})
 _KEYS = {
     **dict.fromkeys(_BY_NAME, ("name",)),
     "hostAliases": ("ip",),
@@ -28,7 +28,8 @@ _KEYS = {
 
 def common(objects: Sequence[Map]) -> dict[str, Any]:
     """The base of some forms of one object; identity (apiVersion, kind, name) is always part of it."""
-    return shared(objects, joined=_BY_NAME if objects[0]["kind"] in _WORKLOADS else frozenset())
+    known = all((obj["apiVersion"], obj["kind"]) in _WORKLOADS for obj in objects)
+    return shared(objects, joined=_BY_NAME if known else frozenset())
 
 
 def patch(base: Map, full: Map) -> dict[str, Any] | None:

@@ -128,6 +128,8 @@ def _needs_of(stack: Stack, workload: Workload) -> Iterator[str]:
     ):
         if name:
             yield f"{kind} `{name}`"
+    if account := workload.needs.account:
+        yield f"the ServiceAccount `{account}` in `{stack.namespace}`"
 
 
 def _components(platform: Platform) -> Iterator[str]:

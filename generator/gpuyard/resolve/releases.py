@@ -80,9 +80,11 @@ def check(stack: Stack, problems: Problems) -> None:
             problems.add(stack.file, (*layer.path, *path), message)
         fixed = _fixed(release)
         for path, value in given(layer.values):
-            if reason := fixed.get(".".join(map(str, path))):
+            name = ".".join(map(str, path))
+            ours = isinstance(at(release.values, path), Mapping) or any(each.startswith(f"{name}.") for each in fixed)
+            if reason := fixed.get(name):
                 problems.add(stack.file, (*layer.path, *path), reason, key=True)
-            elif isinstance(at(release.values, path), Mapping) and not isinstance(value, Mapping):
+            elif ours and not isinstance(value, Mapping):
                 message = "must be a mapping, because gpuyard sets values in it"
                 problems.add(stack.file, (*layer.path, *path), message)
 

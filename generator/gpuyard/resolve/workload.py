@@ -48,6 +48,8 @@ class Needs:
     """And group of its pods, who own what they write."""
     priority_class: str | None = None
     runtime_class: str | None = None
+    account: str = ""
+    """The ServiceAccount of its pods; empty: its own, or the namespace's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Rules about what a chart of the platform is given: names of values that say in every chart what pods may do."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from gpuyard.doors import yamlio
+from gpuyard.errors import InputError
 from gpuyard.review.dangerengine import at
 from gpuyard.review.fields import ABSENT, ObjectChange, Told, What
 
@@ -10,6 +13,8 @@ __all__ = ["values"]
 
 
 _PATHS = (("spec", "values"), ("spec", "source", "helm", "valuesObject"))
+_TEXT = ("spec", "source", "helm", "values")
+"""The same as a text."""
 _WEAK: Mapping[str, tuple[Any, ...]] = {
     "allowPrivilegeEscalation": (True,),
     "automountServiceAccountToken": (True,),
@@ -41,13 +46,20 @@ def values(each: ObjectChange) -> Iterator[Told]:
     """Of a release, new or changed."""
     if each.identity.kind not in ("Application", "HelmRelease") or each.what is What.REMOVED:
         return
-    for path in _PATHS:
-        old, new = (dict(_facts(at(obj, path), "")) for obj in (each.old, each.new))
-        yield from ((rule, text) for text, (rule, good) in new.items() if not good and text not in old)
-        bad = {text.partition(" ")[0] for text, (_, good) in new.items() if not good}
-        for text, (rule, good) in old.items() if each.what is What.CHANGED else ():
-            if good and text not in new and text.partition(" ")[0] not in bad:
-                yield rule, f"no longer {text}"
+    old, new = (dict(fact for given in _given(obj) for fact in _facts(given, "")) for obj in (each.old, each.new))
+    yield from ((rule, text) for text, (rule, good) in new.items() if not good and text not in old)
+    bad = {text.partition(" ")[0] for text, (_, good) in new.items() if not good}
+    for text, (rule, good) in old.items() if each.what is What.CHANGED else ():
+        if good and text not in new and text.partition(" ")[0] not in bad:
+            yield rule, f"no longer {text}"
+
+
+def _given(obj: Mapping[str, Any]) -> Iterator[Any]:
+    """Where a release has them."""
+    yield from (at(obj, path) for path in _PATHS)
+    if isinstance(text := at(obj, _TEXT), str):
+        with suppress(InputError):  # which Helm refuses, too
+            yield yamlio.read(text.encode(errors="replace"), "values").value
 
 
 def _facts(value: Any, path: str) -> Iterator[tuple[str, tuple[str, bool]]]:

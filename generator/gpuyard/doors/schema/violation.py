@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
 from gpuyard.doors.yamlio import Path
+from gpuyard.errors import meant
 
 __all__ = ["Violation", "nearest_branch"]
+
+_LOOKED_AT = 10
+"""Keys of a mapping that say which form its author meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,17 @@ def nearest_branch(violation: Violation) -> Sequence[Violation]:
         return ()
     if all(_misses_all(each, violation.path) for branch in left for each in branch):
         return ()
-    return min(left, key=len)
+    return min(left, key=lambda branch: (len(branch), _strangers(branch, violation)))
+
+
+def _strangers(branch: Sequence[Violation], violation: Violation) -> int:
+    """How many keys of a mapping, of its first ones, are not even misspelled ones of a branch."""
+    here = (each for each in branch if each.keyword == "additionalProperties" and each.path == violation.path)
+    found = next(here, None)
+    if found is None:
+        return 0
+    known = found.rule.get("properties", ())
+    return sum(1 for key in islice(violation.value, _LOOKED_AT) if not meant(str(key), known))
 
 
 def _first(branch: Sequence[Violation], keywords: set[str], deepest: int) -> Violation | None:

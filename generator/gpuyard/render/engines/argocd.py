@@ -211,12 +211,11 @@ def _charts(resolved: Resolved, cluster: str) -> Iterator[Application]:
     """A chart of the platform, at its locked version and by server-side apply, as its definitions are large."""
     stack = resolved.stack
     for each in resolved.releases:
-        helm = {"releaseName": each.chart, "valuesObject": dict(each.values)}
         yield Application(
             name=named(stack, cluster, tree.PLATFORM, each.chart),
             project=_project(stack, stack.named(tree.PLATFORM)),
             namespace=each.namespace,
-            sources=[{**argosources.chart(each), "helm": helm}],
+            sources=[argosources.chart(each)],
             prune=each.layer is not Layer.CRDS,
             # An operator looks once, when it starts, which of its kinds there are: prometheus-operator that is there
             # before its definitions runs for ever and makes no Prometheus.

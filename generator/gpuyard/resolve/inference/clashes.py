@@ -40,7 +40,8 @@ def _variables(values: Values, server: Server, site: Site) -> Iterator[Breach]:
     """What serving.env may not have, extraEnv may not either; the computed ones come first."""
     released, unsafe = build(server.blueprint, site).released, server.spec.serving.unsafe
     own, computed = server.options.env, environment(server, site)
-    seen = {name: "serving.env" if name in own else "spec.network.proxy of the stack" for name in computed}
+    places = {name: ".".join(map(str, server.options.path("env", name)[1:-1])) for name in own}
+    seen = {name: places.get(name, "spec.network.proxy of the stack") for name in computed}
     for index, each in enumerate(values.get("extraEnv", ())):
         if index >= len(computed):
             path: Path = ("extraEnv", index, "name")

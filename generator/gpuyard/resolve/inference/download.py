@@ -22,11 +22,11 @@ _MARGIN_SECONDS = 60
 """The engine's own, as of every rollout."""
 
 
-def first(server: Server) -> First | None:
+def first(server: Server, values: Mapping[str, Any]) -> First | None:
     """The Job and what it needs, so that a server runs on until the weights of the next are in the cache."""
     if not server.download_seconds:
         return None
-    seconds = server.budget.schedule + server.download_seconds + _MARGIN_SECONDS
+    seconds = server.budget.schedule + int(values["download"]["timeoutSeconds"]) + _MARGIN_SECONDS
     return First(_COMPONENTS, seconds, server.spec.storage.cache.claim or "")
 
 
@@ -35,7 +35,7 @@ def values(server: Server, shapes: Collection[Shape]) -> Mapping[str, Any]:
     if not server.download_seconds:
         return {}
     copied = [{"id": repository, "revision": commit} for repository, commit in server.copied_adapters]
-    chosen = _FORMATS.get(server.args.get("load-format", "auto"), "all")
+    chosen = _FORMATS.get(str(server.args.get("load-format", "auto")).lower(), "all")  # as vLLM reads it
     taints = sorted({shape.taint.key for shape in shapes})
     archs = {shape.arch for shape in shapes}
     found: dict[str, Any] = {

@@ -29,6 +29,7 @@ def needs(server: Server, stack: Stack, values: Values) -> Needs:
         user=_value(values, "podSecurityContext", "runAsUser"),
         priority_class=server.spec.priority_class or stack.scheduling.priority_class,
         runtime_class=stack.scheduling.runtime_class,
+        account=references.account(values),
     )
 
 

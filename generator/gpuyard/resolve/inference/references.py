@@ -5,8 +5,9 @@ from typing import Any
 
 from gpuyard.resolve.overrides import at
 from gpuyard.resolve.workload import KeyUse
+from gpuyard.review.podspecs import containers_of, pod_specs
 
-__all__ = ["claims", "made", "uses"]
+__all__ = ["account", "claims", "made", "uses"]
 
 Values = Mapping[str, Any]
 
@@ -20,9 +21,17 @@ _MAKERS = ("Secret", "ConfigMap", "ExternalSecret", "SealedSecret")
 def uses(values: Values, name: str) -> Iterator[KeyUse]:
     """Each key of a Secret or ConfigMap; an empty key stands for all. `name` is the blueprint's."""
     own = made(values)
-    for found in _named(values, name):
+    for found in (*_named(values, name), *_of_objects(values, name)):
         if found.name not in own:
             yield found
+
+
+def account(values: Values) -> str:
+    """The ServiceAccount of its pods, where somebody else makes it; empty: nobody has to."""
+    given = values.get("serviceAccount") or {}
+    name = "" if given.get("create", True) else given.get("name") or ""
+    own = {each["metadata"]["name"] for each in values.get("extraObjects", ()) if each["kind"] == "ServiceAccount"}
+    return "" if name in own or name == "default" else name
 
 
 def claims(values: Values) -> Iterator[str]:
@@ -56,26 +65,48 @@ def _named(values: Values, name: str) -> Iterator[KeyUse]:
             yield KeyUse(secret, called.get(key, key), f"{name}: asking Prometheus")
 
 
+def _of_objects(values: Values, name: str) -> Iterator[KeyUse]:
+    """Of the pods of an author's own objects, in which anything may be of any type."""
+    for each in values.get("extraObjects", ()):
+        whose = f"{name}: {each['kind']} {each['metadata']['name']}"
+        for pod in pod_specs(each):
+            for container in containers_of(pod):
+                yield from _of_environment(container.get("env"), container.get("envFrom"), f"{whose}, environment")
+            for volume in _maps(pod.get("volumes")):
+                yield from _of_volume(volume, f"{whose}, volume {volume.get('name')}")
+
+
 def _of_environment(variables: Any, sources: Any, purpose: str) -> Iterator[KeyUse]:
-    for variable in variables:
+    for variable in _maps(variables):
         for group, kind in _KINDS.items():
-            found = variable.get("valueFrom", {}).get(f"{group}KeyRef")
-            if found and not found.get("optional"):
-                yield KeyUse(found["name"], found["key"], f"{purpose}, {variable['name']}", kind)
-    for source in sources:
+            found = _needed(at(variable, ("valueFrom", f"{group}KeyRef")))
+            if found and isinstance(found.get("key"), str):
+                yield KeyUse(found["name"], found["key"], f"{purpose}, {variable.get('name')}", kind)
+    for source in _maps(sources):
         for group, kind in _KINDS.items():
-            found = source.get(f"{group}Ref")
-            if found and not found.get("optional"):
+            if found := _needed(source.get(f"{group}Ref")):
                 yield KeyUse(found["name"], "", purpose, kind)
 
 
 def _of_volume(volume: Values, purpose: str) -> Iterator[KeyUse]:
-    for source in (volume, *volume.get("projected", {}).get("sources", ())):
+    for source in (volume, *_maps(at(volume, ("projected", "sources")))):
         for group, kind in _KINDS.items():
-            found = source.get(group)
-            if not found or found.get("optional"):
+            given = source.get(group)
+            found = _needed({"name": given.get("secretName"), **given} if isinstance(given, Mapping) else None)
+            if found is None:
                 continue
-            keys = [item["key"] for item in found.get("items", ())] or [""]
-            yield from (KeyUse(found.get("secretName") or found["name"], key, purpose, kind) for key in keys)
-    if reference := volume.get("csi", {}).get("nodePublishSecretRef"):
-        yield KeyUse(reference["name"], "", purpose)
+            keys = [key for each in _maps(found.get("items")) if isinstance(key := each.get("key"), str)] or [""]
+            yield from (KeyUse(found["name"], key, purpose, kind) for key in keys)
+    if found := _needed(at(volume, ("csi", "nodePublishSecretRef"))):
+        yield KeyUse(found["name"], "", purpose)
+
+
+def _needed(found: Any) -> Values | None:
+    """What names something that has to be there."""
+    named = isinstance(found, Mapping) and isinstance(found.get("name"), str)
+    return found if named and not found.get("optional") else None
+
+
+def _maps(value: Any) -> Iterator[Values]:
+    """The mappings of a list."""
+    yield from (each for each in value if isinstance(each, Mapping)) if isinstance(value, list | tuple) else ()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gpuyard.doors.yamlio import show_path
@@ -13,7 +13,7 @@ from gpuyard.resolve.inference import query
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["Bound", "away", "bounds", "check", "surge"]
+__all__ = ["Bound", "away", "bounds", "check", "surge", "sync_timeout"]
 
 _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
@@ -77,6 +77,13 @@ def away(values: Mapping[str, Any], server: Server) -> int:
     if surge(values, server.max_replicas) or (server.min_replicas >= _SOME and in_turn):
         return 0
     return server.budget.schedule + server.budget.start
+
+
+def sync_timeout(values: Mapping[str, Any], server: Server) -> int:
+    """Seconds that an engine waits for a rollout, with the times of a pod's end that the chart gets."""
+    drain = values["drain"]
+    ends = replace(server.budget, pre_stop=drain["preStopSeconds"], shutdown_margin=drain["marginSeconds"])
+    return ends.sync_timeout
 
 
 def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int, problems: Problems) -> None:
