@@ -79,6 +79,17 @@ _ROLLS = {
 """One server that is all gets a new version."""
 
 
+_RECREATED = {
+    **_ROLLS,
+    **replicas(f"1x{AT - 1} 0x34 1x{END - AT - 35}", f"1x{END}"),
+    **replicaset(OLD, created=NEVER, wanted=until("1", "0")),
+    **replicaset(NEXT, created=f"_x{AT + 10} {(AT + 10) * 60}x{END}", wanted=f"_x{AT + 10} 1x{END}"),
+    **pod(NEW, created=f"_x{AT + 10} {(AT + 10) * 60}x{END}", ready=f"_x{AT + 10} 0x24 1x{END}"),
+    vllm("num_requests_running", NEW): f"_x{AT + 35} 1x{END}",
+}
+"""For ten minutes there is no new ReplicaSet, and the old one is at zero."""
+
+
 def _from(instance: str, series: Series) -> Series:
     """As one kube-state-metrics of two says it."""
     return {key.replace("}", f',instance="{instance}"}}'): values for key, values in series.items()}
@@ -123,6 +134,23 @@ SCENES: dict[str, tuple[str, Series]] = {
         **_ROLLS,
         **replicaset(NEXT, created=NEVER, wanted=until("1", "0")),
         **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
+    }),
+    "Recreate lets the old server finish first": ("VllmDown", _RECREATED),
+    "a model comes back": ("VllmDown", {
+        **_FIRST,
+        deployment("status_replicas_available"): f"1x9 stale _x{AT - 11} 0x24 1x{END - AT - 25}",
+        deployment("spec_replicas"): f"1x9 stale _x{AT - 11} 1x{END - AT}",
+        deployment("created"): f"0x9 stale _x{AT - 11} {AT * 60}x{END - AT}",
+        vllm("num_requests_running", PODS[0]): "1x9 stale",
+    }),
+    "one rollout takes the place of another": ("VllmDown", {
+        **_ROLLS,
+        **replicas(f"1x{AT - 1} 0x{BUDGET + 10} 1x{END - AT - BUDGET - 11}", f"1x{END}"),
+        **replicaset(OLD, created=NEVER, wanted=until("1", "0")),
+        **replicaset(NEXT, created=_ONE_MORE, wanted=f"_x{AT} 1x29 0x{END}"),
+        **replicaset("chat-8f9g7h6j5", created=f"_x{AT + 30} {(AT + 30) * 60}x{END}", wanted=f"_x{AT + 30} 1x{END}"),
+        **pod(NEW, created=f"_x{AT + 30} {(AT + 30) * 60}x{END}", ready=f"_x{AT + 30} 0x{BUDGET - 20} 1x{END}"),
+        vllm("num_requests_running", NEW): f"_x{AT + BUDGET + 11} 1x{END}",
     }),
     "kube-state-metrics moves while one pod rolls": ("VllmDown", _MOVED),
     "Prometheus forgets everything while one pod rolls": (
