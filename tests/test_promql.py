@@ -412,6 +412,19 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
     assert max(x for x, _ in cells) == 23
 
 
+def test_a_line_of_the_table_leads_to_its_own_model(demo_tree: Tree) -> None:
+    """Another namespace may have a model of the same name."""
+    (table,) = (each for each in expressions.dashboard(demo_tree)["panels"] if each["type"] == "table")
+    (columns,) = (each["options"]["renameByName"] for each in table["transformations"] if each["id"] == "organize")
+    (links,) = (
+        each for each in table["fieldConfig"]["overrides"] if each["matcher"]["options"] == columns["model_name"]
+    )
+    (link,) = links["properties"][0]["value"]
+    chosen = {part.partition("=")[0]: part.partition("=")[2] for part in link["url"].partition("?")[2].split("&")}
+    assert chosen["var-namespace"] == f"${{__data.fields.{columns['namespace']}}}"
+    assert chosen["var-model_name"].startswith("${__value.raw")
+
+
 @pytest.mark.parametrize(
     ("off", "files"),
     [
