@@ -207,6 +207,10 @@ CASES = [
                 "VllmDown while pods are made again and again", AT, ("kube_pod_",), (),
                 {**_GONE, **pod(NEW, created=f"0+60x{END}", ready=NEVER, phase="Pending")},
             ),
+            ("VllmDown while kube-state-metrics restarts", AT, (), (), {
+                deployment("status_replicas_available"): f"2x{AT - 1} 0 stale _x2 0x{END}",
+                deployment("spec_replicas"): f"2x{AT} stale _x2 2x{END}",
+            }),
             ("VllmDown soon after a rollout", AT, (), (), {**_GONE, **rolls(AT - 10)}),
             ("VllmDown after a rollout that failed", AT + BUDGET, (), (), {**_GONE, **rolls()}),
             ("VllmDown in rollout after rollout", AT + 2 * BUDGET, (), (), {

@@ -135,6 +135,13 @@ SCENES: dict[str, tuple[str, Series]] = {
         **replicaset(NEXT, created=NEVER, wanted=until("1", "0")),
         **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
     }),
+    "kube-state-metrics is gone for a while in a rollout": ("VllmDown", {
+        **_ROLLS,
+        deployment("status_replicas_available"): f"1x{AT - 1} 0 stale _x9 0x14 1x{END}",
+        deployment("spec_replicas"): f"1x{AT} stale _x9 1x{END}",
+        **replicaset(OLD, created=f"0x{AT} stale _x9 0x{END}", wanted=f"1x{AT - 1} 0 stale _x9 0x{END}"),
+        **replicaset(NEXT, created=f"_x{AT} {AT * 60} stale _x9 {AT * 60}x{END}", wanted=f"_x{AT} 1 stale _x9 1x{END}"),
+    }),
     "Recreate lets the old server finish first": ("VllmDown", _RECREATED),
     "a model comes back": ("VllmDown", {
         **_FIRST,
