@@ -94,6 +94,19 @@ def test_without_an_slo_nothing_is_promised(promtool: Path, tmp_path: Path) -> N
     assert run(promtool, tmp_path, [quiet.silent("slow", fast.series, alerts.END)], groups) == ""
 
 
+def test_a_model_that_gets_another_name_is_the_same(promtool: Path, tmp_path: Path) -> None:
+    """What was recorded by its former name must not stand in the way of the rules, whose every join it would break."""
+    renamed = alerts.AT - 20
+    found = dict(quiet.SCENES["one server gets a new version"][1])
+    for name, value in series.FACTS.items():
+        found[fact(name)] = f"{value}x{renamed - 1} stale"
+        found[fact(name).replace("llama-3.1-8b", "llama")] = f"_x{renamed} {value}x{alerts.END}"
+    found = {key: values for key, values in found.items() if not key.startswith("vllm:")}
+    firing = 'count by (alertname) (ALERTS{alertstate="firing",alertname!="VllmMetricsMissing"})'
+    answers = [(firing, f"{minute}m", dict[str, float]()) for minute in range(0, alerts.AT + 60, 5)]
+    assert run(promtool, tmp_path, [Scene("renamed", found, answers, interval="1m")], [GROUP]) == ""
+
+
 def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Path) -> None:
     """KEDA's errors end with its beginning, and its counters are remembered after its end."""
     series = alerts.well() | {
