@@ -44,6 +44,7 @@ OTHERS = {
     "kube_job_status_succeeded": _KUBE | {"job_name"},
     "kube_pod_container_status_restarts_total": _KUBE | {"pod", "container"},
     "kube_pod_created": _KUBE | {"pod"},
+    "kube_pod_deletion_timestamp": _KUBE | {"pod"},
     "kube_pod_status_phase": _KUBE | {"pod", "phase"},
     "kube_pod_status_ready": _KUBE | {"pod", "condition"},
     "kube_replicaset_created": _KUBE | {"replicaset"},

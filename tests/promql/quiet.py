@@ -182,6 +182,14 @@ SCENES: dict[str, tuple[str, Series]] = {
     "an engine starts again in an old pod": ("VllmStartsSlowly", _changed({
         pod_series("status_ready", PODS[0], condition="true"): f"1x{AT - 1} 0x19 1x{END - AT - 20}",
     })),
+    "a server on a node that is lost is replaced": ("VllmStartsSlowly", _changed({
+        deployment("status_replicas_available"): f"2x{AT - 1} 1x29 2x{END}",
+        pod_series("status_ready", PODS[1], condition="true"): until("1", "0"),
+        pod_series("deletion_timestamp", PODS[1]): f"_x{AT + 5} {(AT + 5) * 60}x{END}",
+        vllm("num_requests_running", PODS[1]): f"5x{AT - 1} stale",
+        **pod(NEW, created=f"_x{AT + 5} {(AT + 5) * 60}x{END}", ready=f"_x{AT + 5} 0x24 1x{END}"),
+        vllm("num_requests_running", NEW): f"_x{AT + 30} 1x{END}",
+    })),
     "a pod is ready in the last minute of its budget": (
         "VllmStartsSlowly",
         _changed(pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x{BUDGET - 1} 1x{END}")),
