@@ -35,9 +35,28 @@ def test_a_fact_says_whose_it_is() -> None:
 
 def test_a_start_takes_what_the_budget_says() -> None:
     budget = {"scheduleSeconds": 600, "startSeconds": 1234}
-    assert facts(budget=budget)["gpuyard:start_budget_seconds"]["expr"] == "vector(1834)"
+    surge = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
+    assert facts(budget=budget, strategy=surge)["gpuyard:start_budget_seconds"]["expr"] == "vector(1834)"
     found = facts(download={"timeoutSeconds": 4321})
     assert found["gpuyard:download_budget_seconds"]["expr"] == "vector(4321)"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "waits"),
+    [
+        ({}, True),
+        ({"type": "Recreate"}, True),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}, True),
+        ({"rollingUpdate": {"maxSurge": "0%", "maxUnavailable": 1}}, True),
+        ({"rollingUpdate": {"maxSurge": 2}}, False),
+        ({"rollingUpdate": {"maxUnavailable": 0}}, False),
+        ({"type": "RollingUpdate"}, False),
+    ],
+)
+def test_a_pod_that_takes_the_place_of_another_waits_until_that_has_finished(strategy: Spec, waits: bool) -> None:
+    drain = {"preStopSeconds": 15, "shutdownSeconds": 3600, "marginSeconds": 15}
+    found = facts(budget={"scheduleSeconds": 600, "startSeconds": 1234}, strategy=strategy, drain=drain)
+    assert found["gpuyard:start_budget_seconds"]["expr"] == f"vector({1834 + waits * 3630})"
 
 
 def test_the_fact_about_the_download_is_there_before_the_model() -> None:

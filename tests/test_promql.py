@@ -94,6 +94,19 @@ def test_without_an_slo_nothing_is_promised(promtool: Path, tmp_path: Path) -> N
     assert run(promtool, tmp_path, [quiet.silent("slow", fast.series, alerts.END)], groups) == ""
 
 
+def test_a_model_that_gets_another_name_is_the_same(promtool: Path, tmp_path: Path) -> None:
+    """What was recorded by its former name must not stand in the way of the rules, whose every join it would break."""
+    renamed = alerts.AT - 20
+    found = dict(quiet.SCENES["one server gets a new version"][1])
+    for name, value in series.FACTS.items():
+        found[fact(name)] = f"{value}x{renamed - 1} stale"
+        found[fact(name).replace("llama-3.1-8b", "llama")] = f"_x{renamed} {value}x{alerts.END}"
+    found = {key: values for key, values in found.items() if not key.startswith("vllm:")}
+    firing = 'count by (alertname) (ALERTS{alertstate="firing",alertname!="VllmMetricsMissing"})'
+    answers = [(firing, f"{minute}m", dict[str, float]()) for minute in range(0, alerts.AT + 60, 5)]
+    assert run(promtool, tmp_path, [Scene("renamed", found, answers, interval="1m")], [GROUP]) == ""
+
+
 def test_a_fallback_is_an_alarm_as_long_as_it_lasts(promtool: Path, tmp_path: Path) -> None:
     """KEDA's errors end with its beginning, and its counters are remembered after its end."""
     series = alerts.well() | {
@@ -410,6 +423,19 @@ def test_the_dashboard_is_one_that_grafana_takes(demo_tree: Tree) -> None:
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) == 23
+
+
+def test_a_line_of_the_table_leads_to_its_own_model(demo_tree: Tree) -> None:
+    """Another namespace may have a model of the same name."""
+    (table,) = (each for each in expressions.dashboard(demo_tree)["panels"] if each["type"] == "table")
+    (columns,) = (each["options"]["renameByName"] for each in table["transformations"] if each["id"] == "organize")
+    (links,) = (
+        each for each in table["fieldConfig"]["overrides"] if each["matcher"]["options"] == columns["model_name"]
+    )
+    (link,) = links["properties"][0]["value"]
+    chosen = {part.partition("=")[0]: part.partition("=")[2] for part in link["url"].partition("?")[2].split("&")}
+    assert chosen["var-namespace"] == f"${{__data.fields.{columns['namespace']}}}"
+    assert chosen["var-model_name"].startswith("${__value.raw")
 
 
 @pytest.mark.parametrize(

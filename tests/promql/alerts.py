@@ -81,7 +81,12 @@ def _served() -> Series:
 
 
 def replicas(available: str, wanted: str) -> Series:
-    return {deployment("status_replicas_available"): available, deployment("spec_replicas"): wanted}
+    """Of a Deployment that was made long ago."""
+    return {
+        deployment("status_replicas_available"): available,
+        deployment("spec_replicas"): wanted,
+        deployment("created"): NEVER,
+    }
 
 
 def scaled(desired: str, inactive: str = NEVER) -> Series:
@@ -99,7 +104,7 @@ def well() -> Series:
     """Two busy servers that wait for nothing; the weights were copied long ago."""
     found = {**_served(), **replicas(f"2x{END}", f"2x{END}"), **scaled(f"2x{END}")}
     found |= replicaset(OLD, created=NEVER, wanted=f"2x{END}")
-    found |= {download(): NEVER, download("start_time"): NEVER}
+    found |= {download(): NEVER, download("start_time"): NEVER, download("succeeded"): f"1x{END}"}
     for name in PODS:
         found.update(pod(name, created=NEVER, ready=f"1x{END}"))
     return found
@@ -154,8 +159,16 @@ _GONE = replicas(until("2", "0"), f"2x{END}")
 _REFUSED = {
     download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x{END - AT}",
     download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END - AT}",
+    download("succeeded", "chat-download-4e5f6a7b"): f"_x{AT} 0x{END - AT}",
 }
 """A new revision whose download never ends."""
+_AGAIN: Series = {}
+"""A rollout every half an hour, and each takes the place of one that was not done."""
+for _number, _name in enumerate("bcdfghjklmnpqr"):
+    _minute = AT + 30 * _number
+    _AGAIN |= replicaset(
+        f"chat-7c6b5d4f{_name}", created=f"_x{_minute} {_minute * 60}x{END}", wanted=f"_x{_minute} 2x29 0x{END}"
+    )
 _TTFT = _slow("time_to_first_token_seconds", ("0.3", "2.5"), LONG_AT)
 _RESTARTS = pod_series("container_status_restarts_total", PODS[0], container="vllm")
 _LATE = pod(NEW, created=f"_x{AT} {AT * 60}x{END - AT}", ready=f"_x{AT} 0x{END - AT}", phase="Pending")
@@ -194,8 +207,18 @@ CASES = [
                 "VllmDown while pods are made again and again", AT, ("kube_pod_",), (),
                 {**_GONE, **pod(NEW, created=f"0+60x{END}", ready=NEVER, phase="Pending")},
             ),
+            ("VllmDown while kube-state-metrics restarts", AT, (), (), {
+                deployment("status_replicas_available"): f"2x{AT - 1} 0 stale _x2 0x{END}",
+                deployment("spec_replicas"): f"2x{AT} stale _x2 2x{END}",
+            }),
             ("VllmDown soon after a rollout", AT, (), (), {**_GONE, **rolls(AT - 10)}),
             ("VllmDown after a rollout that failed", AT + BUDGET, (), (), {**_GONE, **rolls()}),
+            ("VllmDown in rollout after rollout", AT + 2 * BUDGET, (), (), {
+                **_GONE, **replicaset(OLD, created=NEVER, wanted=until("2", "0")), **_AGAIN,
+            }),
+            ("VllmDown after Recreate stopped the old server, and no new one is made", AT + BUDGET - 1, (), (), {
+                **_GONE, **replicaset(OLD, created=NEVER, wanted=until("2", "0")),
+            }),
             ("VllmDown after a rollback that failed", AT + BUDGET - 1, (), (), {
                 **_GONE,
                 **replicaset(NEXT, created=NEVER, wanted=until("2", "0")),
@@ -217,6 +240,12 @@ CASES = [
         "VllmDownloadLate", AT + DOWNLOAD + 1,
         "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
         _REFUSED, labels=_DEPLOYMENT,
+    ),
+    Case(
+        "VllmDownloadLate", AT + DOWNLOAD + 1,
+        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
+        _REFUSED | {download("active", "chat-download-4e5f6a7b"): f"_x{AT} 0x{END - AT}"},
+        name="VllmDownloadLate of a Job whose pods are refused", labels=_DEPLOYMENT,
     ),
     Case(
         "VllmDownloadLate", AT + DOWNLOAD + 1,
@@ -277,8 +306,13 @@ CASES = [
         _slow("request_queue_time_seconds", ("0.3", "2.5", "5.0")),
     ),
     Case(
-        "VllmPreemptions", AT + 1, "llama-3.1-8b has 100% as many preemptions as finished requests.",
+        "VllmPreemptions", AT + 1, "llama-3.1-8b has 1.00 preemptions for each finished request.",
         both("num_preemptions_total", grows(60)),
+    ),
+    Case(
+        "VllmPreemptions", AT + 1, "llama-3.1-8b has 120.00 preemptions for each finished request.",
+        both("num_preemptions_total", grows(6)) | both("request_success_total", _goes_on(60), finished_reason="stop"),
+        name="VllmPreemptions while nothing finishes",
     ),
     Case(
         "VllmKvCacheFull", AT, "A server of llama-3.1-8b uses 97% of its KV cache; requests will be preempted.",
@@ -315,7 +349,7 @@ CASES = [
         scaled(f"2x{END}", until("0", "1")), labels=_DEPLOYMENT,
     ),
     Case(
-        "VllmAtMaxReplicas", AT, "chat has had 4 servers for 30 minutes; more load will wait.",
+        "VllmAtMaxReplicas", AT, "chat has wanted all its servers for 30 minutes, 2 are ready; more load will wait.",
         scaled(until("2", "4")), labels=_DEPLOYMENT,
     ),
 ]  # fmt: skip

@@ -32,6 +32,7 @@ OTHERS = {
     "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE": _GPU,
     "http_requests_total": _KUBE | {"pod", "handler", "method", "status"},
     "kube_customresource_scaledobject_status_condition": _KUBE | {"scaledobject", "condition"},
+    "kube_deployment_created": _KUBE | {"deployment"},
     "kube_deployment_spec_replicas": _KUBE | {"deployment"},
     "kube_deployment_status_replicas_available": _KUBE | {"deployment"},
     "kube_horizontalpodautoscaler_spec_max_replicas": _KUBE | {"horizontalpodautoscaler"},
@@ -40,8 +41,10 @@ OTHERS = {
     "kube_horizontalpodautoscaler_status_desired_replicas": _KUBE | {"horizontalpodautoscaler"},
     "kube_job_status_active": _KUBE | {"job_name"},
     "kube_job_status_start_time": _KUBE | {"job_name"},
+    "kube_job_status_succeeded": _KUBE | {"job_name"},
     "kube_pod_container_status_restarts_total": _KUBE | {"pod", "container"},
     "kube_pod_created": _KUBE | {"pod"},
+    "kube_pod_deletion_timestamp": _KUBE | {"pod"},
     "kube_pod_status_phase": _KUBE | {"pod", "phase"},
     "kube_pod_status_ready": _KUBE | {"pod", "condition"},
     "kube_replicaset_created": _KUBE | {"replicaset"},
@@ -58,23 +61,26 @@ FACTS = {
 }
 """What the chart records about a model."""
 _RECORDED = dict.fromkeys(
-    (series.record for series in catalogue().series), _MODEL | {"pod", "replicaset", "status", "failure"}
+    (series.record for series in catalogue().series), _MODEL | {"pod", "engine", "replicaset", "status", "failure"}
 )
 _SELECTOR = re.compile(r'([a-zA-Z_:][\w:]*)(?:\{((?:[a-zA-Z_]\w*(?:=~|!~|!=|=)"[^"]*",?)*)\})?')
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)(?:=~|!~|!=|=)"[^"]*"')
 _GROUPING = re.compile(r"\b(?:by|on|group_left|without) \(([\w, ]*)\)")
 _LANGUAGE = {
     *("sum", "avg", "max", "min", "count", "group", "rate", "increase", "histogram_quantile", "label_replace"),
-    *("max_over_time", "min_over_time", "last_over_time", "sum_over_time", "time", "timestamp", "vector"),
+    *("clamp_min", "max_over_time", "min_over_time", "last_over_time", "sum_over_time", "time", "timestamp", "vector"),
     *("and", "or", "unless", "by", "on", "without", "group_left", "bool"),
 }
 _MADE = re.compile(r'"(\w+)", "\$1"')
 """The label that label_replace makes."""
 
 
+_SURGE = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+
+
 def facts(**changes: Any) -> list[dict[str, Any]]:
-    """The groups that the chart of a model brings: with a download and an slo of 2.5 s."""
-    found = objects(case("shared-cache", **changes))
+    """The groups that the chart of a model brings: with a download, an slo of 2.5 s and GPUs for a surge."""
+    found = objects(case("shared-cache", **{"strategy": _SURGE, **changes}))
     rules = (found[kind] for kind in ("PrometheusRule", "download-PrometheusRule") if kind in found)
     return [group for rule in rules for group in rule["spec"]["groups"]]
 

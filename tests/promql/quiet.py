@@ -79,6 +79,17 @@ _ROLLS = {
 """One server that is all gets a new version."""
 
 
+_RECREATED = {
+    **_ROLLS,
+    **replicas(f"1x{AT - 1} 0x34 1x{END - AT - 35}", f"1x{END}"),
+    **replicaset(OLD, created=NEVER, wanted=until("1", "0")),
+    **replicaset(NEXT, created=f"_x{AT + 10} {(AT + 10) * 60}x{END}", wanted=f"_x{AT + 10} 1x{END}"),
+    **pod(NEW, created=f"_x{AT + 10} {(AT + 10) * 60}x{END}", ready=f"_x{AT + 10} 0x24 1x{END}"),
+    vllm("num_requests_running", NEW): f"_x{AT + 35} 1x{END}",
+}
+"""For ten minutes there is no new ReplicaSet, and the old one is at zero."""
+
+
 def _from(instance: str, series: Series) -> Series:
     """As one kube-state-metrics of two says it."""
     return {key.replace("}", f',instance="{instance}"}}'): values for key, values in series.items()}
@@ -124,6 +135,30 @@ SCENES: dict[str, tuple[str, Series]] = {
         **replicaset(NEXT, created=NEVER, wanted=until("1", "0")),
         **replicaset(OLD, created=NEVER, wanted=until("0", "1")),
     }),
+    "kube-state-metrics is gone for a while in a rollout": ("VllmDown", {
+        **_ROLLS,
+        deployment("status_replicas_available"): f"1x{AT - 1} 0 stale _x9 0x14 1x{END}",
+        deployment("spec_replicas"): f"1x{AT} stale _x9 1x{END}",
+        **replicaset(OLD, created=f"0x{AT} stale _x9 0x{END}", wanted=f"1x{AT - 1} 0 stale _x9 0x{END}"),
+        **replicaset(NEXT, created=f"_x{AT} {AT * 60} stale _x9 {AT * 60}x{END}", wanted=f"_x{AT} 1 stale _x9 1x{END}"),
+    }),
+    "Recreate lets the old server finish first": ("VllmDown", _RECREATED),
+    "a model comes back": ("VllmDown", {
+        **_FIRST,
+        deployment("status_replicas_available"): f"1x9 stale _x{AT - 11} 0x24 1x{END - AT - 25}",
+        deployment("spec_replicas"): f"1x9 stale _x{AT - 11} 1x{END - AT}",
+        deployment("created"): f"0x9 stale _x{AT - 11} {AT * 60}x{END - AT}",
+        vllm("num_requests_running", PODS[0]): "1x9 stale",
+    }),
+    "one rollout takes the place of another": ("VllmDown", {
+        **_ROLLS,
+        **replicas(f"1x{AT - 1} 0x{BUDGET + 10} 1x{END - AT - BUDGET - 11}", f"1x{END}"),
+        **replicaset(OLD, created=NEVER, wanted=until("1", "0")),
+        **replicaset(NEXT, created=_ONE_MORE, wanted=f"_x{AT} 1x29 0x{END}"),
+        **replicaset("chat-8f9g7h6j5", created=f"_x{AT + 30} {(AT + 30) * 60}x{END}", wanted=f"_x{AT + 30} 1x{END}"),
+        **pod(NEW, created=f"_x{AT + 30} {(AT + 30) * 60}x{END}", ready=f"_x{AT + 30} 0x{BUDGET - 20} 1x{END}"),
+        vllm("num_requests_running", NEW): f"_x{AT + BUDGET + 11} 1x{END}",
+    }),
     "kube-state-metrics moves while one pod rolls": ("VllmDown", _MOVED),
     "Prometheus forgets everything while one pod rolls": (
         "VllmDown", {key: values for key, values in _MOVED.items() if 'instance="a"' not in key},
@@ -146,6 +181,14 @@ SCENES: dict[str, tuple[str, Series]] = {
         | pod(NEW, created=_ONE_MORE, ready=f"_x{AT} 0x19 1x{END - AT - 20}")),
     "an engine starts again in an old pod": ("VllmStartsSlowly", _changed({
         pod_series("status_ready", PODS[0], condition="true"): f"1x{AT - 1} 0x19 1x{END - AT - 20}",
+    })),
+    "a server on a node that is lost is replaced": ("VllmStartsSlowly", _changed({
+        deployment("status_replicas_available"): f"2x{AT - 1} 1x29 2x{END}",
+        pod_series("status_ready", PODS[1], condition="true"): until("1", "0"),
+        pod_series("deletion_timestamp", PODS[1]): f"_x{AT + 5} {(AT + 5) * 60}x{END}",
+        vllm("num_requests_running", PODS[1]): f"5x{AT - 1} stale",
+        **pod(NEW, created=f"_x{AT + 5} {(AT + 5) * 60}x{END}", ready=f"_x{AT + 5} 0x24 1x{END}"),
+        vllm("num_requests_running", NEW): f"_x{AT + 30} 1x{END}",
     })),
     "a pod is ready in the last minute of its budget": (
         "VllmStartsSlowly",

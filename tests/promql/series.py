@@ -88,7 +88,7 @@ def keda(metric: str, namespace: str = 'namespace="inference"', **labels: str) -
 
 
 def download(metric: str = "active", job: str = "chat-download-0a1b2c3d") -> str:
-    """Of the download Job: pods that run or wait, or when it began (start_time)."""
+    """Of the download Job: pods that run or wait, those that succeeded, or when it began (start_time)."""
     return f'kube_job_status_{metric}{{namespace="inference",job_name="{job}"}}'
 
 

@@ -89,6 +89,19 @@ annotations: {{ toRawJson . }}
 {{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
 {{- end }}
 
+{{- /* In place: on a full pool a surge would wait for a GPU for ever. */}}
+{{- define "vllm.strategy" -}}
+{{- $inPlace := dict "rollingUpdate" (dict "maxSurge" 0 "maxUnavailable" 1) }}
+{{- .Values.strategy | default (ternary (dict "type" "Recreate") $inPlace (eq .Values.cache.kind "block")) | toRawJson }}
+{{- end }}
+
+{{- /* The same in a rollout: without a surge a pod waits until the old one has finished its requests. */}}
+{{- define "vllm.replacedSeconds" -}}
+{{- $strategy := include "vllm.strategy" . | fromJson }}
+{{- $waits := or (eq (get $strategy "type") "Recreate") (has (dig "rollingUpdate" "maxSurge" "25%" $strategy | toString) (list "0" "0%")) }}
+{{- add (include "vllm.arrivalSeconds" .) (ternary (include "vllm.graceSeconds" .) "0" $waits) }}
+{{- end }}
+
 {{- /* The old pod's end, a node, the image, the weights where they may come later, the start. */}}
 {{- define "vllm.progressSeconds" -}}
 {{- $download := ternary .Values.download.timeoutSeconds 0 (and .Values.download.enabled (not .Values.download.first)) }}

@@ -16,7 +16,7 @@ _SOURCE = {"type": "prometheus", "uid": "$datasource"}
 _HEIGHT, _WIDTH = 8, 24  # of a panel, and of Grafana's grid
 _ALL = {"text": ["All"], "value": ["$__all"]}
 _TITLES = {"namespace": "Namespace", "model_name": "Model"}  # of a table's columns that are labels
-_KEPT = "${namespace:queryparam}&${datasource:queryparam}&${__url_time_range}"
+_KEPT = "${datasource:queryparam}&${__url_time_range}"
 
 
 def objects(resolved: Resolved) -> list[Object]:
@@ -95,9 +95,10 @@ def _lines(panel: Panel) -> Object:
 def _table(panel: Panel, dashboard: str) -> Object:
     """A line for each namespace and model, whose name leads to the panels of that model."""
     columns = {f"Value #{letter}": query.legend for letter, query in zip(ascii_uppercase, panel.queries, strict=False)}
+    namespace = f"${{__data.fields.{_TITLES['namespace']}}}"
     link = {
         "title": "Show this model",
-        "url": f"/d/{dashboard}?var-model_name=${{__value.raw:percentencode}}&{_KEPT}",
+        "url": f"/d/{dashboard}?var-namespace={namespace}&var-model_name=${{__value.raw:percentencode}}&{_KEPT}",
     }
     overrides = [_override(query.legend, "unit", query.unit) for query in panel.queries]
     organize = {"excludeByName": {"Time": True}, "renameByName": {**_TITLES, **columns}}

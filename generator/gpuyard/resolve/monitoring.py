@@ -1,19 +1,24 @@
 """The installed monitoring's own keys as values of its chart, and the Secrets that they name."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from gpuyard.catalogue.chartimages import with_value
-from gpuyard.catalogue.platform import Release
+from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.project.stack import Component, Stack
 from gpuyard.resolve.overrides import Layer, at, merged
 from gpuyard.resolve.problems import Problems
 from gpuyard.resolve.workload import KeyUse
 
-__all__ = ["KEYS", "check", "configured", "notes", "secrets"]
+__all__ = ["KEYS", "check", "configured", "impatient", "notes", "secrets"]
 
 _Parts = Mapping[str, Any]
+_PATIENT = "customRules"
+"""Of the chart: other times for its own alerts."""
+_TIME = re.compile(r"([0-9]+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _storage(component: Component, block: str) -> _Parts:
@@ -68,6 +73,18 @@ def check(stack: Stack, name: str, problems: Problems) -> None:
         if getattr(component, key) and not component.enabled:
             message = "only applies where enabled is true; remove it"
             problems.add(stack.file, ("spec", "platform", name, key), message, key=True)
+
+
+def impatient(stack: Stack, seconds: int) -> Iterator[str]:
+    """Alerts of the installed monitoring that wait for a start, but not for so long."""
+    for release in catalogue():
+        component = stack.platform.components[release.component]
+        if component.enabled and _PATIENT in release.values:
+            rules = merged(release.values, [Layer((), component.values or {})])[_PATIENT] or {}
+            times = {name: str((rules.get(name) or {}).get("for", "")) for name in release.values[_PATIENT]}
+            for name, text in times.items():
+                if sum(int(number) * _SECONDS[unit] for number, unit in _TIME.findall(text)) < seconds:
+                    yield name
 
 
 def notes(stack: Stack, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from gpuyard.catalogue.flagrules import deprecations, passed_on
 from gpuyard.doors.yamlio import show_path
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
-from gpuyard.resolve import exposure
+from gpuyard.resolve import exposure, monitoring
 from gpuyard.resolve.inference import (
     adapters,
     alternatives,
@@ -23,6 +23,7 @@ from gpuyard.resolve.inference import (
     unread,
     weights,
 )
+from gpuyard.resolve.inference.gpumemory import pooling
 from gpuyard.resolve.inference.options import Options, every
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.overrides import Values
@@ -50,6 +51,18 @@ def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
+def _of_alerts(server: Server, site: Site) -> Iterator[str]:
+    """What is promised and not measured, and alerts of others that take a start for an outage."""
+    if server.spec.slo.ttft and pooling(server.args):
+        yield "spec.slo.ttft is not measured: a model that answers with an embedding or a score has no first token"
+    longest = server.budget.schedule + server.budget.start
+    if names := list(monitoring.impatient(site.stack, longest)):
+        yield (
+            f"a start may take {longest} s, which the installed alerts {', '.join(names)} call an outage; give them "
+            "a longer `for` in spec.platform.prometheus.values.customRules of the stack"
+        )
+
+
 def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
     """One line each, on its shape; `values` are what the chart gets."""
     file, spare = server.blueprint.file, server.spec.rollout.spare_gpus
@@ -64,6 +77,7 @@ def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
     yield from (f"{here}: {each}" for each in alternatives.notes(server.fit, server.steps))
     yield from (f"{file}: {each}" for each in drafts.notes(server.fit.settings.draft))
     yield from (f"{here}: {each}" for each in weights.notes(server.model, server.args, server.fit.settings.tensor))
+    yield from (f"{here}: {each}" for each in _of_alerts(server, site))
     if hostmemory.configured_elsewhere(server.args, server.options.env):
         yield f"{file}: LMCACHE_CONFIG_FILE may let LMCache take memory of the node that is not counted"
     for connector in hostmemory.uncounted(server.args):

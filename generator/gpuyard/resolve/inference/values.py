@@ -11,6 +11,7 @@ from gpuyard.resolve import prometheus, proxy
 from gpuyard.resolve.exposure import tls_secret
 from gpuyard.resolve.inference import download, files
 from gpuyard.resolve.inference.flags import written
+from gpuyard.resolve.inference.gpumemory import pooling
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.site import Site
 
@@ -217,8 +218,9 @@ def _nodes(labels: Mapping[str, Sequence[str]]) -> Values:
 
 
 def _monitoring(server: Server, site: Site) -> Values:
-    ttft, given = server.spec.slo.ttft_seconds, prometheus.written(site.stack.platform).labels
+    given = prometheus.written(site.stack.platform).labels
     labels = {"labels": dict(given)} if given else {}
+    ttft = None if pooling(server.args) else server.spec.slo.ttft_seconds
     return {
         "podMonitor": {"enabled": True, **labels},
         "prometheusRule": {"enabled": True, **labels, **({"slo": {"ttftSeconds": ttft}} if ttft else {})},
