@@ -105,6 +105,14 @@ def test_of_another_build_it_is_passed_on(vllm: dict[str, str]) -> None:
     assert "--max-log-lenn=7" in workload(spec).values["args"]
 
 
+def test_a_number_is_passed_on_without_an_entry_too() -> None:
+    spec = merged(TYPO, {"vllm": {"version": "0.34.0"}})
+    assert problems(spec) == []
+    assert workload(spec).unsafe == {}
+    listed = merged(spec, {"serving": {"unsafe": ["max-log-lenn"]}})
+    assert [*workload(listed).unsafe] == ["max-log-lenn"]
+
+
 def test_what_is_not_checked_is_said_where_the_version_is_named() -> None:
     said = (
         "vLLM 0.34.0 is not in the catalogue: its flags, metrics and GPU memory are taken to be those of 0.33.0, "

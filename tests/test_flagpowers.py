@@ -241,9 +241,10 @@ def test_what_nobody_knows_needs_an_entry_where_it_is_passed_on(args: dict[str, 
 @pytest.mark.parametrize("value", [5, 0.5, -1])
 def test_a_number_names_nothing_whatever_the_flag(value: float) -> None:
     for args in ({"new-thing": value}, {"compilation-config": {"new_key": value}}):
-        assert needed(args, (), NEXT) == {}
         assert check_args(args, (), (), NEXT) == []
-    assert [*needed({"new-thing": True}, (), NEXT)] == ["new-thing"]  # it may add an endpoint
+        (entry,) = needed(args, (), NEXT)
+        assert list(check_unsafe([entry], args, {entry})) == []  # and an entry is no mistake
+    assert check_args({"new-thing": True}, (), (), NEXT)  # it may add an endpoint
     assert check_args({"grpc-port": value}, (), (), NEXT)  # of those that are known all powers stay
 
 

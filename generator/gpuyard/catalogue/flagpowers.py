@@ -24,11 +24,12 @@ _EMPTY: tuple[object, ...] = (None, "", False, [], {})
 
 
 class Power(NamedTuple):
-    """Where it is written, the entry of `unsafe` that allows it, and what it allows."""
+    """Where it is written, the entry of `unsafe` that allows it, what it allows, and whether that has to be asked for."""
 
     path: Path
     entry: str
     allows: str
+    asked: bool = True
 
 
 class _Place(NamedTuple):
@@ -55,8 +56,8 @@ def find(args: Mapping[str, Any], known: Version, files: Collection[str], *, who
         for key in reversed(below):
             value = {key: value}
         if flag is None:
-            if not whole and own not in _refused() and not _is_number(value):
-                yield Power((name,), own, UNKNOWN)
+            if not whole and own not in _refused():
+                yield Power((name,), own, UNKNOWN, asked=not _is_number(value))
             continue
         place = _Place((name,), own, flag.kind, closed=whole)
         yield from _at(place, value, table()["flags"].get(own), known, files)
@@ -135,8 +136,8 @@ def _inside(place: _Place, value: Any, known: Version, files: Collection[str]) -
         )
         if name in keys:
             yield from _at(below, each, table()["keys"].get(f"{cls}.{name}"), known, files)
-        elif not place.closed and not _is_number(each):
-            yield Power(below.path, below.entry, UNKNOWN)
+        elif not place.closed:
+            yield Power(below.path, below.entry, UNKNOWN, asked=not _is_number(each))
 
 
 def _free(place: _Place, value: Any) -> Iterator[Power]:

@@ -59,7 +59,7 @@ def check_args(
         found += [(("args", name, *each.path), each.message) for each in problems if whole or each.typed]
     readable, entries = usable(args, version), {*map(flagpowers.entry, unsafe)}
     for each in flagpowers.find(readable, known, files, whole=whole):
-        if each.entry not in entries and each.path[0] not in misnamed:
+        if each.asked and each.entry not in entries and each.path[0] not in misnamed:
             found.append((("args", *each.path), _to_allow(each, known)))
     found += [(("args", *path), message) for path, message in together(readable)] if whole else []
     for name in env:
@@ -112,7 +112,7 @@ def needed(
     released: bool = True,
     files: Collection[str] = (),
 ) -> dict[str, str]:
-    """The entries of `unsafe` that a server with `usable` flags needs, and what each of them allows."""
+    """The entries of `unsafe` that a server with `usable` flags may have, and what each of them allows."""
     known = base(version)
     whole = released and minor(version) == known.minor
     found = {each.entry: each.allows for each in flagpowers.find(args, known, files, whole=whole)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gpuyard.catalogue import chartpowers
+from gpuyard.catalogue import chartpowers, flagpowers
 from gpuyard.catalogue.flagrules import allowed, check_args, check_unsafe, needed
 from gpuyard.doors.yamlio import Path
 from gpuyard.project.blueprint import Blueprint
@@ -12,7 +12,7 @@ from gpuyard.resolve.inference.build import Build
 from gpuyard.resolve.inference.options import Options
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["check", "of_shape"]
+__all__ = ["check", "listed"]
 
 Fields = tuple[Path, str, str]
 """Where it is written, the entry that allows it, and what it allows."""
@@ -26,7 +26,7 @@ def check(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> N
         wrong = check_args(each.given, each.env, unsafe, runs.version, released=runs.released, files=files)
         for place, message in wrong:
             problems.add(blueprint.file, each.path(*place), message, key=True)
-        needs |= of_shape(blueprint, each, runs).keys()
+        needs |= _of_shape(blueprint, each, runs).keys()
         for path, entry, allows in _given(blueprint, each.shape):
             if entry not in unsafe:
                 problems.add(blueprint.file, path, allowed(entry, allows), key=True)
@@ -36,11 +36,17 @@ def check(blueprint: Blueprint[Inference], runs: Build, problems: Problems) -> N
         problems.add(blueprint.file, ("spec", "serving", "unsafe", index), message)
 
 
-def of_shape(blueprint: Blueprint[Inference], own: Options, runs: Build) -> dict[str, str]:
-    """The entries that it needs on a shape, and what each of them allows."""
+def _of_shape(blueprint: Blueprint[Inference], own: Options, runs: Build) -> dict[str, str]:
+    """The entries that it may have on a shape, and what each of them allows."""
     names = {*own.env, *hatch.variables_on(blueprint, own.shape)}
     found = needed(own.args, names, runs.version, released=runs.released, files=_open_files(blueprint))
     return {**found, **{entry: allows for _, entry, allows in _given(blueprint, own.shape)}}
+
+
+def listed(blueprint: Blueprint[Inference], own: Options, runs: Build) -> dict[str, str]:
+    """Those of them that its author has."""
+    entries = {*map(flagpowers.entry, blueprint.spec.serving.unsafe)}
+    return {each: allows for each, allows in _of_shape(blueprint, own, runs).items() if each in entries}
 
 
 def _given(blueprint: Blueprint[Inference], shape: str) -> Iterator[Fields]:

@@ -187,7 +187,7 @@ def _workload(server: Server, site: Site, shapes: Collection[Shape], problems: P
         reach=reach(server, stack, opened.values),
         health=(SCALED_OBJECT,) if server.min_replicas < server.max_replicas else (),
         facts=facts(server),
-        unsafe=powers.of_shape(blueprint, server.options, build(blueprint, site)),
+        unsafe=powers.listed(blueprint, server.options, build(blueprint, site)),
         notes=(
             *of_server(server, site, opened.values),
             *unsure,
