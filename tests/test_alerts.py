@@ -251,8 +251,20 @@ def test_a_start_that_takes_longer_is_told_and_what_to_do_about_it() -> None:
     assert told(slow, {"platform": {"prometheus": {"values": {"customRules": rules}}}}) == []
     one = {"platform": {"prometheus": {"values": {"customRules": {**rules, names[1]: {"for": "90m"}}}}}}
     assert [words.format(names[1]) in note for note in told(slow, one)] == [True, True]
+    many = {
+        "customRules": {name: {"for": text} for name, text in zip(names, ("1w", "1y", "900000ms", "1h"), strict=True)},
+        "defaultRules": {"disabled": {names[3]: True}},
+    }
+    found = told(slow, {"platform": {"prometheus": {"values": many}}})
+    assert [words.format(names[2]) in note for note in found] == [True, True]
     own = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
     assert told(slow, {"platform": {"prometheus": own}}) == []
+
+
+@pytest.mark.parametrize("rules", ["1h", {"KubePodNotReady": "2h"}])
+def test_other_times_in_a_wrong_form_are_refused(rules: object) -> None:
+    with pytest.raises(InputError, match=r"customRules(\.KubePodNotReady)?: must be a mapping"):
+        resolved({}, {"platform": {"prometheus": {"values": {"customRules": rules}}}})
 
 
 def test_a_start_in_its_time_raises_no_alert_of_the_platform_s_own() -> None:
