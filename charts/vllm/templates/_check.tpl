@@ -13,6 +13,10 @@ fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case 
 {{- if and (regexMatch "^latest(-|$)" .Values.image.tag) (not .Values.image.digest) }}
 image.tag: {{ .Values.image.tag }} changes under running pods; name a version, such as v{{ .Chart.AppVersion }}, or give image.digest
 {{- end }}
+{{- $service := .Values.service }}
+{{- if and (eq ($service.clusterIP | default "") "None") (ne (int64 $service.port) 8000) }}
+service.port: {{ $service.port }} is of no use with service.clusterIP None, where clients reach the pods themselves, on 8000
+{{- end }}
 {{- $own := dict "--model" "model.id" "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
   "--shutdown-timeout" "drain.shutdownSeconds" "--api-key" "apiKey.secret" "--config" (ternary "args" "" (ne .Values.apiKey.secret "")) }}
 {{- range .Values.args }}
