@@ -44,8 +44,7 @@ model.volume.claim: is also the PVC of the cache, and a pod cannot mount one PVC
 {{- if and (eq $cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir
 {{- end }}
-{{- $surge := dig "rollingUpdate" "maxSurge" "25%" (.Values.strategy | default dict) | toString }}
-{{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has $surge (list "0" "0%"))) }}
+{{- if and (eq $cache.kind "block") (not (include "vllm.replacesInPlace" .)) }}
 strategy: a new pod would wait for the block volume, which the old one holds; use Recreate, or maxSurge 0
 {{- end }}
 {{- if and (eq $cache.kind "nvme") (not $cache.storageClassName) }}
