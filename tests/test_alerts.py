@@ -234,7 +234,7 @@ def test_a_wrong_data_file_is_named(
 def test_a_start_that_takes_longer_is_told_and_what_to_do_about_it() -> None:
     """The hour is for every pod of the cluster, so that a blueprint does not change it."""
     slow = {"budget": {"scheduleSeconds": 900, "startSeconds": 6000}}
-    words = "a start may take 6900 s, which the installed alerts {} call an outage"
+    words = "a start may take 7230 s, which the installed alerts {} call an outage"
     names = [
         "KubePodNotReady",
         "KubeDeploymentReplicasMismatch",
@@ -246,13 +246,26 @@ def test_a_start_that_takes_longer_is_told_and_what_to_do_about_it() -> None:
         return [note for note in resolved(spec, stack).notes if "a start may take" in note]
 
     assert [words.format(", ".join(names)) in note for note in told(slow, {})] == [True, True]
-    assert told({"budget": {"scheduleSeconds": 600, "startSeconds": 3000}}, {}) == []
-    rules = {name: {"for": "1h55m"} for name in names}
+    surge = {"strategy": {"rollingUpdate": {"maxSurge": 1}}}
+    assert told({"budget": {"scheduleSeconds": 600, "startSeconds": 3000}, "values": surge}, {}) == []
+    rules = {name: {"for": "2h30s"} for name in names}
     assert told(slow, {"platform": {"prometheus": {"values": {"customRules": rules}}}}) == []
     one = {"platform": {"prometheus": {"values": {"customRules": {**rules, names[1]: {"for": "90m"}}}}}}
     assert [words.format(names[1]) in note for note in told(slow, one)] == [True, True]
+    many = {
+        "customRules": {name: {"for": text} for name, text in zip(names, ("1w", "1y", "900000ms", "1h"), strict=True)},
+        "defaultRules": {"disabled": {names[3]: True}},
+    }
+    found = told(slow, {"platform": {"prometheus": {"values": many}}})
+    assert [words.format(names[2]) in note for note in found] == [True, True]
     own = {"enabled": False, "address": "http://prometheus.observability.svc:9090"}
     assert told(slow, {"platform": {"prometheus": own}}) == []
+
+
+@pytest.mark.parametrize("rules", ["1h", {"KubePodNotReady": "2h"}])
+def test_other_times_in_a_wrong_form_are_refused(rules: object) -> None:
+    with pytest.raises(InputError, match=r"customRules(\.KubePodNotReady)?: must be a mapping"):
+        resolved({}, {"platform": {"prometheus": {"values": {"customRules": rules}}}})
 
 
 def test_a_start_in_its_time_raises_no_alert_of_the_platform_s_own() -> None:
@@ -267,5 +280,6 @@ def test_a_start_in_its_time_raises_no_alert_of_the_platform_s_own() -> None:
         "KubeHpaReplicasMismatch",
         "KubePdbNotEnoughHealthyPods",
     }
-    budgets = [each.values["budget"] for each in resolve(parse(demo_sources())).workloads]
-    assert min(waits.values()) > max(each["startSeconds"] + each["scheduleSeconds"] for each in budgets) > 15 * 60
+    workloads = resolve(parse(demo_sources())).workloads
+    starts = [sum(each.values["drain"].values()) + sum(each.values["budget"].values()) for each in workloads]
+    assert min(waits.values()) > max(starts) > 15 * 60

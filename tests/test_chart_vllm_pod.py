@@ -364,6 +364,7 @@ def test_nothing_waits_for_a_gpu_that_an_old_pod_holds(changes: Spec, strategy: 
         ({"download": {"enabled": True}}, "needs model.source hf and a cache that they share"),
         ({"image": {"tag": "latest"}}, "image.tag: latest changes under running pods; name a version, such as v0.32.0"),
         ({"image": {"tag": "latest-cu129"}}, "image.tag: latest-cu129 changes under running pods"),
+        ({"service": {"clusterIP": "None", "port": 80}}, "service.port: 80 is of no use with service.clusterIP None"),
         ({"fullnameOverride": "vllm"}, "fullnameOverride: vllm cannot be the name of the Service"),
         ({"fullnameOverride": "1chat"}, "begin with a letter"),
         ({"resources": {"limits": {"nvidia.com/gpu": 2}}}, "resources: nvidia.com/gpu is set by gpu.count"),

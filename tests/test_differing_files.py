@@ -152,6 +152,15 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any], *, last: bool = Fal
     return found
 
 
+def of_umbrella(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the values.yaml of a chart gives to one in it: with a null there, Helm 4 leaves that one's default."""
+    return {
+        key: of_umbrella(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
 NOTED: dict[str, Any] = {"note": {"a": 1, "b": [1]}, "gone": True}
 MIRROR = {"mirrors": {"ghcr.io": "registry.example.com/ghcr"}, "pullSecrets": ["pull"]}
 BY_TLS = {"prometheus": {"enabled": False, "address": "https://prometheus.example.com", "namespace": "observability"}}
@@ -166,6 +175,10 @@ UMBRELLAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "with what the stack takes from the chart": (
         {"platform": {"keda": {"values": {"gone": None, "note": {"c": None}}}}},
         {"platform": {"keda": {"values": None}}},
+    ),
+    "with what all take from the chart": (
+        {"platform": {"keda": {"values": {"gone": None, "note": {"c": None}}}}},
+        {"images": MIRROR},
     ),
     "a mapping where the stack has a text": (
         {"platform": {"keda": {"values": {"new": "a", "note": {"c": [1]}}}}},
@@ -188,7 +201,7 @@ def test_the_umbrella_gives_every_cluster_the_values_that_its_releases_have(name
     for values, releases in ((of_shape, found.releases), (of_cluster, found.own["fra"].releases)):
         for each in releases:
             default = DEFAULTS.get(each.chart, {})
-            made = over(default, over(umbrella[each.chart], values.get(each.chart, {})), last=True)
+            made = over(default, over(of_umbrella(umbrella[each.chart]), values.get(each.chart, {})), last=True)
             assert made == over(default, {"enabled": False, **each.values}, last=True), each.chart
 
 

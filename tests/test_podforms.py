@@ -145,6 +145,9 @@ WRONG: dict[str, str] = {
     "service: {type: NodePort, clusterIP: None}": (
         "service.clusterIP: None goes with type ClusterIP only, not with NodePort; remove it"
     ),
+    "service: {clusterIP: None, port: 80}": (
+        "service.port: 80 is of no use with clusterIP None, where clients reach the pods themselves, on 8000; remove it"
+    ),
     # what is taken
     "extraContainers: [{name: a, image: b, ports: [{containerPort: 8000}]}]": (
         "extraContainers[0].ports[0].containerPort: 8000 is the port of the server, in the same pod; choose another"

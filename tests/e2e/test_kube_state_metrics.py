@@ -136,7 +136,7 @@ def test_alerts_and_dashboards_ask_for_what_is_there(cluster: Cluster, namespace
     assert chat["PrometheusRule"]["spec"]["groups"]
     wanted = {found for expression in workloads.alerts(namespace) for found in selectors(expression)}
     assert Selector("kube_replicaset_created", _labels(namespace=namespace)) in wanted
-    assert Selector("kube_job_status_active", ()) in wanted
+    assert Selector("kube_job_status_succeeded", ()) in wanted
     names = set(re.findall(r"\bkube_\w+", json.dumps(workloads.dashboards())))
     assert names
     cluster.wait(f"deployment/chat -n {namespace}", "Available", within=SECONDS)

@@ -104,7 +104,7 @@ def well() -> Series:
     """Two busy servers that wait for nothing; the weights were copied long ago."""
     found = {**_served(), **replicas(f"2x{END}", f"2x{END}"), **scaled(f"2x{END}")}
     found |= replicaset(OLD, created=NEVER, wanted=f"2x{END}")
-    found |= {download(): NEVER, download("start_time"): NEVER, download("succeeded"): f"1x{END}"}
+    found |= {download("start_time"): NEVER, download("succeeded"): f"1x{END}"}
     for name in PODS:
         found.update(pod(name, created=NEVER, ready=f"1x{END}"))
     return found
@@ -157,11 +157,11 @@ def _slow(metric: str, bounds: tuple[str, ...], at: int = AT) -> Series:
 _DEPLOYMENT = {"deployment": "chat"}
 _GONE = replicas(until("2", "0"), f"2x{END}")
 _REFUSED = {
-    download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x{END - AT}",
     download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END - AT}",
     download("succeeded", "chat-download-4e5f6a7b"): f"_x{AT} 0x{END - AT}",
 }
-"""A new revision whose download never ends."""
+"""A new revision whose download never ends, whether it has a pod or not."""
+_WAITED = "The download Job of chat is not done after 2h 2m 0s. New servers wait; running ones keep their weights."
 _AGAIN: Series = {}
 """A rollout every half an hour, and each takes the place of one that was not done."""
 for _number, _name in enumerate("bcdfghjklmnpqr"):
@@ -238,18 +238,12 @@ CASES = [
     ),
     Case(
         "VllmDownloadLate", AT + DOWNLOAD + 1,
-        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
+        _WAITED,
         _REFUSED, labels=_DEPLOYMENT,
     ),
     Case(
         "VllmDownloadLate", AT + DOWNLOAD + 1,
-        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
-        _REFUSED | {download("active", "chat-download-4e5f6a7b"): f"_x{AT} 0x{END - AT}"},
-        name="VllmDownloadLate of a Job whose pods are refused", labels=_DEPLOYMENT,
-    ),
-    Case(
-        "VllmDownloadLate", AT + DOWNLOAD + 1,
-        "The download Job of chat has run for 2h 2m 0s. New servers wait for it; running ones keep their weights.",
+        _WAITED,
         _REFUSED, name="VllmDownloadLate before anything else is there", labels=_DEPLOYMENT,
         without=("kube_deployment", "kube_pod", "kube_replicaset", "kube_horizontal", "kube_custom", "vllm:", "http_"),
     ),

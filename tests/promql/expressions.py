@@ -39,7 +39,6 @@ OTHERS = {
     "kube_horizontalpodautoscaler_spec_min_replicas": _KUBE | {"horizontalpodautoscaler"},
     "kube_horizontalpodautoscaler_status_condition": _KUBE | {"horizontalpodautoscaler", "condition", "status"},
     "kube_horizontalpodautoscaler_status_desired_replicas": _KUBE | {"horizontalpodautoscaler"},
-    "kube_job_status_active": _KUBE | {"job_name"},
     "kube_job_status_start_time": _KUBE | {"job_name"},
     "kube_job_status_succeeded": _KUBE | {"job_name"},
     "kube_pod_container_status_restarts_total": _KUBE | {"pod", "container"},

@@ -204,11 +204,11 @@ SCENES: dict[str, tuple[str, Series]] = {
         pod_series("container_status_restarts_total", PODS[0], container="proxy"): until("0", "1"),
     })),
     "a download takes as long as it may": ("VllmDownloadLate", _changed({
-        download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x120 0x{END}",
+        download("succeeded", "chat-download-4e5f6a7b"): f"_x{AT} 0x120 1x{END}",
         download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END}",
     })),
     "an old download is over, and a new one begins": ("VllmDownloadLate", _changed({
-        download("active", "chat-download-4e5f6a7b"): f"_x{AT} 1x30 0x{END}",
+        download("succeeded", "chat-download-4e5f6a7b"): f"_x{AT} 0x30 1x{END}",
         download("start_time", "chat-download-4e5f6a7b"): f"_x{AT} {AT * 60}x{END}",
     })),
     # --- does it answer? ---

@@ -87,8 +87,8 @@ def keda(metric: str, namespace: str = 'namespace="inference"', **labels: str) -
     return f'keda_{metric}{{{namespace},{_RESOURCE[metric]}="chat"{more}}}'
 
 
-def download(metric: str = "active", job: str = "chat-download-0a1b2c3d") -> str:
-    """Of the download Job: pods that run or wait, those that succeeded, or when it began (start_time)."""
+def download(metric: str, job: str = "chat-download-0a1b2c3d") -> str:
+    """Of the download Job: pods that succeeded, or when it began (start_time)."""
     return f'kube_job_status_{metric}{{namespace="inference",job_name="{job}"}}'
 
 

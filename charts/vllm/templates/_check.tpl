@@ -13,6 +13,10 @@ fullnameOverride: {{ $name }} cannot be the name of the Service; use lower-case 
 {{- if and (regexMatch "^latest(-|$)" .Values.image.tag) (not .Values.image.digest) }}
 image.tag: {{ .Values.image.tag }} changes under running pods; name a version, such as v{{ .Chart.AppVersion }}, or give image.digest
 {{- end }}
+{{- $service := .Values.service }}
+{{- if and (eq ($service.clusterIP | default "") "None") (ne (int64 $service.port) 8000) }}
+service.port: {{ $service.port }} is of no use with service.clusterIP None, where clients reach the pods themselves, on 8000
+{{- end }}
 {{- $own := dict "--model" "model.id" "--served-model-name" "model.servedName" "--revision" "model.revision" "--port" "service.port"
   "--shutdown-timeout" "drain.shutdownSeconds" "--api-key" "apiKey.secret" "--config" (ternary "args" "" (ne .Values.apiKey.secret "")) }}
 {{- range .Values.args }}
@@ -40,8 +44,7 @@ model.volume.claim: is also the PVC of the cache, and a pod cannot mount one PVC
 {{- if and (eq $cache.kind "block") (gt $pods 1) }}
 cache.kind: a block volume serves one node, but up to {{ $pods }} pods may run; use fss, nvme or emptyDir
 {{- end }}
-{{- $surge := dig "rollingUpdate" "maxSurge" "25%" (.Values.strategy | default dict) | toString }}
-{{- if and (eq $cache.kind "block") .Values.strategy (ne .Values.strategy.type "Recreate") (not (has $surge (list "0" "0%"))) }}
+{{- if and (eq $cache.kind "block") (not (include "vllm.replacesInPlace" .)) }}
 strategy: a new pod would wait for the block volume, which the old one holds; use Recreate, or maxSurge 0
 {{- end }}
 {{- if and (eq $cache.kind "nvme") (not $cache.storageClassName) }}

@@ -95,11 +95,15 @@ annotations: {{ toRawJson . }}
 {{- .Values.strategy | default (ternary (dict "type" "Recreate") $inPlace (eq .Values.cache.kind "block")) | toRawJson }}
 {{- end }}
 
-{{- /* The same in a rollout: without a surge a pod waits until the old one has finished its requests. */}}
-{{- define "vllm.replacedSeconds" -}}
+{{- /* Without a surge a pod waits until the one that it replaces has finished its requests: true or empty. */}}
+{{- define "vllm.replacesInPlace" -}}
 {{- $strategy := include "vllm.strategy" . | fromJson }}
-{{- $waits := or (eq (get $strategy "type") "Recreate") (has (dig "rollingUpdate" "maxSurge" "25%" $strategy | toString) (list "0" "0%")) }}
-{{- add (include "vllm.arrivalSeconds" .) (ternary (include "vllm.graceSeconds" .) "0" $waits) }}
+{{- if or (eq (get $strategy "type") "Recreate") (has (dig "rollingUpdate" "maxSurge" "25%" $strategy | toString) (list "0" "0%")) }}true{{ end }}
+{{- end }}
+
+{{- /* From a pod's creation to its readiness in a rollout. */}}
+{{- define "vllm.replacedSeconds" -}}
+{{- add (include "vllm.arrivalSeconds" .) (ternary (include "vllm.graceSeconds" .) "0" (eq (include "vllm.replacesInPlace" .) "true")) }}
 {{- end }}
 
 {{- /* The old pod's end, a node, the image, the weights where they may come later, the start. */}}

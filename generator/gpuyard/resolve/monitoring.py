@@ -17,8 +17,8 @@ __all__ = ["KEYS", "check", "configured", "impatient", "notes", "secrets"]
 _Parts = Mapping[str, Any]
 _PATIENT = "customRules"
 """Of the chart: other times for its own alerts."""
-_TIME = re.compile(r"([0-9]+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_TIME = re.compile(r"([0-9]+)(ms|[smhdwy])")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 
 
 def _storage(component: Component, block: str) -> _Parts:
@@ -80,10 +80,11 @@ def impatient(stack: Stack, seconds: int) -> Iterator[str]:
     for release in catalogue():
         component = stack.platform.components[release.component]
         if component.enabled and _PATIENT in release.values:
-            rules = merged(release.values, [Layer((), component.values or {})])[_PATIENT] or {}
-            times = {name: str((rules.get(name) or {}).get("for", "")) for name in release.values[_PATIENT]}
-            for name, text in times.items():
-                if sum(int(number) * _SECONDS[unit] for number, unit in _TIME.findall(text)) < seconds:
+            values = merged(release.values, [Layer((), component.values or {})])
+            for name in release.values[_PATIENT]:
+                text = str(at(values, (_PATIENT, name, "for")))
+                waits = sum(int(number) * _SECONDS[unit] for number, unit in _TIME.findall(text))
+                if waits < seconds and not at(values, ("defaultRules", "disabled", name)):
                     yield name
 
 

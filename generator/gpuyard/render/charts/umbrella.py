@@ -57,11 +57,11 @@ def _shared(release: Release, resolved: Resolved) -> Values:
 
 
 def _in_all(values: Values, others: Sequence[Values]) -> Values:
-    """The keys that all others have, too, whatever they have there."""
+    """The keys that all others have, too, whatever they have there; no null, which Helm heeds in files of `-f` only."""
     found = {}
     for key, value in values.items():
         theirs = [each[key] for each in others if key in each]
-        if len(theirs) == len(others):
+        if len(theirs) == len(others) and value is not None:
             both = isinstance(value, Mapping) and all(isinstance(each, Mapping) for each in theirs)
             found[key] = _in_all(value, theirs) if both else value
     return found

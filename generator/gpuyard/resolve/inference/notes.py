@@ -18,6 +18,7 @@ from gpuyard.resolve.inference import (
     query,
     reaching,
     references,
+    scaling,
     sources,
     storage,
     unread,
@@ -51,11 +52,11 @@ def _of_options(blueprint: Blueprint[Inference], options: Options, site: Site) -
         yield f"{blueprint.file}: {show_path(options.path(*place))}: {message}"
 
 
-def _of_alerts(server: Server, site: Site) -> Iterator[str]:
+def _of_alerts(server: Server, site: Site, values: Values) -> Iterator[str]:
     """What is promised and not measured, and alerts of others that take a start for an outage."""
     if server.spec.slo.ttft and pooling(server.args):
         yield "spec.slo.ttft is not measured: a model that answers with an embedding or a score has no first token"
-    longest = server.budget.schedule + server.budget.start
+    longest = scaling.arrival(values, server)
     if names := list(monitoring.impatient(site.stack, longest)):
         yield (
             f"a start may take {longest} s, which the installed alerts {', '.join(names)} call an outage; give them "
@@ -77,7 +78,7 @@ def of_server(server: Server, site: Site, values: Values) -> Iterator[str]:
     yield from (f"{here}: {each}" for each in alternatives.notes(server.fit, server.steps))
     yield from (f"{file}: {each}" for each in drafts.notes(server.fit.settings.draft))
     yield from (f"{here}: {each}" for each in weights.notes(server.model, server.args, server.fit.settings.tensor))
-    yield from (f"{here}: {each}" for each in _of_alerts(server, site))
+    yield from (f"{here}: {each}" for each in _of_alerts(server, site, values))
     if hostmemory.configured_elsewhere(server.args, server.options.env):
         yield f"{file}: LMCACHE_CONFIG_FILE may let LMCache take memory of the node that is not counted"
     for connector in hostmemory.uncounted(server.args):

@@ -133,13 +133,18 @@ def _root(values: Values) -> Iterator[Breach]:
 
 
 def _service(service: Values) -> Iterator[Breach]:
-    """Fields that some types of a Service don't have."""
+    """Fields that some types of a Service, or one without an address, don't have."""
     for name, types in _TYPES.items():
         if service.get(name) and service.get("type", "ClusterIP") not in types:
             yield Breach(("service", name), f"needs service.type {' or '.join(types)}; set that, too", key=True)
-    if service.get("clusterIP") == "None" and service.get("type", "ClusterIP") != "ClusterIP":
+    if service.get("clusterIP") != "None":
+        return
+    if service.get("type", "ClusterIP") != "ClusterIP":
         message = f"None goes with type ClusterIP only, not with {service['type']}; remove it"
         yield Breach(("service", "clusterIP"), message)
+    if (port := service.get("port", _PORT)) != _PORT:
+        message = f"is of no use with clusterIP None, where clients reach the pods themselves, on {_PORT}; remove it"
+        yield Breach(("service", "port"), f"{port} {message}")
 
 
 def _networks(values: Values) -> Iterator[Breach]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gpuyard.doors.yamlio import show_path
+from gpuyard.fit.budget import Budget
 from gpuyard.project.blueprint import Blueprint
 from gpuyard.project.kinds.inference import Inference
 from gpuyard.project.stack import Stack
@@ -13,7 +14,7 @@ from gpuyard.resolve.inference import query
 from gpuyard.resolve.inference.server import Server
 from gpuyard.resolve.problems import Problems
 
-__all__ = ["Bound", "away", "bounds", "check", "surge", "sync_timeout"]
+__all__ = ["Bound", "arrival", "away", "bounds", "check", "surge", "sync_timeout"]
 
 _WHOLE = ("spec", "scaling")
 _OF_TTFT = ("ttft", "composite")
@@ -79,11 +80,21 @@ def away(values: Mapping[str, Any], server: Server) -> int:
     return server.budget.schedule + server.budget.start
 
 
+def arrival(values: Mapping[str, Any], server: Server) -> int:
+    """Seconds until a pod of a rollout is ready: without a surge it first waits for the end of the old one."""
+    budget = _budget(values, server)
+    return budget.schedule + budget.start + (0 if surge(values, server.max_replicas) else budget.grace)
+
+
 def sync_timeout(values: Mapping[str, Any], server: Server) -> int:
-    """Seconds that an engine waits for a rollout, with the times of a pod's end that the chart gets."""
+    """Seconds that an engine waits for a rollout."""
+    return _budget(values, server).sync_timeout
+
+
+def _budget(values: Mapping[str, Any], server: Server) -> Budget:
+    """With the times of a pod's end that the chart gets."""
     drain = values["drain"]
-    ends = replace(server.budget, pre_stop=drain["preStopSeconds"], shutdown_margin=drain["marginSeconds"])
-    return ends.sync_timeout
+    return replace(server.budget, pre_stop=drain["preStopSeconds"], shutdown_margin=drain["marginSeconds"])
 
 
 def _bounds(blueprint: Blueprint[Inference], low: Bound, high: Bound, limit: int, problems: Problems) -> None:
