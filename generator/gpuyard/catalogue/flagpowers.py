@@ -24,7 +24,7 @@ _EMPTY: tuple[object, ...] = (None, "", False, [], {})
 
 
 class Power(NamedTuple):
-    """Where it is written, the entry of `unsafe` that allows it, what it allows, and whether that has to be asked for."""
+    """Where it is written, the entry of `unsafe` that allows it, what it allows, and whether it must be asked for."""
 
     path: Path
     entry: str
