@@ -142,6 +142,9 @@ WRONG: dict[str, str] = {
     "service: {nodePort: 30080}": "service.nodePort: needs service.type NodePort or LoadBalancer; set that, too",
     "service: {loadBalancerIP: 10.0.8.9}": "service.loadBalancerIP: needs service.type LoadBalancer; set that, too",
     "service: {type: LoadBalancer, loadBalancerIP: lb}": 'service.loadBalancerIP is "lb"; must be an IP address',
+    "service: {clusterIP: 10.0.0}": "service.clusterIP: 10.0.0 is no IP address",
+    "service: {type: LoadBalancer, loadBalancerIP: None}": "service.loadBalancerIP: None is no IP address",
+    "service: {externalIPs: [10.0.8.9, 10.0.8.256]}": "service.externalIPs[1]: 10.0.8.256 is no IP address",
     "service: {type: NodePort, clusterIP: None}": (
         "service.clusterIP: None goes with type ClusterIP only, not with NodePort; remove it"
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-__all__ = ["Network", "held", "network", "too_large"]
+__all__ = ["Network", "held", "is_address", "network", "too_large"]
 
 Network = IPv4Network | IPv6Network
 
@@ -32,6 +32,15 @@ def network(cidr: str) -> Network | str:
     if address != str(written):
         return f"{cidr} is not in the usual spelling of IPv6; write {found}"
     return found if bits == str(found.prefixlen) else f"{cidr} has leading zeros; write {found}"
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one of a host, in either version."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def held(given: Network, others: Sequence[Network]) -> Network | None:

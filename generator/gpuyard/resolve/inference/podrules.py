@@ -25,6 +25,8 @@ _TYPES = {
 }
 _PORT, _PORT_NAME = 8000, "http"
 """Of the server: its Service, its NetworkPolicy and Prometheus find it by the name."""
+_NO_ADDRESS = (("clusterIP",), "None")
+"""Of a Service: clients reach its pods themselves."""
 
 
 def find(values: Values) -> Iterator[Breach]:
@@ -137,6 +139,11 @@ def _service(service: Values) -> Iterator[Breach]:
     for name, types in _TYPES.items():
         if service.get(name) and service.get("type", "ClusterIP") not in types:
             yield Breach(("service", name), f"needs service.type {' or '.join(types)}; set that, too", key=True)
+    single = [((name,), service.get(name)) for name in ("clusterIP", "loadBalancerIP")]
+    several = [(("externalIPs", index), each) for index, each in enumerate(service.get("externalIPs") or ())]
+    for path, text in (*single, *several):
+        if text and not addresses.is_address(text) and (path, text) != _NO_ADDRESS:
+            yield Breach(("service", *path), f"{text} is no IP address")
     if service.get("clusterIP") != "None":
         return
     if service.get("type", "ClusterIP") != "ClusterIP":
