@@ -85,6 +85,7 @@ GATEWAY = {"gateway": {"name": "public", "namespace": "gateways"}}
 UPSTREAM = {"signal": "upstream", "upstream": {"query": "sum(a) or vector(0)", "target": 8}}
 TTFT = {"scaling": {"signal": "ttft"}, "slo": {"ttft": "1s"}}
 GPU = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+HEADLESS = {"service": {"clusterIP": "None", "port": 80}}
 SURGE = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
 SELDOM = {"podMonitor": {"intervalSeconds": 60}}
 BEARER = {"autoscaling": {"prometheus": {"auth": {"mode": "bearer", "secret": ""}}}}
@@ -99,6 +100,10 @@ RULES: dict[str, Rule] = {
     "image.tag:": Rule(
         {"image": {"tag": "latest"}},
         Refused("spec.vllm.tag", "and not latest, which changes under running pods", {"vllm": {"tag": "latest"}}),
+    ),
+    "service.port:": Rule(
+        HEADLESS,
+        Refused("spec.values.service.port", "is of no use with clusterIP None", opened(HEADLESS)),
     ),
     "args:": Rule({"args": ["--port=8001"]}, of_flag("gpuyard sets it from the chart", 8001, "port")),
     "resources:": Rule(

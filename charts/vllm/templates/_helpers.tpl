@@ -89,18 +89,6 @@ annotations: {{ toRawJson . }}
 {{- add .Values.budget.scheduleSeconds .Values.budget.startSeconds }}
 {{- end }}
 
-{{- /* In place: on a full pool a surge would wait for a GPU for ever. */}}
-{{- define "vllm.strategy" -}}
-{{- $inPlace := dict "rollingUpdate" (dict "maxSurge" 0 "maxUnavailable" 1) }}
-{{- .Values.strategy | default (ternary (dict "type" "Recreate") $inPlace (eq .Values.cache.kind "block")) | toRawJson }}
-{{- end }}
-
-{{- /* Without a surge a pod waits until the one that it replaces has finished its requests: true or empty. */}}
-{{- define "vllm.replacesInPlace" -}}
-{{- $strategy := include "vllm.strategy" . | fromJson }}
-{{- if or (eq (get $strategy "type") "Recreate") (has (dig "rollingUpdate" "maxSurge" "25%" $strategy | toString) (list "0" "0%")) }}true{{ end }}
-{{- end }}
-
 {{- /* From a pod's creation to its readiness in a rollout. */}}
 {{- define "vllm.replacedSeconds" -}}
 {{- add (include "vllm.arrivalSeconds" .) (ternary (include "vllm.graceSeconds" .) "0" (eq (include "vllm.replacesInPlace" .) "true")) }}

@@ -9,6 +9,18 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{- /* In place: on a full pool a surge would wait for a GPU for ever. */}}
+{{- define "vllm.strategy" -}}
+{{- $inPlace := dict "rollingUpdate" (dict "maxSurge" 0 "maxUnavailable" 1) }}
+{{- .Values.strategy | default (ternary (dict "type" "Recreate") $inPlace (eq .Values.cache.kind "block")) | toRawJson }}
+{{- end }}
+
+{{- /* Without a surge a pod waits until the one that it replaces has finished its requests: true or empty. */}}
+{{- define "vllm.replacesInPlace" -}}
+{{- $strategy := include "vllm.strategy" . | fromJson }}
+{{- if or (eq (get $strategy "type") "Recreate") (has (dig "rollingUpdate" "maxSurge" "25%" $strategy | toString) (list "0" "0%")) }}true{{ end }}
+{{- end }}
+
 {{- /* The server's own variables. What shapes decide is first: an overlay of Kustomize names what comes before a change, too.
        What is compiled belongs to the pod, for Triton and torch lose files when replicas write one folder over NFS
        (triton-lang/triton#11512, pytorch/pytorch#173679), so only HF_HOME is on the cache volume. Everything else goes
