@@ -62,7 +62,7 @@ def _ordering(value: Any) -> bool:
                     return True
                 waiting.append(item)
         elif isinstance(found, list):
-            waiting += found
+            waiting += [each for each in found if type(each) is not str]
     return False
 
 

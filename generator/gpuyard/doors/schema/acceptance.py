@@ -49,12 +49,9 @@ def _has_whole_float(value: object) -> bool:
     waiting = [value]
     while waiting:
         found = waiting.pop()
-        if type(found) in _PLAIN:  # most are, and to ask for subclasses takes time
-            continue
-        if isinstance(found, dict):
-            waiting += found.values()
-        elif isinstance(found, list):
-            waiting += found
+        if isinstance(found, dict | list):
+            inside = found.values() if isinstance(found, dict) else found
+            waiting += [each for each in inside if type(each) not in _PLAIN]  # most are, and subclasses take time
         elif isinstance(found, float) and found.is_integer():
             return True
     return False
