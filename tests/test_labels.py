@@ -89,3 +89,14 @@ def test_what_differs_stays() -> None:
     assert pairs == {"app": "chat", "team": "7"}
     assert without(two, pairs)["metadata"]["labels"] == {"component": "route"}
     assert common_labels([]) == {}
+
+
+def test_another_maker_s_kind_may_have_a_text_where_a_pod_would_be() -> None:
+    labels = {"app.kubernetes.io/part-of": "demo"}
+    odd = {
+        "apiVersion": "acme.example/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "labels": labels},
+        "spec": {"template": "x"},
+    }
+    assert common_labels([odd]) == {}

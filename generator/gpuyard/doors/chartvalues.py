@@ -8,7 +8,7 @@ from typing import Any
 from gpuyard.doors import yamlio
 from gpuyard.doors.schema import Breach, breaches_of, faults
 
-__all__ = ["SCHEMA", "Values"]
+__all__ = ["SCHEMA", "Values", "has_null"]
 
 SCHEMA = PurePosixPath("values.schema.json")
 _NONE: Mapping[str, str] = {}
@@ -34,13 +34,14 @@ class Values:
     def filled(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """With the defaults, if the chart takes them and none is null, which Helm has more than one rule for."""
         whole = _coalesced(self._defaults, values)
-        return None if _has_null(values) or any(faults(whole, self._schema)) else whole
+        return None if has_null(values) or any(faults(whole, self._schema)) else whole
 
 
-def _has_null(value: object) -> bool:
+def has_null(value: object) -> bool:
+    """Whether it is null, or anything in it."""
     if isinstance(value, Mapping):
-        return any(map(_has_null, value.values()))
-    return any(map(_has_null, value)) if isinstance(value, list | tuple) else value is None
+        return any(map(has_null, value.values()))
+    return any(map(has_null, value)) if isinstance(value, list | tuple) else value is None
 
 
 def _coalesced(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

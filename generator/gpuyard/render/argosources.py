@@ -5,6 +5,7 @@ from typing import Any
 
 from gpuyard.catalogue.platform import Release, catalogue
 from gpuyard.doors import yamlio
+from gpuyard.doors.chartvalues import has_null
 from gpuyard.project.stack import Engine, Stack
 from gpuyard.resolve import proxy
 from gpuyard.resolve.workload import KeyUse
@@ -43,12 +44,7 @@ def _values(values: Mapping[str, Any]) -> Object:
 
     https://github.com/argoproj/argo-cd/issues/16312
     """
-    return {"values": yamlio.dump(values)} if _has_null(values) else {"valuesObject": dict(values)}
-
-
-def _has_null(value: Any) -> bool:
-    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return value is None or any(map(_has_null, inside))
+    return {"values": yamlio.dump(values)} if has_null(values) else {"valuesObject": dict(values)}
 
 
 def repositories(stack: Stack, releases: Iterable[Release]) -> list[str]:
